@@ -1,0 +1,33 @@
+//! Calling models: requests, replies, errors, and the wrappers that make a call dependable.
+//!
+//! Here: the wire types every other module speaks (`Request`, `Reply`, `CallError`), the narrow
+//! trait `Model`, and under it one file a protocol, with limits, retries, balancing and prices.
+//! Not here: what is remembered of a call (`journal`) or what it is for (`stage`).
+//! The one idea: `Journaled(Retrying(Limited(Balanced(Http))))`, each a `Model` that wraps a
+//! `Model`; a replay takes no permit, and a wait before a retry holds none.
+
+mod error;
+mod reply;
+mod request;
+
+pub use error::{CallError, Fatal};
+pub use reply::{Output, Reply, Usage};
+pub use request::{ChatRequest, ImageRequest, Message, Part, Request, Sampling, Speaker};
+
+use crate::record::Digest;
+use bytes::Bytes;
+
+/// Something that answers requests. Implementations are idempotent: the same request may be sent
+/// again after a crash.
+#[async_trait::async_trait]
+pub trait Model: Send + Sync + std::fmt::Debug {
+    /// The reply to `request`, complete and checked (an image decodes; a text is whole).
+    async fn call(&self, request: &Request) -> Result<Reply, CallError>;
+}
+
+/// Where the bytes of images that a request names by digest are read from.
+#[async_trait::async_trait]
+pub trait Images: Send + Sync {
+    /// The blob's bytes; an error is a `CallError::Record` (missing) or `Fatal` (store down).
+    async fn image(&self, digest: Digest) -> Result<Bytes, CallError>;
+}

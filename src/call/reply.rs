@@ -1,0 +1,71 @@
+//! Replies as the journal keeps them.
+
+use crate::record::{ImageRef, NanoUsd};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// A model's complete answer, with what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    pub output: Output,
+    /// The server's finish reason, as it said it (`stop`, `length`, `STOP`, …).
+    #[serde(default)]
+    pub finish: String,
+    pub usage: Usage,
+    /// The model's name or version as the server named it.
+    pub served: String,
+    /// By the prices in force when it was bought.
+    pub cost: NanoUsd,
+    /// The reply came from the simulated world.
+    #[serde(default)]
+    pub simulated: bool,
+    /// Tries until this reply, at least 1.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Of the successful try.
+    #[serde(default)]
+    pub latency_ms: u64,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Output {
+    /// `text` is the answer; `reasoning` the thinking, wherever the server put it.
+    Text { text: String, reasoning: String },
+    /// A picture. `bytes` are there on a fresh reply below the journal, never on one it returns.
+    Image {
+        image: ImageRef,
+        #[serde(skip)]
+        bytes: Option<Bytes>,
+    },
+    /// The server will not answer this request (safety, policy): final, and journaled.
+    Refused { reason: String },
+}
+
+/// Tokens and images, as the server counted them (0 where it said nothing).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    #[serde(default)]
+    pub input: u64,
+    /// Of `input`, read from the server's cache.
+    #[serde(default)]
+    pub cached: u64,
+    /// Without thinking.
+    #[serde(default)]
+    pub output: u64,
+    #[serde(default)]
+    pub thinking: u64,
+    #[serde(default)]
+    pub images: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Usage) {
+        self.input += other.input;
+        self.cached += other.cached;
+        self.output += other.output;
+        self.thinking += other.thinking;
+        self.images += other.images;
+    }
+}

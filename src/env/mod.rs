@@ -1,0 +1,121 @@
+//! The handles through which time, chance and tasks come in: `Env`, `Rng`, `Shutdown`.
+//!
+//! Not here: what is done with them. The one idea: data may depend on chance only through a `Rng`
+//! keyed by names (seed, stage, record), so that it never depends on order; everything else
+//! (jitter, nonces, latencies) goes through `Env`, which a test can hold still.
+
+mod rng;
+mod shutdown;
+
+pub use rng::Rng;
+pub use shutdown::{Phase, Shutdown};
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Time, chance, tasks and the wish to stop. Cheap to clone.
+#[derive(Clone)]
+pub struct Env {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    wall: Wall,
+    entropy: Entropy,
+    shutdown: Shutdown,
+}
+
+enum Wall {
+    Real,
+    /// Unix milliseconds at `start`; goes on with tokio's (pausable) clock.
+    From {
+        unix_ms: u64,
+        start: Instant,
+    },
+}
+
+enum Entropy {
+    Os,
+    Seeded { seed: u64, drawn: AtomicU64 },
+}
+
+impl Env {
+    /// The real clock and the system's randomness.
+    pub fn real() -> Env {
+        Env::build(Wall::Real, Entropy::Os)
+    }
+
+    /// A clock that starts at 2026-01-01 and follows tokio's (which tests pause), and seeded
+    /// entropy. Must be called inside a tokio runtime.
+    #[allow(clippy::disallowed_methods)] // the one place that may read the clock
+    pub fn test(seed: u64) -> Env {
+        Env::build(
+            Wall::From { unix_ms: 1_767_225_600_000, start: Instant::now() },
+            Entropy::Seeded { seed, drawn: AtomicU64::new(0) },
+        )
+    }
+
+    fn build(wall: Wall, entropy: Entropy) -> Env {
+        Env { inner: Arc::new(Inner { wall, entropy, shutdown: Shutdown::new() }) }
+    }
+
+    /// A monotonic instant; needs no runtime.
+    #[allow(clippy::disallowed_methods)] // the one place that may read the clock
+    pub fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Milliseconds since 1970; for logs and the journal's frames, never for data.
+    #[allow(clippy::disallowed_methods)] // the one place that may read the clock
+    pub fn unix_ms(&self) -> u64 {
+        match self.inner.wall {
+            Wall::Real => std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |d| d.as_millis() as u64),
+            Wall::From { unix_ms, start } => {
+                unix_ms + Instant::now().duration_since(start).as_millis() as u64
+            }
+        }
+    }
+
+    #[allow(clippy::disallowed_methods)] // the one place that may sleep
+    pub async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    /// Starts a task on the current runtime.
+    #[allow(clippy::disallowed_methods)] // the one place that may spawn
+    pub fn spawn<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        tokio::spawn(future)
+    }
+
+    /// Unpredictable bits for jitter and nonces; never for data (use `Rng` there).
+    pub fn entropy(&self) -> u64 {
+        match &self.inner.entropy {
+            Entropy::Os => {
+                use std::hash::{BuildHasher, Hasher};
+                std::hash::RandomState::new().build_hasher().finish()
+            }
+            Entropy::Seeded { seed, drawn } => {
+                let n = drawn.fetch_add(1, Ordering::Relaxed);
+                Rng::keyed(*seed, &["entropy", &n.to_string()]).next_u64()
+            }
+        }
+    }
+
+    /// Uniform in 0..1, from `entropy`.
+    pub fn entropy_unit(&self) -> f64 {
+        (self.entropy() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.inner.shutdown
+    }
+}

@@ -1,0 +1,17 @@
+//! What was bought: numbered segments of replies, group commit, single flight, fencing.
+//!
+//! Not here: how a reply is got (`call`) or where bytes lie (`store`).
+//! The one idea: a reply counts once it is durable. `Journaled` is a `call::Model` that answers
+//! from the journal when it can, and otherwise buys, makes durable, then answers.
+//!
+//! A segment is a file of frames; a frame is a zstd skippable frame (key, length, checksum)
+//! followed by a zstd frame of one JSON line, so that `zstd -dc` reads every segment as JSON
+//! lines, opening reads only headers, and damage costs one frame.
+
+mod entry;
+mod journaled;
+mod log;
+
+pub use entry::Entry;
+pub use journaled::{Counts, Journaled};
+pub use log::{Damage, Journal, JournalError, ReadJournal};

@@ -1,0 +1,21 @@
+//! The typed data that flows through the pipeline: `Prompt`, `Round`, `Judgement`, `Trajectory`,
+//! their ids, and the `Decision` that every stage leaves behind.
+//!
+//! Not here: how a record is made (`stage`), stored (`store`) or exported (`export`).
+//! The one idea: everything a later reader may ask of a record is a named, typed field; there are
+//! no maps of anything. Symbols in the docs are the paper's: q, T, P, I, J, a.
+
+mod decision;
+mod id;
+mod prompt;
+mod report;
+mod trajectory;
+
+pub use decision::{Decision, Disposition, Evidence, Vote};
+pub use id::{CallKey, Digest, Id, NanoUsd, ParseHexError};
+pub use prompt::{Prompt, Region, Relation, Size, Spec, SpecObject};
+pub use report::{CallsReport, DatasetReport, Report, RoleReport, StageReport, Stratum};
+pub use trajectory::{
+    Answer, Atom, AtomKind, Attempt, Check, CheckSource, Comparison, ImageRef, Judgement, Mime,
+    Outcome, Preference, Round, Trajectory,
+};

@@ -1,0 +1,33 @@
+//! The names inside a RUN (design.md, section 6).
+
+/// Names relative to the RUN's root.
+pub struct Layout;
+
+impl Layout {
+    pub const MANIFEST: &'static str = "manifest.json";
+    pub const JOURNAL: &'static str = "journal";
+    pub const BLOBS: &'static str = "blobs";
+    /// Decisions of a live or killed run, as JSON lines; replaced by the stage tables at its end.
+    pub const LEDGER: &'static str = "ledger";
+    /// The final report as JSON.
+    pub const REPORT: &'static str = "report.json";
+    pub const STAGES: &'static str = "stages";
+    pub const DATASET: &'static str = "dataset";
+    /// Human labels made in the viewer (JSON lines).
+    pub const LABELS: &'static str = "labels";
+
+    /// `stages/<stage>/part-00000.parquet`
+    pub fn stage_part(stage: &str, part: usize) -> String {
+        format!("{}/{stage}/part-{part:05}.parquet", Self::STAGES)
+    }
+
+    /// `dataset/<split>-00000.parquet`
+    pub fn dataset_shard(split: &str, shard: usize) -> String {
+        format!("{}/{split}-{shard:05}.parquet", Self::DATASET)
+    }
+
+    /// `shards/0003-of-0008`: where shard i of n keeps its own journal and ledger.
+    pub fn shard(index: u32, of: u32) -> String {
+        format!("shards/{index:04}-of-{of:04}")
+    }
+}

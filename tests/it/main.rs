@@ -1,0 +1,1 @@
+//! The one integration-test crate: it drives the binary, the simulated world and scripted servers.
