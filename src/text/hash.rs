@@ -38,7 +38,7 @@ pub fn text(data: &str) -> u64 {
 /// Hash of a sequence of hashes; order matters.
 #[inline]
 pub fn sequence(parts: impl IntoIterator<Item = u64>) -> u64 {
-    parts.into_iter().fold(K1, |state, part| mix(state, part))
+    parts.into_iter().fold(K1, mix)
 }
 
 /// A `HashMap` hasher for keys that are hashes already.
