@@ -11,6 +11,7 @@ mod kinds;
 mod progress;
 mod run;
 mod shared;
+mod sim;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ enum Verb {
     Check(check::Args),
     Graph(graph::Args),
     Kinds(kinds::Args),
+    Sim(sim::Args),
     Completions(completions::Args),
 }
 
@@ -48,6 +50,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Check(args) => check::run(args),
         Verb::Graph(args) => graph::run(args),
         Verb::Kinds(args) => kinds::run(args),
+        Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
     }
 }

@@ -148,9 +148,10 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     runtime.block_on(async {
         let env = Env::real();
         let port = args.port;
-        let (url, server) = Server::start(env.clone(), args.world(), args.options())
-            .await
-            .with_context(|| format!("port {port} cannot be listened on; choose another with `--port`"))?;
+        let (url, server) =
+            Server::start(env.clone(), args.world(), args.options()).await.with_context(|| {
+                format!("port {port} cannot be listened on; choose another with `--port`")
+            })?;
         println!("{url}");
         eprintln!("simulated world on {url}; stats on {url}/stats; Ctrl-C ends it");
         tokio::select! {

@@ -4,11 +4,11 @@
 //! waits for a slot, holds it for the latency, and is then answered by a pure function of its body.
 
 use crate::env::Env;
+use crate::sim::World;
 use crate::sim::faults::{Fault, Faults};
 use crate::sim::mind::Mind;
 use crate::sim::stats::{Ledger, Stats};
 use crate::sim::wire::{self, Refusal, gemini, genagent, images, openai};
-use crate::sim::World;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -81,9 +81,12 @@ impl Server {
     ///
     /// # Errors
     /// The port is taken.
-    pub async fn start(env: Env, world: World, options: SimOptions) -> io::Result<(String, Server)> {
-        let listener =
-            tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+    pub async fn start(
+        env: Env,
+        world: World,
+        options: SimOptions,
+    ) -> io::Result<(String, Server)> {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
         let slots = if options.slots == 0 { Semaphore::MAX_PERMITS } else { options.slots };
         let shared = Arc::new(Shared {
@@ -280,7 +283,13 @@ fn get(shared: &Shared, path: &str) -> Reply {
     }
 }
 
-fn answer(shared: &Shared, route: &Route<'_>, body: &[u8], name: &str, fault: Option<Fault>) -> Reply {
+fn answer(
+    shared: &Shared,
+    route: &Route<'_>,
+    body: &[u8],
+    name: &str,
+    fault: Option<Fault>,
+) -> Reply {
     let blocked = fault == Some(Fault::Blocked);
     let done = match route {
         Route::Chat => chat(shared, body, name, fault),
@@ -303,7 +312,11 @@ fn answer(shared: &Shared, route: &Route<'_>, body: &[u8], name: &str, fault: Op
             }
             shared.ledger.task(chat.task());
             let reply = gemini::settle(&chat, shared.mind.answer(&chat), &options);
-            let body = if *sse { gemini::stream(&reply, model, name) } else { gemini::write(&reply, model, name) };
+            let body = if *sse {
+                gemini::stream(&reply, model, name)
+            } else {
+                gemini::write(&reply, model, name)
+            };
             Reply { status: 200, kind, body }
         }),
     };
@@ -362,7 +375,8 @@ async fn send(shared: &Shared, reply: Reply, fault: Option<Fault>) -> Response {
         Some(Fault::Slow) => {
             let env = shared.env.clone();
             let size = reply.body.len().div_ceil(20).max(1);
-            let parts: Vec<String> = wire::pieces(&reply.body, size).into_iter().map(str::to_owned).collect();
+            let parts: Vec<String> =
+                wire::pieces(&reply.body, size).into_iter().map(str::to_owned).collect();
             let drip = futures::stream::unfold(parts.into_iter(), move |mut parts| {
                 let env = env.clone();
                 async move {

@@ -112,7 +112,12 @@ impl Canvas {
         out
     }
 
-    fn encode(&self, out: &mut Vec<u8>, theme: usize, stamp: &str) -> Result<(), png::EncodingError> {
+    fn encode(
+        &self,
+        out: &mut Vec<u8>,
+        theme: usize,
+        stamp: &str,
+    ) -> Result<(), png::EncodingError> {
         let mut encoder = png::Encoder::new(out, self.width as u32, self.height as u32);
         encoder.set_color(png::ColorType::Indexed);
         encoder.set_depth(png::BitDepth::Eight);

@@ -62,10 +62,7 @@ pub fn letter(rows: [u8; 5]) -> Option<char> {
 /// `text` as the font can write it: what a reader of the picture will read.
 pub fn written(text: &str) -> String {
     let known = |c: char| GLYPHS.iter().any(|(g, _)| *g == c);
-    text.chars()
-        .map(|c| c.to_ascii_uppercase())
-        .map(|c| if known(c) { c } else { '?' })
-        .collect()
+    text.chars().map(|c| c.to_ascii_uppercase()).map(|c| if known(c) { c } else { '?' }).collect()
 }
 
 #[cfg(test)]

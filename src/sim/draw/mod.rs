@@ -18,8 +18,7 @@ use canvas::{Canvas, label_size};
 pub fn draw(meaning: &Meaning, width: u32, height: u32, rng: &mut Rng) -> Vec<u8> {
     let (width, height) = (width.clamp(64, 2048), height.clamp(64, 2048));
     let theme = rng.below(6);
-    let mut canvas =
-        Canvas::new(width as usize, height as usize, 0.55 + rng.unit() as f32 * 0.25);
+    let mut canvas = Canvas::new(width as usize, height as usize, 0.55 + rng.unit() as f32 * 0.25);
     let (w, mut h) = (width as f32, height as f32);
     if let Some(text) = &meaning.text {
         let board = if meaning.groups.is_empty() { h } else { h * 0.24 };

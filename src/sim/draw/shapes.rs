@@ -64,23 +64,35 @@ const FOLK: Shape = &[
     Poly(&[(-0.42, 0.4), (-0.08, 0.4), (-0.08, 1.0), (-0.42, 1.0)]),
     Poly(&[(0.08, 0.4), (0.42, 0.4), (0.42, 1.0), (0.08, 1.0)]),
 ];
-const CUP: Shape = &[
-    Poly(&[(-0.75, -0.6), (0.55, -0.6), (0.4, 0.8), (-0.6, 0.8)]),
-    Oval(0.62, 0.0, 0.36, 0.4),
-];
-const BOTTLE: Shape = &[
-    Poly(&[(-0.2, -1.0), (0.2, -1.0), (0.2, -0.4), (0.55, -0.1), (0.55, 1.0), (-0.55, 1.0), (-0.55, -0.1), (-0.2, -0.4)]),
-];
+const CUP: Shape =
+    &[Poly(&[(-0.75, -0.6), (0.55, -0.6), (0.4, 0.8), (-0.6, 0.8)]), Oval(0.62, 0.0, 0.36, 0.4)];
+const BOTTLE: Shape = &[Poly(&[
+    (-0.2, -1.0),
+    (0.2, -1.0),
+    (0.2, -0.4),
+    (0.55, -0.1),
+    (0.55, 1.0),
+    (-0.55, 1.0),
+    (-0.55, -0.1),
+    (-0.2, -0.4),
+])];
 const HOUSE: Shape = &[
     Poly(&[(0.0, -1.0), (1.0, -0.2), (-1.0, -0.2)]),
     Poly(&[(-0.8, -0.3), (0.8, -0.3), (0.8, 0.9), (-0.8, 0.9)]),
 ];
-const TREE: Shape = &[
-    Oval(0.0, -0.25, 0.8, 0.72),
-    Poly(&[(-0.18, 0.3), (0.18, 0.3), (0.22, 1.0), (-0.22, 1.0)]),
-];
+const TREE: Shape =
+    &[Oval(0.0, -0.25, 0.8, 0.72), Poly(&[(-0.18, 0.3), (0.18, 0.3), (0.22, 1.0), (-0.22, 1.0)])];
 const CAR: Shape = &[
-    Poly(&[(-1.0, -0.05), (-0.6, -0.1), (-0.4, -0.55), (0.35, -0.55), (0.65, -0.1), (1.0, 0.0), (1.0, 0.45), (-1.0, 0.45)]),
+    Poly(&[
+        (-1.0, -0.05),
+        (-0.6, -0.1),
+        (-0.4, -0.55),
+        (0.35, -0.55),
+        (0.65, -0.1),
+        (1.0, 0.0),
+        (1.0, 0.45),
+        (-1.0, 0.45),
+    ]),
     Oval(-0.55, 0.5, 0.24, 0.24),
     Oval(0.55, 0.5, 0.24, 0.24),
 ];
@@ -116,7 +128,15 @@ const TOOL: Shape = &[
     Poly(&[(-0.7, -0.95), (0.7, -0.95), (0.7, -0.5), (-0.7, -0.5)]),
 ];
 const DOME: Shape = &[
-    Poly(&[(-1.0, 0.05), (-0.8, -0.5), (-0.35, -0.85), (0.0, -0.95), (0.35, -0.85), (0.8, -0.5), (1.0, 0.05)]),
+    Poly(&[
+        (-1.0, 0.05),
+        (-0.8, -0.5),
+        (-0.35, -0.85),
+        (0.0, -0.95),
+        (0.35, -0.85),
+        (0.8, -0.5),
+        (1.0, 0.05),
+    ]),
     Poly(&[(-0.08, 0.0), (0.08, 0.0), (0.08, 0.95), (-0.08, 0.95)]),
 ];
 const BLOOM: Shape = &[
@@ -136,16 +156,28 @@ const HEART: Shape = &[
 const ANY: [Shape; 10] = [DISC, LONG, TALL, BLOCK, SLAB, PILLAR, PEAK, GEM, HEX, STAR];
 
 const OWN: [(Shape, &str); 17] = [
-    (BEAST, " cat dog horse cow sheep giraffe elephant zebra bear rabbit pig camel deer goat donkey lion tiger wolf fox mouse rat llama cheetah kitten puppy pony moose dinosaur hippo rhino panda unicorn "),
-    (BIRD, " bird chicken duck swan owl crow dove flamingo penguin parrot peacock eagle goose turkey ostrich sparrow robin pigeon seagull "),
+    (
+        BEAST,
+        " cat dog horse cow sheep giraffe elephant zebra bear rabbit pig camel deer goat donkey lion tiger wolf fox mouse rat llama cheetah kitten puppy pony moose dinosaur hippo rhino panda unicorn ",
+    ),
+    (
+        BIRD,
+        " bird chicken duck swan owl crow dove flamingo penguin parrot peacock eagle goose turkey ostrich sparrow robin pigeon seagull ",
+    ),
     (FISH, " fish goldfish whale shark dolphin shrimp submarine "),
-    (FOLK, " person man woman boy girl child king queen knight wizard witch astronaut robot pirate clown dancer chef doctor farmer snowman scarecrow doll "),
+    (
+        FOLK,
+        " person man woman boy girl child king queen knight wizard witch astronaut robot pirate clown dancer chef doctor farmer snowman scarecrow doll ",
+    ),
     (FRUIT, " apple orange lemon lime pear peach cherry strawberry tomato plum mango pumpkin "),
     (CUP, " cup mug teapot kettle jug pitcher bucket basket pot glass "),
     (BOTTLE, " bottle vase jar wine glass perfume thermos guitar violin "),
     (HOUSE, " house barn birdhouse church cabin hut tent castle "),
     (TREE, " tree pine tree palm tree bush potted plant mushroom broccoli "),
-    (CAR, " car taxi truck fire truck bus school bus van train tram tractor locomotive ambulance motorcycle scooter "),
+    (
+        CAR,
+        " car taxi truck fire truck bus school bus van train tram tractor locomotive ambulance motorcycle scooter ",
+    ),
     (BOAT, " boat sailboat ship canoe kayak "),
     (WINGS, " airplane butterfly bee rocket bat dragonfly helicopter moth drone "),
     (TABLE, " table dining table desk bench bed piano couch "),

@@ -8,12 +8,32 @@ use crate::sim::scene::{self, Group, lexicon};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ask {
     Exists(Group),
-    Count { group: Group, least: u32, most: u32 },
-    Color { class: String, color: &'static str },
-    Material { class: String, material: &'static str },
-    Place { group: Group, region: Region },
-    Relation { subject: Group, region: Region, object: Group },
-    Size { group: Group, size: Size },
+    Count {
+        group: Group,
+        least: u32,
+        most: u32,
+    },
+    Color {
+        class: String,
+        color: &'static str,
+    },
+    Material {
+        class: String,
+        material: &'static str,
+    },
+    Place {
+        group: Group,
+        region: Region,
+    },
+    Relation {
+        subject: Group,
+        region: Region,
+        object: Group,
+    },
+    Size {
+        group: Group,
+        size: Size,
+    },
     Lettering(String),
     /// A question about style, mood or knowledge that pixels of this world cannot answer.
     Beyond,
@@ -105,7 +125,10 @@ impl Ask {
     /// The class that is asked about.
     pub fn class(&self) -> Option<&str> {
         match self {
-            Ask::Exists(g) | Ask::Count { group: g, .. } | Ask::Place { group: g, .. } | Ask::Size { group: g, .. } => Some(&g.class),
+            Ask::Exists(g)
+            | Ask::Count { group: g, .. }
+            | Ask::Place { group: g, .. }
+            | Ask::Size { group: g, .. } => Some(&g.class),
             Ask::Relation { subject, .. } => Some(&subject.class),
             Ask::Color { class, .. } | Ask::Material { class, .. } => Some(class),
             Ask::Lettering(_) | Ask::Beyond => None,
@@ -118,14 +141,22 @@ pub fn check(seen: &Seen, ask: &Ask) -> Finding {
     match ask {
         Ask::Exists(group) => exists(seen, group),
         Ask::Count { group, least, most } => count(seen, group, *least, *most),
-        Ask::Color { class, color } => {
-            all(seen, class, color, |t| t.color == Some(*color), |t| t.color.unwrap_or("colourless"))
-        }
+        Ask::Color { class, color } => all(
+            seen,
+            class,
+            color,
+            |t| t.color == Some(*color),
+            |t| t.color.unwrap_or("colourless"),
+        ),
         Ask::Material { class, material } => {
             let made = format!("made of {material}");
-            all(seen, class, &made, |t| t.material == Some(*material), |t| {
-                t.material.unwrap_or("of no visible material")
-            })
+            all(
+                seen,
+                class,
+                &made,
+                |t| t.material == Some(*material),
+                |t| t.material.unwrap_or("of no visible material"),
+            )
         }
         Ask::Place { group, region } => place(seen, group, *region),
         Ask::Relation { subject, region, object } => relation(seen, subject, *region, object),
@@ -160,7 +191,11 @@ fn exists(seen: &Seen, group: &Group) -> Finding {
             format!("I find no {} anywhere; {}.", name(group, 1), overview(seen)),
             format!("there is no {} to be seen", name(group, 1)),
         ),
-        n => finding(true, format!("{} visible {}.", amount(n, &name(group, n)), whereabouts(seen, group)), format!("{} can be seen", amount(n, &name(group, n)))),
+        n => finding(
+            true,
+            format!("{} visible {}.", amount(n, &name(group, n)), whereabouts(seen, group)),
+            format!("{} can be seen", amount(n, &name(group, n))),
+        ),
     }
 }
 
@@ -172,11 +207,24 @@ fn count(seen: &Seen, group: &Group, least: u32, most: u32) -> Finding {
     } else if most == 0 {
         format!("{} {} there although none should be", amount(n, &name(group, n)), is(n))
     } else if least == most {
-        format!("{} {} there instead of {}", amount(n, &name(group, n)), is(n), lexicon::number_word(least))
+        format!(
+            "{} {} there instead of {}",
+            amount(n, &name(group, n)),
+            is(n),
+            lexicon::number_word(least)
+        )
     } else {
         format!("{} {} there, which is too many", amount(n, &name(group, n)), is(n))
     };
-    finding(good, format!("Counting one by one, {}: {}.", whereabouts(seen, group), amount(n, &name(group, n))), fact)
+    finding(
+        good,
+        format!(
+            "Counting one by one, {}: {}.",
+            whereabouts(seen, group),
+            amount(n, &name(group, n))
+        ),
+        fact,
+    )
 }
 
 fn all(
@@ -189,7 +237,11 @@ fn all(
     let things: Vec<&Thing> = seen.of(class, None).collect();
     let noun = lexicon::counted(class, things.len() as u32);
     if things.is_empty() {
-        return finding(false, format!("There is no {class} to look at."), format!("no {class} is there to be {wanted}"));
+        return finding(
+            false,
+            format!("There is no {class} to look at."),
+            format!("no {class} is there to be {wanted}"),
+        );
     }
     let wrong: Vec<&&Thing> = things.iter().filter(|t| !holds(t)).collect();
     let looks: Vec<String> = things.iter().map(|t| look(t).to_owned()).collect();
@@ -198,7 +250,11 @@ fn all(
         None => finding(true, evidence, format!("the {noun} {} {wanted}", is(things.len() as u32))),
         Some(first) => {
             let (n, is_now) = (wrong.len() as u32, look(first));
-            let who = if wrong.len() == things.len() { format!("the {noun} {}", is(n)) } else { format!("{} of the {noun} {}", lexicon::number_word(n), is(n)) };
+            let who = if wrong.len() == things.len() {
+                format!("the {noun} {}", is(n))
+            } else {
+                format!("{} of the {noun} {}", lexicon::number_word(n), is(n))
+            };
             finding(false, evidence, format!("{who} {is_now} instead of {wanted}"))
         }
     }
@@ -227,26 +283,45 @@ fn place(seen: &Seen, group: &Group, region: Region) -> Finding {
     let where_to = scene::say::place(region);
     let noun = name(group, 2);
     let Some(mine) = center(seen.of(&group.class, color_of(group))) else {
-        return finding(false, format!("There is no {} to place.", name(group, 1)), format!("no {} is there to stand {where_to}", name(group, 1)));
+        return finding(
+            false,
+            format!("There is no {} to place.", name(group, 1)),
+            format!("no {} is there to stand {where_to}", name(group, 1)),
+        );
     };
     let n = seen.of(&group.class, color_of(group)).count() as u32;
     let noun = if n == 1 { name(group, 1) } else { noun };
     let others = center(seen.things.iter().filter(|t| t.class != group.class));
     let good = beyond(mine, others.unwrap_or((0.5, 0.5, 0.0)), region);
     let evidence = format!("The {noun} {} {}.", is(n), spot(mine.0, mine.1));
-    let fact = if good { format!("the {noun} {} {where_to}", is(n)) } else { format!("the {noun} {} {} instead of {where_to}", is(n), spot(mine.0, mine.1)) };
+    let fact = if good {
+        format!("the {noun} {} {where_to}", is(n))
+    } else {
+        format!("the {noun} {} {} instead of {where_to}", is(n), spot(mine.0, mine.1))
+    };
     finding(good, evidence, fact)
 }
 
 fn relation(seen: &Seen, subject: &Group, region: Region, object: &Group) -> Finding {
     let (s, o) = (name(subject, 1), name(object, 1));
     let how = scene::say::relation(region);
-    let (Some(a), Some(b)) = (center(seen.of(&subject.class, color_of(subject))), center(seen.of(&object.class, color_of(object)))) else {
-        return finding(false, format!("The {s} and the {o} are not both there."), format!("the {s} and the {o} are not both there, so neither is {how} the other"));
+    let (Some(a), Some(b)) = (
+        center(seen.of(&subject.class, color_of(subject))),
+        center(seen.of(&object.class, color_of(object))),
+    ) else {
+        return finding(
+            false,
+            format!("The {s} and the {o} are not both there."),
+            format!("the {s} and the {o} are not both there, so neither is {how} the other"),
+        );
     };
     let evidence = format!("The {s} is {}, the {o} {}.", spot(a.0, a.1), spot(b.0, b.1));
     let good = beyond(a, b, region);
-    let fact = if good { format!("the {s} is {how} the {o}") } else { format!("the {s} is not {how} the {o}") };
+    let fact = if good {
+        format!("the {s} is {how} the {o}")
+    } else {
+        format!("the {s} is not {how} the {o}")
+    };
     finding(good, evidence, fact)
 }
 
@@ -260,20 +335,44 @@ fn sized(seen: &Seen, group: &Group, size: Size) -> Finding {
             let ratio = mine.2 / others.2.max(0.001);
             let good = if size == Size::Larger { ratio > 1.1 } else { ratio < 0.9 };
             let evidence = format!("The {n} measures about {:.1} times what else is there.", ratio);
-            let fact = if good { format!("the {n} is clearly {than}") } else { format!("the {n} is not {than} than the rest") };
+            let fact = if good {
+                format!("the {n} is clearly {than}")
+            } else {
+                format!("the {n} is not {than} than the rest")
+            };
             finding(good, evidence, fact)
         }
-        (Some(_), None) => finding(true, format!("The {n} has nothing beside it to be compared with."), format!("the {n} stands alone")),
-        _ => finding(false, format!("There is no {n}."), format!("there is no {n} that could be {than}")),
+        (Some(_), None) => finding(
+            true,
+            format!("The {n} has nothing beside it to be compared with."),
+            format!("the {n} stands alone"),
+        ),
+        _ => finding(
+            false,
+            format!("There is no {n}."),
+            format!("there is no {n} that could be {than}"),
+        ),
     }
 }
 
 fn lettering(seen: &Seen, text: &str) -> Finding {
     let wanted = crate::sim::draw::font::written(text);
     match &seen.lettering {
-        Some(read) if *read == wanted => finding(true, format!("A board reads {read:?}."), format!("the lettering reads \"{read}\"")),
-        Some(read) => finding(false, format!("A board reads {read:?}."), format!("the lettering reads \"{read}\" instead of \"{wanted}\"")),
-        None => finding(false, "No lettering anywhere.".to_owned(), format!("the lettering \"{wanted}\" is missing")),
+        Some(read) if *read == wanted => finding(
+            true,
+            format!("A board reads {read:?}."),
+            format!("the lettering reads \"{read}\""),
+        ),
+        Some(read) => finding(
+            false,
+            format!("A board reads {read:?}."),
+            format!("the lettering reads \"{read}\" instead of \"{wanted}\""),
+        ),
+        None => finding(
+            false,
+            "No lettering anywhere.".to_owned(),
+            format!("the lettering \"{wanted}\" is missing"),
+        ),
     }
 }
 
@@ -320,11 +419,19 @@ pub fn overview(seen: &Seen) -> String {
         .take(5)
         .map(|(class, color, n)| {
             let noun = lexicon::counted(class, *n);
-            format!("{} {}{noun}", lexicon::number_word(*n), color.map_or(String::new(), |c| format!("{c} ")))
+            format!(
+                "{} {}{noun}",
+                lexicon::number_word(*n),
+                color.map_or(String::new(), |c| format!("{c} "))
+            )
         })
         .collect();
     if let Some(text) = &seen.lettering {
         items.push(format!("a board that reads \"{text}\""));
     }
-    if items.is_empty() { "nothing in it can be made out".to_owned() } else { format!("what I see is {}", scene::say::list(&items)) }
+    if items.is_empty() {
+        "nothing in it can be made out".to_owned()
+    } else {
+        format!("what I see is {}", scene::say::list(&items))
+    }
 }

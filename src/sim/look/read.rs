@@ -30,7 +30,11 @@ impl Seen {
     }
 
     /// The things of `class`, of `color` if one is given.
-    pub fn of<'a>(&'a self, class: &'a str, color: Option<&'a str>) -> impl Iterator<Item = &'a Thing> {
+    pub fn of<'a>(
+        &'a self,
+        class: &'a str,
+        color: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Thing> {
         self.things
             .iter()
             .filter(move |t| t.class == class && (color.is_none() || t.color == color))
@@ -69,7 +73,9 @@ fn decode(bytes: &[u8]) -> Option<Picture> {
                 *to = palette::index_of([rgb[0], rgb[1], rgb[2]]);
             }
             // Pictures of this world have the palette in its own order already.
-            let same = map.iter().enumerate().all(|(i, to)| usize::from(*to) == i || i >= palette::LEN || i < palette::BACKGROUNDS);
+            let same = map.iter().enumerate().all(|(i, to)| {
+                usize::from(*to) == i || i >= palette::LEN || i < palette::BACKGROUNDS
+            });
             if !same {
                 pixels.iter_mut().for_each(|p| *p = map[usize::from(*p)]);
             }
@@ -126,7 +132,8 @@ fn segment(picture: &Picture) -> Seen {
     for part in parts.iter().enumerate().filter(|(i, p)| p.parent == *i).map(|(_, p)| p) {
         recognise(part, picture, &mut seen);
     }
-    seen.things.sort_by(|a, b| (a.x, a.y).partial_cmp(&(b.x, b.y)).unwrap_or(std::cmp::Ordering::Equal));
+    seen.things
+        .sort_by(|a, b| (a.x, a.y).partial_cmp(&(b.x, b.y)).unwrap_or(std::cmp::Ordering::Equal));
     seen
 }
 

@@ -23,17 +23,24 @@ pub fn compose(meaning: &Meaning, rng: &mut Rng) -> String {
     ];
     let mut out = format!("{} {}.", rng.pick(&LEADS).unwrap_or(&LEADS[0]), lead(meaning));
     for (i, group) in meaning.groups.iter().enumerate() {
-        let shared = meaning.groups.iter().enumerate().any(|(j, g)| j != i && g.class == group.class);
+        let shared =
+            meaning.groups.iter().enumerate().any(|(j, g)| j != i && g.class == group.class);
         if !shared {
             insist(group, &mut out);
         }
     }
     for r in &meaning.relations {
-        let (Some(s), Some(o)) = (meaning.groups.get(r.subject), meaning.groups.get(r.object)) else {
+        let (Some(s), Some(o)) = (meaning.groups.get(r.subject), meaning.groups.get(r.object))
+        else {
             continue;
         };
         for verb in ["stands", "is clearly"].into_iter().take(s.stress.place.into()) {
-            out += &format!(" The {} {verb} {} the {}.", say::plain(s), say::relation(r.region), say::plain(o));
+            out += &format!(
+                " The {} {verb} {} the {}.",
+                say::plain(s),
+                say::relation(r.region),
+                say::plain(o)
+            );
         }
     }
     compare(meaning, &mut out);
@@ -59,7 +66,12 @@ fn lead(meaning: &Meaning) -> String {
     let mut out = say::list(&words);
     for r in &meaning.relations {
         if let (Some(s), Some(o)) = (meaning.groups.get(r.subject), meaning.groups.get(r.object)) {
-            out += &format!(", the {} {} the {}", say::plain(s), say::relation(r.region), say::plain(o));
+            out += &format!(
+                ", the {} {} the {}",
+                say::plain(s),
+                say::relation(r.region),
+                say::plain(o)
+            );
         }
     }
     if let Some(text) = &meaning.text {
@@ -101,7 +113,11 @@ fn compare(meaning: &Meaning, out: &mut String) {
     let Some(larger) = larger else { return };
     let Some(other) = meaning.groups.iter().find(|g| g.class != larger.class) else { return };
     for word in ["larger", "bigger"].into_iter().take(larger.stress.size.into()) {
-        *out += &format!(" The {} is clearly {word} than the {}.", say::plain(larger), say::plain(other));
+        *out += &format!(
+            " The {} is clearly {word} than the {}.",
+            say::plain(larger),
+            say::plain(other)
+        );
     }
 }
 
@@ -122,7 +138,12 @@ mod tests {
             let mut meant = parse(text);
             for stress in 0..3u8 {
                 for g in &mut meant.groups {
-                    g.stress = crate::sim::scene::Stress { count: stress, color: stress, place: stress, size: stress };
+                    g.stress = crate::sim::scene::Stress {
+                        count: stress,
+                        color: stress,
+                        place: stress,
+                        size: stress,
+                    };
                 }
                 let caption = compose(&meant, &mut Rng::keyed(1, &[text]));
                 let mut read = parse(&caption);

@@ -5,9 +5,9 @@
 //! can only remove faults: what was right stays right, as with a real generator's kept noise.
 
 use crate::record::{Region, Relation, Size};
+use crate::sim::World;
 use crate::sim::draw;
 use crate::sim::scene::{self, Group, Meaning, lexicon};
-use crate::sim::World;
 
 /// A request for one picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +36,8 @@ pub fn picture(world: &World, order: &Order<'_>) -> Vec<u8> {
 /// Nothing was understood: something is drawn anyway.
 fn improvise(meaning: &mut Meaning, world: &World, seed: &str, caption: &str) {
     let mut rng = world.rng(&["improvise", seed, caption]);
-    const ANY: [&str; 8] = ["tree", "cloud", "person", "house", "flower", "mountain", "star", "lamp"];
+    const ANY: [&str; 8] =
+        ["tree", "cloud", "person", "house", "flower", "mountain", "star", "lamp"];
     for _ in 0..1 + rng.below(3) {
         let class = rng.pick(&ANY).copied().unwrap_or("cloud");
         if meaning.groups.iter().all(|g| g.class != class) {

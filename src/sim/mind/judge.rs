@@ -2,10 +2,10 @@
 //! rate: a turned answer comes with evidence to match, as a real judge's hallucination does.
 
 use crate::record::Answer;
+use crate::sim::World;
 use crate::sim::look::{self, Ask, Finding, Seen};
 use crate::sim::mind::chat::{Chat, Entry};
 use crate::sim::mind::{Mind, prose};
-use crate::sim::World;
 use serde_json::json;
 
 /// One answered line of the checklist.
@@ -50,10 +50,15 @@ fn rule(text: &str, seen: &Seen, answered: &[Answered<'_>]) -> Finding {
         answered.iter().find(|a| of(&a.ask) && a.finding.answer != Answer::Yes)
     };
     let failed = if has(&["blank", "complete", "noise"]) {
-        return pixels(!seen.is_blank(), "The picture is whole.", "the picture shows nothing that can be named");
+        return pixels(
+            !seen.is_blank(),
+            "The picture is whole.",
+            "the picture shows nothing that can be named",
+        );
     } else if has(&["further object", "surplus", "excluded"]) {
         let known: Vec<&str> = answered.iter().filter_map(|a| a.ask.class()).collect();
-        let extra = seen.things.iter().find(|t| !known.is_empty() && !known.contains(&t.class.as_str()));
+        let extra =
+            seen.things.iter().find(|t| !known.is_empty() && !known.contains(&t.class.as_str()));
         if let Some(extra) = extra {
             let fact = format!("there is also a {} that was not asked for", extra.class);
             return pixels(false, &format!("A {} stands beside the rest.", extra.class), &fact);
@@ -80,7 +85,11 @@ fn rule(text: &str, seen: &Seen, answered: &[Answered<'_>]) -> Finding {
 
 fn pixels(good: bool, evidence: &str, fact: &str) -> Finding {
     let answer = if good { Answer::Yes } else { Answer::No };
-    let (evidence, fact) = if good { (evidence.to_owned(), String::new()) } else { (format!("{}.", prose::sentence(fact)), fact.to_owned()) };
+    let (evidence, fact) = if good {
+        (evidence.to_owned(), String::new())
+    } else {
+        (format!("{}.", prose::sentence(fact)), fact.to_owned())
+    };
     Finding { answer, evidence, fact }
 }
 
@@ -127,12 +136,15 @@ pub fn judge(mind: &Mind, chat: &Chat, scored: bool) -> String {
     let report = examine(world, chat, &seen, &name);
     let mut rng = world.rng(&["rationale", chat.task(), &name, chat.request()]);
     let slip = rng.chance(world.contradiction);
-    let rationale =
-        prose::rationale(&seen, &report.findings, report.satisfied != slip, &mut rng);
+    let rationale = prose::rationale(&seen, &report.findings, report.satisfied != slip, &mut rng);
     if !scored {
         return json!({"checks": report.checks, "rationale": rationale}).to_string();
     }
-    let score = if report.satisfied { 9.0 + rng.below(2) as f64 } else { (report.passed * 7.0).floor().min(6.0) };
+    let score = if report.satisfied {
+        9.0 + rng.below(2) as f64
+    } else {
+        (report.passed * 7.0).floor().min(6.0)
+    };
     json!({"checks": report.checks, "score": score, "rationale": rationale}).to_string()
 }
 
@@ -145,7 +157,13 @@ pub fn compare(mind: &Mind, chat: &Chat) -> String {
     let atoms = chat.entries("checklist");
     let score = |seen: &Seen, name: &str| {
         let yes = |e: &&Entry| answer(world, seen, name, e).finding.answer == Answer::Yes;
-        let extra = seen.things.iter().filter(|t| !atoms.iter().any(|e| Ask::of(e.text, e.expected).class() == Some(&t.class))).count();
+        let extra = seen
+            .things
+            .iter()
+            .filter(|t| {
+                !atoms.iter().any(|e| Ask::of(e.text, e.expected).class() == Some(&t.class))
+            })
+            .count();
         atoms.iter().filter(yes).count() as f64 - 0.4 * extra as f64
     };
     let (sa, sb) = (score(&a, &name_a), score(&b, &name_b));

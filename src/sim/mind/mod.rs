@@ -16,8 +16,8 @@ mod text;
 pub use chat::Chat;
 pub use generator::Order;
 
-use crate::sim::look::{self, Seen};
 use crate::sim::World;
+use crate::sim::look::{self, Seen};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 

@@ -5,8 +5,8 @@
 
 use crate::env::Rng;
 use crate::record::{Region, Relation, Size};
-use crate::sim::scene::{Group, Meaning, lexicon, words};
 use crate::sim::World;
+use crate::sim::scene::{Group, Meaning, lexicon, words};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 

@@ -2,10 +2,10 @@
 //! teachers (broken format, copied prompts, the hint given away).
 
 use crate::env::Rng;
+use crate::sim::World;
 use crate::sim::mind::chat::Chat;
 use crate::sim::mind::{Said, caption, prose, riddle};
 use crate::sim::scene::{self, Meaning, Stress};
-use crate::sim::World;
 use serde_json::json;
 
 /// `think_and_call`.
@@ -22,7 +22,8 @@ pub fn think(world: &World, chat: &Chat) -> Said {
             }
             for group in &mut meaning.groups {
                 let mut level = || u8::from(rng.chance(0.55)) + u8::from(rng.chance(0.2));
-                group.stress = Stress { count: level(), color: level(), place: level(), size: level() };
+                group.stress =
+                    Stress { count: level(), color: level(), place: level(), size: level() };
             }
             caption::compose(&meaning, &mut rng)
         }

@@ -1,10 +1,10 @@
 //! The roles that only read and write: writer, solver, checklist, and the verifiers.
 
 use crate::record::Spec;
+use crate::sim::World;
 use crate::sim::mind::chat::Chat;
 use crate::sim::mind::{prose, riddle};
 use crate::sim::scene::{self, Group, Meaning, lexicon, say, words};
-use crate::sim::World;
 use serde_json::{Value, json};
 
 fn spec_of(chat: &Chat) -> Option<Meaning> {
@@ -66,8 +66,18 @@ fn atom(kind: &str, question: String, expected: String, parents: &[String]) -> V
 fn beyond(request: &str) -> Vec<Value> {
     let short: String = request.chars().take(160).collect();
     vec![
-        atom("knowledge", format!("Does it convey what was meant by: {}?", short.replace('"', "'")), "the meaning comes across".to_owned(), &[]),
-        atom("style", "Does the mood fit what was asked?".to_owned(), "a fitting mood".to_owned(), &[]),
+        atom(
+            "knowledge",
+            format!("Does it convey what was meant by: {}?", short.replace('"', "'")),
+            "the meaning comes across".to_owned(),
+            &[],
+        ),
+        atom(
+            "style",
+            "Does the mood fit what was asked?".to_owned(),
+            "a fitting mood".to_owned(),
+            &[],
+        ),
     ]
 }
 
@@ -85,7 +95,12 @@ fn atoms(meaning: &Meaning) -> Vec<Value> {
     };
     for group in &meaning.groups {
         let one = named(group, 1);
-        out.push(atom("object", format!("Is there at least one {one} in the picture?"), format!("{} {one}", lexicon::article(&one)), &[]));
+        out.push(atom(
+            "object",
+            format!("Is there at least one {one} in the picture?"),
+            format!("{} {one}", lexicon::article(&one)),
+            &[],
+        ));
     }
     for (i, group) in meaning.groups.iter().enumerate() {
         let parent = [format!("a{}", i + 1)];
@@ -93,31 +108,62 @@ fn atoms(meaning: &Meaning) -> Vec<Value> {
         if let Some(n) = group.count {
             let verb = if n == 1 { "Is" } else { "Are" };
             let number = lexicon::number_word(n);
-            out.push(atom("count", format!("{verb} there exactly {number} {many}?"), format!("{number} {many}"), &parent));
+            out.push(atom(
+                "count",
+                format!("{verb} there exactly {number} {many}?"),
+                format!("{number} {many}"),
+                &parent,
+            ));
         }
         if let Some(color) = group.color.filter(|_| !shared(group)) {
-            out.push(atom("color", format!("Is every {one} {color}?"), format!("{color} {many}"), &parent));
+            out.push(atom(
+                "color",
+                format!("Is every {one} {color}?"),
+                format!("{color} {many}"),
+                &parent,
+            ));
         }
         if let Some(material) = group.material {
-            out.push(atom("attribute", format!("Is every {one} made of {material}?"), format!("{material} {many}"), &parent));
+            out.push(atom(
+                "attribute",
+                format!("Is every {one} made of {material}?"),
+                format!("{material} {many}"),
+                &parent,
+            ));
         }
         if let Some(region) = group.region {
             let verb = if group.count == Some(1) { "Is" } else { "Are" };
-            out.push(atom("region", format!("{verb} the {many} {}?", say::place(region)), format!("{many} {}", say::place(region)), &parent));
+            out.push(atom(
+                "region",
+                format!("{verb} the {many} {}?", say::place(region)),
+                format!("{many} {}", say::place(region)),
+                &parent,
+            ));
         }
         if let Some(size) = group.size.filter(|_| meaning.groups.len() > 1) {
             let word = if size == crate::record::Size::Larger { "larger" } else { "smaller" };
-            out.push(atom("size", format!("Is the {one} {word} than the rest?"), format!("a {word} {one}"), &parent));
+            out.push(atom(
+                "size",
+                format!("Is the {one} {word} than the rest?"),
+                format!("a {word} {one}"),
+                &parent,
+            ));
         }
     }
     for r in &meaning.relations {
-        let (Some(s), Some(o)) = (meaning.groups.get(r.subject), meaning.groups.get(r.object)) else {
+        let (Some(s), Some(o)) = (meaning.groups.get(r.subject), meaning.groups.get(r.object))
+        else {
             continue;
         };
         let (a, b) = (named(s, s.count.unwrap_or(2)), named(o, o.count.unwrap_or(2)));
         let verb = if s.count == Some(1) { "Is" } else { "Are" };
         let parents = [format!("a{}", r.subject + 1), format!("a{}", r.object + 1)];
-        out.push(atom("relation", format!("{verb} the {a} {} the {b}?", say::relation(r.region)), format!("the {a} {} the {b}", say::relation(r.region)), &parents));
+        out.push(atom(
+            "relation",
+            format!("{verb} the {a} {} the {b}?", say::relation(r.region)),
+            format!("the {a} {} the {b}", say::relation(r.region)),
+            &parents,
+        ));
     }
     for group in &meaning.exclude {
         let n = group.count.unwrap_or(1);
@@ -130,7 +176,12 @@ fn atoms(meaning: &Meaning) -> Vec<Value> {
         out.push(atom("negation", question, format!("no {many}"), &[]));
     }
     if let Some(text) = &meaning.text {
-        out.push(atom("text", format!("Does the picture show the lettering \"{text}\"?"), format!("the lettering {text}"), &[]));
+        out.push(atom(
+            "text",
+            format!("Does the picture show the lettering \"{text}\"?"),
+            format!("the lettering {text}"),
+            &[],
+        ));
     }
     out
 }
@@ -138,9 +189,20 @@ fn atoms(meaning: &Meaning) -> Vec<Value> {
 /// `leak`.
 pub fn leak(world: &World, chat: &Chat) -> String {
     const CUES: [&str; 14] = [
-        "reference image", "reference picture", "the reference", "the hint", "provided picture",
-        "provided image", "provided example", "private note", "target image", "target picture",
-        "second image shows", "second image", "ground truth", "as shown in the image",
+        "reference image",
+        "reference picture",
+        "the reference",
+        "the hint",
+        "provided picture",
+        "provided image",
+        "provided example",
+        "private note",
+        "target image",
+        "target picture",
+        "second image shows",
+        "second image",
+        "ground truth",
+        "as shown in the image",
     ];
     let texts = chat.tag("texts");
     let lower = texts.to_lowercase();
@@ -174,7 +236,8 @@ pub fn rederive(world: &World, chat: &Chat) -> String {
 
 /// `intent`.
 pub fn intent(world: &World, chat: &Chat) -> String {
-    let (request, refined, plain) = (chat.request(), chat.tag("refined_prompt"), chat.tag("plain_meaning"));
+    let (request, refined, plain) =
+        (chat.request(), chat.tag("refined_prompt"), chat.tag("plain_meaning"));
     let wanted = Some(scene::parse(plain))
         .filter(Meaning::is_clear)
         .or_else(|| riddle::understand(world, "verifier", request));
@@ -212,14 +275,19 @@ fn differences(wanted: &Meaning, said: &Meaning) -> (Vec<String>, Vec<String>) {
         let class = (name(wanted, r.subject), name(wanted, r.object));
         let kept = said.relations.iter().any(|o| {
             o.region == r.region && (name(said, o.subject), name(said, o.object)) == class
-        }) || said.groups.iter().any(|g| Some(&g.class) == class.0.as_ref() && g.region == Some(r.region));
+        }) || said
+            .groups
+            .iter()
+            .any(|g| Some(&g.class) == class.0.as_ref() && g.region == Some(r.region));
         if let (false, (Some(s), Some(o))) = (kept, class) {
             missing.push(format!("{s} {} {o}", say::relation(r.region)));
         }
     }
     match (&wanted.text, &said.text) {
         (Some(text), None) => missing.push(format!("the lettering {text}")),
-        (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b) => contradicts.push(format!("the lettering {b}")),
+        (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b) => {
+            contradicts.push(format!("the lettering {b}"))
+        }
         _ => {}
     }
     (missing, contradicts)
@@ -230,14 +298,25 @@ fn compare(wanted: &Group, said: &Group, missing: &mut Vec<String>, contradicts:
     if let (Some(a), Some(b)) = (wanted.count, said.count)
         && a != b
     {
-        contradicts.push(format!("{} {} where {} were asked for", lexicon::number_word(b), lexicon::counted(class, b), lexicon::number_word(a)));
+        contradicts.push(format!(
+            "{} {} where {} were asked for",
+            lexicon::number_word(b),
+            lexicon::counted(class, b),
+            lexicon::number_word(a)
+        ));
     }
     let mut hold = |what: &str, wanted: Option<String>, said: Option<String>| match (wanted, said) {
         (Some(a), None) => missing.push(format!("{class}: {what} {a}")),
-        (Some(a), Some(b)) if a != b => contradicts.push(format!("{class}: {what} {b} where {a} was asked for")),
+        (Some(a), Some(b)) if a != b => {
+            contradicts.push(format!("{class}: {what} {b} where {a} was asked for"))
+        }
         _ => {}
     };
     hold("colour", wanted.color.map(str::to_owned), said.color.map(str::to_owned));
     hold("material", wanted.material.map(str::to_owned), said.material.map(str::to_owned));
-    hold("place", wanted.region.map(|r| say::place(r).to_owned()), said.region.map(|r| say::place(r).to_owned()));
+    hold(
+        "place",
+        wanted.region.map(|r| say::place(r).to_owned()),
+        said.region.map(|r| say::place(r).to_owned()),
+    );
 }

@@ -27,9 +27,8 @@ pub const COLORS: [&str; 15] = [
 ];
 
 /// The materials, in pattern order.
-pub const MATERIALS: [&str; 9] = [
-    "wooden", "glass", "metal", "leather", "paper", "stone", "plastic", "fabric", "ceramic",
-];
+pub const MATERIALS: [&str; 9] =
+    ["wooden", "glass", "metal", "leather", "paper", "stone", "plastic", "fabric", "ceramic"];
 
 const COLOR_WORDS: [(&str, &str); 26] = [
     ("crimson", "red"),

@@ -190,8 +190,7 @@ impl Reader<'_> {
         if self.word(skip) == "far" {
             skip += 1;
         }
-        let Some((word, region)) =
-            SIDES.into_iter().find(|(word, _)| *word == self.word(skip))
+        let Some((word, region)) = SIDES.into_iter().find(|(word, _)| *word == self.word(skip))
         else {
             return false;
         };
@@ -203,7 +202,10 @@ impl Reader<'_> {
             ("of", "the", w) | ("of", w, _) => !is_canvas(w),
             _ => {
                 skip == 0
-                    && matches!(word, "above" | "over" | "below" | "under" | "beneath" | "underneath")
+                    && matches!(
+                        word,
+                        "above" | "over" | "below" | "under" | "beneath" | "underneath"
+                    )
                     && !self.tokens.get(self.at + end).is_none_or(|t| t.clause)
             }
         };
@@ -299,7 +301,8 @@ impl Reader<'_> {
         let Some((noun, len)) = self.noun_at(0) else { return false };
         // "orange" and "gold" are colours before a noun.
         let adjective = len == 1
-            && (lexicon::color(self.word(0)).is_some() || lexicon::material(self.word(0)).is_some());
+            && (lexicon::color(self.word(0)).is_some()
+                || lexicon::material(self.word(0)).is_some());
         let next = !self.tokens.get(self.at + len).is_none_or(|t| t.clause);
         if next && self.noun_ahead(len, adjective) {
             if !adjective {
@@ -324,7 +327,8 @@ impl Reader<'_> {
         let mut at = from;
         while adjectives
             && at < from + 2
-            && (lexicon::material(self.word(at)).is_some() || lexicon::color(self.word(at)).is_some())
+            && (lexicon::material(self.word(at)).is_some()
+                || lexicon::color(self.word(at)).is_some())
             && self.noun_at(at).is_none()
         {
             at += 1;
@@ -438,8 +442,20 @@ impl Reader<'_> {
         self.meaning.unparsed.retain(|w| {
             !matches!(
                 w.as_str(),
-                "says" | "saying" | "reads" | "reading" | "word" | "words" | "text" | "lettering"
-                    | "written" | "letters" | "labeled" | "labelled" | "spells" | "inscribed"
+                "says"
+                    | "saying"
+                    | "reads"
+                    | "reading"
+                    | "word"
+                    | "words"
+                    | "text"
+                    | "lettering"
+                    | "written"
+                    | "letters"
+                    | "labeled"
+                    | "labelled"
+                    | "spells"
+                    | "inscribed"
             )
         });
     }
@@ -452,8 +468,8 @@ fn is_canvas(word: &str) -> bool {
 fn merge(group: &mut Group, again: &Group) {
     let one_of = again.count == Some(1) && group.count.is_some_and(|m| m > 1);
     if !one_of {
-        group.stress.count += again.stress.count
-            + u8::from(again.count.is_some() && group.count == again.count);
+        group.stress.count +=
+            again.stress.count + u8::from(again.count.is_some() && group.count == again.count);
         group.count = group.count.or(again.count);
     }
     group.stress.color += u8::from(again.color.is_some() && group.color == again.color);
@@ -483,15 +499,27 @@ mod tests {
             "A photo of orange backpack on the above and brown bear on the below",
             "an orange backpack at the top and a brown bear at the bottom | ",
         );
-        check("a photo of a toilet right of a cow", "a toilet and a cow, where the toilet is to the right of the cow | ");
-        check("a girl on the top of a train", "a girl and a train, where the girl is above the train | ");
+        check(
+            "a photo of a toilet right of a cow",
+            "a toilet and a cow, where the toilet is to the right of the cow | ",
+        );
+        check(
+            "a girl on the top of a train",
+            "a girl and a train, where the girl is above the train | ",
+        );
         check("a photo of two skises", "two skis | ");
-        check("A photo of two purple oranges and two green bananas", "two purple oranges and two green bananas | ");
+        check(
+            "A photo of two purple oranges and two green bananas",
+            "two purple oranges and two green bananas | ",
+        );
         check(
             "A photo of a larger boat on the above and a smaller traffic light on the below",
             "a large boat at the top and a small traffic light at the bottom | ",
         );
-        check("a sign that says \"OPEN\" next to a red door", "a red door and a sign that says \"OPEN\" | ");
+        check(
+            "a sign that says \"OPEN\" next to a red door",
+            "a red door and a sign that says \"OPEN\" | ",
+        );
         check("two bees buzzed near the flowers", "two bees and flowers | buzzed");
         check(
             "On the left, exactly three red clocks. Every clock is red. Three clocks in total.",

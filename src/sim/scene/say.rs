@@ -69,7 +69,8 @@ pub fn summary(meaning: &Meaning) -> String {
     for r in &meaning.relations {
         if let (Some(s), Some(o)) = (meaning.groups.get(r.subject), meaning.groups.get(r.object)) {
             let verb = if s.count == Some(1) { "is" } else { "are" };
-            out += &format!(", where the {} {verb} {} the {}", plain(s), relation(r.region), plain(o));
+            out +=
+                &format!(", where the {} {verb} {} the {}", plain(s), relation(r.region), plain(o));
         }
     }
     if let Some(text) = &meaning.text {

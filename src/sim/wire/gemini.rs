@@ -21,11 +21,8 @@ pub fn read(body: &[u8], model: &str) -> Result<(Chat, Options), Refusal> {
         if value.is_null() { &body[b] } else { value }
     };
     let config = either("generationConfig", "generation_config");
-    let mut chat = Chat {
-        model: model.to_owned(),
-        seed: config["seed"].as_i64(),
-        ..Chat::default()
-    };
+    let mut chat =
+        Chat { model: model.to_owned(), seed: config["seed"].as_i64(), ..Chat::default() };
     let mut no_images = Vec::new();
     let system = either("systemInstruction", "system_instruction");
     parts(&system["parts"], &mut chat.system, &mut no_images)?;
@@ -49,7 +46,8 @@ fn parts(parts: &Value, text: &mut String, images: &mut Vec<bytes::Bytes>) -> Re
         if let Some(said) = part["text"].as_str() {
             text.push_str(said);
         }
-        let inline = if part["inlineData"].is_null() { &part["inline_data"] } else { &part["inlineData"] };
+        let inline =
+            if part["inlineData"].is_null() { &part["inline_data"] } else { &part["inlineData"] };
         if let Some(data) = inline["data"].as_str() {
             images.push(wire::base64(data)?);
         }

@@ -142,9 +142,7 @@ fn stream(reply: &Reply, options: &Options, model: &str, id: &str) -> String {
         out.push_str(&chunk.to_string());
         out.push_str("\n\n");
     };
-    let delta = |delta: Value, finish: Option<&str>| {
-        json!([{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": null}])
-    };
+    let delta = |delta: Value, finish: Option<&str>| json!([{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": null}]);
     send(delta(json!({"role": "assistant", "content": ""}), None), None);
     for piece in wire::pieces(&reply.reasoning, 240) {
         send(delta(json!({"reasoning_content": piece}), None), None);
