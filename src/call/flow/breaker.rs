@@ -96,7 +96,7 @@ mod tests {
     use super::{Breaker, BreakerState};
     use std::time::Duration;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn opens_probes_and_closes() {
         let mut now = crate::env::Env::test(1).now();
         let mut breaker = Breaker::new(now);
