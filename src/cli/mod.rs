@@ -5,6 +5,7 @@
 
 mod check;
 mod completions;
+mod endpoints;
 mod funnel;
 mod graph;
 mod kinds;
@@ -34,6 +35,7 @@ enum Verb {
     Kinds(kinds::Args),
     Sim(sim::Args),
     Completions(completions::Args),
+    Endpoints(endpoints::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -52,6 +54,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Kinds(args) => kinds::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
+        Verb::Endpoints(args) => endpoints::run(args),
     }
 }
 
