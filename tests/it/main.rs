@@ -1,3 +1,5 @@
 //! The one integration-test crate: it drives the binary, the simulated world and scripted servers.
+
 mod journal;
+mod pool;
 mod store;
