@@ -82,7 +82,8 @@ impl ExportReport {
         }
         left_out(&mut out, "left out", &self.left_out);
         if self.simulated > 0 {
-            let _ = writeln!(out, "  SIMULATED: {} rows come from the simulated world", self.simulated);
+            let _ =
+                writeln!(out, "  SIMULATED: {} rows come from the simulated world", self.simulated);
         }
         out
     }

@@ -43,10 +43,11 @@ impl Screen {
         for (image, bytes) in shown.iter().zip(images) {
             whole(image, bytes)?;
         }
-        let tokens = self
-            .measure
-            .turns(&conversation.turns, self.max_image_pixels)
-            .ok_or_else(|| Left { code: "image_bounds", what: "sides' ratio is over 200".into() })?;
+        let tokens =
+            self.measure.turns(&conversation.turns, self.max_image_pixels).ok_or_else(|| Left {
+                code: "image_bounds",
+                what: "sides' ratio is over 200".into(),
+            })?;
         if tokens > self.max_tokens {
             let what = format!("{tokens} tokens, at most {}", self.max_tokens);
             return Err(Left { code: "too_long", what });

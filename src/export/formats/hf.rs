@@ -49,7 +49,7 @@ fn schema() -> SchemaRef {
 }
 
 impl Writer for Hf {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<(), DatasetError> {
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
         let trajectory = example.trajectory;
         let prompt = &trajectory.prompt;
         self.simulated += u64::from(trajectory.simulated);
@@ -64,7 +64,8 @@ impl Writer for Hf {
             "simulated": trajectory.simulated,
             "messages": universal::message_list(example.turns),
         });
-        self.tables.push(example, row, out)
+        self.tables.push(example, row, out)?;
+        Ok(true)
     }
 
     fn finish(

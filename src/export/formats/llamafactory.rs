@@ -37,7 +37,7 @@ struct LlamaFactory {
 }
 
 impl Writer for LlamaFactory {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<(), DatasetError> {
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
         let native = self.settings.dialect == Dialect::Native;
         let from = |speaker, calls| match (speaker, native) {
             (Speaker::Model, true) if calls => "function_call",
@@ -62,7 +62,7 @@ impl Writer for LlamaFactory {
             row["tools"] = Value::from(format!("[{TOOL_SIGNATURE}]"));
         }
         self.lines.line(example.split, &row, out);
-        Ok(())
+        Ok(true)
     }
 
     fn finish(

@@ -91,8 +91,9 @@ pub struct Example<'a> {
 
 /// Writes one form.
 pub trait Writer: Send {
-    /// Adds an example's row and images.
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<(), DatasetError>;
+    /// Adds an example's row and images. False when the form does not take it (`verl-rl`: its
+    /// prompt is in already).
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError>;
 
     /// The rest of the data, and the files beside it. `rows` counts by split.
     fn finish(&mut self, rows: &BTreeMap<String, u64>, out: &mut Files)

@@ -48,7 +48,7 @@ fn messages(turn: &Turn, native: bool) -> Vec<Value> {
 }
 
 impl Writer for MsSwift {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<(), DatasetError> {
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
         let native = self.settings.dialect == Dialect::Native;
         let list: Vec<Value> =
             example.turns.iter().flat_map(|turn| messages(turn, native)).collect();
@@ -61,7 +61,7 @@ impl Writer for MsSwift {
             row["tools"] = Value::from(format!("[{TOOL_SIGNATURE}]"));
         }
         self.lines.line(example.split, &row, out);
-        Ok(())
+        Ok(true)
     }
 
     fn finish(

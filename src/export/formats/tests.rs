@@ -30,9 +30,9 @@ fn templates_are_filled() {
         for piece in files.take() {
             if let Piece::Whole(name, bytes) = piece {
                 let text = String::from_utf8(bytes.to_vec()).unwrap();
-                let hole = text.match_indices("{{").find(|(at, _)| {
-                    text[at + 2..].starts_with(|c: char| c.is_ascii_lowercase())
-                });
+                let hole = text
+                    .match_indices("{{")
+                    .find(|(at, _)| text[at + 2..].starts_with(|c: char| c.is_ascii_lowercase()));
                 assert_eq!(hole, None, "{}: {name} has a hole", form.name);
             }
         }

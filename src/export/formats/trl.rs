@@ -64,7 +64,7 @@ fn blocks(turn: &Turn) -> Vec<Value> {
 }
 
 impl Writer for Trl {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<(), DatasetError> {
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
         let role = |speaker| match speaker {
             Speaker::System => "system",
             Speaker::User | Speaker::Observation => "user",
@@ -73,7 +73,8 @@ impl Writer for Trl {
         let message = |turn: &Turn| json!({"role": role(turn.speaker), "content": blocks(turn)});
         let messages: Vec<Value> = example.turns.iter().map(message).collect();
         let row = json!({"id": example.trajectory.prompt.id, "messages": messages});
-        self.tables.push(example, row, out)
+        self.tables.push(example, row, out)?;
+        Ok(true)
     }
 
     fn finish(

@@ -63,8 +63,9 @@ impl Universal {
 }
 
 impl Writer for Universal {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<(), DatasetError> {
-        self.tables.push(example, row(example), out)
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
+        self.tables.push(example, row(example), out)?;
+        Ok(true)
     }
 
     fn finish(

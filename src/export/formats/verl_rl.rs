@@ -84,10 +84,10 @@ fn ground_truth(trajectory: &Trajectory, rules: &[(String, String)]) -> String {
 }
 
 impl Writer for VerlRl {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<(), DatasetError> {
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
         let prompt = &example.trajectory.prompt;
         if !self.seen.insert(prompt.text.clone()) {
-            return Ok(());
+            return Ok(false);
         }
         let asked = example.turns.iter().position(|turn| turn.speaker == Speaker::Model);
         let asked = &example.turns[..asked.unwrap_or(example.turns.len())];
@@ -109,7 +109,8 @@ impl Writer for VerlRl {
             "agent_name": "tool_agent",
         });
         self.index += 1;
-        self.tables.push(&Example { images: &[], ..*example }, row, out)
+        self.tables.push(&Example { images: &[], ..*example }, row, out)?;
+        Ok(true)
     }
 
     fn finish(

@@ -30,8 +30,9 @@ struct VerlSft {
 }
 
 impl Writer for VerlSft {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<(), DatasetError> {
-        self.tables.push(example, universal::row(example), out)
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
+        self.tables.push(example, universal::row(example), out)?;
+        Ok(true)
     }
 
     fn finish(

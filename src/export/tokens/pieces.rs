@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn text_is_cut_as_the_pattern_says() {
         let cut = |text: &'static str| pieces(text).collect::<Vec<_>>();
-        assert_eq!(cut("I'll take  12 red-ish"), ["I", "'ll", " take", " ", " ", "1", "2", " red", "-ish"]);
+        assert_eq!(
+            cut("I'll take  12 red-ish"),
+            ["I", "'ll", " take", " ", " ", "1", "2", " red", "-ish"]
+        );
         assert_eq!(cut("a\n\n  b\t\"x\"\r\n"), ["a", "\n\n", " ", " b", "\t", "\"x", "\"\r\n"]);
         assert_eq!(cut("  "), ["  "]);
         assert_eq!(cut(" <|x"), [" <|", "x"]);
