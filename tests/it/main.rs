@@ -1,3 +1,4 @@
 //! The one integration-test crate: it drives the binary, the simulated world and scripted servers.
 mod journal;
+mod s3;
 mod store;
