@@ -3,4 +3,5 @@
 mod export;
 mod journal;
 mod pool;
+mod s3;
 mod store;
