@@ -6,6 +6,7 @@
 mod check;
 mod completions;
 mod endpoints;
+mod export;
 mod funnel;
 mod graph;
 mod kinds;
@@ -36,6 +37,7 @@ enum Verb {
     Sim(sim::Args),
     Completions(completions::Args),
     Endpoints(endpoints::Args),
+    Export(export::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -55,6 +57,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Endpoints(args) => endpoints::run(args),
+        Verb::Export(args) => export::run(args),
     }
 }
 

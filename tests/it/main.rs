@@ -1,5 +1,7 @@
 //! The one integration-test crate: it drives the binary, the simulated world and scripted servers.
 
+mod export;
 mod journal;
 mod pool;
+mod s3;
 mod store;
