@@ -2,6 +2,7 @@
 
 mod export;
 mod journal;
+mod plan;
 mod pool;
 mod s3;
 mod store;
