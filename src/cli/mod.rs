@@ -6,12 +6,14 @@
 mod check;
 mod completions;
 mod endpoints;
+mod export;
 mod funnel;
 mod graph;
 mod kinds;
 mod progress;
 mod run;
 mod shared;
+mod sim;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -32,8 +34,11 @@ enum Verb {
     Check(check::Args),
     Graph(graph::Args),
     Kinds(kinds::Args),
+    Endpoints(endpoints::Args),
+    Sim(sim::Args),
     Completions(completions::Args),
     Endpoints(endpoints::Args),
+    Export(export::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -50,8 +55,11 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Check(args) => check::run(args),
         Verb::Graph(args) => graph::run(args),
         Verb::Kinds(args) => kinds::run(args),
+        Verb::Endpoints(args) => endpoints::run(args),
+        Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Endpoints(args) => endpoints::run(args),
+        Verb::Export(args) => export::run(args),
     }
 }
 
