@@ -1,29 +1,96 @@
 //! Images by content: `blobs/ab/abcd…`, written once, never changed.
 
 use crate::record::Digest;
+use crate::store::cache::ByteCache;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Blob writes under way at once: enough for fsyncs to overlap, few enough threads.
+const WRITERS: usize = 32;
+
+type Write = BoxFuture<'static, Result<(), StoreError>>;
 
 /// The blobs of a RUN, with a bounded cache of those read or written last.
 #[derive(Clone)]
 pub struct Blobs {
-    _store: Store,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    /// Every blob in it is durable.
+    cache: Mutex<ByteCache<Digest>>,
+    /// Writes under way, so that equal blobs are written once.
+    writing: Mutex<HashMap<Digest, WeakShared<Write>>>,
+    permits: Semaphore,
 }
 
 impl Blobs {
     /// `cache_bytes` bounds the bytes kept in memory.
-    pub fn new(store: Store, _cache_bytes: usize) -> Blobs {
-        Blobs { _store: store }
+    pub fn new(store: Store, cache_bytes: usize) -> Blobs {
+        Blobs {
+            inner: Arc::new(Inner {
+                store,
+                cache: Mutex::new(ByteCache::new(cache_bytes)),
+                writing: Mutex::new(HashMap::new()),
+                permits: Semaphore::new(WRITERS),
+            }),
+        }
     }
 
     /// Durable when it returns; a blob that is there is not written again.
-    pub async fn put(&self, _bytes: Bytes) -> Result<Digest, StoreError> {
-        unimplemented!()
+    pub async fn put(&self, bytes: Bytes) -> Result<Digest, StoreError> {
+        let digest = Digest::of(&bytes);
+        if lock(&self.inner.cache).get(&digest).is_some() {
+            return Ok(digest);
+        }
+        let write = self.join(digest, bytes);
+        write.await?;
+        Ok(digest)
+    }
+
+    /// The write of `digest` that is under way, or a new one.
+    fn join(&self, digest: Digest, bytes: Bytes) -> Shared<Write> {
+        let mut writing = lock(&self.inner.writing);
+        if let Some(write) = writing.get(&digest).and_then(WeakShared::upgrade) {
+            return write;
+        }
+        let inner = Arc::clone(&self.inner);
+        let write: Write = Box::pin(async move {
+            let done = inner.write(digest, bytes.clone()).await;
+            if done.is_ok() {
+                lock(&inner.cache).insert(digest, bytes);
+            }
+            lock(&inner.writing).remove(&digest);
+            done
+        });
+        let write = write.shared();
+        if let Some(weak) = write.downgrade() {
+            writing.insert(digest, weak);
+        }
+        write
     }
 
     /// The blob's bytes, checked against the digest.
-    pub async fn get(&self, _digest: Digest) -> Result<Bytes, StoreError> {
-        unimplemented!()
+    pub async fn get(&self, digest: Digest) -> Result<Bytes, StoreError> {
+        if let Some(bytes) = lock(&self.inner.cache).get(&digest) {
+            return Ok(bytes);
+        }
+        let name = Self::name(digest);
+        let bytes = self.inner.store.get(&name).await?;
+        if Digest::of(&bytes) != digest {
+            return Err(StoreError::Damaged {
+                place: self.inner.store.place(&name),
+                what: "its content is not what its name says; delete it and run again".to_string(),
+            });
+        }
+        lock(&self.inner.cache).insert(digest, bytes.clone());
+        Ok(bytes)
     }
 
     /// `blobs/ab/abcd…`
@@ -31,4 +98,26 @@ impl Blobs {
         let hex = digest.hex();
         format!("blobs/{}/{hex}", &hex[..2])
     }
+}
+
+impl Inner {
+    async fn write(&self, digest: Digest, bytes: Bytes) -> Result<(), StoreError> {
+        // Never closed; a closed semaphore would only mean no bound.
+        let _permit = self.permits.acquire().await;
+        let name = Blobs::name(digest);
+        // Locally a look costs microseconds and saves an fsync; at a bucket it costs as much as
+        // the write. A wrong size is a blob that a power cut left behind: written again.
+        if !self.store.is_remote() {
+            match self.store.size(&name).await {
+                Ok(size) if size == bytes.len() as u64 => return Ok(()),
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.store.put(&name, bytes).await
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

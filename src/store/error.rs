@@ -1,12 +1,12 @@
 //! Store errors, one kind for each reaction.
 
 /// What went wrong with a path of a store; `place` is the URI as the user would type it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     #[error("`{place}` does not exist")]
     NotFound { place: String },
     /// A full disk or an exhausted quota: stop, make room, run again.
-    #[error("no space left to write `{place}`")]
+    #[error("no space left to write `{place}`; make room and run the same command again")]
     Full { place: String },
     /// Bytes that are not what they should be.
     #[error("`{place}` is damaged: {what}")]
@@ -17,4 +17,44 @@ pub enum StoreError {
     /// Anything else the store said.
     #[error("`{place}`: {what}")]
     Other { place: String, what: String },
+}
+
+/// What an `object_store` error means to us.
+pub(super) fn from_object_store(place: String, error: &object_store::Error) -> StoreError {
+    use object_store::Error;
+    if let Error::NotFound { .. } = error {
+        return StoreError::NotFound { place };
+    }
+    let mut chain: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut what = String::new();
+    while let Some(link) = chain {
+        if let Some(io) = link.downcast_ref::<std::io::Error>() {
+            match from_io(place.clone(), io) {
+                StoreError::Other { .. } => {}
+                known => return known,
+            }
+        }
+        what = link.to_string();
+        chain = link.source();
+    }
+    // Buckets have no error kind for it; these are the codes that S3-compatible servers send.
+    let said = error.to_string();
+    if ["StorageFull", "QuotaExceeded", "InsufficientStorage"].iter().any(|c| said.contains(c)) {
+        return StoreError::Full { place };
+    }
+    // The outermost text repeats the inner ones; the last link alone may say too little.
+    let what = if said.contains(&what) { said } else { format!("{said}: {what}") };
+    StoreError::Other { place, what: what.chars().take(600).collect() }
+}
+
+/// What an operating system's error means to us.
+pub(super) fn from_io(place: String, error: &std::io::Error) -> StoreError {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => StoreError::NotFound { place },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::WriteZero => {
+            StoreError::Full { place }
+        }
+        _ => StoreError::Other { place, what: error.to_string() },
+    }
 }

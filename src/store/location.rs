@@ -1,7 +1,20 @@
 //! A URI (`dir`, `file://`, `memory://`, `s3://`, `gs://`, `az://`) opened for reading and writing.
+//!
+//! Not here: how a URI becomes a client (`open`) and how large objects are fed (`writer`).
+//! The one idea: names are untrusted and relative; whatever a store says becomes one of few errors.
 
-use crate::store::StoreError;
+use crate::store::error::from_object_store;
+use crate::store::open::{Backend, backend};
+use crate::store::{Reader, StoreError, StoreWriter};
 use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{
+    Attribute, AttributeValue, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions,
+};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The outcome of a put-if-absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +25,11 @@ pub enum Created {
 
 /// A place that holds named objects. Cheap to clone. Names are `/`-separated, relative.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    backend: Arc<Backend>,
+    /// Where this store begins in the backend: no leading or trailing `/`; empty at its root.
+    prefix: String,
+}
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -20,88 +37,226 @@ impl std::fmt::Debug for Store {
     }
 }
 
+/// Object metadata that tells a writer its own object from another's (see `Store::create`).
+const NONCE: Attribute = Attribute::Metadata(Cow::Borrowed("coldstart_nonce"));
+
 impl Store {
     /// Opens `uri`; a bare path is a local directory (made when first written). Bucket
     /// credentials come from the environment. `memory://` is a fresh store on every call.
-    pub fn open(_uri: &str) -> Result<Store, StoreError> {
-        unimplemented!()
+    pub fn open(uri: &str) -> Result<Store, StoreError> {
+        Ok(Store { backend: Arc::new(backend(uri)?), prefix: String::new() })
     }
 
     /// As the user would type it.
     pub fn uri(&self) -> String {
-        unimplemented!()
+        self.place("")
     }
 
     /// The local path of `name`, when the store is a local directory.
-    pub fn local_path(&self, _name: &str) -> Option<std::path::PathBuf> {
-        unimplemented!()
+    pub fn local_path(&self, name: &str) -> Option<std::path::PathBuf> {
+        let mut path = self.backend.local.clone()?;
+        for part in self.prefix.split('/').chain(name.split('/')) {
+            match part {
+                "" | "." => {}
+                ".." => return None,
+                part => path.push(part),
+            }
+        }
+        Some(path)
+    }
+
+    /// True for buckets: a round trip costs tens of milliseconds.
+    pub fn is_remote(&self) -> bool {
+        self.backend.remote
     }
 
     /// A store whose names are under `prefix` of this one.
-    pub fn under(&self, _prefix: &str) -> Store {
-        unimplemented!()
+    pub fn under(&self, prefix: &str) -> Store {
+        let joined = format!("{}/{}", self.prefix, prefix.trim_matches('/'));
+        Store { backend: Arc::clone(&self.backend), prefix: joined.trim_matches('/').to_string() }
     }
 
-    pub async fn get(&self, _name: &str) -> Result<Bytes, StoreError> {
-        unimplemented!()
+    pub async fn get(&self, name: &str) -> Result<Bytes, StoreError> {
+        let path = self.path(name)?;
+        let got = self.object().get(&path).await.map_err(|e| self.error(name, &e))?;
+        got.bytes().await.map_err(|e| self.error(name, &e))
     }
 
+    /// The bytes of `range`; shorter when the object ends before it does.
     pub async fn get_range(
         &self,
-        _name: &str,
-        _range: std::ops::Range<u64>,
+        name: &str,
+        range: std::ops::Range<u64>,
     ) -> Result<Bytes, StoreError> {
-        unimplemented!()
+        let path = self.path(name)?;
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        self.object().get_range(&path, range).await.map_err(|e| self.error(name, &e))
     }
 
-    pub async fn size(&self, _name: &str) -> Result<u64, StoreError> {
-        unimplemented!()
+    /// A handle for many small reads of one object.
+    pub async fn reader(&self, name: &str) -> Result<Reader, StoreError> {
+        Reader::open(self, name).await
     }
 
-    pub async fn exists(&self, _name: &str) -> Result<bool, StoreError> {
-        unimplemented!()
+    pub async fn size(&self, name: &str) -> Result<u64, StoreError> {
+        let path = self.path(name)?;
+        Ok(self.object().head(&path).await.map_err(|e| self.error(name, &e))?.size)
+    }
+
+    pub async fn exists(&self, name: &str) -> Result<bool, StoreError> {
+        match self.size(name).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     /// Atomic replace, durable when it returns.
-    pub async fn put(&self, _name: &str, _bytes: Bytes) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let path = self.path(name)?;
+        self.object().put(&path, bytes.into()).await.map_err(|e| self.error(name, &e))?;
+        Ok(())
     }
 
-    /// Put-if-absent, durable when it returns.
-    pub async fn create(&self, _name: &str, _bytes: Bytes) -> Result<Created, StoreError> {
-        unimplemented!()
+    /// Put-if-absent, durable when it returns. Exactly one of several racing writers gets `New`.
+    ///
+    /// A bucket client sends a PUT again when its reply was lost and then meets its own object;
+    /// a nonce in the object's metadata tells that from another's.
+    pub async fn create(&self, name: &str, bytes: Bytes) -> Result<Created, StoreError> {
+        let path = self.path(name)?;
+        let mut options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let nonce = format!("{:016x}{:016x}", entropy(), entropy());
+        if self.backend.remote {
+            options.attributes =
+                Attributes::from_iter([(NONCE, AttributeValue::from(nonce.clone()))]);
+        }
+        match self.object().put_opts(&path, bytes.into(), options).await {
+            Ok(_) => Ok(Created::New),
+            Err(object_store::Error::AlreadyExists { .. }) if self.backend.remote => {
+                self.whose(name, &path, &nonce).await
+            }
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::AlreadyThere),
+            Err(e) => Err(self.error(name, &e)),
+        }
     }
 
-    pub async fn delete(&self, _name: &str) -> Result<(), StoreError> {
-        unimplemented!()
+    async fn whose(&self, name: &str, path: &Path, nonce: &str) -> Result<Created, StoreError> {
+        let head = GetOptions { head: true, ..GetOptions::default() };
+        match self.object().get_opts(path, head).await {
+            Ok(got) if got.attributes.get(&NONCE).is_some_and(|n| n.as_ref() == nonce) => {
+                Ok(Created::New)
+            }
+            Ok(_) => Ok(Created::AlreadyThere),
+            Err(e) => Err(self.error(name, &e)),
+        }
+    }
+
+    /// Deleting what is not there is no error.
+    pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path(name)?;
+        match self.object().delete(&path).await.map_err(|e| self.error(name, &e)) {
+            Err(StoreError::NotFound { .. }) => Ok(()),
+            other => other,
+        }
     }
 
     /// Names (relative to this store) with their sizes under the folder `prefix`, sorted by name.
-    pub async fn list(&self, _prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        unimplemented!()
+    /// What a crashed writer left half-written is not among them.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let folder = prefix.trim_matches('/');
+        let path = match folder {
+            "" => self.backend.base_under(&self.prefix),
+            folder => self.path(folder)?,
+        };
+        let root = self.backend.base_under(&self.prefix);
+        let cut = match root.as_ref().len() {
+            0 => 0,
+            n => n + 1,
+        };
+        let mut found: Vec<(String, u64)> = self
+            .object()
+            .list(Some(&path))
+            .map_ok(|meta| {
+                (meta.location.as_ref().get(cut..).unwrap_or_default().to_string(), meta.size)
+            })
+            .try_collect()
+            .await
+            .map_err(|e| self.error(prefix, &e))?;
+        found.retain(|(name, _)| !name.is_empty());
+        found.sort_unstable();
+        Ok(found)
     }
 
     /// A writer that uploads as it is fed (multipart) and appears under `name`, whole, only on
-    /// `finish`; implements `parquet::arrow::async_writer`-free plain `write(Bytes)`.
-    pub async fn writer(&self, _name: &str) -> Result<StoreWriter, StoreError> {
-        unimplemented!()
+    /// `finish`.
+    pub async fn writer(&self, name: &str) -> Result<StoreWriter, StoreError> {
+        Ok(StoreWriter::new(self.clone(), name, self.path(name)?))
+    }
+
+    pub(super) fn object(&self) -> &dyn ObjectStore {
+        self.backend.object.as_ref()
+    }
+
+    pub(super) fn error(&self, name: &str, error: &object_store::Error) -> StoreError {
+        from_object_store(self.place(name), error)
+    }
+
+    /// `name` as the user would type it.
+    pub(super) fn place(&self, name: &str) -> String {
+        let mut place = self.backend.uri.clone();
+        for part in [self.prefix.as_str(), name.trim_matches('/')] {
+            if !part.is_empty() {
+                if !place.ends_with('/') {
+                    place.push('/');
+                }
+                place.push_str(part);
+            }
+        }
+        place
+    }
+
+    /// The backend's path of `name`; refuses what could leave the store or meet a writer's
+    /// staging file (`name#1`).
+    fn path(&self, name: &str) -> Result<Path, StoreError> {
+        let refuse = |what: &str| StoreError::Location {
+            place: format!("{}/{}", self.uri(), name.escape_debug()),
+            what: what.to_string(),
+        };
+        if name.is_empty() || name.starts_with('/') {
+            return Err(refuse("a name inside a store is relative and not empty"));
+        }
+        for part in name.split('/') {
+            if matches!(part, "" | "." | "..") {
+                return Err(refuse("a name inside a store has no empty, `.` or `..` part"));
+            }
+            if part.contains(|c: char| c.is_control() || c == '\\') {
+                return Err(refuse("a name inside a store has no control character or backslash"));
+            }
+        }
+        if is_staging(name) {
+            return Err(refuse(
+                "a name ending in `#` and digits is reserved for unfinished writes",
+            ));
+        }
+        let base = self.backend.base_under(&self.prefix);
+        let whole = match base.as_ref() {
+            "" => name.to_string(),
+            base => format!("{base}/{name}"),
+        };
+        Path::parse(whole).map_err(|e| refuse(&e.to_string()))
     }
 }
 
-/// See `Store::writer`. Dropping it unfinished leaves nothing under the name.
-pub struct StoreWriter {}
+/// Whether `name` is what the local store calls a file that is being written.
+pub(super) fn is_staging(name: &str) -> bool {
+    name.rsplit_once('#')
+        .is_some_and(|(_, digits)| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+}
 
-impl StoreWriter {
-    pub async fn write(&mut self, _bytes: Bytes) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-
-    /// Bytes written so far.
-    pub fn written(&self) -> u64 {
-        unimplemented!()
-    }
-
-    pub async fn finish(self) -> Result<(), StoreError> {
-        unimplemented!()
-    }
+/// Bits that no other process draws. Names nothing and orders nothing, so it never shows in data.
+fn entropy() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
 }

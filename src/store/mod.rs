@@ -1,17 +1,24 @@
-//! Where bytes lie: a URI opened as an object store, blobs by content, the layout of a RUN.
+//! Where bytes lie: a URI opened as an object store, blobs by content, the layout of a RUN, and
+//! the codec of its decision tables.
 //!
 //! Not here: what the journal's segments hold (`journal`) or what tables mean (`audit`).
 //! The one idea: one code path for a local directory, memory and buckets, built on put-if-absent
 //! only; a local commit is fsynced before it is reported done.
 
 mod blobs;
+mod cache;
 mod error;
 mod layout;
 mod location;
+mod open;
+mod reader;
 mod spill;
+mod writer;
 
 pub use blobs::Blobs;
 pub use error::StoreError;
 pub use layout::Layout;
-pub use location::{Created, Store, StoreWriter};
+pub use location::{Created, Store};
+pub use reader::Reader;
 pub use spill::{Spill, SpillRef};
+pub use writer::StoreWriter;

@@ -1,0 +1,159 @@
+//! From a URI to a client: one function a scheme, one line in a table.
+//!
+//! Not here: reading and writing (`location`). The one idea: what a scheme needs (credentials,
+//! endpoint, TLS provider, fsync) is settled once, when the store is opened.
+
+use crate::store::StoreError;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use std::path::{Component, PathBuf};
+
+/// An opened scheme.
+pub(super) struct Backend {
+    pub object: Box<dyn ObjectStore>,
+    /// As the user typed it, without a trailing `/`.
+    pub uri: String,
+    /// Where the URI's own path lies in `object`.
+    pub base: Path,
+    /// The directory, when it is one.
+    pub local: Option<PathBuf>,
+    pub remote: bool,
+}
+
+impl Backend {
+    /// The path of `prefix` under the URI.
+    pub fn base_under(&self, prefix: &str) -> Path {
+        prefix
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .fold(self.base.clone(), |path, part| path.join(part))
+    }
+}
+
+type Open = fn(&str) -> Result<Backend, String>;
+
+/// Schemes and how each is opened; anything without `://` is a local path.
+const SCHEMES: &[(&str, Open)] = &[
+    ("file", |uri| local(uri, &uri["file://".len()..])),
+    ("memory", memory),
+    ("s3", s3),
+    ("s3a", s3),
+    ("gs", gs),
+    ("az", az),
+    ("abfs", az),
+    ("abfss", az),
+];
+
+/// Opens `uri`.
+pub(super) fn backend(uri: &str) -> Result<Backend, StoreError> {
+    let location = |what: String| StoreError::Location { place: uri.to_string(), what };
+    let Some((scheme, _)) = uri.split_once("://") else {
+        return local(uri, uri).map_err(location);
+    };
+    match SCHEMES.iter().find(|(name, _)| *name == scheme) {
+        Some((_, open)) => open(uri).map_err(location),
+        None => Err(location(format!(
+            "`{scheme}` is not a scheme known here; use a directory, `s3://`, `gs://`, `az://` or \
+             `memory://`"
+        ))),
+    }
+}
+
+fn local(uri: &str, path: &str) -> Result<Backend, String> {
+    if path.is_empty() {
+        return Err("the path is empty".to_string());
+    }
+    let path = resolve(std::path::Path::new(path)).map_err(|e| e.to_string())?;
+    if path.exists() && !path.is_dir() {
+        return Err("it is a file, not a directory".to_string());
+    }
+    Ok(Backend {
+        // Rooted at `/`, so that a directory that is not there yet can be opened. Without
+        // `with_fsync` object_store would report a write done that a power cut can still undo.
+        object: Box::new(LocalFileSystem::new().with_fsync(true)),
+        uri: trimmed(uri),
+        base: Path::from_absolute_path(&path).map_err(|e| e.to_string())?,
+        local: Some(path),
+        remote: false,
+    })
+}
+
+/// `path` made absolute: links of the part that exists are followed, the rest is taken as written.
+fn resolve(path: &std::path::Path) -> std::io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let mut resolved = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::ParentDir => {
+                resolved.pop();
+            }
+            Component::CurDir => {}
+            part => resolved.push(part),
+        }
+        if let Ok(real) = resolved.canonicalize() {
+            resolved = real;
+        }
+    }
+    Ok(resolved)
+}
+
+fn memory(uri: &str) -> Result<Backend, String> {
+    Ok(Backend {
+        object: Box::new(InMemory::new()),
+        uri: trimmed(uri),
+        base: Path::default(),
+        local: None,
+        remote: false,
+    })
+}
+
+fn s3(uri: &str) -> Result<Backend, String> {
+    let env = |name: &str| std::env::var(name).unwrap_or_default();
+    // Who types an `http://` endpoint means it: servers on the own host or network.
+    let plain = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]
+        .iter()
+        .any(|name| env(name).starts_with("http://"));
+    bucket(uri, || {
+        let mut builder = object_store::aws::AmazonS3Builder::from_env().with_url(uri);
+        if plain {
+            builder = builder.with_allow_http(true);
+        }
+        Ok(Box::new(builder.build()?))
+    })
+}
+
+fn gs(uri: &str) -> Result<Backend, String> {
+    bucket(uri, || {
+        let builder = object_store::gcp::GoogleCloudStorageBuilder::from_env();
+        Ok(Box::new(builder.with_url(uri).build()?))
+    })
+}
+
+fn az(uri: &str) -> Result<Backend, String> {
+    bucket(uri, || {
+        let builder = object_store::azure::MicrosoftAzureBuilder::from_env();
+        Ok(Box::new(builder.with_url(uri).build()?))
+    })
+}
+
+fn bucket(
+    uri: &str,
+    build: impl FnOnce() -> Result<Box<dyn ObjectStore>, object_store::Error>,
+) -> Result<Backend, String> {
+    // The process-wide TLS provider; another caller may have installed it before us.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url = url::Url::parse(uri).map_err(|e| e.to_string())?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("the bucket's name is missing".to_string());
+    }
+    let base = Path::from_url_path(url.path()).map_err(|e| e.to_string())?;
+    let object = build().map_err(|e| e.to_string())?;
+    Ok(Backend { object, uri: trimmed(uri), base, local: None, remote: true })
+}
+
+fn trimmed(uri: &str) -> String {
+    let short = uri.trim_end_matches('/');
+    if short.is_empty() || short.ends_with(':') { uri.to_string() } else { short.to_string() }
+}

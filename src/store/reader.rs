@@ -1,0 +1,106 @@
+//! Many small reads of one object: an open file locally, cached blocks of a bucket's object.
+
+use crate::store::cache::ByteCache;
+use crate::store::error::from_io;
+use crate::store::{Store, StoreError};
+use bytes::{Bytes, BytesMut};
+use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
+
+/// What is fetched from a bucket at once; neighbours are mostly read next.
+const BLOCK: u64 = 256 << 10;
+/// Blocks kept per reader.
+const KEPT: usize = 4 << 20;
+
+/// See `Store::reader`. The object must not change while it is read (segments never do).
+pub struct Reader {
+    store: Store,
+    name: String,
+    size: u64,
+    access: Access,
+}
+
+enum Access {
+    /// A read from the page cache costs microseconds: less than to hand it to another thread.
+    File(std::fs::File),
+    Blocks(Mutex<ByteCache<u64>>),
+}
+
+impl Reader {
+    pub(super) async fn open(store: &Store, name: &str) -> Result<Reader, StoreError> {
+        let of_io = |e: std::io::Error| from_io(store.place(name), &e);
+        let (size, access) = match store.local_path(name) {
+            Some(path) => {
+                let file = std::fs::File::open(path).map_err(of_io)?;
+                (file.metadata().map_err(of_io)?.len(), Access::File(file))
+            }
+            None => (store.size(name).await?, Access::Blocks(Mutex::new(ByteCache::new(KEPT)))),
+        };
+        Ok(Reader { store: store.clone(), name: name.to_string(), size, access })
+    }
+
+    /// In bytes, when it was opened.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// `len` bytes from `offset`; `Damaged` when the object ends before them.
+    pub async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes, StoreError> {
+        if offset.saturating_add(len as u64) > self.size {
+            return Err(StoreError::Damaged {
+                place: self.store.place(&self.name),
+                what: format!("it ends at {} before {len} bytes from {offset}", self.size),
+            });
+        }
+        match &self.access {
+            Access::File(file) => {
+                let mut bytes = BytesMut::zeroed(len);
+                file.read_exact_at(&mut bytes, offset)
+                    .map_err(|e| from_io(self.store.place(&self.name), &e))?;
+                Ok(bytes.freeze())
+            }
+            Access::Blocks(cache) => self.from_blocks(cache, offset, len).await,
+        }
+    }
+
+    async fn from_blocks(
+        &self,
+        cache: &Mutex<ByteCache<u64>>,
+        offset: u64,
+        len: usize,
+    ) -> Result<Bytes, StoreError> {
+        let end = offset + len as u64;
+        let mut out = BytesMut::with_capacity(len);
+        let mut at = offset;
+        while at < end {
+            let block = at / BLOCK;
+            let start = block * BLOCK;
+            let bytes = self.block(cache, block).await?;
+            let from = (at - start) as usize;
+            let upto = ((end - start).min(bytes.len() as u64)) as usize;
+            let Some(piece) = bytes.get(from..upto).filter(|piece| !piece.is_empty()) else {
+                return Err(StoreError::Damaged {
+                    place: self.store.place(&self.name),
+                    what: format!("it is shorter than {} bytes", self.size),
+                });
+            };
+            if piece.len() == len {
+                return Ok(bytes.slice(from..upto));
+            }
+            out.extend_from_slice(piece);
+            at += piece.len() as u64;
+        }
+        Ok(out.freeze())
+    }
+
+    async fn block(&self, cache: &Mutex<ByteCache<u64>>, block: u64) -> Result<Bytes, StoreError> {
+        let lock = || cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(bytes) = lock().get(&block) {
+            return Ok(bytes);
+        }
+        let range = block * BLOCK..((block + 1) * BLOCK).min(self.size);
+        let bytes = self.store.get_range(&self.name, range).await?;
+        lock().insert(block, bytes.clone());
+        Ok(bytes)
+    }
+}
