@@ -7,23 +7,33 @@
 //! The one idea: a RUN on disk is evidence. It may be live, killed, damaged or somebody else's; so
 //! every reader says what it could not read and goes on with the rest.
 
+pub mod calibrate;
 mod columns;
+pub mod dag;
+pub mod deep;
+mod diff;
 mod error;
 pub mod facts;
 pub mod findings;
 mod funnel;
 mod index;
+pub mod labels;
 mod names;
+pub mod plot;
 mod report;
 pub mod roles;
+pub mod sampling;
 mod shape;
 pub mod show;
 pub mod stats;
+mod textdiff;
 
 pub use columns::{CallColumn, Columns};
+pub use diff::{Change, ChangedRecord, Diff, Side, StageDiff, diff};
 pub use error::AuditError;
 pub use funnel::{Funnel, Split, StageFunnel, funnel};
 pub use index::{Conflict, HashedMap, HashedSet, Index, Record, Records, StageRows};
 pub use names::{Name, Names, Texts};
 pub use report::AuditReport;
 pub use shape::{Edge, Shape, ShapeStage};
+pub use textdiff::TextDiff;
