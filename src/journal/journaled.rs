@@ -1,10 +1,15 @@
-//! `Journaled`: a `call::Model` that buys a call at most once.
+//! `Journaled`: a `call::Model` that buys a call at most once; and blobs as `call::Images`.
 
-use crate::call::{CallError, Model, Reply, Request};
+use crate::call::{CallError, Fatal, Images, Model, Output, Reply, Request};
 use crate::env::Env;
-use crate::journal::Journal;
-use crate::store::Blobs;
-use std::sync::Arc;
+use crate::journal::{Entry, Journal, JournalError};
+use crate::record::{CallKey, Digest};
+use crate::store::{Blobs, StoreError};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::watch;
 
 /// How many calls of a role were bought and replayed in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -15,32 +20,192 @@ pub struct Counts {
     pub shared: u64,
 }
 
+#[derive(Default)]
+struct Tally {
+    made: AtomicU64,
+    replayed: AtomicU64,
+    shared: AtomicU64,
+}
+
+type Outcome = Result<Reply, CallError>;
+
 /// Answers from the journal; else asks `inner`, writes the image to the blobs, makes the reply
 /// durable, and answers. Equal requests in flight share one call.
 pub struct Journaled {
-    _inner: Arc<dyn Model>,
+    env: Env,
+    journal: Arc<Journal>,
+    blobs: Blobs,
+    inner: Arc<dyn Model>,
+    /// Calls in flight. The value is there once the call has ended.
+    flights: Mutex<HashMap<CallKey, watch::Receiver<Option<Outcome>>>>,
+    /// Grows by a role a run has, so a write is rare and readers do not meet.
+    tallies: RwLock<HashMap<String, Arc<Tally>>>,
 }
 
 impl std::fmt::Debug for Journaled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Journaled")
+        f.debug_tuple("Journaled").field(&self.inner).finish()
     }
 }
 
+/// Whoever holds it makes the call; dropping it (also by cancellation) ends the flight.
+struct Lead<'a> {
+    of: &'a Journaled,
+    key: CallKey,
+    done: watch::Sender<Option<Outcome>>,
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        self.of.flights().remove(&self.key);
+    }
+}
+
+enum Seat<'a> {
+    Lead(Lead<'a>),
+    Wait(watch::Receiver<Option<Outcome>>),
+}
+
 impl Journaled {
-    pub fn new(_env: Env, _journal: Arc<Journal>, _blobs: Blobs, inner: Arc<dyn Model>) -> Self {
-        Journaled { _inner: inner }
+    pub fn new(env: Env, journal: Arc<Journal>, blobs: Blobs, inner: Arc<dyn Model>) -> Self {
+        Journaled {
+            env,
+            journal,
+            blobs,
+            inner,
+            flights: Mutex::default(),
+            tallies: RwLock::default(),
+        }
     }
 
     /// By role, sorted.
     pub fn counts(&self) -> Vec<(String, Counts)> {
-        unimplemented!()
+        let tallies = self.tallies.read().unwrap_or_else(PoisonError::into_inner);
+        let mut counts: Vec<(String, Counts)> = tallies
+            .iter()
+            .map(|(role, tally)| {
+                let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
+                let Tally { made, replayed, shared } = &**tally;
+                let counts =
+                    Counts { made: read(made), replayed: read(replayed), shared: read(shared) };
+                (role.clone(), counts)
+            })
+            .collect();
+        counts.sort_by(|a, b| a.0.cmp(&b.0));
+        counts
+    }
+
+    fn tally(&self, role: &str) -> Arc<Tally> {
+        let known = self.tallies.read().unwrap_or_else(PoisonError::into_inner).get(role).cloned();
+        known.unwrap_or_else(|| {
+            let mut tallies = self.tallies.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(tallies.entry(role.to_string()).or_default())
+        })
+    }
+
+    fn flights(&self) -> MutexGuard<'_, HashMap<CallKey, watch::Receiver<Option<Outcome>>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seat(&self, key: CallKey) -> Seat<'_> {
+        let mut flights = self.flights();
+        if let Some(flight) = flights.get(&key) {
+            return Seat::Wait(flight.clone());
+        }
+        let (done, flight) = watch::channel(None);
+        flights.insert(key, flight);
+        Seat::Lead(Lead { of: self, key, done })
+    }
+
+    async fn buy(&self, key: CallKey, request: &Request) -> Outcome {
+        let mut reply = self.inner.call(request).await?;
+        self.keep_image(&mut reply).await?;
+        let entry = Entry { key, at_ms: self.env.unix_ms(), request: request.clone(), reply };
+        let reply = entry.reply.clone();
+        self.journal.append(entry).await.map_err(|e| fatal(&e))?;
+        Ok(reply)
+    }
+
+    /// The image's bytes into the blobs, durable before the frame that names them.
+    async fn keep_image(&self, reply: &mut Reply) -> Result<(), CallError> {
+        let Output::Image { image, bytes } = &mut reply.output else { return Ok(()) };
+        let Some(bytes) = bytes.take() else {
+            return Err(CallError::Record { what: "an image came without its bytes".to_string() });
+        };
+        let digest = self.blobs.put(bytes).await.map_err(|e| store_down(&e))?;
+        if digest != image.digest {
+            let what = format!("an image says digest `{}` and has `{digest}`", image.digest);
+            return Err(CallError::Record { what });
+        }
+        Ok(())
     }
 }
 
 #[async_trait::async_trait]
 impl Model for Journaled {
-    async fn call(&self, _request: &Request) -> Result<Reply, CallError> {
-        unimplemented!()
+    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+        let key = request.key();
+        let tally = self.tally(request.role());
+        let count = |n: &AtomicU64| n.fetch_add(1, Ordering::Relaxed);
+        loop {
+            if let Some(reply) = self.journal.reply(&key).await.map_err(|e| store_down(&e))? {
+                count(&tally.replayed);
+                return Ok(reply);
+            }
+            match self.seat(key) {
+                Seat::Lead(lead) => {
+                    // Another may have led and landed since we looked into the journal.
+                    if self.journal.contains(&key) {
+                        continue;
+                    }
+                    let outcome = self.buy(key, request).await;
+                    if outcome.is_ok() {
+                        count(&tally.made);
+                    }
+                    lead.done.send_replace(Some(outcome.clone()));
+                    return outcome;
+                }
+                Seat::Wait(mut flight) => {
+                    // An error here means that the leader was cancelled: somebody else leads then.
+                    let Ok(outcome) = flight.wait_for(Option::is_some).await else { continue };
+                    if let Some(outcome) = outcome.clone() {
+                        if outcome.is_ok() {
+                            count(&tally.shared);
+                        }
+                        return outcome;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn fatal(error: &JournalError) -> CallError {
+    match error {
+        JournalError::Fenced { .. } => {
+            CallError::Fatal { kind: Fatal::Fenced, what: error.to_string() }
+        }
+        JournalError::Store(e) => store_down(e),
+    }
+}
+
+fn store_down(error: &StoreError) -> CallError {
+    CallError::Fatal { kind: Fatal::Store, what: error.to_string() }
+}
+
+/// The blobs as the images that a request names by digest.
+#[derive(Clone)]
+pub struct BlobImages(pub Blobs);
+
+#[async_trait::async_trait]
+impl Images for BlobImages {
+    async fn image(&self, digest: Digest) -> Result<Bytes, CallError> {
+        self.0.get(digest).await.map_err(|e| match e {
+            // One image is lost, not the store: the records that need it are set aside.
+            StoreError::NotFound { .. } | StoreError::Damaged { .. } => {
+                CallError::Record { what: e.to_string() }
+            }
+            e => store_down(&e),
+        })
     }
 }

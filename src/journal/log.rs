@@ -1,9 +1,16 @@
-//! The segments: open, read, append by group commit, fence.
+//! The journal as others see it: opened for reading, or for writing with every earlier writer
+//! fenced off.
 
+use crate::call::Reply;
 use crate::env::Env;
-use crate::journal::Entry;
+use crate::journal::catalog::Catalog;
+use crate::journal::entry::{self, Replayed};
+use crate::journal::frame;
+use crate::journal::writer::{self, Writer};
+use crate::journal::{Entry, compact};
 use crate::record::CallKey;
 use crate::store::{Store, StoreError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A part of the journal that could not be read; everything else is intact.
@@ -15,7 +22,7 @@ pub struct Damage {
     pub what: String,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// Another process wrote to this RUN after we opened it.
     #[error("another coldstart process has taken over `{place}`")]
@@ -25,84 +32,118 @@ pub enum JournalError {
 }
 
 /// The journal, for reading only: what `audit`, `view`, `export` and replays use. Never fences.
-pub struct ReadJournal {}
+/// It knows what was there when it was opened, or last refreshed.
+pub struct ReadJournal {
+    catalog: Catalog,
+}
 
 impl ReadJournal {
     /// Reads the headers of every segment under `store` (a RUN's root): `journal/` and
     /// `shards/*/journal/`.
-    pub async fn open(_store: &Store) -> Result<ReadJournal, StoreError> {
-        unimplemented!()
+    pub async fn open(store: &Store) -> Result<ReadJournal, StoreError> {
+        Ok(ReadJournal { catalog: Catalog::open(store).await? })
     }
 
+    /// Takes in what a live run has journaled since.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        self.catalog.refresh().await
+    }
+
+    /// Distinct calls.
     pub fn len(&self) -> usize {
-        unimplemented!()
+        self.catalog.len()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub fn contains(&self, _key: &CallKey) -> bool {
-        unimplemented!()
+    pub fn contains(&self, key: &CallKey) -> bool {
+        self.catalog.contains(key)
     }
 
-    pub async fn get(&self, _key: &CallKey) -> Result<Option<Entry>, StoreError> {
-        unimplemented!()
+    pub async fn get(&self, key: &CallKey) -> Result<Option<Entry>, StoreError> {
+        self.catalog.get(key).await
+    }
+
+    /// The reply alone: cheaper than `get`.
+    pub async fn reply(&self, key: &CallKey) -> Result<Option<Reply>, StoreError> {
+        Ok(self.catalog.get::<Replayed>(key).await?.map(|line| line.reply))
     }
 
     /// Every entry, segment by segment (segments read whole and one at a time); duplicates of a
     /// key after the first are given too, flagged true: calls that were paid twice.
-    pub async fn scan(
-        &self,
-        _each: &mut (dyn FnMut(Entry, bool) + Send),
-    ) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn scan(&self, each: &mut (dyn FnMut(Entry, bool) + Send)) -> Result<(), StoreError> {
+        self.catalog.scan(each).await
     }
 
-    pub fn damage(&self) -> &[Damage] {
-        unimplemented!()
+    /// What could not be read so far: at opening, by `get`, or by a `scan` (which reads all).
+    pub fn damage(&self) -> Vec<Damage> {
+        self.catalog.damage()
     }
 }
 
 /// The journal opened for writing: fences every earlier writer of the RUN.
-pub struct Journal {}
+pub struct Journal {
+    catalog: Arc<Catalog>,
+    writer: Writer,
+}
 
 impl Journal {
     /// `root` is the RUN (for reading all shards' journals); `dir` where this process writes
     /// (`journal`, or `shards/0000-of-0002/journal`). `commit_wait` is the longest time a reply
     /// waits for company before its group is written.
     pub async fn open(
-        _env: Env,
-        _root: &Store,
-        _dir: &str,
-        _commit_wait: Duration,
+        env: Env,
+        root: &Store,
+        dir: &str,
+        commit_wait: Duration,
     ) -> Result<Journal, JournalError> {
-        unimplemented!()
+        // Fence first, list after: then nothing that the earlier writer was told is durable can
+        // be missing from the list.
+        let fence = writer::fence(&env, root, dir).await?;
+        let catalog = Arc::new(Catalog::open(root).await?);
+        compact::finish_earlier(&catalog, dir).await?;
+        let writer = Writer::start(env, Arc::clone(&catalog), fence, commit_wait);
+        Ok(Journal { catalog, writer })
     }
 
+    /// Distinct calls.
     pub fn len(&self) -> usize {
-        unimplemented!()
+        self.catalog.len()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub async fn get(&self, _key: &CallKey) -> Result<Option<Entry>, StoreError> {
-        unimplemented!()
+    pub fn contains(&self, key: &CallKey) -> bool {
+        self.catalog.contains(key)
+    }
+
+    pub async fn get(&self, key: &CallKey) -> Result<Option<Entry>, StoreError> {
+        self.catalog.get(key).await
+    }
+
+    /// The reply alone: cheaper than `get`.
+    pub async fn reply(&self, key: &CallKey) -> Result<Option<Reply>, StoreError> {
+        Ok(self.catalog.get::<Replayed>(key).await?.map(|line| line.reply))
     }
 
     /// Durable when it returns.
-    pub async fn append(&self, _entry: Entry) -> Result<(), JournalError> {
-        unimplemented!()
+    pub async fn append(&self, entry: Entry) -> Result<(), JournalError> {
+        let bytes = entry::encode(&entry)
+            .map_err(|what| StoreError::Other { place: self.writer.place().to_string(), what })?;
+        self.writer.append(frame::short(&entry.key), bytes).await
     }
 
-    pub fn damage(&self) -> &[Damage] {
-        unimplemented!()
+    /// What could not be read so far.
+    pub fn damage(&self) -> Vec<Damage> {
+        self.catalog.damage()
     }
 
     /// Commits what waits and compacts small segments; call once at the end of a run.
     pub async fn close(&self) -> Result<(), JournalError> {
-        unimplemented!()
+        self.writer.close().await
     }
 }

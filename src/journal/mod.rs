@@ -8,10 +8,16 @@
 //! followed by a zstd frame of one JSON line, so that `zstd -dc` reads every segment as JSON
 //! lines, opening reads only headers, and damage costs one frame.
 
+mod catalog;
+mod compact;
 mod entry;
+mod frame;
+mod index;
 mod journaled;
 mod log;
+mod segment;
+mod writer;
 
 pub use entry::Entry;
-pub use journaled::{Counts, Journaled};
+pub use journaled::{BlobImages, Counts, Journaled};
 pub use log::{Damage, Journal, JournalError, ReadJournal};

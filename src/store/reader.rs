@@ -59,11 +59,11 @@ impl Reader {
                     .map_err(|e| from_io(self.store.place(&self.name), &e))?;
                 Ok(bytes.freeze())
             }
-            Access::Blocks(cache) => self.from_blocks(cache, offset, len).await,
+            Access::Blocks(cache) => self.read_blocks(cache, offset, len).await,
         }
     }
 
-    async fn from_blocks(
+    async fn read_blocks(
         &self,
         cache: &Mutex<ByteCache<u64>>,
         offset: u64,

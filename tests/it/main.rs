@@ -1,1 +1,2 @@
 //! The one integration-test crate: it drives the binary, the simulated world and scripted servers.
+mod journal;

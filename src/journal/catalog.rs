@@ -1,0 +1,324 @@
+//! All segments of a RUN and the index over them: what readers and the writer share.
+//!
+//! Not here: appending (`writer`) and merging (`compact`). The one idea: segments come and go
+//! under a reader (another process merges its own), but an entry is always in one of them; who
+//! meets a missing segment lists again.
+
+use crate::journal::entry;
+use crate::journal::frame::{self, Item, Place, Short};
+use crate::journal::index::{Index, Loc};
+use crate::journal::segment::Segment;
+use crate::journal::{Damage, Entry};
+use crate::record::CallKey;
+use crate::store::{Reader, Store, StoreError};
+use bytes::Bytes;
+use futures::StreamExt;
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// Segments read at once when opening.
+const OPENING_READS: usize = 16;
+/// How often a vanished segment sends us back to the list before we give up.
+const RELISTS: usize = 8;
+
+/// See the module's header.
+pub(super) struct Catalog {
+    store: Store,
+    index: Index,
+    /// By the number in `Loc`; `None` once merged away.
+    segments: RwLock<Vec<Option<Arc<Segment>>>>,
+    damage: Mutex<Vec<Damage>>,
+    /// Opened last first.
+    readers: Mutex<Vec<(u32, Arc<Reader>)>>,
+}
+
+impl Catalog {
+    /// Reads the headers of all segments: `journal/` and `shards/*/journal/`.
+    pub async fn open(store: &Store) -> Result<Catalog, StoreError> {
+        let catalog = Catalog {
+            store: store.clone(),
+            index: Index::new(),
+            segments: RwLock::default(),
+            damage: Mutex::default(),
+            readers: Mutex::default(),
+        };
+        catalog.refresh().await?;
+        Ok(catalog)
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub fn contains(&self, key: &CallKey) -> bool {
+        self.index.get(&frame::short(key)).is_some()
+    }
+
+    pub fn damage(&self) -> Vec<Damage> {
+        lock(&self.damage).clone()
+    }
+
+    /// The segments there are now, oldest first.
+    pub fn live(&self) -> Vec<(u32, Arc<Segment>)> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let live = segments.iter().enumerate();
+        let mut live: Vec<_> =
+            live.filter_map(|(n, s)| Some((n as u32, Arc::clone(s.as_ref()?)))).collect();
+        live.sort_by(|a, b| a.1.cmp(&b.1));
+        live
+    }
+
+    /// Lists, and reads what is new.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let mut last = None;
+        for _ in 0..RELISTS {
+            match self.read_new().await {
+                Err(StoreError::NotFound { place }) => last = Some(place),
+                done => return done,
+            }
+        }
+        Err(StoreError::Other {
+            place: last.unwrap_or_default(),
+            what: "it keeps vanishing while it is read; is the RUN being deleted?".to_string(),
+        })
+    }
+
+    async fn read_new(&self) -> Result<(), StoreError> {
+        let known: HashSet<Segment> = self.live().into_iter().map(|(_, s)| (*s).clone()).collect();
+        let mut listed = self.list().await?;
+        // A merged segment before those within it, which are then skipped.
+        listed.sort_by(|a, b| (&a.dir, a.first, b.last).cmp(&(&b.dir, b.first, a.last)));
+        let mut whole: Option<Segment> = None;
+        let store = &self.store;
+        let new = listed.into_iter().filter(|s| !known.contains(s));
+        let mut reads = futures::stream::iter(new)
+            .map(|segment| async move {
+                let items = segment.read(store).await;
+                (segment, items)
+            })
+            .buffered(OPENING_READS);
+        while let Some((segment, items)) = reads.next().await {
+            if whole.as_ref().is_some_and(|whole| segment.is_within(whole)) {
+                continue;
+            }
+            let items = items?;
+            let damaged = self.adopt(segment.clone(), &items);
+            if segment.is_merged() && !damaged {
+                whole = Some(segment);
+            }
+        }
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<Segment>, StoreError> {
+        let mut names = self.store.list("journal").await?;
+        names.extend(self.store.list("shards").await?);
+        let segments = names.iter().filter_map(|(name, size)| Segment::parse(name, *size));
+        Ok(segments
+            .filter(|s| {
+                let parts: Vec<&str> = s.dir.split('/').collect();
+                matches!(parts[..], ["journal"] | ["shards", _, "journal"])
+            })
+            .collect())
+    }
+
+    /// Takes a segment in: its frames into the index, in place of those of segments it replaces.
+    /// Returns whether it is damaged.
+    pub fn adopt(&self, segment: Segment, items: &[Item]) -> bool {
+        let name = segment.name();
+        let segment = Arc::new(segment);
+        let mut retired: HashSet<u32> = HashSet::new();
+        let number = {
+            let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+            if segment.is_merged() {
+                let within = |old: &Option<Arc<Segment>>| {
+                    old.as_ref().is_some_and(|old| old.is_within(&segment) && !old.is_fence())
+                };
+                let old = segments.iter().enumerate().filter(|(_, old)| within(old));
+                retired.extend(old.map(|(n, _)| n as u32));
+            }
+            segments.push(Some(Arc::clone(&segment)));
+            segments.len() as u32 - 1
+        };
+        let mut damaged = false;
+        for item in items {
+            match item {
+                Item::Frame(Place { key, offset, len }) => {
+                    let loc = Loc { segment: number, offset: *offset, len: *len };
+                    self.index.insert(*key, loc, |old| retired.contains(&old.segment));
+                }
+                Item::Damage { offset, what } => {
+                    damaged = true;
+                    self.report(&name, *offset, what);
+                }
+            }
+        }
+        if !damaged && !retired.is_empty() {
+            let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+            for n in &retired {
+                segments[*n as usize] = None;
+            }
+            lock(&self.readers).retain(|(n, _)| !retired.contains(n));
+        }
+        damaged
+    }
+
+    fn report(&self, segment: &str, offset: u64, what: &str) {
+        let found = Damage { segment: segment.to_string(), offset, what: what.to_string() };
+        let mut damage = lock(&self.damage);
+        if !damage.contains(&found) {
+            damage.push(found);
+        }
+    }
+
+    /// The line of `key`, or the part of it that `T` wants; `None` when it was never bought, or
+    /// its frame turned out damaged (then `damage` says so).
+    pub async fn get<T: for<'de> Deserialize<'de>>(
+        &self,
+        key: &CallKey,
+    ) -> Result<Option<T>, StoreError> {
+        let short = frame::short(key);
+        for _ in 0..RELISTS {
+            let Some(loc) = self.index.get(&short) else { return Ok(None) };
+            let bytes = match self.read(loc).await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) | Err(StoreError::NotFound { .. }) => {
+                    if self.index.get(&short) == Some(loc) {
+                        self.refresh().await?;
+                    }
+                    if self.index.get(&short) == Some(loc) {
+                        self.lost(&short, loc, "the segment is gone");
+                    }
+                    continue;
+                }
+                Err(StoreError::Damaged { what, .. }) => {
+                    self.lost(&short, loc, &what);
+                    return Ok(None);
+                }
+                Err(e) => return Err(e),
+            };
+            match line(&bytes, key) {
+                Ok(line) => return Ok(Some(line)),
+                Err(what) => {
+                    self.lost(&short, loc, &what);
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn lost(&self, key: &Short, loc: Loc, what: &str) {
+        let name = self.segment(loc.segment).map_or_else(|| "journal".to_string(), |s| s.name());
+        self.report(&name, u64::from(loc.offset), what);
+        self.index.forget(key, loc);
+    }
+
+    fn segment(&self, number: u32) -> Option<Arc<Segment>> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.get(number as usize).cloned().flatten()
+    }
+
+    /// The frame at `loc`; `None` when its segment was merged away since the index was asked.
+    async fn read(&self, loc: Loc) -> Result<Option<Bytes>, StoreError> {
+        let held = {
+            let mut readers = lock(&self.readers);
+            let at = readers.iter().position(|(n, _)| *n == loc.segment);
+            at.map(|at| {
+                readers[..=at].rotate_right(1);
+                Arc::clone(&readers[0].1)
+            })
+        };
+        let reader = match held {
+            Some(reader) => reader,
+            None => {
+                let Some(segment) = self.segment(loc.segment) else { return Ok(None) };
+                let reader = Arc::new(self.store.reader(&segment.name()).await?);
+                // Local readers hold an open file, remote ones up to 4 MiB.
+                let limit = if self.store.is_remote() { 8 } else { 64 };
+                let mut readers = lock(&self.readers);
+                readers.insert(0, (loc.segment, Arc::clone(&reader)));
+                readers.truncate(limit);
+                reader
+            }
+        };
+        reader.read_at(u64::from(loc.offset), loc.len as usize).await.map(Some)
+    }
+
+    /// See `ReadJournal::scan`.
+    pub async fn scan(&self, each: &mut (dyn FnMut(Entry, bool) + Send)) -> Result<(), StoreError> {
+        let mut given: HashSet<Short> = HashSet::with_capacity(self.len());
+        let mut done: Vec<Arc<Segment>> = Vec::new();
+        'list: for _ in 0..RELISTS {
+            for (_, segment) in self.live() {
+                if segment.is_fence() || done.contains(&segment) {
+                    continue;
+                }
+                let bytes = match self.store.get(&segment.name()).await {
+                    Err(StoreError::NotFound { .. }) => {
+                        self.refresh().await?;
+                        self.drop_gone(&segment);
+                        continue 'list;
+                    }
+                    other => other?,
+                };
+                // What was read before a merge is in the merged segment again.
+                let again = done.iter().any(|old| old.is_within(&segment));
+                self.scan_segment(&segment, &bytes, &mut |entry| {
+                    let first = given.insert(frame::short(&entry.key));
+                    if first || !again {
+                        each(entry, !first);
+                    }
+                });
+                done.push(segment);
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// A segment that is neither there nor merged into another was deleted by hand.
+    fn drop_gone(&self, gone: &Segment) {
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        for slot in segments.iter_mut() {
+            if slot.as_ref().is_some_and(|s| **s == *gone) {
+                *slot = None;
+                self.report(&gone.name(), 0, "the segment is gone");
+            }
+        }
+    }
+
+    fn scan_segment(&self, segment: &Segment, bytes: &[u8], each: &mut dyn FnMut(Entry)) {
+        let name = segment.name();
+        for item in frame::walk(bytes) {
+            match item {
+                Item::Frame(place) => {
+                    let from = place.offset as usize;
+                    let opened = frame::open(&bytes[from..]).map_err(str::to_string);
+                    match opened.and_then(|(_, body)| entry::decode::<Entry>(body)) {
+                        Ok(entry) => each(entry),
+                        Err(what) => self.report(&name, u64::from(place.offset), &what),
+                    }
+                }
+                Item::Damage { offset, what } => self.report(&name, offset, what),
+            }
+        }
+    }
+}
+
+fn line<T: for<'de> Deserialize<'de>>(bytes: &[u8], key: &CallKey) -> Result<T, String> {
+    let (found, body) = frame::open(bytes)?;
+    if found != *key {
+        return Err("a frame holds another call than the index says".to_string());
+    }
+    entry::decode(body)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

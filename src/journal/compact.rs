@@ -1,0 +1,111 @@
+//! Merging small segments into large ones: the new is written, then the old are deleted.
+//!
+//! A fence is never deleted and never merged: the writer before it may still aim at its slot, and
+//! must find it taken. Frames are copied as they are, so that nothing is decoded or re-checked
+//! into being; a damaged segment is left alone, as evidence.
+
+use crate::journal::catalog::Catalog;
+use crate::journal::frame::{self, Item, Place};
+use crate::journal::segment::Segment;
+use crate::store::{Created, StoreError};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A merged segment's size: held in memory while it is made.
+const TARGET: u64 = 16 << 20;
+/// Segments of this size are left alone.
+const LARGE: u64 = 8 << 20;
+
+/// Merges runs of consecutive small segments of `dir`. What another process merged meanwhile is
+/// left to it.
+pub(super) async fn merge(catalog: &Catalog, dir: &str, nonce: [u8; 16]) -> Result<(), StoreError> {
+    let mut mine: Vec<Arc<Segment>> =
+        catalog.live().into_iter().map(|(_, s)| s).filter(|s| s.dir == dir).collect();
+    mine.sort();
+    let mut run: Vec<Arc<Segment>> = Vec::new();
+    let mut size = 0;
+    for segment in mine.into_iter().filter(|s| !s.is_fence()) {
+        if segment.size >= LARGE || size + segment.size > TARGET {
+            merge_run(catalog, &run, nonce).await?;
+            run.clear();
+            size = 0;
+        }
+        if segment.size < LARGE {
+            size += segment.size;
+            run.push(segment);
+        }
+    }
+    merge_run(catalog, &run, nonce).await
+}
+
+async fn merge_run(
+    catalog: &Catalog,
+    run: &[Arc<Segment>],
+    nonce: [u8; 16],
+) -> Result<(), StoreError> {
+    let mut bytes = frame::opening(nonce);
+    let mut places = Vec::new();
+    let mut taken: Vec<&Segment> = Vec::new();
+    for segment in run {
+        let old = catalog.store().get(&segment.name()).await?;
+        let items = frame::walk(&old);
+        if items.iter().any(|item| matches!(item, Item::Damage { .. })) {
+            finish(catalog, &taken, &mut bytes, &mut places, nonce).await?;
+            taken.clear();
+            continue;
+        }
+        for item in items {
+            let Item::Frame(Place { key, offset, len }) = item else { continue };
+            places.push(Place { key, offset: bytes.len() as u32, len });
+            bytes.extend_from_slice(&old[offset as usize..][..len as usize]);
+        }
+        taken.push(segment);
+    }
+    finish(catalog, &taken, &mut bytes, &mut places, nonce).await
+}
+
+/// Writes the merged segment and deletes those in it; leaves `bytes` and `places` as new.
+async fn finish(
+    catalog: &Catalog,
+    taken: &[&Segment],
+    bytes: &mut Vec<u8>,
+    places: &mut Vec<Place>,
+    nonce: [u8; 16],
+) -> Result<(), StoreError> {
+    let mut whole = std::mem::replace(bytes, frame::opening(nonce));
+    let places = std::mem::take(places);
+    let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return Ok(()) };
+    if taken.len() < 2 {
+        return Ok(());
+    }
+    whole.extend_from_slice(&frame::index_of(&places));
+    let merged = Segment {
+        dir: first.dir.clone(),
+        first: first.first,
+        last: last.last,
+        size: whole.len() as u64,
+    };
+    if catalog.store().create(&merged.name(), Bytes::from(whole)).await? == Created::AlreadyThere {
+        return Ok(());
+    }
+    let items: Vec<Item> = places.into_iter().map(Item::Frame).collect();
+    catalog.adopt(merged, &items);
+    for segment in taken {
+        catalog.store().delete(&segment.name()).await?;
+    }
+    Ok(())
+}
+
+/// Deletes what an earlier merge of `dir` wrote anew but had no time to delete.
+pub(super) async fn finish_earlier(catalog: &Catalog, dir: &str) -> Result<(), StoreError> {
+    let live = catalog.live();
+    for (name, size) in catalog.store().list(dir).await? {
+        let Some(old) = Segment::parse(&name, size).filter(|s| s.dir == dir) else { continue };
+        let known = live.iter().any(|(_, s)| **s == old);
+        let held = live.iter().any(|(_, s)| old.is_within(s));
+        if held && !known && !old.is_fence() {
+            catalog.store().delete(&name).await?;
+        }
+    }
+    Ok(())
+}

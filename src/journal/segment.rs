@@ -1,0 +1,98 @@
+//! Segments by name: `journal/0000000042.jsonl.zst`, or `…/0000000001-0000000042.jsonl.zst` when
+//! merged; and the frames that one holds.
+//!
+//! Not here: which segments there are (`catalog`). The one idea: a segment never changes, so what
+//! was once read of it stays true until it is gone, and then a merged one holds the same.
+
+use crate::journal::frame::{self, Item, Place};
+use crate::store::{Store, StoreError};
+use bytes::Bytes;
+
+const SUFFIX: &str = ".jsonl.zst";
+/// Fetched from a merged segment's end at first: most indexes fit.
+const TAIL: u64 = 256 << 10;
+
+/// A segment's identity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Segment {
+    /// `journal` or `shards/0000-of-0002/journal`.
+    pub dir: String,
+    pub first: u64,
+    /// `first` unless merged.
+    pub last: u64,
+    pub size: u64,
+}
+
+impl Segment {
+    /// Of a listed name; `None` for what is no segment.
+    pub fn parse(name: &str, size: u64) -> Option<Segment> {
+        let (dir, file) = name.rsplit_once('/')?;
+        let stem = file.strip_suffix(SUFFIX)?;
+        let number = |text: &str| {
+            let digits = text.len() >= 10 && text.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| text.parse::<u64>().ok()).flatten()
+        };
+        let (first, last) = match stem.split_once('-') {
+            Some((first, last)) => (number(first)?, number(last)?),
+            None => (number(stem)?, number(stem)?),
+        };
+        (first <= last).then(|| Segment { dir: dir.to_string(), first, last, size })
+    }
+
+    pub fn name(&self) -> String {
+        if self.is_merged() {
+            format!("{}/{:010}-{:010}{SUFFIX}", self.dir, self.first, self.last)
+        } else {
+            format!("{}/{:010}{SUFFIX}", self.dir, self.first)
+        }
+    }
+
+    pub fn is_merged(&self) -> bool {
+        self.first != self.last
+    }
+
+    /// Marks where a writer began. Never deleted: it is the slot at which the writer before it,
+    /// should it still live, will aim.
+    pub fn is_fence(&self) -> bool {
+        !self.is_merged() && self.size <= frame::FENCE_BYTES
+    }
+
+    /// Whether `other` holds all that this one does, if it is whole.
+    pub fn is_within(&self, other: &Segment) -> bool {
+        self.dir == other.dir
+            && other.is_merged()
+            && (other.first, other.last) != (self.first, self.last)
+            && other.first <= self.first
+            && self.last <= other.last
+    }
+
+    /// Its frames, and what is damaged.
+    pub async fn read(&self, store: &Store) -> Result<Vec<Item>, StoreError> {
+        if self.is_fence() {
+            return Ok(Vec::new());
+        }
+        if self.is_merged()
+            && let Some(places) = self.read_index(store).await?
+        {
+            return Ok(places.into_iter().map(Item::Frame).collect());
+        }
+        Ok(frame::walk(&store.get(&self.name()).await?))
+    }
+
+    async fn read_index(&self, store: &Store) -> Result<Option<Vec<Place>>, StoreError> {
+        let tail = self.tail(store, TAIL).await?;
+        let Some(len) = frame::index_bytes(&tail) else { return Ok(None) };
+        let tail = match len as u64 {
+            len if len <= TAIL => tail,
+            len if len <= self.size => self.tail(store, len).await?,
+            _ => return Ok(None),
+        };
+        let Some((_, places)) = frame::index(&tail) else { return Ok(None) };
+        let fits = |p: &Place| u64::from(p.offset) + u64::from(p.len) <= self.size;
+        Ok(places.iter().all(fits).then_some(places))
+    }
+
+    async fn tail(&self, store: &Store, len: u64) -> Result<Bytes, StoreError> {
+        store.get_range(&self.name(), self.size.saturating_sub(len)..self.size).await
+    }
+}

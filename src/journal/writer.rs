@@ -1,0 +1,288 @@
+//! The one task that writes segments: group commit, and the fence that keeps writers apart.
+//!
+//! Not here: merging what it wrote (`compact`). The one idea: a segment is created put-if-absent
+//! under the number after the last; whoever finds that number taken by another has been replaced.
+
+use crate::env::Env;
+use crate::journal::JournalError;
+use crate::journal::catalog::Catalog;
+use crate::journal::compact;
+use crate::journal::frame::{self, Item, Place, Short};
+use crate::journal::segment::Segment;
+use crate::store::{Created, Store};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// Appends that may wait for the writer; more wait in `append` (back-pressure).
+const QUEUE: usize = 1024;
+/// A group this large is written without waiting for more company.
+const GROUP: usize = 256;
+/// No group is larger, in bytes: it is held in memory.
+const GROUP_BYTES: usize = 4 << 20;
+/// Small segments that make a merge in the background worth its while.
+const SMALL: usize = 128;
+
+/// Where a writer begins: its fence is in place.
+pub(super) struct Fence {
+    dir: String,
+    nonce: [u8; 16],
+    /// Of the next segment.
+    next: u64,
+}
+
+/// Takes the RUN over: creates the segment after the last, so that an earlier writer's next
+/// commit fails.
+pub(super) async fn fence(env: &Env, store: &Store, dir: &str) -> Result<Fence, JournalError> {
+    let mut nonce = [0; 16];
+    nonce[..8].copy_from_slice(&env.entropy().to_le_bytes());
+    nonce[8..].copy_from_slice(&env.entropy().to_le_bytes());
+    let listed = store.list(dir).await?;
+    let segments = listed.iter().filter_map(|(name, size)| Segment::parse(name, *size));
+    let mut number = 1 + segments.filter(|s| s.dir == dir).map(|s| s.last).max().unwrap_or(0);
+    loop {
+        let segment = single(dir, number, 0);
+        let bytes = Bytes::from(frame::opening(nonce));
+        if store.create(&segment.name(), bytes).await? == Created::New {
+            return Ok(Fence { dir: dir.to_string(), nonce, next: number + 1 });
+        }
+        // The earlier writer, or another newcomer, was quicker; ours is the number after.
+        number += 1;
+    }
+}
+
+fn single(dir: &str, number: u64, size: u64) -> Segment {
+    Segment { dir: dir.to_string(), first: number, last: number, size }
+}
+
+enum Command {
+    Append(Append),
+    Close(oneshot::Sender<Result<(), JournalError>>),
+}
+
+struct Append {
+    key: Short,
+    frame: Vec<u8>,
+    done: oneshot::Sender<Result<(), JournalError>>,
+}
+
+/// The handle on the writing task.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Command>,
+    place: String,
+}
+
+impl Writer {
+    pub fn start(env: Env, catalog: Arc<Catalog>, fence: Fence, wait: Duration) -> Writer {
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let place = catalog.store().under(&fence.dir).uri();
+        let task = Task {
+            env: env.clone(),
+            catalog,
+            fence,
+            wait,
+            place: place.clone(),
+            fenced: false,
+            last_commit: None,
+            small: 0,
+            merging: None,
+        };
+        env.spawn(task.run(commands));
+        Writer { queue, place }
+    }
+
+    /// Where it writes, as the user would type it.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub async fn append(&self, key: Short, frame: Vec<u8>) -> Result<(), JournalError> {
+        let (done, answer) = oneshot::channel();
+        self.ask(Command::Append(Append { key, frame, done }), answer).await
+    }
+
+    pub async fn close(&self) -> Result<(), JournalError> {
+        let (done, answer) = oneshot::channel();
+        self.ask(Command::Close(done), answer).await
+    }
+
+    async fn ask(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<(), JournalError>>,
+    ) -> Result<(), JournalError> {
+        let gone = || crate::store::StoreError::Other {
+            place: self.place.clone(),
+            what: "the journal's writer has ended".to_string(),
+        };
+        self.queue.send(command).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+struct Task {
+    env: Env,
+    catalog: Arc<Catalog>,
+    fence: Fence,
+    wait: Duration,
+    place: String,
+    fenced: bool,
+    last_commit: Option<Instant>,
+    /// Segments written since the last merge.
+    small: usize,
+    merging: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Task {
+    /// Until every handle is gone; what was queued then is still written.
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        while let Some(command) = commands.recv().await {
+            match command {
+                Command::Append(first) => {
+                    let (group, close) = self.gather(first, &mut commands).await;
+                    self.commit(group).await;
+                    if let Some(done) = close {
+                        let _ = done.send(self.close().await);
+                    }
+                }
+                Command::Close(done) => {
+                    let _ = done.send(self.close().await);
+                }
+            }
+        }
+        self.merged().await;
+    }
+
+    /// Company for `first`: all that comes until `wait` after the last commit. After a quiet time
+    /// that is at once: a lone caller does not wait.
+    async fn gather(
+        &mut self,
+        first: Append,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> (Vec<Append>, Option<oneshot::Sender<Result<(), JournalError>>>) {
+        let mut bytes = first.frame.len();
+        let mut group = vec![first];
+        let due = self.last_commit.map(|at| at + self.wait);
+        let now = self.env.now();
+        let left = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        let pause = self.env.sleep(left);
+        tokio::pin!(pause);
+        let mut waiting = !left.is_zero();
+        while bytes < GROUP_BYTES && group.len() < QUEUE {
+            let command = match commands.try_recv() {
+                Ok(command) => command,
+                Err(_) if !waiting || group.len() >= GROUP => break,
+                Err(_) => tokio::select! {
+                    command = commands.recv() => match command {
+                        Some(command) => command,
+                        None => break,
+                    },
+                    () = &mut pause => {
+                        waiting = false;
+                        continue;
+                    }
+                },
+            };
+            match command {
+                Command::Append(append) => {
+                    bytes += append.frame.len();
+                    group.push(append);
+                }
+                Command::Close(done) => return (group, Some(done)),
+            }
+        }
+        (group, None)
+    }
+
+    async fn commit(&mut self, group: Vec<Append>) {
+        self.last_commit = Some(self.env.now());
+        let written = match self.fenced {
+            true => Err(self.fenced()),
+            false => self.write(&group).await,
+        };
+        if matches!(written, Err(JournalError::Fenced { .. })) {
+            self.fenced = true;
+        }
+        for append in group {
+            // Who does not listen any more was cancelled; the entry is durable all the same.
+            let _ = append.done.send(written.clone());
+        }
+        if written.is_ok() {
+            self.small += 1;
+            self.merge_when_due();
+        }
+    }
+
+    /// One segment, durable and in the index.
+    async fn write(&mut self, group: &[Append]) -> Result<(), JournalError> {
+        let mut bytes = frame::opening(self.fence.nonce);
+        let mut items = Vec::with_capacity(group.len());
+        for append in group {
+            let (offset, len) = (bytes.len() as u32, append.frame.len() as u32);
+            items.push(Item::Frame(Place { key: append.key, offset, len }));
+            bytes.extend_from_slice(&append.frame);
+        }
+        let bytes = Bytes::from(bytes);
+        loop {
+            let segment = single(&self.fence.dir, self.fence.next, bytes.len() as u64);
+            match self.catalog.store().create(&segment.name(), bytes.clone()).await? {
+                Created::New => {
+                    self.catalog.adopt(segment, &items);
+                    self.fence.next += 1;
+                    return Ok(());
+                }
+                Created::AlreadyThere => self.taken(&segment).await?,
+            }
+        }
+    }
+
+    /// Our next number is taken: by another writer, or by a group of ours whose write was
+    /// reported failed and was not. The latter is kept, and the number after tried.
+    async fn taken(&mut self, segment: &Segment) -> Result<(), JournalError> {
+        let there = self.catalog.store().get(&segment.name()).await?;
+        if frame::nonce(&there) != Some(self.fence.nonce) {
+            return Err(self.fenced());
+        }
+        let found = single(&segment.dir, segment.first, there.len() as u64);
+        self.catalog.adopt(found, &frame::walk(&there));
+        self.fence.next += 1;
+        Ok(())
+    }
+
+    fn fenced(&self) -> JournalError {
+        JournalError::Fenced { place: self.place.clone() }
+    }
+
+    /// Starts a merge beside the writing, one at a time.
+    fn merge_when_due(&mut self) {
+        let idle = self.merging.as_ref().is_none_or(tokio::task::JoinHandle::is_finished);
+        if self.small < SMALL || !idle {
+            return;
+        }
+        self.small = 0;
+        let catalog = Arc::clone(&self.catalog);
+        let (dir, nonce) = (self.fence.dir.clone(), self.fence.nonce);
+        self.merging = Some(self.env.spawn(async move {
+            // What failed is tried again at the next merge; nothing is lost by not merging.
+            let _ = compact::merge(&catalog, &dir, nonce).await;
+        }));
+    }
+
+    async fn merged(&mut self) {
+        if let Some(merging) = self.merging.take() {
+            let _ = merging.await;
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.merged().await;
+        if self.fenced {
+            return Err(self.fenced());
+        }
+        compact::merge(&self.catalog, &self.fence.dir, self.fence.nonce).await?;
+        self.small = 0;
+        Ok(())
+    }
+}
