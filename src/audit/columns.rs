@@ -22,6 +22,8 @@ pub struct Columns {
     pub cost: Vec<u64>,
     pub calls: CallColumn,
     pub prompts: Texts,
+    /// Empty unless asked for.
+    pub notes: Texts,
 }
 
 /// A list of call keys per row, in one buffer.
@@ -35,6 +37,12 @@ impl CallColumn {
     pub fn push(&mut self, calls: impl IntoIterator<Item = CallKey>) {
         self.keys.extend(calls);
         self.ends.push(self.keys.len() as u32);
+    }
+
+    fn append(&mut self, other: CallColumn) {
+        let base = self.keys.len() as u32;
+        self.keys.extend(other.keys);
+        self.ends.extend(other.ends.into_iter().map(|end| base + end));
     }
 
     /// The keys of row `row`, in the order the stage used them.
@@ -63,8 +71,8 @@ impl Columns {
         self.ids.is_empty()
     }
 
-    /// Appends a row.
-    pub fn push(&mut self, row: &Decision) {
+    /// Appends a row; with `note`, its note too (then with all rows).
+    pub fn push(&mut self, row: &Decision, note: bool) {
         self.ids.push(row.id);
         self.category.push(self.names.intern(&row.category));
         self.source.push(self.names.intern(&row.source));
@@ -75,5 +83,32 @@ impl Columns {
         self.cost.push(row.cost.0);
         self.calls.push(row.calls.iter().copied());
         self.prompts.push(&row.prompt);
+        if note {
+            self.notes.push(&row.evidence.note);
+        }
+    }
+
+    /// Appends another part of the same table.
+    pub fn append(&mut self, part: Columns) {
+        if self.is_empty() {
+            let stage = std::mem::take(&mut self.stage);
+            *self = Columns { stage, ..part };
+            return;
+        }
+        let map = self.names.absorb(&part.names);
+        let here = |names: Vec<Name>| names.into_iter().map(|name| map[name as usize]).collect();
+        let [category, source, port, reason]: [Vec<Name>; 4] =
+            [part.category, part.source, part.port, part.reason].map(here);
+        self.category.extend(category);
+        self.source.extend(source);
+        self.port.extend(port);
+        self.reason.extend(reason);
+        self.ids.extend(part.ids);
+        self.disposition.extend(part.disposition);
+        self.score.extend(part.score);
+        self.cost.extend(part.cost);
+        self.calls.append(part.calls);
+        self.prompts.append(part.prompts);
+        self.notes.append(part.notes);
     }
 }

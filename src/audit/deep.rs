@@ -206,8 +206,14 @@ impl Deep {
             .collect();
         if let [ab, ba] = orders[..] {
             self.orders.push(ab, ba);
-        } else if votes.len() > 1 {
-            let same = votes.windows(2).all(|pair| pair[0].answer == pair[1].answer);
+        }
+        let asks: Vec<&str> = votes
+            .iter()
+            .filter(|v| v.ask.starts_with("vote_"))
+            .map(|v| v.answer.as_str())
+            .collect();
+        if asks.len() > 1 {
+            let same = asks.windows(2).all(|pair| pair[0] == pair[1]);
             self.voted[0] += u64::from(same);
             self.voted[1] += 1;
         }

@@ -249,7 +249,7 @@ mod tests {
                 calls: Vec::new(),
                 cost: NanoUsd(0),
                 prompt: format!("prompt {n}"),
-            });
+            }, false);
         }
         out
     }

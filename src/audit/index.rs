@@ -67,6 +67,8 @@ pub struct StageRows {
     /// 1e-9 US dollars.
     pub cost: Vec<u64>,
     pub calls: CallColumn,
+    /// Empty unless they were read.
+    pub note: Texts,
 }
 
 impl StageRows {
@@ -139,6 +141,7 @@ impl Index {
             score: table.score,
             cost: table.cost,
             calls: table.calls,
+            note: table.notes,
         });
     }
 

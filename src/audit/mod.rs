@@ -18,14 +18,19 @@ pub mod findings;
 mod funnel;
 mod index;
 pub mod labels;
+pub mod lineage;
+mod lookup;
 mod names;
 pub mod plot;
 mod report;
 pub mod roles;
+pub mod rounds;
+mod run_dir;
 pub mod sampling;
 mod shape;
 pub mod show;
 pub mod stats;
+mod tables;
 mod textdiff;
 
 pub use columns::{CallColumn, Columns};
@@ -36,4 +41,6 @@ pub use index::{Conflict, HashedMap, HashedSet, Index, Record, Records, StageRow
 pub use names::{Name, Names, Texts};
 pub use report::AuditReport;
 pub use shape::{Edge, Shape, ShapeStage};
+pub use run_dir::{RunDir, Tables};
+pub use tables::Texts as Reading;
 pub use textdiff::TextDiff;

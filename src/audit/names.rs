@@ -66,6 +66,12 @@ impl Texts {
         self.ends.push(self.bytes.len() as u32);
     }
 
+    pub fn append(&mut self, other: Texts) {
+        let base = self.bytes.len() as u32;
+        self.bytes.push_str(&other.bytes);
+        self.ends.extend(other.ends.into_iter().map(|end| base + end));
+    }
+
     pub fn get(&self, at: usize) -> &str {
         let Some(&end) = self.ends.get(at) else { return "" };
         let start = if at == 0 { 0 } else { self.ends[at - 1] };

@@ -14,14 +14,15 @@ pub(super) fn unreadable(facts: &Facts) -> Vec<Finding> {
         .collect()
 }
 
-/// Passed rows have a port; dropped and failed rows have a reason and no port.
+/// Passed rows have a port (but at a sink); dropped and failed rows have a reason and no port.
 pub(super) fn law(facts: &Facts) -> Vec<Finding> {
     let index = &facts.index;
     let mut out = Vec::new();
     for stage in &index.stages {
+        let sink = facts.shape.stage(&stage.stage).is_none_or(|s| s.ports.is_empty());
         let broken: Vec<String> = (0..stage.len())
             .filter(|&row| match stage.disposition[row] {
-                Disposition::Passed => stage.port[row] == 0,
+                Disposition::Passed => stage.port[row] == 0 && !sink,
                 _ => stage.reason[row] == 0 || stage.port[row] != 0,
             })
             .map(|row| index.records.id[stage.record[row] as usize].hex())
