@@ -1,1 +1,29 @@
-//! pool: being written.
+//! Prompt sources: many formats in, one stream of `RawPrompt`s out.
+//!
+//! Not here: storing reference images in a RUN and making records of prompts (`stage::read_pool`),
+//! duplicates and contamination (`text`).
+//! The one idea: a reader is a function that walks its source once, in order, in flat memory, and
+//! hands rows to `Out`; whatever it cannot use becomes a `Bad` with a place and a reason, never
+//! silence. Local paths and buckets are one code path (`input`). Formats: `readers::READERS`.
+
+mod detect;
+mod error;
+mod fields;
+mod image;
+mod input;
+mod item;
+mod lines;
+mod open;
+mod options;
+mod out;
+pub mod readers;
+mod sources;
+
+pub use detect::{Detected, detect};
+pub use error::PoolError;
+pub use fields::Fields;
+pub use image::{ImageError, Verify, image_check};
+pub use item::{Bad, BadKind, Item, RawPrompt, Reference};
+pub use open::{open, open_all};
+pub use options::{Images, OnBad, Options};
+pub use sources::{Source, Sources};

@@ -1,1 +1,13 @@
-//! sample: being written.
+//! Balanced sampling: how many of each stratum (`water_fill`), which ones (`BottomK`), and specs
+//! drawn from a vocabulary (`spec`).
+//!
+//! Not here: what the strata are (`stage::balance`), where chance comes from (keys are given).
+//! The one idea: a pick is a comparison of keyed hashes, so it depends on the set of records alone
+//! and n shards pick what one would.
+
+mod bottom_k;
+pub mod spec;
+mod water_fill;
+
+pub use bottom_k::BottomK;
+pub use water_fill::water_fill;

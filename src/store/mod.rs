@@ -7,6 +7,7 @@
 
 mod blobs;
 mod cache;
+mod decisions;
 mod error;
 mod layout;
 mod location;
@@ -16,6 +17,10 @@ mod spill;
 mod writer;
 
 pub use blobs::Blobs;
+pub use decisions::{
+    DecisionWriter, Ledger, Slim, decision_batches, decision_schema, decision_stages,
+    decode_decisions, encode_decisions, read_decisions, scan_decisions, scan_slim, scan_slim_part,
+};
 pub use error::StoreError;
 pub use layout::Layout;
 pub use location::{Created, Store};

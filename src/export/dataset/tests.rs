@@ -1,0 +1,155 @@
+//! What is written is read back, under a bound, byte for byte the same each time.
+
+use super::*;
+use crate::export::picture::Picture;
+use crate::record::*;
+use bytes::Bytes;
+
+fn png(shade: u8) -> Bytes {
+    let side = 16 + usize::from(shade);
+    Picture { width: side, height: side, rgb: vec![shade; side * side * 3] }
+        .to_png()
+        .unwrap()
+        .into()
+}
+
+fn image(bytes: &Bytes) -> ImageRef {
+    let (mime, width, height) = crate::export::picture::header(bytes).unwrap();
+    ImageRef { digest: Digest::of(bytes), mime, width, height, bytes: bytes.len() as u64 }
+}
+
+/// A record with every field in use.
+fn full(n: u8) -> (Trajectory, Vec<Bytes>) {
+    let (first, second) = (png(n), png(n + 1));
+    let check = Check {
+        id: "a1".into(),
+        source: CheckSource::Atom,
+        answer: Answer::Unsure,
+        evidence: "four, not five".into(),
+    };
+    let round = |k: u8, bytes: &Bytes, satisfied| Round {
+        thinking: format!("T{k}"),
+        refined: format!("P{k}"),
+        image: Some(image(bytes)),
+        seed: Some(u64::MAX - u64::from(n)),
+        judgement: Some(Judgement {
+            rationale: format!("J{k}"),
+            satisfied,
+            score: 0.1 * f32::from(k),
+            checks: vec![check.clone()],
+        }),
+    };
+    let spec = r#"{"include":[{"class":"clock","count":5}],"text":"noon"}"#;
+    let text = format!("five clocks {n}");
+    let prompt = Prompt {
+        id: Id::of("test", "1", &text),
+        text,
+        category: "counting".into(),
+        source: "test".into(),
+        key: Some("1".into()),
+        reference: Some(image(&second)),
+        spec: serde_json::from_str(spec).ok(),
+        gloss: Some("5 clocks".into()),
+        licence: Some("cc0-1.0".into()),
+    };
+    let trajectory = Trajectory {
+        prompt,
+        atoms: vec![Atom {
+            id: "a1".into(),
+            kind: AtomKind::Count,
+            question: "Are there five?".into(),
+            expected: "five".into(),
+            parents: vec!["a0".into()],
+        }],
+        attempts: vec![Attempt { seed: 3, image: image(&first), satisfied: false }],
+        rounds: vec![round(1, &first, false), round(2, &second, true)],
+        comparisons: vec![Comparison {
+            orders: [Preference::Second, Preference::Tie],
+            winner: Preference::Tie,
+        }],
+        improved: true,
+        outcome: Some(Outcome::Closed),
+        calls: vec![CallKey([n; 32])],
+        models: vec!["m".into()],
+        simulated: true,
+    };
+    (trajectory, vec![first, second])
+}
+
+fn bare(n: u8) -> (Trajectory, Vec<Bytes>) {
+    let (mut trajectory, _) = full(n);
+    trajectory.rounds.truncate(1);
+    trajectory.rounds[0].judgement = None;
+    trajectory.rounds[0].seed = None;
+    trajectory.outcome = Some(Outcome::Open);
+    let prompt = Prompt {
+        reference: None,
+        spec: None,
+        gloss: None,
+        licence: None,
+        key: None,
+        ..trajectory.prompt.clone()
+    };
+    let rounds = trajectory.rounds;
+    (Trajectory { rounds, outcome: Some(Outcome::Open), ..Trajectory::new(prompt) }, Vec::new())
+}
+
+fn shard(records: &[(Trajectory, Vec<Bytes>)], row_group_bytes: usize) -> Bytes {
+    let options = ShardOptions { row_group_bytes, ..ShardOptions::default() };
+    let mut writer = ShardWriter::new(options).unwrap();
+    let mut out = Vec::new();
+    for (trajectory, images) in records {
+        writer.push(trajectory, images).unwrap();
+        out.extend(writer.take());
+    }
+    out.extend(writer.finish().unwrap());
+    out.concat().into()
+}
+
+#[test]
+fn records_come_back_whole_and_shards_are_deterministic() {
+    let records: Vec<_> = (0..40).flat_map(|n| [full(n), bare(n)]).collect();
+    let bytes = shard(&records, 64 << 10);
+    assert_eq!(bytes, shard(&records, 64 << 10));
+    assert!(is_shard(bytes.clone()));
+    let back: Vec<_> =
+        read(bytes.clone()).unwrap().map(|item| item.unwrap().into_parts()).collect();
+    assert_eq!(back, records);
+    let first = read(bytes.clone()).unwrap().next().unwrap().unwrap();
+    assert_eq!(first.altered(), Vec::<&str>::new());
+    assert_eq!(first.row.messages.len(), 7);
+    assert_eq!(light(bytes).unwrap().count(), 80);
+}
+
+#[test]
+fn wrong_or_missing_images_are_refused_and_leave_the_shard_alone() {
+    let (trajectory, images) = full(1);
+    let mut writer = ShardWriter::new(ShardOptions::default()).unwrap();
+    let error = writer.push(&trajectory, &images[..1]).unwrap_err();
+    assert!(matches!(error, DatasetError::Images { wanted: 2, given: 1, .. }));
+    let swapped = [images[1].clone(), images[0].clone()];
+    let error = writer.push(&trajectory, &swapped).unwrap_err();
+    assert!(matches!(error, DatasetError::Altered { .. }));
+    assert_eq!(writer.rows(), 0);
+}
+
+#[test]
+fn a_damaged_shard_is_an_error_not_a_panic() {
+    let bytes = shard(&[full(1)], 1 << 20);
+    assert!(read(bytes.slice(..bytes.len() - 9)).is_err());
+    assert!(read(Bytes::from_static(b"PAR1")).is_err());
+    let mut holed = bytes.to_vec();
+    holed[8..200].fill(0xee);
+    let outcome = read(Bytes::from(holed)).map(|rows| rows.filter(Result::is_ok).count());
+    assert!(outcome.map_or(true, |good| good <= 1));
+}
+
+#[test]
+fn the_schema_is_what_datasets_recognises() {
+    let schema = schema();
+    let images = schema.field_with_name("images").unwrap();
+    assert_eq!(*images.data_type(), crate::export::columns::images());
+    assert!(images.is_nullable());
+    let meta: serde_json::Value = serde_json::from_str(&schema.metadata()["huggingface"]).unwrap();
+    assert_eq!(meta["info"]["features"]["images"]["_type"], "List");
+}

@@ -1,0 +1,113 @@
+//! Writing a shard: rows in, bytes out, memory bounded by one row group.
+
+use crate::export::conversation::{self, Options};
+use crate::export::dataset::table::ImageTable;
+use crate::export::dataset::{DatasetError, Row, schema};
+use crate::record::{Digest, ImageRef, Trajectory};
+use bytes::Bytes;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+/// How shards are made.
+#[derive(Debug, Clone)]
+pub struct ShardOptions {
+    /// The manifest's pipeline digest, for `provenance.pipeline`.
+    pub pipeline: String,
+    /// What shapes `messages`.
+    pub conversation: Options,
+    /// A row group is closed at this size (bytes); what the writer holds is bounded by it.
+    pub row_group_bytes: usize,
+}
+
+impl Default for ShardOptions {
+    fn default() -> ShardOptions {
+        ShardOptions {
+            pipeline: String::new(),
+            conversation: Options::default(),
+            row_group_bytes: 32 << 20,
+        }
+    }
+}
+
+/// The writer's properties: zstd and dictionaries for text; image bytes as they are, without
+/// dictionary or statistics, in 4 MB pages. `images` names the columns that hold image bytes.
+pub fn properties(images: &[&str], row_group_bytes: usize) -> WriterProperties {
+    let zstd = ZstdLevel::try_new(3).map_or(Compression::UNCOMPRESSED, Compression::ZSTD);
+    let mut properties = WriterProperties::builder()
+        .set_created_by(concat!("coldstart ", env!("CARGO_PKG_VERSION")).to_string())
+        .set_compression(zstd)
+        .set_max_row_group_row_count(None)
+        .set_max_row_group_bytes(Some(row_group_bytes));
+    for column in images {
+        let path = ["list", "element", "bytes"].map(str::to_string);
+        let path = ColumnPath::new([vec![column.to_string()], path.to_vec()].concat());
+        properties = properties
+            .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
+            .set_column_data_page_size_limit(path, 4 << 20);
+    }
+    properties.build()
+}
+
+/// A shard in the making.
+pub struct ShardWriter {
+    table: ImageTable,
+    options: ShardOptions,
+}
+
+impl ShardWriter {
+    pub fn new(options: ShardOptions) -> Result<ShardWriter, DatasetError> {
+        let table = ImageTable::new(schema(), options.row_group_bytes)?;
+        Ok(ShardWriter { table, options })
+    }
+
+    /// Adds a row. `images` are the bytes of `conversation::images(trajectory)`, in that order;
+    /// they are held against their digests. A refused row leaves the shard as it was.
+    pub fn push(&mut self, trajectory: &Trajectory, images: &[Bytes]) -> Result<(), DatasetError> {
+        let id = trajectory.prompt.id;
+        let row = Row::of(trajectory, &self.options.conversation, &self.options.pipeline)
+            .map_err(|source| DatasetError::Refused { id, source })?;
+        let wanted = conversation::images(trajectory);
+        if wanted.len() != images.len() {
+            return Err(DatasetError::Images { id, wanted: wanted.len(), given: images.len() });
+        }
+        for (image, bytes) in wanted.iter().zip(images) {
+            let found = Digest::of(bytes);
+            if found != image.digest {
+                return Err(DatasetError::Altered { id, wanted: image.digest, found });
+            }
+        }
+        let paths = wanted.iter().map(image_name);
+        let images = images.iter().cloned().zip(paths).collect();
+        let row = serde_json::to_value(&row).map_err(|e| DatasetError::Damaged(e.to_string()))?;
+        self.table.push(row, images)
+    }
+
+    /// The bytes that are ready, in order; call it after each `push`, so that no more than a row
+    /// group is held.
+    pub fn take(&mut self) -> Vec<Bytes> {
+        self.table.take()
+    }
+
+    /// Rows pushed so far.
+    pub fn rows(&self) -> u64 {
+        self.table.rows()
+    }
+
+    /// The size the shard has so far, with what is still held: for closing it at a target size.
+    pub fn bytes(&self) -> u64 {
+        self.table.bytes()
+    }
+
+    /// The last bytes. The bytes of a shard depend on its rows alone.
+    pub fn finish(self) -> Result<Vec<Bytes>, DatasetError> {
+        self.table.finish()
+    }
+}
+
+/// `<digest>.png`: the name an image has wherever it is exported.
+pub fn image_name(image: &ImageRef) -> String {
+    format!("{}.{}", image.digest, image.mime.ext())
+}

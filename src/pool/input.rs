@@ -1,0 +1,280 @@
+//! A source's bytes: a file or a folder, local or in a bucket, opened as plain blocking readers.
+//!
+//! Not here: formats. The one idea: readers are ordinary `std::io::Read` code on a thread of their
+//! own; a bucket's object is fetched in large ranges, gz and zstd are told by their first bytes
+//! (names lie), and split parts are one stream. So memory does not depend on sizes.
+
+use crate::pool::PoolError;
+use crate::store::Store;
+use bytes::Bytes;
+use std::io::{self, Cursor, Read};
+use tokio::runtime::Handle;
+
+/// Fetched from a bucket at once.
+const RANGE: u64 = 8 << 20;
+
+/// A reader of some bytes, on the reading thread.
+pub type Stream = Box<dyn Read + Send>;
+
+/// A resolved URI: what files there are.
+#[derive(Clone)]
+pub struct Input {
+    /// As the user gave it.
+    pub uri: String,
+    store: Store,
+    /// Names (relative to the store) with sizes, sorted.
+    files: Vec<(String, u64)>,
+    /// True when the URI is a file.
+    pub single: bool,
+    handle: Handle,
+}
+
+impl Input {
+    /// Looks at what `uri` is. Hidden files are not part of a folder.
+    pub async fn resolve(uri: &str) -> Result<Input, PoolError> {
+        let handle = Handle::current();
+        let trimmed = uri.trim_end_matches('/');
+        if let Some((parent, name)) = split(trimmed) {
+            let store = Store::open(parent)?;
+            let plain_file = store.local_path(name).is_none_or(|path| path.is_file());
+            if plain_file && let Ok(size) = store.size(name).await {
+                let files = vec![(name.to_owned(), size)];
+                return Ok(Input { uri: uri.to_owned(), store, files, single: true, handle });
+            }
+        }
+        let store = Store::open(uri)?;
+        let mut files = store.list("").await?;
+        files.retain(|(name, _)| !name.split('/').any(|part| part.starts_with('.')));
+        if files.is_empty() {
+            let what = "there is no file at this path, nor a folder with files in it".to_owned();
+            return Err(PoolError::Unknown { uri: uri.to_owned(), what });
+        }
+        Ok(Input { uri: uri.to_owned(), store, files, single: false, handle })
+    }
+
+    /// All files, sorted by name.
+    pub fn files(&self) -> &[(String, u64)] {
+        &self.files
+    }
+
+    /// Names that end in one of `endings` (lower case; `.gz` and `.zst` after it are looked through).
+    pub fn ending(&self, endings: &[&str]) -> Vec<&str> {
+        let fits = |name: &str| endings.iter().any(|e| bare(name).ends_with(e));
+        self.files.iter().map(|(name, _)| name.as_str()).filter(|name| fits(name)).collect()
+    }
+
+    /// The files whose name (without folders) is `name`.
+    pub fn named(&self, name: &str) -> Vec<&str> {
+        let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+        self.files.iter().map(|(n, _)| n.as_str()).filter(|n| bare(&base(n)) == name).collect()
+    }
+
+    pub fn size(&self, name: &str) -> u64 {
+        self.files.iter().find(|(n, _)| n == name).map_or(0, |(_, size)| *size)
+    }
+
+    /// The file's bytes as they lie.
+    pub fn raw(&self, name: &str) -> io::Result<Stream> {
+        match self.store.local_path(name) {
+            Some(path) => Ok(Box::new(std::fs::File::open(path)?)),
+            None => Ok(Box::new(self.remote(name, 0))),
+        }
+    }
+
+    fn remote(&self, name: &str, from: u64) -> Remote {
+        Remote {
+            store: self.store.clone(),
+            handle: self.handle.clone(),
+            size: self.size(name),
+            name: name.to_owned(),
+            next: from,
+            held: Bytes::new(),
+        }
+    }
+
+    /// The file's bytes, decompressed where they are gz or zstd.
+    pub fn open(&self, name: &str) -> io::Result<Stream> {
+        decompress(self.raw(name)?)
+    }
+
+    /// Several files as one stream, decompressed as a whole: split archives.
+    pub fn open_parts(&self, names: &[&str]) -> io::Result<Stream> {
+        let mut whole: Stream = Box::new(io::empty());
+        for name in names {
+            whole = Box::new(whole.chain(self.raw(name)?));
+        }
+        decompress(whole)
+    }
+
+    /// `len` bytes from `from`; for formats that read at random.
+    pub fn range(&self, name: &str, from: u64, len: usize) -> io::Result<Bytes> {
+        if let Some(path) = self.store.local_path(name) {
+            use std::os::unix::fs::FileExt;
+            let mut bytes = vec![0; len];
+            std::fs::File::open(path)?.read_exact_at(&mut bytes, from)?;
+            return Ok(bytes.into());
+        }
+        let range = from..from + len as u64;
+        self.handle.block_on(self.store.get_range(name, range)).map_err(io::Error::other)
+    }
+
+    /// A whole file that is not larger than `max`; None where it is not there.
+    pub fn small_file(&self, name: &str, max: u64) -> io::Result<Option<Vec<u8>>> {
+        if let Some(path) = self.store.local_path(name) {
+            if !path.is_file() {
+                return Ok(None);
+            }
+        } else if !self.handle.block_on(self.store.exists(name)).map_err(io::Error::other)? {
+            return Ok(None);
+        }
+        let size = match self.store.local_path(name) {
+            Some(path) => std::fs::metadata(path)?.len(),
+            None => self.handle.block_on(self.store.size(name)).map_err(io::Error::other)?,
+        };
+        if size > max {
+            return Err(io::Error::other(format!("{size} bytes; at most {max} are read")));
+        }
+        Ok(Some(self.range(name, 0, size as usize)?.to_vec()))
+    }
+
+    /// A stream from `from` on.
+    pub fn stream_from(&self, name: &str, from: u64) -> io::Result<Stream> {
+        match self.store.local_path(name) {
+            Some(path) => {
+                use std::io::Seek;
+                let mut file = std::fs::File::open(path)?;
+                file.seek(io::SeekFrom::Start(from))?;
+                Ok(Box::new(file))
+            }
+            None => Ok(Box::new(self.remote(name, from))),
+        }
+    }
+
+    /// The first bytes, decompressed; empty when it cannot be read.
+    pub fn head(&self, name: &str, len: u64) -> Vec<u8> {
+        let mut head = Vec::new();
+        if let Ok(stream) = self.open(name) {
+            // A torn archive's beginning is still good for telling what it is.
+            let _ = stream.take(len).read_to_end(&mut head);
+        }
+        head
+    }
+
+    /// `name` as the user would find it.
+    pub fn place(&self, name: &str) -> String {
+        if self.single {
+            self.uri.clone()
+        } else {
+            format!("{}/{name}", self.uri.trim_end_matches('/'))
+        }
+    }
+}
+
+/// A URI's folder and its last part; None where there is no folder to open.
+fn split(uri: &str) -> Option<(&str, &str)> {
+    let scheme = uri.find("://").map_or(0, |at| at + 3);
+    match uri[scheme..].rfind('/') {
+        Some(0) if scheme == 0 => Some(("/", &uri[1..])),
+        Some(at) => Some((&uri[..scheme + at], &uri[scheme + at + 1..])),
+        None if scheme == 0 => Some((".", uri)),
+        None => None,
+    }
+    .filter(|(_, name)| !name.is_empty() && *name != "." && *name != "..")
+}
+
+/// A name in lower case without a compression's ending.
+pub fn bare(name: &str) -> String {
+    let lower = name.to_lowercase();
+    for ending in [".gz", ".zst", ".zstd"] {
+        if let Some(stripped) = lower.strip_suffix(ending) {
+            return stripped.to_owned();
+        }
+    }
+    lower
+}
+
+/// Looks at the first bytes and puts the right decoder on top.
+pub fn decompress(mut stream: Stream) -> io::Result<Stream> {
+    let mut magic = [0u8; 4];
+    let mut held = 0;
+    while held < magic.len() {
+        match stream.read(&mut magic[held..])? {
+            0 => break,
+            n => held += n,
+        }
+    }
+    let whole = Cursor::new(magic[..held].to_vec()).chain(stream);
+    Ok(match &magic[..held] {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(whole)),
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::new(whole)?),
+        _ => Box::new(whole),
+    })
+}
+
+/// A bucket's object, range by range.
+struct Remote {
+    store: Store,
+    handle: Handle,
+    name: String,
+    size: u64,
+    next: u64,
+    held: Bytes,
+}
+
+impl Read for Remote {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.held.is_empty() && self.next < self.size {
+            let end = (self.next + RANGE).min(self.size);
+            let fetch = self.store.get_range(&self.name, self.next..end);
+            self.held = self.handle.block_on(fetch).map_err(io::Error::other)?;
+            if self.held.is_empty() {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the object was cut short",
+                ));
+            }
+            self.next += self.held.len() as u64;
+        }
+        let n = self.held.len().min(out.len());
+        out[..n].copy_from_slice(&self.held.split_to(n));
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bare, decompress, split};
+    use std::io::Read;
+
+    #[test]
+    fn uris_are_split_at_their_last_part() {
+        for (uri, parts) in [
+            ("a/b.jsonl", Some(("a", "b.jsonl"))),
+            ("b.jsonl", Some((".", "b.jsonl"))),
+            ("/b.jsonl", Some(("/", "b.jsonl"))),
+            ("s3://bucket/dir/x.tar", Some(("s3://bucket/dir", "x.tar"))),
+            ("s3://bucket", None),
+            ("..", None),
+        ] {
+            assert_eq!(split(uri), parts, "{uri}");
+        }
+    }
+
+    #[test]
+    fn compression_is_told_by_content() {
+        let text = b"hello".to_vec();
+        let zstd = zstd::stream::encode_all(&text[..], 1).unwrap();
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gz, &text).unwrap();
+        for packed in [text.clone(), zstd, gz.finish().unwrap(), b"h".to_vec()] {
+            let short = packed.len() == 1;
+            let mut out = Vec::new();
+            decompress(Box::new(std::io::Cursor::new(packed)))
+                .unwrap()
+                .read_to_end(&mut out)
+                .unwrap();
+            assert_eq!(out, if short { b"h".to_vec() } else { text.clone() });
+        }
+        assert_eq!(bare("A.JSONL.gz"), "a.jsonl");
+    }
+}

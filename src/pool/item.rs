@@ -1,0 +1,96 @@
+//! What a source yields.
+
+use crate::record::{ImageRef, Spec};
+use bytes::Bytes;
+
+/// One step of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    Row(Box<RawPrompt>),
+    Bad(Bad),
+}
+
+/// A prompt as its source has it, checked: not empty, bounded, without grammar tags.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawPrompt {
+    /// Where the row is in its source: `file.jsonl#17`, `shard.tar/member`. Stable over runs.
+    pub key: String,
+    /// q, white space trimmed.
+    pub text: String,
+    /// After the source's category map.
+    pub category: String,
+    /// The source's name.
+    pub source: String,
+    pub licence: Option<String>,
+    pub spec: Option<Spec>,
+    /// The plain meaning, where the source has one.
+    pub gloss: Option<String>,
+    /// The image that came with the prompt, verified.
+    pub reference: Option<Reference>,
+}
+
+/// An image's bytes and what checking them said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    pub bytes: Bytes,
+    pub image: ImageRef,
+}
+
+/// Something that a reader could not use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bad {
+    /// As the user would find it: `pool/shard.tar: 00017.jpg`, `rows.jsonl line 3`.
+    pub place: String,
+    pub kind: BadKind,
+    /// One line for people.
+    pub detail: String,
+    /// True when the row itself still came (without its image).
+    pub row_kept: bool,
+}
+
+/// Why, as a stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BadKind {
+    /// No prompt field, or an empty one.
+    NoPrompt,
+    /// Longer than `Options::max_chars`.
+    PromptTooLong,
+    /// Holds a tag of the trajectory's grammar (`<tool_call>`, `<image>`, …).
+    GrammarTag,
+    /// Not UTF-8, or not of the format's syntax.
+    Syntax,
+    Encoding,
+    /// A line or member over the bound.
+    TooLarge,
+    /// A spec or another structured field of the wrong shape; the row came without it.
+    Field,
+    /// The row names an image that is not there.
+    MissingImage,
+    /// An image that is not decodable, or out of bounds.
+    DamagedImage,
+    /// An image that no row names.
+    OrphanImage,
+    /// An absolute path, or one with `..`.
+    UnsafePath,
+    /// The archive ends early or is not one.
+    DamagedArchive,
+}
+
+impl BadKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BadKind::NoPrompt => "no_prompt",
+            BadKind::PromptTooLong => "prompt_too_long",
+            BadKind::GrammarTag => "grammar_tag",
+            BadKind::Syntax => "syntax",
+            BadKind::Encoding => "encoding",
+            BadKind::TooLarge => "too_large",
+            BadKind::Field => "field",
+            BadKind::MissingImage => "missing_image",
+            BadKind::DamagedImage => "damaged_image",
+            BadKind::OrphanImage => "orphan_image",
+            BadKind::UnsafePath => "unsafe_path",
+            BadKind::DamagedArchive => "damaged_archive",
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Opens a source as a stream of items, and several as one.
+
+use crate::pool::detect::find;
+use crate::pool::input::Input;
+use crate::pool::out::Out;
+use crate::pool::{Item, Options, PoolError, Sources};
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc;
+
+/// Rows that wait between the reading thread and the consumer; each may hold an image.
+const WAITING: usize = 16;
+
+/// The rows of `uri`, in the source's own order, and whatever could not be used. Reading happens on
+/// a thread of its own, which stops when the stream is dropped. An `Err` is the last item.
+pub fn open(uri: &str, options: &Options) -> BoxStream<'static, Result<Item, PoolError>> {
+    let (uri, mut options) = (uri.to_owned(), options.clone());
+    if options.name.is_empty() {
+        options.name = name_of(&uri);
+    }
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let start = async move {
+        match find(&uri, options.format.as_deref()).await {
+            Ok((input, reader)) => spawn(input, reader.read, options, sender),
+            Err(error) => {
+                // Fails only if nobody listens any more.
+                let _ = sender.send(Err(error)).await;
+            }
+        }
+        receiver
+    };
+    stream::once(start).flat_map(|receiver| stream::unfold(receiver, next)).boxed()
+}
+
+async fn next<T>(mut receiver: mpsc::Receiver<T>) -> Option<(T, mpsc::Receiver<T>)> {
+    receiver.recv().await.map(|item| (item, receiver))
+}
+
+fn spawn(
+    input: Input,
+    read: crate::pool::readers::Read,
+    options: Options,
+    sender: mpsc::Sender<Result<Item, PoolError>>,
+) {
+    let lost = sender.clone();
+    tokio::task::spawn_blocking(move || {
+        let uri = input.uri.clone();
+        let walk = std::panic::AssertUnwindSafe(|| {
+            let mut out = Out::new(sender, &options, &options.name, &uri);
+            // A halt is the reader's normal end when the consumer has enough.
+            let _ = read(&input, &mut out);
+        });
+        // A decoder that panics on hostile bytes must not look like the end of the source.
+        if std::panic::catch_unwind(walk).is_err() {
+            let _ = lost.blocking_send(Err(PoolError::Lost { uri }));
+        }
+    });
+}
+
+/// All sources as one stream, mixed by weight: the next row comes from the source that is furthest
+/// behind its share (ties: the one listed first), until all are dry. Deterministic.
+pub fn open_all(sources: &Sources) -> BoxStream<'static, Result<Item, PoolError>> {
+    struct Lane {
+        rows: BoxStream<'static, Result<Item, PoolError>>,
+        weight: f64,
+        taken: f64,
+    }
+    let lanes: Vec<Lane> = sources
+        .list
+        .iter()
+        .map(|s| Lane { rows: open(&s.path, &s.options), weight: s.weight, taken: 0.0 })
+        .collect();
+    let step = |mut lanes: Vec<Lane>| async move {
+        loop {
+            let share = |lane: &Lane| (lane.taken + 1.0) / lane.weight;
+            let (first, _) =
+                lanes.iter().enumerate().min_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)))?;
+            match lanes[first].rows.next().await {
+                Some(item) => {
+                    if matches!(item, Ok(Item::Row(_))) {
+                        lanes[first].taken += 1.0;
+                    }
+                    return Some((item, lanes));
+                }
+                None => {
+                    lanes.remove(first);
+                }
+            }
+        }
+    };
+    stream::unfold(lanes, step).boxed()
+}
+
+/// `t2i_r1` of `/data/t2i_r1.json.gz`.
+pub(super) fn name_of(uri: &str) -> String {
+    let last = uri.trim_end_matches('/').rsplit('/').next().unwrap_or("pool");
+    let stem = last.split('.').find(|part| !part.is_empty()).unwrap_or("pool");
+    stem.to_owned()
+}

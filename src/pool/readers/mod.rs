@@ -1,0 +1,30 @@
+//! The formats: one file each, one line each in `READERS`. Sets with a layout of their own come
+//! before general formats, since detection takes the first that claims a path.
+//!
+//! To add one: write `read` (walk the input, give `Draft`s to `Out`), say in `claims` what tells it
+//! apart, add a line here and an archive to `tests/it/pool_formats.rs`.
+
+mod json_array;
+mod jsonl;
+
+use crate::pool::input::Input;
+use crate::pool::out::{Flow, Out};
+
+/// Walks a source once.
+pub type Read = fn(&Input, &mut Out) -> Flow;
+
+/// A format.
+pub struct Reader {
+    /// What `format = "…"` says.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+    /// The layout that is read, for `pool inspect --formats`.
+    pub layout: &'static str,
+    /// Whether a path is of this format; looks at names first, then at first bytes.
+    pub claims: fn(&Input) -> bool,
+    pub read: Read,
+}
+
+/// All formats, in the order of detection.
+pub static READERS: &[Reader] = &[jsonl::READER, json_array::READER];

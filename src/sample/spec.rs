@@ -1,0 +1,1 @@
+//! Specs drawn from a vocabulary: being written.

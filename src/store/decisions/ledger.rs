@@ -1,0 +1,153 @@
+//! The live ledger: decisions as they are made, so that a live or killed run can be read.
+//!
+//! Not durable row by row: what a crash loses is made again from the journal.
+
+use crate::record::{Decision, Id};
+use crate::store::{Layout, Store, StoreError};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::io::BufRead;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Buffered lines that are worth an object of their own.
+const LARGE: usize = 1 << 20;
+
+/// Appends rows to `ledger/00000001.jsonl.zst` and following under a store. Thread-safe.
+pub struct Ledger {
+    store: Store,
+    lines: Mutex<Vec<u8>>,
+    /// The next object's number; held while one is written, so that they stay in order.
+    next: tokio::sync::Mutex<u64>,
+}
+
+impl Ledger {
+    /// Goes on after the objects that are there.
+    pub async fn open(store: &Store) -> Result<Ledger, StoreError> {
+        let last = store.list(Layout::LEDGER).await?.iter().filter_map(|(n, _)| number(n)).max();
+        Ok(Ledger {
+            store: store.clone(),
+            lines: Mutex::default(),
+            next: tokio::sync::Mutex::new(last.unwrap_or(0) + 1),
+        })
+    }
+
+    /// Buffers a row; true when the buffer is large enough that `flush` should be called now.
+    pub fn push(&self, row: &Decision) -> bool {
+        let mut lines = self.lines();
+        let before = lines.len();
+        // A decision is plain data: writing it to memory as JSON does not fail.
+        if serde_json::to_writer(&mut *lines, row).is_err() {
+            lines.truncate(before);
+            return false;
+        }
+        lines.push(b'\n');
+        lines.len() >= LARGE
+    }
+
+    /// Writes what is buffered as the next object; call at intervals (a second or so). After an
+    /// error the rows stay buffered.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let mut next = self.next.lock().await;
+        let lines = std::mem::take(&mut *self.lines());
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let name = format!("{}/{:08}.jsonl.zst", Layout::LEDGER, *next);
+        let written = match zstd::bulk::compress(&lines, 1) {
+            Ok(bytes) => self.store.put(&name, Bytes::from(bytes)).await,
+            Err(e) => Err(StoreError::Other { place: name, what: e.to_string() }),
+        };
+        match &written {
+            Ok(()) => *next += 1,
+            Err(_) => {
+                self.lines().splice(0..0, lines);
+            }
+        }
+        written
+    }
+
+    /// Removes the ledger: the stage tables have taken its place.
+    pub async fn clear(&self) -> Result<(), StoreError> {
+        let _held = self.next.lock().await;
+        self.lines().clear();
+        for (name, _) in self.store.list(Layout::LEDGER).await? {
+            self.store.delete(&name).await?;
+        }
+        Ok(())
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    name.rsplit_once('/')?.1.strip_suffix(".jsonl.zst")?.parse().ok()
+}
+
+/// Calls `line` with every line of the ledger under `root`, in order; stops at damage inside an
+/// object and goes on with the next, as the rows can be made again.
+async fn lines(store: &Store, root: &str, line: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+    let root = if root.is_empty() { store.clone() } else { store.under(root) };
+    for (name, _) in root.list(Layout::LEDGER).await? {
+        if number(&name).is_none() {
+            continue;
+        }
+        let bytes = match root.get(&name).await {
+            // The run ended meanwhile and cleared its ledger.
+            Err(StoreError::NotFound { .. }) => continue,
+            other => other?,
+        };
+        let Ok(decoder) = zstd::stream::read::Decoder::new(&bytes[..]) else { continue };
+        let mut reader = std::io::BufReader::new(decoder);
+        let mut buffer = Vec::new();
+        while matches!(reader.read_until(b'\n', &mut buffer), Ok(n) if n > 0) {
+            line(&buffer);
+            buffer.clear();
+        }
+    }
+    Ok(())
+}
+
+/// What a line of `stage` begins with: `Decision`'s first field.
+fn prefix(stage: &str) -> String {
+    format!("{{\"stage\":{},", serde_json::Value::from(stage))
+}
+
+/// The rows of `stage` in the ledger under `root`, one per id: the last.
+pub(super) async fn ledger_rows(
+    store: &Store,
+    root: &str,
+    stage: &str,
+) -> Result<Vec<Decision>, StoreError> {
+    let prefix = prefix(stage);
+    let mut rows: HashMap<Id, Decision> = HashMap::new();
+    lines(store, root, &mut |line| {
+        if line.starts_with(prefix.as_bytes())
+            && let Ok(row) = serde_json::from_slice::<Decision>(line)
+        {
+            rows.insert(row.id, row);
+        }
+    })
+    .await?;
+    let mut rows: Vec<Decision> = rows.into_values().collect();
+    rows.sort_by_key(|row| row.id);
+    Ok(rows)
+}
+
+/// The stages that the ledger under `root` speaks of.
+pub(super) async fn ledger_stages(store: &Store, root: &str) -> Result<Vec<String>, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Stage {
+        stage: String,
+    }
+    let mut stages: Vec<String> = Vec::new();
+    lines(store, root, &mut |line| {
+        let known = stages.iter().any(|stage| line.starts_with(prefix(stage).as_bytes()));
+        if !known && let Ok(row) = serde_json::from_slice::<Stage>(line) {
+            stages.push(row.stage);
+        }
+    })
+    .await?;
+    Ok(stages)
+}

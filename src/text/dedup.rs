@@ -1,0 +1,239 @@
+//! Exact and near duplicates of a pool, the same whatever the order and the shards.
+//!
+//! What is a duplicate:
+//! - *exact*: equal `normalise` forms;
+//! - *near*: equal slots, and a Jaccard similarity of at least the threshold (default 0.7) over
+//!   single words and adjacent pairs of words, where words are stems and fillers (`a`, `photo of`,
+//!   `please draw`) do not count. Where each text has a word that the other lacks (something was
+//!   replaced, not added) 0.85 is asked at least, so that another object makes another prompt.
+//!
+//! Slots are numbers, colours, relations, sizes and negations, each bound to the word after it:
+//! a prompt with one of them changed is never a duplicate.
+//!
+//! The one idea: in the order of the keyed hash (`Id::keyed`), a text is dropped if it is near an
+//! earlier text that was kept. So each dropped text is near a *kept* one (no chains of
+//! likenesses), and the result depends on the set of texts alone. Memory: about 200 bytes a text
+//! (with 20 words), measured in `benches/pool.rs`.
+
+use crate::record::Id;
+use crate::text::minhash::{Lsh, Signature};
+use crate::text::{hash, lexicon, normalise, stem, words};
+
+/// The documented default of `Dedup::new`.
+pub const THRESHOLD: f32 = 0.7;
+/// What is asked of pairs in which words were replaced.
+const REPLACED: f32 = 0.85;
+/// Content words of a text that count; the rest of a longer text only counts for exactness.
+const MAX_WORDS: usize = 400;
+/// How many texts of one bucket each text is compared with; see `Lsh::pairs`.
+const BUCKET: usize = 24;
+const PURPOSE: &str = "dedup";
+
+/// What `Dedup` found of one text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Ruling {
+    /// The first of its group by keyed hash, or alone.
+    Keep,
+    /// Its normal form is that of `peer`, which is kept or is itself near to a kept text.
+    Exact { peer: Id },
+    /// Near to `peer`, which is kept.
+    Near { peer: Id, similarity: f32 },
+}
+
+/// Gathers texts; `finish` rules on all of them.
+#[derive(Debug)]
+pub struct Dedup {
+    threshold: f32,
+    seed: u64,
+    rows: Vec<Row>,
+    /// Stems of content words of all texts, hashed to 32 bits.
+    arena: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    id: Id,
+    exact: u64,
+    slots: u64,
+    start: u64,
+    len: u32,
+}
+
+impl Dedup {
+    /// `threshold` in 0..=1 (values outside are clamped); `seed` keys who is kept.
+    pub fn new(threshold: f32, seed: u64) -> Dedup {
+        Dedup { threshold: threshold.clamp(0.0, 1.0), seed, rows: Vec::new(), arena: Vec::new() }
+    }
+
+    /// Adds a text. The same id twice counts once (the later text is not looked at).
+    pub fn offer(&mut self, id: Id, text: &str) {
+        let normal = normalise(text);
+        let start = self.arena.len() as u64;
+        let slots = content(&normal, &mut self.arena);
+        let len = (self.arena.len() as u64 - start) as u32;
+        self.rows.push(Row { id, exact: hash::text(&normal), slots, start, len });
+    }
+
+    /// Number of texts offered.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Takes over what another one gathered (shards).
+    pub fn merge(&mut self, other: Dedup) {
+        let shift = self.arena.len() as u64;
+        self.arena.extend_from_slice(&other.arena);
+        self.rows.extend(other.rows.into_iter().map(|r| Row { start: r.start + shift, ..r }));
+    }
+
+    /// A ruling for each id, sorted by id.
+    pub fn finish(mut self) -> Vec<(Id, Ruling)> {
+        self.rows.sort_by_key(|r| r.id);
+        self.rows.dedup_by_key(|r| r.id);
+        self.rows.sort_by_cached_key(|r| (r.id.keyed(PURPOSE, self.seed), r.id));
+        let (firsts, mut rulings) = self.exact();
+        self.near(&firsts, &mut rulings);
+        let mut out: Vec<(Id, Ruling)> = self.rows.iter().map(|r| r.id).zip(rulings).collect();
+        out.sort_by_key(|&(id, _)| id);
+        out
+    }
+
+    /// The first row of each normal form, in keyed order, and rulings for all others.
+    fn exact(&self) -> (Vec<u32>, Vec<Ruling>) {
+        let mut rulings = vec![Ruling::Keep; self.rows.len()];
+        let mut by_form: Vec<(u64, u32)> =
+            self.rows.iter().enumerate().map(|(rank, r)| (r.exact, rank as u32)).collect();
+        by_form.sort_unstable();
+        let mut firsts = Vec::with_capacity(by_form.len());
+        for group in by_form.chunk_by(|a, b| a.0 == b.0) {
+            let first = group[0].1;
+            firsts.push(first);
+            for &(_, rank) in &group[1..] {
+                rulings[rank as usize] = Ruling::Exact { peer: self.rows[first as usize].id };
+            }
+        }
+        firsts.sort_unstable();
+        (firsts, rulings)
+    }
+
+    fn near(&self, firsts: &[u32], rulings: &mut [Ruling]) {
+        let mut lsh = Lsh::with_capacity(firsts.len());
+        for &rank in firsts {
+            let row = &self.rows[rank as usize];
+            let signature = Signature::of(shingles(self.words(row)));
+            // Texts without content words are only ever exact duplicates.
+            let apart = if row.len == 0 { row.exact } else { 0 };
+            lsh.push(&signature, row.slots ^ apart);
+        }
+        let mut edges: Vec<(u32, u32, f32)> = Vec::new();
+        lsh.pairs(BUCKET, |earlier, later| {
+            let (a, b) = (firsts[earlier as usize], firsts[later as usize]);
+            if let Some(similarity) = self.alike(a, b) {
+                edges.push((b, a, similarity));
+            }
+        });
+        // By the later one, in keyed order: when it is looked at, all earlier ones are decided.
+        edges.sort_unstable_by_key(|&(later, earlier, _)| (later, earlier));
+        for &(later, earlier, similarity) in &edges {
+            let open = rulings[later as usize] == Ruling::Keep;
+            if open && rulings[earlier as usize] == Ruling::Keep {
+                let peer = self.rows[earlier as usize].id;
+                rulings[later as usize] = Ruling::Near { peer, similarity };
+            }
+        }
+    }
+
+    fn words(&self, row: &Row) -> &[u32] {
+        &self.arena[row.start as usize..row.start as usize + row.len as usize]
+    }
+
+    fn alike(&self, a: u32, b: u32) -> Option<f32> {
+        let (a, b) = (&self.rows[a as usize], &self.rows[b as usize]);
+        if a.slots != b.slots || a.len == 0 || b.len == 0 {
+            return None;
+        }
+        let (wa, wb) = (self.words(a), self.words(b));
+        let singles = Overlap::of(wa.iter().copied(), wb.iter().copied());
+        let both = Overlap::of(shingles(wa), shingles(wb));
+        let similarity = both.shared as f32 / both.union().max(1) as f32;
+        let replaced = singles.shared < singles.left && singles.shared < singles.right;
+        let asked = if replaced { self.threshold.max(REPLACED) } else { self.threshold };
+        (similarity >= asked).then_some(similarity)
+    }
+}
+
+/// Sizes of two sets and of what they share.
+struct Overlap {
+    shared: usize,
+    left: usize,
+    right: usize,
+}
+
+impl Overlap {
+    fn of(a: impl Iterator<Item = u32>, b: impl Iterator<Item = u32>) -> Overlap {
+        let set = |items: &mut dyn Iterator<Item = u32>| {
+            let mut items: Vec<u32> = items.collect();
+            items.sort_unstable();
+            items.dedup();
+            items
+        };
+        let (a, b) = (set(&mut { a }), set(&mut { b }));
+        let (mut i, mut j, mut shared) = (0, 0, 0);
+        while i < a.len() && j < b.len() {
+            match a[i].cmp(&b[j]) {
+                std::cmp::Ordering::Less => i += 1,
+                std::cmp::Ordering::Greater => j += 1,
+                std::cmp::Ordering::Equal => (i, j, shared) = (i + 1, j + 1, shared + 1),
+            }
+        }
+        Overlap { shared, left: a.len(), right: b.len() }
+    }
+
+    fn union(&self) -> usize {
+        self.left + self.right - self.shared
+    }
+}
+
+/// Single words and adjacent pairs.
+fn shingles(words: &[u32]) -> impl Iterator<Item = u32> + '_ {
+    let pairs =
+        words.windows(2).map(|w| hash::mix(u64::from(w[0]), u64::from(w[1]) | 1 << 40) as u32);
+    words.iter().copied().chain(pairs)
+}
+
+/// Appends the content words' hashes to `arena` and returns the slots' hash: a sum over slots of
+/// hash(kind, value, next content word), so that the order of clauses does not matter.
+fn content(normal: &str, arena: &mut Vec<u32>) -> u64 {
+    let start = arena.len();
+    let mut slots = 0u64;
+    let mut open: Option<u64> = None;
+    for word in words(normal) {
+        if lexicon::is_filler(word) {
+            continue;
+        }
+        let slot = lexicon::slot(word);
+        let hashed = match &slot {
+            Some((_, value)) => hash::text(value),
+            None => hash::text(&stem(word)),
+        };
+        if let Some(before) = open.take() {
+            slots = slots.wrapping_add(hash::mix(before, hashed));
+        }
+        open = slot.map(|(kind, value)| hash::mix(kind as u64 + 1, hash::text(&value)));
+        if arena.len() - start < MAX_WORDS {
+            arena.push(hashed as u32);
+        }
+    }
+    if let Some(before) = open {
+        slots = slots.wrapping_add(hash::mix(before, 0));
+    }
+    slots
+}
+
+#[cfg(test)]
+#[path = "dedup_tests.rs"]
+mod tests;
