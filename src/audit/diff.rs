@@ -237,19 +237,22 @@ mod tests {
     fn columns(stage: &str, rows: &[(u32, Disposition, &str, &str)]) -> Columns {
         let mut out = Columns::new(stage);
         for (n, disposition, port, reason) in rows {
-            out.push(&Decision {
-                stage: stage.to_owned(),
-                id: Id::of("s", &n.to_string(), ""),
-                category: "count".to_owned(),
-                source: "s".to_owned(),
-                disposition: *disposition,
-                port: port.to_string(),
-                reason: reason.to_string(),
-                evidence: Evidence::default(),
-                calls: Vec::new(),
-                cost: NanoUsd(0),
-                prompt: format!("prompt {n}"),
-            }, false);
+            out.push(
+                &Decision {
+                    stage: stage.to_owned(),
+                    id: Id::of("s", &n.to_string(), ""),
+                    category: "count".to_owned(),
+                    source: "s".to_owned(),
+                    disposition: *disposition,
+                    port: port.to_string(),
+                    reason: reason.to_string(),
+                    evidence: Evidence::default(),
+                    calls: Vec::new(),
+                    cost: NanoUsd(0),
+                    prompt: format!("prompt {n}"),
+                },
+                false,
+            );
         }
         out
     }

@@ -15,14 +15,14 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReader};
 use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
 /// The rows of `id` in `part`.
 pub fn rows(part: Bytes, id: &Id) -> Result<Vec<Decision>, String> {
     let hex = id.hex();
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    let metadata =
-        ArrowReaderMetadata::load(&part, options).map_err(|err| err.to_string())?;
+    let metadata = ArrowReaderMetadata::load(&part, options).map_err(|err| err.to_string())?;
     let mut out = Vec::new();
     for group in 0..metadata.metadata().num_row_groups() {
         if !may_hold(&metadata, group, &hex) {
@@ -61,10 +61,11 @@ fn reader(
     mask: ProjectionMask,
     selection: Option<RowSelection>,
 ) -> Result<ParquetRecordBatchReader, String> {
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(part.clone(), metadata.clone())
-        .with_row_groups(vec![group])
-        .with_batch_size(4096)
-        .with_projection(mask);
+    let mut builder =
+        ParquetRecordBatchReaderBuilder::new_with_metadata(part.clone(), metadata.clone())
+            .with_row_groups(vec![group])
+            .with_batch_size(4096)
+            .with_projection(mask);
     if let Some(selection) = selection {
         builder = builder.with_row_selection(selection);
     }
@@ -102,16 +103,13 @@ fn find(
 fn pages(metadata: &ArrowReaderMetadata, group: usize, hex: &str) -> Vec<(usize, usize)> {
     let Some(column) = id_column(metadata) else { return Vec::new() };
     let whole = metadata.metadata();
-    let (Some(index), Some(offsets)) = (whole.column_index(), whole.offset_index()) else {
-        return Vec::new();
-    };
-    let total = whole.row_group(group).num_rows() as usize;
-    let locations = offsets[group][column].page_locations();
-    let parquet::file::page_index::column_index::ColumnIndexMetaData::BYTE_ARRAY(index) =
-        &index[group][column]
+    let index = whole.page_index_for_row_group(group);
+    let (Some(ColumnIndexMetaData::BYTE_ARRAY(index)), Some(locations)) =
+        (index.column_index(column), index.page_locations(column))
     else {
         return Vec::new();
     };
+    let total = whole.row_group(group).num_rows() as usize;
     let mut out = Vec::new();
     for (page, location) in locations.iter().enumerate() {
         let start = location.first_row_index as usize;

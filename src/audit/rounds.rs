@@ -70,8 +70,7 @@ pub fn story(steps: &[LifeStep]) -> Story {
             _ => {}
         }
     }
-    out.closed =
-        out.rounds.last().and_then(|r| r.judgement.as_ref()).is_some_and(|j| j.satisfied);
+    out.closed = out.rounds.last().and_then(|r| r.judgement.as_ref()).is_some_and(|j| j.satisfied);
     out
 }
 
@@ -143,7 +142,8 @@ fn judgement(step: &LifeStep, out: &mut Story) {
         Some(raw.rationale).filter(|r| !r.is_empty())
     });
     let questions = questions(&step.calls);
-    let accepted = crate::audit::calibrate::accepts(&step.kind, decision.disposition, &decision.port);
+    let accepted =
+        crate::audit::calibrate::accepts(&step.kind, decision.disposition, &decision.port);
     round.judgement = Some(StoryJudgement {
         stage: decision.stage.clone(),
         satisfied: accepted.unwrap_or(false) && decision.disposition == Disposition::Passed,

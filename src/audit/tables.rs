@@ -13,7 +13,7 @@ use crate::record::{CallKey, Decision, Disposition, Id};
 use crate::store::{Layout, Store, StoreError, decision_batches, decode_decisions};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt64Type};
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::{RecordBatch, StringArray};
 use bytes::Bytes;
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
@@ -200,21 +200,12 @@ pub async fn each(
 /// A record's rows at every stage, in the order of `shape`.
 pub async fn rows_of(store: &Store, shape: &Shape, id: &Id) -> Result<Vec<Decision>, AuditError> {
     let parts = parts(store).await?;
-    let lookups = shape.stages.iter().map(|stage| {
-        let names = parts.get(&stage.name).cloned().unwrap_or_default();
-        async move {
-            let mut rows = Vec::new();
-            for name in names {
-                let Ok(bytes) = store.get(&name).await else { continue };
-                let id = *id;
-                let found =
-                    tokio::task::spawn_blocking(move || crate::audit::lookup::rows(bytes, &id));
-                // A damaged part is the audit's to report; the rest of the life is still shown.
-                rows.extend(found.await.ok().and_then(Result::ok).unwrap_or_default());
-            }
-            rows
-        }
-    });
+    let names: Vec<Vec<String>> = shape
+        .stages
+        .iter()
+        .map(|stage| parts.get(&stage.name).cloned().unwrap_or_default())
+        .collect();
+    let lookups = names.into_iter().map(|names| rows_in(store.clone(), names, *id));
     let found: Vec<Vec<Decision>> =
         futures::stream::iter(lookups).buffered(AT_ONCE).collect().await;
     let live: Vec<&str> = shape
@@ -237,6 +228,18 @@ pub async fn rows_of(store: &Store, shape: &Shape, id: &Id) -> Result<Vec<Decisi
         rows
     });
     Ok(rows.collect())
+}
+
+/// The rows of `id` in the given parts.
+async fn rows_in(store: Store, names: Vec<String>, id: Id) -> Vec<Decision> {
+    let mut rows = Vec::new();
+    for name in names {
+        let Ok(bytes) = store.get(&name).await else { continue };
+        let found = tokio::task::spawn_blocking(move || crate::audit::lookup::rows(bytes, &id));
+        // A damaged part is the audit's to report; the rest of the life is still shown.
+        rows.extend(found.await.ok().and_then(Result::ok).unwrap_or_default());
+    }
+    rows
 }
 
 /// A part's rows as columns.

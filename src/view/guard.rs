@@ -45,7 +45,10 @@ impl Guard {
     fn refusal(&self, request: &Request) -> Option<(StatusCode, &'static str)> {
         let headers = request.headers();
         if !self.host_is_ours(headers) {
-            return Some((StatusCode::MISDIRECTED_REQUEST, "this server does not go by that name\n"));
+            return Some((
+                StatusCode::MISDIRECTED_REQUEST,
+                "this server does not go by that name\n",
+            ));
         }
         if !self.token_is_ours(request.uri().path()) {
             let what = "open the address that `coldstart view` printed: it holds a token\n";
@@ -80,13 +83,8 @@ fn harden(response: &mut Response<Body>) {
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(
-        "cross-origin-resource-policy",
-        HeaderValue::from_static("same-origin"),
-    );
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
 }
 
 #[cfg(test)]

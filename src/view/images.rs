@@ -98,7 +98,8 @@ fn png(bytes: &[u8]) -> Option<Picture> {
 }
 
 fn jpeg(bytes: &[u8]) -> Option<Picture> {
-    let mut decoder = zune_jpeg::JpegDecoder::new(zune_jpeg::zune_core::bytestream::ZCursor::new(bytes));
+    let mut decoder =
+        zune_jpeg::JpegDecoder::new(zune_jpeg::zune_core::bytestream::ZCursor::new(bytes));
     decoder.decode_headers().ok()?;
     let (width, height) = decoder.dimensions()?;
     if width.checked_mul(height)? > MOST_PIXELS {
@@ -167,8 +168,9 @@ mod tests {
 
     #[test]
     fn a_thumbnail_keeps_the_shape_and_the_mean() {
-        let rgb: Vec<u8> =
-            (0..400 * 200).flat_map(|i| if i % 400 < 200 { [255, 0, 0] } else { [0, 0, 255] }).collect();
+        let rgb: Vec<u8> = (0..400 * 200)
+            .flat_map(|i| if i % 400 < 200 { [255, 0, 0] } else { [0, 0, 255] })
+            .collect();
         let whole = encode(&Picture { width: 400, height: 200, rgb }).unwrap();
         let thumb = png(&thumbnail(&whole).unwrap()).unwrap();
         assert_eq!((thumb.width, thumb.height), (192, 96));
