@@ -14,6 +14,7 @@ use crate::export::dataset;
 use crate::journal::{Entry, ReadJournal};
 use crate::record::{CallKey, Digest, ImageRef};
 use crate::store::{Layout, Store};
+use parquet::file::reader::ChunkReader;
 
 /// Calls read when not everything is.
 const SAMPLE_CALLS: usize = 5_000;
@@ -158,36 +159,63 @@ async fn read_dataset(
     let hash = depth == Depth::Full || bytes <= SOME_BYTES;
     let mut out = DatasetFacts { bytes, ..DatasetFacts::default() };
     for (name, _) in &shards {
-        let read = match store.get(name).await {
-            Ok(bytes) => read_shard(bytes, hash, &mut out, &mut facts.blobs),
-            Err(err) => Err(err.to_string()),
-        };
-        if let Err(what) = read {
+        if let Err(what) = shard(store, name, hash, &mut out, &mut facts.blobs).await {
             facts.unreadable.push(Unreadable { name: name.clone(), what });
         }
     }
     if hash {
-        out.digest = dataset_digest(store, &shards).await?;
+        out.digest = Some(dataset_digest(store, &shards).await?);
     }
     Ok(Some(out))
 }
 
-/// As the run makes it: BLAKE3 over the shards' names and bytes.
-async fn dataset_digest(
-    _store: &Store,
-    _shards: &[(String, u64)],
-) -> Result<Option<String>, AuditError> {
-    Ok(None)
+/// As kind `write_dataset` makes it: over each shard's name and the digest of its bytes.
+async fn dataset_digest(store: &Store, shards: &[(String, u64)]) -> Result<String, AuditError> {
+    const PIECE: usize = 8 << 20;
+    let mut all = blake3::Hasher::new_derive_key("coldstart 2026 dataset v1");
+    for (name, size) in shards {
+        let reader = store.reader(name).await?;
+        let mut shard = blake3::Hasher::new();
+        let mut at = 0;
+        while at < *size {
+            let len = PIECE.min((*size - at) as usize);
+            shard.update(&reader.read_at(at, len).await?);
+            at += len as u64;
+        }
+        all.update(name.as_bytes());
+        all.update(shard.finalize().as_bytes());
+    }
+    Ok(Digest(*all.finalize().as_bytes()).hex())
 }
 
-fn read_shard(
-    bytes: bytes::Bytes,
+/// A local shard is read from its file, piece by piece; one in a bucket is fetched whole.
+async fn shard(
+    store: &Store,
+    name: &str,
+    whole: bool,
+    out: &mut DatasetFacts,
+    blobs: &mut BlobFacts,
+) -> Result<(), String> {
+    match store.local_path(name) {
+        Some(path) => {
+            let file = std::fs::File::open(path).map_err(|err| err.to_string())?;
+            read_shard(file, whole, out, blobs)
+        }
+        None => {
+            let bytes = store.get(name).await.map_err(|err| err.to_string())?;
+            read_shard(bytes, whole, out, blobs)
+        }
+    }
+}
+
+fn read_shard<R: ChunkReader + 'static>(
+    shard: R,
     whole: bool,
     out: &mut DatasetFacts,
     blobs: &mut BlobFacts,
 ) -> Result<(), String> {
     if whole {
-        for item in dataset::read(bytes).map_err(|err| err.to_string())? {
+        for item in dataset::read(shard).map_err(|err| err.to_string())? {
             let item = item.map_err(|err| err.to_string())?;
             let bad = item.altered().len() as u32;
             for round in item.row.clone().into_trajectory().rounds {
@@ -200,7 +228,7 @@ fn read_shard(
         }
         return Ok(());
     }
-    for light in dataset::light(bytes).map_err(|err| err.to_string())? {
+    for light in dataset::light(shard).map_err(|err| err.to_string())? {
         let light = light.map_err(|err| err.to_string())?;
         out.rows.push(row(light));
     }

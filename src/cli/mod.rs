@@ -3,14 +3,18 @@
 //! The one idea: a verb returns `Done` or an error; `main` alone turns that into text on stderr
 //! and an exit code: 0 done, 1 something the user can fix (or an audit finding), 2 our defect.
 
+mod audit;
 mod check;
 mod completions;
+mod diff;
+mod explain;
 mod funnel;
 mod graph;
 mod kinds;
 mod progress;
 mod run;
 mod shared;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -31,6 +35,10 @@ enum Verb {
     Check(check::Args),
     Graph(graph::Args),
     Kinds(kinds::Args),
+    Audit(audit::Args),
+    Explain(explain::Args),
+    Diff(diff::Args),
+    View(view::Args),
     Completions(completions::Args),
 }
 
@@ -48,6 +56,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Check(args) => check::run(args),
         Verb::Graph(args) => graph::run(args),
         Verb::Kinds(args) => kinds::run(args),
+        Verb::Audit(args) => audit::run(args),
+        Verb::Explain(args) => explain::run(args),
+        Verb::Diff(args) => diff::run(args),
+        Verb::View(args) => view::run(args),
         Verb::Completions(args) => completions::run(args),
     }
 }

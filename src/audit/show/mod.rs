@@ -4,10 +4,16 @@
 //! on one line, and what a model said is shown with its control characters made visible.
 
 mod audit;
+mod diff;
 mod grid;
+mod life;
+mod stage;
 
 pub use audit::audit_text;
+pub use diff::diff_text;
 pub use grid::{Grid, Side};
+pub use life::life_text;
+pub use stage::stage_text;
 
 /// How to write: colours, and how wide the terminal is.
 #[derive(Debug, Clone, Copy)]
