@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod endpoints;
 mod funnel;
 mod graph;
 mod kinds;
@@ -15,6 +16,7 @@ mod progress;
 mod run;
 mod shared;
 mod view;
+mod sim;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -39,7 +41,9 @@ enum Verb {
     Explain(explain::Args),
     Diff(diff::Args),
     View(view::Args),
+    Sim(sim::Args),
     Completions(completions::Args),
+    Endpoints(endpoints::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -60,7 +64,9 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Explain(args) => explain::run(args),
         Verb::Diff(args) => diff::run(args),
         Verb::View(args) => view::run(args),
+        Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
+        Verb::Endpoints(args) => endpoints::run(args),
     }
 }
 

@@ -3,4 +3,5 @@
 mod audit;
 mod journal;
 mod pool;
+mod s3;
 mod store;
