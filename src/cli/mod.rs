@@ -7,16 +7,16 @@ mod audit;
 mod check;
 mod completions;
 mod diff;
-mod explain;
 mod endpoints;
+mod explain;
 mod funnel;
 mod graph;
 mod kinds;
 mod progress;
 mod run;
 mod shared;
-mod view;
 mod sim;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

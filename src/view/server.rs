@@ -152,10 +152,9 @@ async fn live(State(viewer): State<Arc<Viewer>>) -> Response {
     (kind, body.to_string()).into_response()
 }
 
-async fn blob(viewer: &Viewer, digest: &str) -> Result<(Digest, Bytes), Response> {
-    let missing = |what: String| (StatusCode::NOT_FOUND, what).into_response();
-    let digest: Digest = digest.parse().map_err(|err| missing(format!("{err}\n")))?;
-    let bytes = viewer.run.blobs().get(digest).await.map_err(|err| missing(format!("{err}\n")))?;
+async fn blob(viewer: &Viewer, digest: &str) -> Result<(Digest, Bytes), String> {
+    let digest: Digest = digest.parse().map_err(|err| format!("{err}\n"))?;
+    let bytes = viewer.run.blobs().get(digest).await.map_err(|err| format!("{err}\n"))?;
     Ok((digest, bytes))
 }
 
@@ -172,7 +171,7 @@ fn picture(bytes: Bytes) -> Response {
 async fn image(State(viewer): State<Arc<Viewer>>, Path(digest): Path<String>) -> Response {
     match blob(&viewer, &digest).await {
         Ok((_, bytes)) => picture(bytes),
-        Err(response) => response,
+        Err(what) => (StatusCode::NOT_FOUND, what).into_response(),
     }
 }
 
@@ -182,7 +181,7 @@ async fn thumb(State(viewer): State<Arc<Viewer>>, Path(digest): Path<String>) ->
     }
     let (digest, bytes) = match blob(&viewer, &digest).await {
         Ok(found) => found,
-        Err(response) => return response,
+        Err(what) => return (StatusCode::NOT_FOUND, what).into_response(),
     };
     let whole = bytes.clone();
     let made = tokio::task::spawn_blocking(move || thumbnail(&whole)).await.ok().flatten();

@@ -59,7 +59,7 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -70,7 +70,7 @@ pub fn count(n: u64) -> String {
 /// Dollars, with as many digits as are worth reading.
 pub fn money(usd: f64) -> String {
     match usd.abs() {
-        x if x == 0.0 => "$0".to_owned(),
+        0.0 => "$0".to_owned(),
         x if x < 0.01 => format!("${usd:.5}"),
         x if x < 100.0 => format!("${usd:.2}"),
         _ => format!("${}", count(usd.round() as u64)),
@@ -83,7 +83,7 @@ pub fn bar(share: f64, width: usize) -> String {
     let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
     let mut out = "█".repeat(eighths / 8);
     out.push_str(PARTS[eighths % 8]);
-    let used = eighths / 8 + usize::from(eighths % 8 > 0);
+    let used = eighths / 8 + usize::from(!eighths.is_multiple_of(8));
     out.push_str(&" ".repeat(width.saturating_sub(used)));
     out
 }

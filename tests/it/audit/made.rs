@@ -139,7 +139,7 @@ struct Walk {
 impl Maker {
     async fn record(&mut self, number: usize) {
         let category = CATEGORIES[self.rng.below(CATEGORIES.len())];
-        let source = if number % 3 == 0 { "t2i" } else { "own" };
+        let source = if number.is_multiple_of(3) { "t2i" } else { "own" };
         let hostile = self.plan.hostile && number == 0;
         let things = ["red apples", "blue clocks", "glass owls", "tiny boats", "green doors"];
         let thing = things[self.rng.below(things.len())];
