@@ -9,6 +9,7 @@ mod completions;
 mod diff;
 mod endpoints;
 mod explain;
+mod export;
 mod funnel;
 mod graph;
 mod kinds;
@@ -41,9 +42,10 @@ enum Verb {
     Explain(explain::Args),
     Diff(diff::Args),
     View(view::Args),
+    Endpoints(endpoints::Args),
     Sim(sim::Args),
     Completions(completions::Args),
-    Endpoints(endpoints::Args),
+    Export(export::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -64,9 +66,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Explain(args) => explain::run(args),
         Verb::Diff(args) => diff::run(args),
         Verb::View(args) => view::run(args),
+        Verb::Endpoints(args) => endpoints::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
-        Verb::Endpoints(args) => endpoints::run(args),
+        Verb::Export(args) => export::run(args),
     }
 }
 

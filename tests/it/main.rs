@@ -1,7 +1,9 @@
 //! The one integration-test crate: it drives the binary, the simulated world and scripted servers.
 
 mod audit;
+mod export;
 mod journal;
+mod plan;
 mod pool;
 mod s3;
 mod store;
