@@ -3,6 +3,11 @@
 //! The one idea: a verb returns `Done` or an error; `main` alone turns that into text on stderr
 //! and an exit code: 0 done, 1 something the user can fix (or an audit finding), 2 our defect.
 
+mod pool;
+mod pool_fingerprint;
+mod pool_inspect;
+mod pool_report;
+
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -17,7 +22,9 @@ struct Args {
 
 /// One line a verb; its arguments and its work are in the file of its name.
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Pool(pool::Args),
+}
 
 /// How a verb ended when nothing went wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +36,20 @@ pub enum Done {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
-    match args.verb {}
+    let outcome = match Args::parse().verb {
+        Verb::Pool(args) => pool::run(args),
+    };
+    finish(outcome)
+}
+
+/// The exit code; what went wrong is said on stderr, with its causes.
+fn finish(outcome: anyhow::Result<Done>) -> ExitCode {
+    match outcome {
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::Findings) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+    }
 }

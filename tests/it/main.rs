@@ -2,4 +2,6 @@
 
 mod journal;
 mod pool;
+mod pool_formats;
+mod pool_known_truth;
 mod store;
