@@ -6,13 +6,24 @@
 //! The one idea: `Journaled(Retrying(Limited(Balanced(Http))))`, each a `Model` that wraps a
 //! `Model`; a replay takes no permit, and a wait before a retry holds none.
 
+pub mod endpoints;
 mod error;
+mod flow;
+mod http;
+mod picture;
+mod price;
+pub mod protocol;
 mod reply;
 mod request;
+mod stack;
 
 pub use error::{CallError, Fatal};
+pub use flow::BreakerState;
+pub use picture::{MAX_PIXELS, PictureError, check as check_picture};
+pub use price::Prices;
 pub use reply::{Output, Reply, Usage};
 pub use request::{ChatRequest, ImageRequest, Message, Part, Request, Sampling, Speaker};
+pub use stack::{RoleLive, Stack, StackOptions, UrlLive};
 
 use crate::record::Digest;
 use bytes::Bytes;

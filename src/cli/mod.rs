@@ -7,6 +7,16 @@ mod pool;
 mod pool_fingerprint;
 mod pool_inspect;
 mod pool_report;
+mod check;
+mod completions;
+mod endpoints;
+mod funnel;
+mod graph;
+mod kinds;
+mod progress;
+mod run;
+mod shared;
+mod sim;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -15,7 +25,7 @@ use std::process::ExitCode;
 /// call again (GenAgent, arXiv 2601.18543).
 #[derive(Debug, Parser)]
 #[command(name = "coldstart", version, max_term_width = 100)]
-struct Args {
+struct Program {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -24,6 +34,13 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Pool(pool::Args),
+    Run(run::Args),
+    Check(check::Args),
+    Graph(graph::Args),
+    Kinds(kinds::Args),
+    Sim(sim::Args),
+    Completions(completions::Args),
+    Endpoints(endpoints::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -32,6 +49,18 @@ pub enum Done {
     Well,
     /// Done, and there is something for the user to act on: exit 1.
     Findings,
+}
+
+fn dispatch(verb: Verb) -> anyhow::Result<Done> {
+    match verb {
+        Verb::Run(args) => run::run(args),
+        Verb::Check(args) => check::run(args),
+        Verb::Graph(args) => graph::run(args),
+        Verb::Kinds(args) => kinds::run(args),
+        Verb::Sim(args) => sim::run(args),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Endpoints(args) => endpoints::run(args),
+    }
 }
 
 /// Runs the program.
@@ -52,4 +81,43 @@ fn finish(outcome: anyhow::Result<Done>) -> ExitCode {
             ExitCode::from(1)
         }
     }
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => {
+            // Help and version are data on stdout; a wrong word is the user's to fix.
+            let code = u8::from(error.use_stderr());
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    quiet_broken_pipes();
+    match std::panic::catch_unwind(|| dispatch(program.verb)) {
+        Ok(Ok(Done::Well)) => ExitCode::SUCCESS,
+        Ok(Ok(Done::Findings)) => ExitCode::from(1),
+        Ok(Err(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+        Err(panic) if is_broken_pipe(panic.as_ref()) => ExitCode::SUCCESS,
+        Err(_) => {
+            eprintln!("this is a defect of coldstart, not of your input: please report it");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `coldstart kinds | head` closes our stdout early; that is no error.
+fn is_broken_pipe(panic: &(dyn std::any::Any + Send)) -> bool {
+    panic.downcast_ref::<String>().is_some_and(|text| text.contains("Broken pipe"))
+}
+
+fn quiet_broken_pipes() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let broken =
+            info.payload().downcast_ref::<String>().is_some_and(|t| t.contains("Broken pipe"));
+        if !broken {
+            before(info);
+        }
+    }));
 }

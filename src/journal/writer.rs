@@ -41,16 +41,26 @@ pub(super) async fn fence(env: &Env, store: &Store, dir: &str) -> Result<Fence, 
     nonce[8..].copy_from_slice(&env.entropy().to_le_bytes());
     let listed = store.list(dir).await?;
     let segments = listed.iter().filter_map(|(name, size)| Segment::parse(name, *size));
-    let mut number = 1 + segments.filter(|s| s.dir == dir).map(|s| s.last).max().unwrap_or(0);
-    loop {
-        let segment = single(dir, number, 0);
+    let mut free = 1 + segments.filter(|s| s.dir == dir).map(|s| s.last).max().unwrap_or(0);
+    let create = async |number: u64| {
         let bytes = Bytes::from(frame::opening(nonce));
-        if store.create(&segment.name(), bytes).await? == Created::New {
-            return Ok(Fence { dir: dir.to_string(), nonce, next: number + 1 });
+        store.create(&single(dir, number, 0).name(), bytes).await
+    };
+    // The earlier writer may take numbers faster than we can try them, so we leap ahead of it ever
+    // farther, and then plug what lies between: it stops at whichever plug it meets.
+    let mut leap = 0;
+    let number = loop {
+        let number = free + leap;
+        if create(number).await? == Created::New {
+            break number;
         }
-        // The earlier writer, or another newcomer, was quicker; ours is the number after.
-        number += 1;
+        free = number + 1;
+        leap = leap * 2 + 1;
+    };
+    for gap in (free..number).rev() {
+        create(gap).await?;
     }
+    Ok(Fence { dir: dir.to_string(), nonce, next: number + 1 })
 }
 
 fn single(dir: &str, number: u64, size: u64) -> Segment {

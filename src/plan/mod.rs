@@ -1,1 +1,20 @@
-//! plan: being written.
+//! The plan: stage files become a checked graph, with every error at once.
+//!
+//! Here: the project's files, the raw and the checked form of a pipeline, the manifest of a run,
+//! the drawing of the graph. Not here: running it (`run`).
+//! The one idea: `compile` is the only way from files to a `Plan`, for `check` and for `run`
+//! alike; what the user wrote (`raw`) and what will run (`Plan`) are different types.
+
+mod check;
+mod draw;
+mod graph;
+mod manifest;
+mod project;
+mod raw;
+mod roles;
+
+pub use check::{Compiled, Overrides, compile};
+pub use draw::{Counts, dot, mermaid, text};
+pub use graph::{Edge, Plan, PlanStage};
+pub use manifest::{Manifest, ManifestStage};
+pub use project::{Project, ProjectError};

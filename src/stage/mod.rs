@@ -1,5 +1,28 @@
-//! Stages: what each of the sixteen steps does to a record. One file a kind, one table of kinds.
+//! Stages: what each step does to a record. One file a kind (`kinds/`), one table of kinds.
 //!
 //! Not here: how records get from stage to stage (`run`), what a stage file looks like (`plan`).
 //! The one idea: a stage is a function of a record and of model replies, and `Cx` is its only
 //! door to the world; so it can be run again, in any order, with the journal answering.
+
+mod ask;
+mod checklist;
+mod compile;
+mod contract;
+mod cx;
+mod facts;
+mod grammar;
+mod judging;
+mod kind;
+mod kinds;
+mod params;
+
+pub use compile::{Compile, Files, Role, RoleKind};
+pub use contract::{
+    Each, Gather, Item, Ruling, Sealed, Sink, SinkCx, Source, SourceCx, Stage, StageError, Step, To,
+};
+pub use cx::{Cx, Used};
+pub use facts::Facts;
+pub use grammar::{Call, Fault, parse_call};
+pub use kind::{Arity, Kind, Param, Port, Reason, Ty, kind};
+pub use kinds::KINDS;
+pub use params::{Params, Value, literal};

@@ -37,6 +37,9 @@ impl std::fmt::Debug for Store {
     }
 }
 
+/// Tries of a create whose outcome is unknown, on top of the client's own.
+const CREATE_TRIES: usize = 3;
+
 /// Object metadata that tells a writer its own object from another's (see `Store::create`).
 const NONCE: Attribute = Attribute::Metadata(Cow::Borrowed("coldstart_nonce"));
 
@@ -122,8 +125,8 @@ impl Store {
 
     /// Put-if-absent, durable when it returns. Exactly one of several racing writers gets `New`.
     ///
-    /// A bucket client sends a PUT again when its reply was lost and then meets its own object;
-    /// a nonce in the object's metadata tells that from another's.
+    /// A PUT whose reply was lost is sent again and then meets its own object; a nonce in the
+    /// object's metadata tells that from another's.
     pub async fn create(&self, name: &str, bytes: Bytes) -> Result<Created, StoreError> {
         let path = self.path(name)?;
         let mut options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
@@ -132,23 +135,42 @@ impl Store {
             options.attributes =
                 Attributes::from_iter([(NONCE, AttributeValue::from(nonce.clone()))]);
         }
-        match self.object().put_opts(&path, bytes.into(), options).await {
-            Ok(_) => Ok(Created::New),
-            Err(object_store::Error::AlreadyExists { .. }) if self.backend.remote => {
-                self.whose(name, &path, &nonce).await
+        for _ in 0..CREATE_TRIES {
+            let put = self.object().put_opts(&path, bytes.clone().into(), options.clone()).await;
+            match put {
+                Ok(_) => return Ok(Created::New),
+                Err(object_store::Error::AlreadyExists { .. }) if self.backend.remote => {
+                    if let Some(created) = self.whose(name, &path, &nonce).await? {
+                        return Ok(created);
+                    }
+                }
+                Err(object_store::Error::AlreadyExists { .. }) => {
+                    return Ok(Created::AlreadyThere);
+                }
+                // Written or not? Only another try tells.
+                Err(object_store::Error::Generic { .. }) if self.backend.remote => {}
+                Err(e) => return Err(self.error(name, &e)),
             }
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::AlreadyThere),
-            Err(e) => Err(self.error(name, &e)),
         }
+        let last = self.object().put_opts(&path, bytes.into(), options).await;
+        last.map(|_| Created::New).map_err(|e| self.error(name, &e))
     }
 
-    async fn whose(&self, name: &str, path: &Path, nonce: &str) -> Result<Created, StoreError> {
+    /// Whether the object that is there is the one we sent; `None` when there is none after all
+    /// (S3 answers 409 while another's conditional write is under way, which may yet fail).
+    async fn whose(
+        &self,
+        name: &str,
+        path: &Path,
+        nonce: &str,
+    ) -> Result<Option<Created>, StoreError> {
         let head = GetOptions { head: true, ..GetOptions::default() };
         match self.object().get_opts(path, head).await {
             Ok(got) if got.attributes.get(&NONCE).is_some_and(|n| n.as_ref() == nonce) => {
-                Ok(Created::New)
+                Ok(Some(Created::New))
             }
-            Ok(_) => Ok(Created::AlreadyThere),
+            Ok(_) => Ok(Some(Created::AlreadyThere)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(e) => Err(self.error(name, &e)),
         }
     }

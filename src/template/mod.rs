@@ -1,1 +1,12 @@
-//! template: being written.
+//! Prompt templates: every word said to a model, as files with declared variables.
+//!
+//! Not here: which variables a stage offers (`stage`), or sending the result (`call`).
+//! The one idea: a template is split into messages *before* anything is filled in, and images are
+//! markers that only a template can place; so no text of a user or a model can open a turn, move
+//! an image or close a tag.
+
+mod fill;
+mod parse;
+
+pub use fill::{Context, Message, Piece, Speaker, TemplateError, neutralise};
+pub use parse::{Template, Variable};

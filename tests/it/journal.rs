@@ -162,41 +162,44 @@ async fn a_flipped_or_zeroed_part_loses_one_frame_and_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_writers_one_is_stopped_and_nothing_acknowledged_is_lost() {
-    for uri in ["memory://", "dir"] {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().to_str().expect("a UTF-8 path");
-        let root = Store::open(if uri == "dir" { path } else { uri }).expect("a store");
-        let first = Arc::new(open(&root).await.expect("the first writer"));
-        let acknowledged = Arc::new(AtomicU64::new(0));
-        let env = Env::real();
-        let work = {
-            let (first, acknowledged) = (Arc::clone(&first), Arc::clone(&acknowledged));
-            env.spawn(async move {
-                for n in 0..100_000 {
-                    if let Err(e) = first.append(entry(n)).await {
-                        return e;
-                    }
-                    acknowledged.store(n + 1, Ordering::SeqCst);
-                }
-                unreachable!("a writer that is never stopped")
-            })
-        };
-        while acknowledged.load(Ordering::SeqCst) < 20 {
-            env.sleep(Duration::from_millis(1)).await;
-        }
-        let second = open(&root).await.expect("the second writer");
-        let stopped = work.await.expect("no panic");
-        assert!(matches!(stopped, JournalError::Fenced { .. }), "{stopped}");
-        assert!(matches!(first.append(entry(1)).await, Err(JournalError::Fenced { .. })));
-        assert!(matches!(first.close().await, Err(JournalError::Fenced { .. })));
-        second.append(entry(1_000_000)).await.expect("the second goes on");
-        second.close().await.expect("closed");
-        let read = ReadJournal::open(&root).await.expect("read");
-        for n in 0..acknowledged.load(Ordering::SeqCst) {
-            assert_eq!(read.get(&entry(n).key).await, Ok(Some(entry(n))), "{uri}: entry {n}");
-        }
-        assert_eq!(read.damage(), []);
+    let dir = tempfile::tempdir().expect("a folder");
+    for uri in ["memory://", dir.path().to_str().expect("a UTF-8 path")] {
+        two_writers(&Store::open(uri).expect("a store")).await;
     }
+}
+
+/// A second writer takes over from one at work; also run on S3 by the store suite.
+pub async fn two_writers(root: &Store) {
+    let first = Arc::new(open(root).await.expect("the first writer"));
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    let env = Env::real();
+    let work = {
+        let (first, acknowledged) = (Arc::clone(&first), Arc::clone(&acknowledged));
+        env.spawn(async move {
+            for n in 0..100_000 {
+                if let Err(e) = first.append(entry(n)).await {
+                    return e;
+                }
+                acknowledged.store(n + 1, Ordering::SeqCst);
+            }
+            unreachable!("a writer that is never stopped")
+        })
+    };
+    while acknowledged.load(Ordering::SeqCst) < 20 {
+        env.sleep(Duration::from_millis(1)).await;
+    }
+    let second = open(root).await.expect("the second writer");
+    let stopped = work.await.expect("no panic");
+    assert!(matches!(stopped, JournalError::Fenced { .. }), "{stopped}");
+    assert!(matches!(first.append(entry(1)).await, Err(JournalError::Fenced { .. })));
+    assert!(matches!(first.close().await, Err(JournalError::Fenced { .. })));
+    second.append(entry(1_000_000)).await.expect("the second goes on");
+    second.close().await.expect("closed");
+    let read = ReadJournal::open(root).await.expect("read");
+    for n in 0..acknowledged.load(Ordering::SeqCst) {
+        assert_eq!(read.get(&entry(n).key).await, Ok(Some(entry(n))), "entry {n}");
+    }
+    assert_eq!(read.damage(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

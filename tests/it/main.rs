@@ -4,4 +4,5 @@ mod journal;
 mod pool;
 mod pool_formats;
 mod pool_known_truth;
+mod s3;
 mod store;

@@ -143,6 +143,43 @@ async fn memory_conforms() {
     conformance(&Store::open("memory://").expect("a store").under("a/prefix")).await;
 }
 
+/// Runs itself as a child process, whose environment holds the server's address: that is how a
+/// user would give it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_s3_server_conforms() {
+    const URI: &str = "COLDSTART_TEST_S3_URI";
+    let Ok(uri) = std::env::var(URI) else {
+        let Some(s3) = crate::s3::S3::start() else {
+            eprintln!("skipped: no S3 server here; tests/s3/setup.sh installs one");
+            return;
+        };
+        let child = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "store::an_s3_server_conforms", "--nocapture"])
+            .env(URI, format!("s3://{}/runs/one", crate::s3::BUCKET))
+            .env("AWS_ENDPOINT_URL", &s3.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", "us-east-1")
+            .output()
+            .expect("a child");
+        let said = String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success(), "{}{said}", String::from_utf8_lossy(&child.stdout));
+        return;
+    };
+    let store = Store::open(&uri).expect("a bucket");
+    conformance(&store).await;
+    // The reply to this PUT is lost; the client sends it again and meets its own object.
+    let created = store.create("lost_reply", Bytes::from_static(b"mine")).await;
+    assert_eq!(created, Ok(Created::New));
+    assert_eq!(store.get("lost_reply").await, Ok(Bytes::from_static(b"mine")));
+    let again = store.create("lost_reply", Bytes::from_static(b"mine")).await;
+    assert_eq!(again, Ok(Created::AlreadyThere));
+    store.delete("lost_reply").await.expect("deleted");
+    crate::journal::two_writers(&store).await;
+    let nowhere = Store::open("s3://no-such-bucket/x").expect("opened, not yet asked");
+    assert!(nowhere.put("a", Bytes::new()).await.is_err());
+}
+
 #[test]
 fn what_cannot_be_opened_says_why() {
     let file = tempfile::NamedTempFile::new().expect("a file");

@@ -194,10 +194,7 @@ fn structs(column: &ListArray, n: usize) -> Result<Structs, String> {
 }
 
 impl Structs {
-    fn map_rows<T>(
-        &self,
-        row: fn(&dyn Fn(&str) -> Result<Option<String>, String>) -> Result<T, String>,
-    ) -> Result<Vec<T>, String> {
+    fn map_rows<T>(&self, row: fn(Field<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
         let field = |n: usize, name: &str| {
             let column = self.0.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
             let column = column.ok_or_else(|| format!("a struct has no text `{name}`"))?;
@@ -207,6 +204,7 @@ impl Structs {
     }
 }
 
+/// Reads a named text field of one element.
 type Field<'a> = &'a dyn Fn(&str) -> Result<Option<String>, String>;
 
 fn vote(field: Field<'_>) -> Result<Vote, String> {

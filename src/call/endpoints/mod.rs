@@ -1,0 +1,192 @@
+//! The endpoints file: which server answers which role, and within what bounds.
+//!
+//! Here: the checked type `Endpoints` and the way from a user's TOML to it. Not here: keys (read
+//! from the environment when the stack is built) and connections (`http`). The one idea: what the
+//! user wrote (`table`) and what will run (`Endpoint`) are different types, and every fault of
+//! the file is told in one go, with its place.
+//!
+//! `call` may otherwise use only `record` and `env`; this folder also uses `diag`, since the file
+//! is configuration and its faults have spans.
+
+mod examples;
+mod fields;
+mod parse;
+mod sim;
+mod table;
+
+pub use examples::{EXAMPLES, example};
+pub use fields::FIELDS;
+
+use crate::call::price::Prices;
+use crate::call::protocol::{Entry, Options};
+use crate::diag::{Diagnostic, Source};
+use reqwest::header::{HeaderName, HeaderValue};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Every role's endpoint, checked.
+#[derive(Clone)]
+pub struct Endpoints {
+    /// By role. Roles that share (`same_as`) hold the same `Arc`.
+    roles: BTreeMap<String, Arc<Endpoint>>,
+    /// What deserves a look but can be used.
+    warnings: Vec<Diagnostic>,
+    source: Option<Arc<Source>>,
+}
+
+/// One role's servers and bounds.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The role whose table this is.
+    pub role: String,
+    pub protocol: &'static Entry,
+    /// The name on the wire, when it is not the pipeline's.
+    pub model: Option<String>,
+    pub urls: Vec<Url>,
+    /// The environment variable that holds the key.
+    pub key_env: Option<String>,
+    /// Where the file says so.
+    pub key_span: Option<(Arc<Source>, Range<usize>)>,
+    /// Where the role's table begins.
+    pub span: Option<(Arc<Source>, Range<usize>)>,
+    /// Calls in flight at most, over all URLs. When absent, the limit starts low and is found.
+    pub max_in_flight: Option<usize>,
+    /// Requests a minute.
+    pub rpm: Option<u32>,
+    /// Tokens a minute, input and output.
+    pub tpm: Option<u64>,
+    pub timeouts: Timeouts,
+    /// Tries of one call at most, refusals for overload apart.
+    pub attempts: u32,
+    pub prices: Option<Prices>,
+    pub options: Options,
+    /// Hosts besides the endpoint's own from which image URLs are fetched; `*.` stands for any
+    /// subdomain.
+    pub image_hosts: Vec<String>,
+    /// Names that may answer for the asked model.
+    pub accept_models: Vec<String>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The clocks of one try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    pub connect: Duration,
+    /// From the request to the head of the answer.
+    pub first_byte: Duration,
+    /// Silence between bytes of the answer.
+    pub idle: Duration,
+    /// The whole try.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(600),
+            idle: Duration::from_secs(300),
+            total: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Endpoints {
+    /// The endpoint of `role`.
+    pub fn get(&self, role: &str) -> Option<&Arc<Endpoint>> {
+        self.roles.get(role)
+    }
+
+    /// Roles and their endpoints, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Endpoint>)> {
+        self.roles.iter().map(|(role, endpoint)| (role.as_str(), endpoint))
+    }
+
+    /// Warnings of the file (no prices, plain http to another host, …).
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// An error for each of `roles` that has no endpoint.
+    pub fn missing(&self, roles: &[&str]) -> Vec<Diagnostic> {
+        let known: Vec<&str> = self.roles.keys().map(String::as_str).collect();
+        let listed: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+        let absent = roles.iter().filter(|role| !self.roles.contains_key(**role));
+        absent
+            .map(|role| {
+                let error = Diagnostic::error("E10", format!("role `{role}` has no endpoint"))
+                    .note(format!("roles in the endpoints file: {}", listed.join(", ")));
+                let error = match &self.source {
+                    Some(source) => error.at(source, 0..0, "no table for it in this file"),
+                    None => error,
+                };
+                match crate::diag::did_you_mean(role, known.iter().copied()) {
+                    Some(near) => error.help(format!("did you mean `{near}`?")),
+                    None => error.help(format!(
+                        "add a table `[role.{role}]` with `protocol` and `urls`, or `same_as`"
+                    )),
+                }
+            })
+            .collect()
+    }
+}
+
+impl PartialEq for Endpoints {
+    /// Equal in what runs; where it was written does not count.
+    fn eq(&self, other: &Endpoints) -> bool {
+        self.roles.len() == other.roles.len()
+            && self.roles.iter().zip(&other.roles).all(|((a, x), (b, y))| a == b && x.same(y))
+    }
+}
+
+impl Endpoint {
+    fn same(&self, other: &Endpoint) -> bool {
+        self.plain() == other.plain()
+    }
+
+    /// All that shapes behaviour, as text; keys are only named.
+    fn plain(&self) -> String {
+        let Endpoint {
+            role,
+            protocol,
+            model,
+            urls,
+            key_env,
+            key_span: _,
+            span: _,
+            max_in_flight,
+            rpm,
+            tpm,
+            timeouts,
+            attempts,
+            prices,
+            options,
+            image_hosts,
+            accept_models,
+            headers,
+        } = self;
+        let urls: Vec<&str> = urls.iter().map(Url::as_str).collect();
+        let named: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+        format!(
+            "{role} {} {model:?} {urls:?} {key_env:?} {max_in_flight:?} {rpm:?} {tpm:?} \
+             {timeouts:?} {attempts} {prices:?} {options:?} {image_hosts:?} {accept_models:?} \
+             {named:?}",
+            protocol.name
+        )
+    }
+}
+
+impl std::fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.roles.iter().map(|(role, e)| (role, e.plain()))).finish()
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.plain())
+    }
+}

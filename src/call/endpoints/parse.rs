@@ -1,0 +1,402 @@
+//! From a user's file to `Endpoints`: every fault in one go.
+//!
+//! Codes: E01 syntax, E02 unknown key, E03 missing, E04 a value of another sort, E05 an unknown
+//! protocol, E06 a URL, E07 a role named in `same_as`, E08 a protocol's own setting, E09 a key in
+//! plain sight, E10 a role without endpoint, E11 a key that is not in the environment;
+//! warnings: W01 no prices, W02 plain http to another machine, W03 a body field that shapes data.
+
+use crate::call::endpoints::fields::{FIELDS, NOT_SHARED};
+use crate::call::endpoints::table::{Entry, Table, count, duration, parse, text, texts};
+use crate::call::endpoints::{Endpoint, Endpoints, Timeouts};
+use crate::call::http::is_local;
+use crate::call::price::Prices;
+use crate::call::protocol::{self, Options, PROTOCOLS, Serves};
+use crate::diag::{Diagnostic, Severity, Source};
+use crate::record::NanoUsd;
+use reqwest::header::{HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+impl Endpoints {
+    /// The checked endpoints, or every error of the file (with its warnings).
+    pub fn parse(source: Arc<Source>) -> Result<Endpoints, Vec<Diagnostic>> {
+        let mut file = parse(&source)?;
+        let mut faults = Vec::new();
+        let defaults = section(&mut file, "default", &mut faults);
+        check_defaults(&defaults, &mut faults);
+        let roles = section(&mut file, "role", &mut faults);
+        for (name, entry) in file.rest() {
+            let fault = file.fault("E02", format!("unknown table `{name}`"), &entry.key);
+            faults.push(fault.note("tables are `[default]` and `[role.NAME]`"));
+        }
+        let (built, shared) = build_roles(&roles, &defaults, &mut faults);
+        let built = resolve(built, &shared, &roles, &mut faults);
+        if roles.rest().next().is_none() && faults.is_empty() {
+            faults.push(file.fault("E03", "the file names no role".to_owned(), &(0..0)).help(
+                "add `[role.NAME]` tables; `coldstart endpoints example` prints a full file",
+            ));
+        }
+        if faults.iter().any(|fault| fault.severity == Severity::Error) {
+            return Err(faults);
+        }
+        Ok(Endpoints { roles: built, warnings: faults, source: Some(source) })
+    }
+}
+
+/// The sub-table `name`, or an empty one.
+fn section(file: &mut Table, name: &str, faults: &mut Vec<Diagnostic>) -> Table {
+    let Some(entry) = file.take(name) else {
+        return Table::new(file.source.clone(), 0..0, BTreeMap::new());
+    };
+    if !entry.value.is_object() {
+        faults.push(file.fault("E04", format!("`{name}` is not a table"), &entry.at));
+    }
+    Table::new(file.source.clone(), entry.key, entry.inner)
+}
+
+fn check_defaults(defaults: &Table, faults: &mut Vec<Diagnostic>) {
+    let own = |name: &str| PROTOCOLS.iter().any(|p| p.options.iter().any(|(o, _)| *o == name));
+    for (name, entry) in defaults.rest() {
+        if NOT_SHARED.contains(&name) {
+            let title = format!("`{name}` cannot stand in `[default]`");
+            faults.push(defaults.fault("E02", title, &entry.key).help("set it in each role"));
+        } else if !own(name) && !FIELDS.iter().any(|(field, _)| *field == name) {
+            let fault = defaults.fault("E02", format!("unknown key `{name}`"), &entry.key);
+            faults.push(fault.suggest(name, FIELDS.iter().map(|(field, _)| *field)));
+        }
+    }
+}
+
+type Built = BTreeMap<String, Arc<Endpoint>>;
+/// role -> (the role it shares with, where that is written)
+type Shared = BTreeMap<String, (String, std::ops::Range<usize>)>;
+
+fn build_roles(roles: &Table, defaults: &Table, faults: &mut Vec<Diagnostic>) -> (Built, Shared) {
+    let (mut built, mut shared) = (Built::new(), Shared::new());
+    for (role, entry) in roles.rest() {
+        if !entry.value.is_object() {
+            faults.push(roles.fault("E04", format!("`role.{role}` is not a table"), &entry.at));
+            continue;
+        }
+        let mut table = Table::new(roles.source.clone(), entry.key.clone(), entry.inner.clone());
+        if let Some(same) = table.take("same_as") {
+            for (name, other) in table.rest() {
+                let title = format!("`{name}` beside `same_as`");
+                faults.push(
+                    table
+                        .fault("E02", title, &other.key)
+                        .note("a role that shares an endpoint has no settings of its own"),
+                );
+            }
+            shared.insert(role.to_owned(), (text(&same.value).unwrap_or_default(), same.at));
+            continue;
+        }
+        if let Some(endpoint) = one(role, table, defaults, faults) {
+            built.insert(role.to_owned(), Arc::new(endpoint));
+        }
+    }
+    (built, shared)
+}
+
+fn resolve(
+    mut built: Built,
+    shared: &Shared,
+    roles: &Table,
+    faults: &mut Vec<Diagnostic>,
+) -> Built {
+    let names: Vec<&str> = roles.rest().map(|(name, _)| name).collect();
+    for (role, (other, at)) in shared {
+        match built.get(other).cloned() {
+            Some(endpoint) => {
+                built.insert(role.clone(), endpoint);
+            }
+            None if shared.contains_key(other) => faults.push(
+                roles
+                    .fault("E07", format!("`same_as` names `{other}`, which shares too"), at)
+                    .help("name the role that has the endpoint"),
+            ),
+            // A role whose own table is at fault has been told of already.
+            None if names.contains(&other.as_str()) => {}
+            None => faults.push(
+                roles
+                    .fault("E07", format!("there is no role `{other}`"), at)
+                    .suggest(other, names.iter().copied()),
+            ),
+        }
+    }
+    built
+}
+
+fn one(
+    role: &str,
+    table: Table,
+    defaults: &Table,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<Endpoint> {
+    let before = faults.iter().filter(|f| f.severity == Severity::Error).count();
+    let header = table.at.clone();
+    let mut table = table;
+    let entry = protocol_of(role, &mut table, faults)?;
+    // Another protocol's setting in `[default]` is not for this role.
+    let known = |name: &str| {
+        FIELDS.iter().any(|(field, _)| *field == name)
+            || entry.options.iter().any(|(option, _)| *option == name)
+    };
+    let mut shared = defaults.clone();
+    let foreign: Vec<String> =
+        shared.rest().map(|(n, _)| n.to_owned()).filter(|n| !known(n)).collect();
+    for name in foreign {
+        shared.take(&name);
+    }
+    let mut table = table.or(&shared);
+    let options = options_of(entry, &mut table, faults);
+    let key = table.take("key_env");
+    let endpoint = Endpoint {
+        role: role.to_owned(),
+        protocol: entry,
+        model: table.read("model", "a string", faults, text),
+        urls: urls(role, &mut table, faults),
+        key_span: key.as_ref().map(|k| (table.source.clone(), k.at.clone())),
+        key_env: key.and_then(|k| key_env(&table, &k, faults)),
+        span: Some((table.source.clone(), header)),
+        max_in_flight: table
+            .read("max_in_flight", "a whole number from 1", faults, count)
+            .map(|n| n as usize),
+        rpm: table.read("rpm", "a whole number from 1", faults, |v| u32::try_from(count(v)?).ok()),
+        tpm: table.read("tpm", "a whole number from 1", faults, count),
+        timeouts: timeouts(entry.serves, &mut table, faults),
+        attempts: table
+            .read("attempts", "1 to 100", faults, |v| count(v).filter(|n| *n <= 100))
+            .unwrap_or(8) as u32,
+        prices: prices(role, &mut table, faults),
+        options,
+        image_hosts: list("image_hosts", &mut table, faults),
+        accept_models: list("accept_models", &mut table, faults),
+        headers: headers(&mut table, faults),
+    };
+    for (name, entry_at) in table.rest() {
+        let fault = table.fault("E02", format!("unknown key `{name}`"), &entry_at.key);
+        let names = FIELDS.iter().chain(entry.options).map(|(field, _)| *field);
+        faults.push(fault.suggest(name, names));
+    }
+    let after = faults.iter().filter(|f| f.severity == Severity::Error).count();
+    (after == before).then_some(endpoint)
+}
+
+fn protocol_of(
+    role: &str,
+    table: &mut Table,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<&'static protocol::Entry> {
+    let names: Vec<String> = PROTOCOLS.iter().map(|p| format!("`{}`", p.name)).collect();
+    let note = format!("protocols are {}", names.join(", "));
+    let Some(entry) = table.take("protocol") else {
+        let at = table.at.clone();
+        faults
+            .push(table.fault("E03", format!("role `{role}` names no `protocol`"), &at).note(note));
+        return None;
+    };
+    let name = text(&entry.value).unwrap_or_default();
+    let found = protocol::find(&name);
+    if found.is_none() {
+        faults.push(
+            table
+                .fault("E05", format!("there is no protocol `{name}`"), &entry.at)
+                .note(note)
+                .suggest(&name, PROTOCOLS.iter().map(|p| p.name)),
+        );
+    }
+    found
+}
+
+fn options_of(
+    entry: &'static protocol::Entry,
+    table: &mut Table,
+    faults: &mut Vec<Diagnostic>,
+) -> Options {
+    let mut options = Options::default();
+    let mut places: BTreeMap<&str, Entry> = BTreeMap::new();
+    for (name, _) in entry.options {
+        if let Some(found) = table.take(name) {
+            options.values.insert((*name).to_owned(), found.value.clone());
+            places.insert(name, found);
+        }
+    }
+    if let Some(extra) = table.take("extra") {
+        options.extra = extra_of(table, extra, faults);
+    }
+    if let Err(error) = (entry.compile)(&options) {
+        let at = places.get(error.key.as_str()).map_or(table.at.clone(), |found| found.at.clone());
+        faults.push(table.fault("E08", error.title, &at).note(error.note));
+    }
+    options
+}
+
+/// Fields that belong to the pipeline: outside the call's key they would change data unseen.
+const SHAPES_DATA: [&str; 7] =
+    ["seed", "temperature", "top_p", "top_k", "max_tokens", "messages", "n"];
+
+fn extra_of(table: &Table, entry: Entry, faults: &mut Vec<Diagnostic>) -> Map<String, Value> {
+    let Value::Object(extra) = entry.value else {
+        faults.push(table.fault("E04", "`extra` is not a table".to_owned(), &entry.at));
+        return Map::new();
+    };
+    for (name, inner) in &entry.inner {
+        if SHAPES_DATA.contains(&name.as_str()) {
+            let title = format!("`extra.{name}` shapes the data but is not part of a call's key");
+            let warning = Diagnostic::warning("W03", title)
+                .at(&table.source, inner.key.clone(), "")
+                .help("set it in the pipeline's _models.toml");
+            faults.push(warning);
+        }
+    }
+    extra
+}
+
+fn urls(role: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<Url> {
+    let Some(entry) = table.take("urls").or_else(|| table.take("url")) else {
+        let at = table.at.clone();
+        faults.push(table.fault("E03", format!("role `{role}` names no `urls`"), &at));
+        return Vec::new();
+    };
+    let Some(list) = texts(&entry.value).filter(|list| !list.is_empty()) else {
+        let title = format!("`urls` is `{}`", entry.value);
+        faults.push(table.fault("E04", title, &entry.at).note("it is a URL or a list of URLs"));
+        return Vec::new();
+    };
+    list.iter().filter_map(|link| url(link, table, &entry, faults)).collect()
+}
+
+fn url(link: &str, table: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -> Option<Url> {
+    let fault = |code, title: String| table.fault(code, title, &entry.at);
+    let url = match Url::parse(link) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+        Ok(_) => {
+            let title = format!("`{link}` is not an http or https URL");
+            faults.push(fault("E06", title).help("write it as `http://host:port/v1`"));
+            return None;
+        }
+        Err(error) => {
+            faults.push(fault("E06", format!("`{link}` is not a URL: {error}")));
+            return None;
+        }
+    };
+    let keyed = url.query_pairs().any(|(name, _)| name.to_lowercase().contains("key"));
+    if keyed || url.password().is_some() || !url.username().is_empty() {
+        // The link is not repeated in the title; the snippet shows the user's own file.
+        let title = "a URL holds a key or a password".to_owned();
+        faults.push(
+            fault("E09", title)
+                .help("put it into an environment variable and name it in `key_env`"),
+        );
+        return None;
+    }
+    if url.scheme() == "http" && !is_local(&url) {
+        let title = format!("`{link}` is plain http to another machine: all of it can be read");
+        faults.push(
+            Diagnostic::warning("W02", title)
+                .at(&table.source, entry.at.clone(), "")
+                .help("use https, or a tunnel, unless the network is yours"),
+        );
+    }
+    Some(url)
+}
+
+fn key_env(table: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -> Option<String> {
+    let name = text(&entry.value).unwrap_or_default();
+    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    if !name.is_empty() && name.chars().all(plain) {
+        return Some(name);
+    }
+    // What stands here may be a key: it is neither repeated nor shown.
+    let title = "`key_env` is not the name of an environment variable".to_owned();
+    faults.push(
+        Diagnostic::error("E09", title)
+            .at(&table.source, entry.key.clone(), "")
+            .note("names are upper-case letters, digits and `_`, for instance `OPENAI_API_KEY`")
+            .help("if a key stands there, take it out: keys come only from the environment"),
+    );
+    None
+}
+
+fn timeouts(serves: Serves, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Timeouts {
+    let mut out = Timeouts::default();
+    if serves == Serves::Image {
+        // A picture comes in one piece after minutes of silence.
+        out.first_byte = Duration::from_secs(900);
+        out.total = Duration::from_secs(900);
+    }
+    let expected = "a time above 0, such as \"500ms\", \"10s\", \"5m\", \"1h\"";
+    let mut set = |name: &str, to: &mut Duration| {
+        if let Some(value) = table.read(name, expected, faults, duration) {
+            *to = value;
+        }
+    };
+    set("connect_timeout", &mut out.connect);
+    set("first_byte_timeout", &mut out.first_byte);
+    set("idle_timeout", &mut out.idle);
+    set("total_timeout", &mut out.total);
+    out
+}
+
+fn prices(role: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Option<Prices> {
+    let Some(entry) = table.take("prices") else {
+        let at = table.at.clone();
+        let title = format!("role `{role}` has no `prices`: its calls count as free");
+        let warning = Diagnostic::warning("W01", title).at(&table.source, at, "").help(
+            "add `prices = {input = …, output = …, image = …}`, or `prices = {}` if it is free",
+        );
+        faults.push(warning);
+        return None;
+    };
+    let mut inner = Table::new(table.source.clone(), entry.key.clone(), entry.inner.clone());
+    if !entry.value.is_object() {
+        faults.push(table.fault("E04", "`prices` is not a table".to_owned(), &entry.at));
+    }
+    let mut get = |name: &str| {
+        inner.read(name, "dollars, 0 or more", faults, |value| {
+            let usd = value.as_f64().filter(|usd| (0.0..1e6).contains(usd))?;
+            Some(NanoUsd::from_usd(usd))
+        })
+    };
+    let (input, output) = (get("input").unwrap_or_default(), get("output").unwrap_or_default());
+    let prices = Prices {
+        input,
+        output,
+        cached: get("cached").unwrap_or(input),
+        thinking: get("thinking").unwrap_or(output),
+        image: get("image").unwrap_or_default(),
+    };
+    for (name, unknown) in inner.rest() {
+        let fault = inner.fault("E02", format!("unknown price `{name}`"), &unknown.key);
+        faults.push(fault.suggest(name, ["input", "output", "cached", "thinking", "image"]));
+    }
+    Some(prices)
+}
+
+fn list(name: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<String> {
+    table.read(name, "a list of strings", faults, texts).unwrap_or_default()
+}
+
+fn headers(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<(HeaderName, HeaderValue)> {
+    let Some(entry) = table.take("headers") else { return Vec::new() };
+    let mut out = Vec::new();
+    for (name, inner) in &entry.inner {
+        let secret = ["authorization", "x-api-key", "x-goog-api-key", "x-key", "api-key"];
+        if secret.contains(&name.to_lowercase().as_str()) {
+            let title = format!("header `{name}` holds a key");
+            faults
+                .push(table.fault("E09", title, &inner.key).help("name its variable in `key_env`"));
+            continue;
+        }
+        let value = inner.value.as_str().and_then(|text| HeaderValue::from_str(text).ok());
+        match (HeaderName::from_bytes(name.as_bytes()), value) {
+            (Ok(name), Some(value)) => out.push((name, value)),
+            _ => faults.push(table.fault("E04", format!("`{name}` is no header"), &inner.at)),
+        }
+    }
+    out
+}

@@ -1,0 +1,99 @@
+//! What a role is doing, in counters that progress bars and metrics read.
+
+use crate::call::{Reply, Usage};
+use crate::record::NanoUsd;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Upper bounds of the latency histogram, in milliseconds; the last bucket has none.
+pub const LATENCY_MS: [u64; 12] =
+    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 1_800_000];
+
+/// One role's counters.
+#[derive(Debug, Default)]
+pub struct RoleStats {
+    /// Calls inside the stack, waiting or sent.
+    pub open: AtomicI64,
+    /// Calls sent and not answered.
+    pub in_flight: AtomicI64,
+    pub done: AtomicU64,
+    /// Calls that ended in an error.
+    pub errors: AtomicU64,
+    /// Tries that failed and were tried again.
+    pub retries: AtomicU64,
+    /// Of those, refusals for overload.
+    pub overloads: AtomicU64,
+    totals: Mutex<Totals>,
+    latency: [AtomicU64; LATENCY_MS.len() + 1],
+    latency_sum_ms: AtomicU64,
+    pub simulated: AtomicU64,
+}
+
+/// Sums over answered calls.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    pub usage: Usage,
+    pub cost: NanoUsd,
+}
+
+impl RoleStats {
+    /// Counts an answered call.
+    pub fn answered(&self, reply: &Reply) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.simulated.fetch_add(u64::from(reply.simulated), Ordering::Relaxed);
+        let slot = LATENCY_MS.partition_point(|bound| *bound < reply.latency_ms);
+        self.latency[slot].fetch_add(1, Ordering::Relaxed);
+        self.latency_sum_ms.fetch_add(reply.latency_ms, Ordering::Relaxed);
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.usage += reply.usage;
+        totals.cost += reply.cost;
+    }
+
+    pub fn totals(&self) -> Totals {
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls in each bucket of `LATENCY_MS` and beyond, and the sum of all in milliseconds.
+    pub fn latency(&self) -> (Vec<u64>, u64) {
+        let counts = self.latency.iter().map(|n| n.load(Ordering::Relaxed)).collect();
+        (counts, self.latency_sum_ms.load(Ordering::Relaxed))
+    }
+}
+
+/// Every role's counters; the set of roles is fixed when the stack is built.
+#[derive(Debug, Default)]
+pub struct Stats {
+    roles: BTreeMap<String, Arc<RoleStats>>,
+}
+
+/// Counts one down again when dropped.
+pub struct Guard<'a>(&'a AtomicI64);
+
+impl Stats {
+    pub fn new<'a>(roles: impl Iterator<Item = &'a str>) -> Stats {
+        Stats { roles: roles.map(|role| (role.to_owned(), Arc::default())).collect() }
+    }
+
+    pub fn get(&self, role: &str) -> Option<&Arc<RoleStats>> {
+        self.roles.get(role)
+    }
+
+    /// A call of `role` is on its way while the guard lives.
+    pub fn flying(&self, role: &str) -> Option<Guard<'_>> {
+        self.roles.get(role).map(|stats| Guard::new(&stats.in_flight))
+    }
+}
+
+impl<'a> Guard<'a> {
+    pub fn new(counter: &'a AtomicI64) -> Guard<'a> {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Guard(counter)
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

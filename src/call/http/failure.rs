@@ -1,0 +1,74 @@
+//! A try that gave no reply: what the caller hears, and what it says of the server's health.
+//!
+//! Not here: how a server's words become one (`classify`). The one idea: the caller's reaction
+//! (`CallError`) and the flow control's reaction (`Sign`) are two questions; a 429 slows a URL
+//! down but must not open its breaker, a 500 the other way round.
+
+use crate::call::{CallError, Fatal};
+use std::time::Duration;
+
+/// What a failed try says of the URL it went to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Nothing: the request itself was at fault, or the answer was final.
+    Healthy,
+    /// Too many requests at once (429, 503): lower the concurrency.
+    Overload,
+    /// Not reached, or it broke off, stalled, or answered rubbish: counts towards its breaker.
+    Sick,
+}
+
+/// See the module's header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    pub error: CallError,
+    pub sign: Sign,
+}
+
+impl Failure {
+    /// The server is up and wants fewer requests.
+    pub fn overload(what: impl Into<String>, after: Option<Duration>) -> Failure {
+        let error = CallError::Transient { what: what.into(), after, overload: true };
+        Failure { error, sign: Sign::Overload }
+    }
+
+    /// No connection: tried again, elsewhere if there is an elsewhere.
+    pub fn down(what: impl Into<String>) -> Failure {
+        let error = CallError::Transient { what: what.into(), after: None, overload: true };
+        Failure { error, sign: Sign::Sick }
+    }
+
+    /// A broken, cut, late or unreadable reply.
+    pub fn sick(what: impl Into<String>) -> Failure {
+        Failure::later(what, None)
+    }
+
+    /// As `sick`, with the server's own wish when to come back.
+    pub fn later(what: impl Into<String>, after: Option<Duration>) -> Failure {
+        let error = CallError::Transient { what: what.into(), after, overload: false };
+        Failure { error, sign: Sign::Sick }
+    }
+
+    /// Worth another try, though the server is well (a model's own hiccup).
+    pub fn again(what: impl Into<String>) -> Failure {
+        let error = CallError::Transient { what: what.into(), after: None, overload: false };
+        Failure { error, sign: Sign::Healthy }
+    }
+
+    /// This request cannot succeed.
+    pub fn record(what: impl Into<String>) -> Failure {
+        Failure { error: CallError::Record { what: what.into() }, sign: Sign::Healthy }
+    }
+
+    /// The run must stop.
+    pub fn fatal(kind: Fatal, what: impl Into<String>) -> Failure {
+        Failure { error: CallError::Fatal { kind, what: what.into() }, sign: Sign::Healthy }
+    }
+}
+
+impl From<CallError> for Failure {
+    /// An error of ours on the way out (a missing blob, the store): says nothing of the server.
+    fn from(error: CallError) -> Failure {
+        Failure { error, sign: Sign::Healthy }
+    }
+}

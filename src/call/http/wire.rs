@@ -1,0 +1,344 @@
+//! The client side of one exchange: sending, reading with time-outs, refusals.
+//!
+//! The one idea: three clocks that do not mix. Connecting, waiting for the first byte, and
+//! silence between bytes each have their own bound, and one deadline covers the whole call, so
+//! that an hour of streamed thinking is fine and a stalled socket is not.
+
+use crate::call::CallError;
+use crate::call::Images;
+use crate::call::endpoints::Endpoint;
+use crate::call::http::body::Body;
+use crate::call::http::classify::{Asked, refusal};
+use crate::call::http::failure::Failure;
+use crate::call::http::secret::{Key, excerpt};
+use crate::env::Env;
+use bytes::Bytes;
+use reqwest::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+};
+use reqwest::{Client, Method, Response};
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+/// Below the 5 s after which uvicorn (vLLM, SGLang) closes a quiet connection.
+const POOL_IDLE: Duration = Duration::from_secs(4);
+/// A refusal's text beyond this is not read.
+const REFUSAL_BYTES: usize = 64 << 10;
+const REDIRECTS: usize = 3;
+/// The simulated world marks its replies with this header.
+const SIM_HEADER: &str = "x-coldstart-sim";
+
+/// A client for one endpoint. HTTP/1.1 only: over h2 requests would queue in silence behind one
+/// connection's streams. No redirects: those of image URLs are followed by hand, with checks.
+pub fn client(endpoint: &Endpoint) -> Result<Client, String> {
+    // An error says that a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .http1_only()
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(4096)
+        .connect_timeout(endpoint.timeouts.connect)
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("coldstart/", env!("CARGO_PKG_VERSION")));
+    if endpoint.urls.iter().all(is_local) {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|e| e.without_url().to_string())
+}
+
+/// Whether the host is this machine.
+pub fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// One exchange's surroundings; made per try.
+pub struct Wire<'a> {
+    pub env: &'a Env,
+    pub client: &'a Client,
+    pub endpoint: &'a Endpoint,
+    pub base: &'a Url,
+    pub key: Option<&'a Key>,
+    pub images: &'a Arc<dyn Images>,
+    /// The model's name on the wire.
+    pub model: &'a str,
+    pub deadline: Instant,
+    /// Set when an answer came from the simulated world.
+    pub simulated: AtomicBool,
+}
+
+/// A request to be sent.
+pub struct Outgoing {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Option<Body>,
+}
+
+impl Outgoing {
+    pub fn post(url: Url, body: Body) -> Outgoing {
+        Outgoing { method: Method::POST, url, headers: HeaderMap::new(), body: Some(body) }
+    }
+
+    pub fn get(url: Url) -> Outgoing {
+        Outgoing { method: Method::GET, url, headers: HeaderMap::new(), body: None }
+    }
+
+    pub fn header(mut self, name: &'static str, value: HeaderValue) -> Outgoing {
+        self.headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+}
+
+impl Wire<'_> {
+    /// `base` with `path` appended (`chat/completions`); keeps the base's query.
+    pub fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        let joined = format!("{}/{}", url.path().trim_end_matches('/'), path);
+        url.set_path(&joined);
+        url
+    }
+
+    /// For messages: scheme, host and path of the base.
+    pub fn place(&self) -> String {
+        place(self.base)
+    }
+
+    pub fn asked<'b>(&'b self, place: &'b str) -> Asked<'b> {
+        Asked {
+            place,
+            model: self.model,
+            key_env: self.endpoint.key_env.as_deref(),
+            quota_is_rate: self.base.host_str().is_some_and(|h| h.contains("dashscope")),
+        }
+    }
+
+    /// `text` without the key.
+    pub fn scrub(&self, text: &str) -> String {
+        self.key.map_or_else(|| text.to_owned(), |key| key.scrub(text))
+    }
+
+    /// The key as the header a bearer scheme wants, if there is one.
+    pub fn bearer(&self) -> Option<HeaderValue> {
+        self.key.and_then(|key| key.header("Bearer "))
+    }
+
+    /// Sends and waits for a 2xx answer's head; any other answer is a `Failure`.
+    pub async fn send(&self, out: Outgoing) -> Result<Incoming<'_>, Failure> {
+        let incoming = self.open(out).await?;
+        let status = incoming.response.status();
+        if status.is_success() {
+            return Ok(incoming);
+        }
+        let headers = incoming.response.headers().clone();
+        let body = incoming.refusal_text().await;
+        let place = self.place();
+        let body = self.scrub(&body);
+        Err(refusal(&self.asked(&place), status.as_u16(), &headers, &body, self.env.unix_ms()))
+    }
+
+    /// Sends and waits for any answer's head.
+    async fn open(&self, out: Outgoing) -> Result<Incoming<'_>, Failure> {
+        let mut request = self.client.request(out.method, out.url).headers(out.headers);
+        for (name, value) in &self.endpoint.headers {
+            request = request.header(name, value);
+        }
+        let mut broken = None;
+        if let Some(body) = out.body {
+            request = request
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .header(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            let (body, slot) = body.into_reqwest(self.images);
+            request = request.body(body);
+            broken = Some(slot);
+        }
+        let timeouts = &self.endpoint.timeouts;
+        let by = self.deadline.min(self.env.now() + timeouts.connect + timeouts.first_byte);
+        match timeout_at(by, request.send()).await {
+            Ok(Ok(response)) => {
+                if response.headers().contains_key(SIM_HEADER) {
+                    self.simulated.store(true, Ordering::Relaxed);
+                }
+                Ok(Incoming { wire: self, response })
+            }
+            Ok(Err(error)) => {
+                let ours = broken
+                    .and_then(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+                Err(ours.map_or_else(|| self.unsent(error), Failure::from))
+            }
+            Err(_) => Err(Failure::sick(format!(
+                "{} gave no answer in {:?}",
+                self.place(),
+                timeouts.first_byte.min(timeouts.total)
+            ))),
+        }
+    }
+
+    fn unsent(&self, error: reqwest::Error) -> Failure {
+        let connect = error.is_connect();
+        let what = self.scrub(&chain(&error.without_url()));
+        let place = self.place();
+        if connect {
+            Failure::down(format!("{place} cannot be reached: {what}"))
+        } else {
+            Failure::sick(format!("{place} broke off before it answered: {what}"))
+        }
+    }
+
+    /// Fetches an image that a reply named by URL: only from the endpoint's own host or its
+    /// `image_hosts`, through at most three redirects that obey the same rule. The key goes only
+    /// to the endpoint's own origin.
+    pub async fn fetch_image(&self, link: &str, limit: usize) -> Result<Bytes, Failure> {
+        if let Some(data) = link.strip_prefix("data:") {
+            return data_url(data).ok_or_else(|| Failure::sick("a data: URL that is not base64"));
+        }
+        let mut url = self
+            .url("")
+            .join(link)
+            .map_err(|e| Failure::sick(format!("`{}` is no URL: {e}", excerpt(link, 200))))?;
+        for _ in 0..=REDIRECTS {
+            self.may_fetch(&url)?;
+            let mut out = Outgoing::get(url.clone());
+            out.headers.insert(ACCEPT, HeaderValue::from_static("image/*"));
+            if let (true, Some(value)) = (url.origin() == self.base.origin(), self.bearer()) {
+                out = out.header("authorization", value);
+            }
+            let incoming = self.open(out).await?;
+            let status = incoming.response.status();
+            if status.is_success() {
+                return incoming.bytes(limit).await;
+            }
+            let next = incoming.response.headers().get(LOCATION).and_then(|v| v.to_str().ok());
+            match next.filter(|_| status.is_redirection()).and_then(|to| url.join(to).ok()) {
+                Some(to) => url = to,
+                None => {
+                    return Err(Failure::sick(format!("{} answered {status}", place(&url))));
+                }
+            }
+        }
+        Err(Failure::record(format!("{} redirects more than {REDIRECTS} times", place(&url))))
+    }
+
+    fn may_fetch(&self, url: &Url) -> Result<(), Failure> {
+        let host = url.host_str().unwrap_or_default();
+        let own = url.host_str() == self.base.host_str();
+        let listed = self.endpoint.image_hosts.iter().any(|allowed| {
+            allowed.strip_prefix("*.").map_or(allowed == host, |tail| {
+                host.strip_suffix(tail).is_some_and(|head| head.ends_with('.'))
+            })
+        });
+        if matches!(url.scheme(), "http" | "https") && (own || listed) {
+            return Ok(());
+        }
+        Err(Failure::record(format!(
+            "the reply's image is at `{host}`, which is neither the endpoint's host nor in \
+             `image_hosts`; add it there if it is the server's own storage"
+        )))
+    }
+}
+
+/// Scheme, host, port and path: no user, no query, where keys might hide.
+pub fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
+    format!("{}://{host}{port}{}", url.scheme(), url.path().trim_end_matches('/'))
+}
+
+fn data_url(rest: &str) -> Option<Bytes> {
+    let (_, text) = rest.split_once(";base64,")?;
+    base64_simd::STANDARD.decode_to_vec(text).ok().map(Bytes::from)
+}
+
+/// An error with its causes on one line: the cause says "connection refused", the top does not.
+fn chain(error: &reqwest::Error) -> String {
+    let mut out = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        out.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    excerpt(&out, 300)
+}
+
+/// An answer whose head has come.
+pub struct Incoming<'a> {
+    wire: &'a Wire<'a>,
+    pub response: Response,
+}
+
+impl Incoming<'_> {
+    /// The content type's first part, lower case.
+    pub fn mime(&self) -> String {
+        let value = self.response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let text = value.unwrap_or_default();
+        text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// The next bytes, None at the end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        let idle = self.wire.endpoint.timeouts.idle;
+        let by = self.wire.deadline.min(self.wire.env.now() + idle);
+        match timeout_at(by, self.response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(error)) => Err(Failure::sick(format!(
+                "{} broke off in its answer: {}",
+                self.wire.place(),
+                self.wire.scrub(&chain(&error.without_url()))
+            ))),
+            Err(_) => Err(self.late()),
+        }
+    }
+
+    fn late(&self) -> Failure {
+        let timeouts = &self.wire.endpoint.timeouts;
+        let place = self.wire.place();
+        if self.wire.env.now() >= self.wire.deadline {
+            return Failure::sick(format!("{place} was not done in {:?}", timeouts.total));
+        }
+        Failure::sick(format!("{place} went silent for {:?} in its answer", timeouts.idle))
+    }
+
+    /// The whole body, at most `limit` bytes.
+    pub async fn bytes(mut self, limit: usize) -> Result<Bytes, Failure> {
+        let too_much = || Failure::record(format!("the answer is larger than {limit} bytes"));
+        let said = self.response.content_length().unwrap_or(0);
+        if said > limit as u64 {
+            return Err(too_much());
+        }
+        let mut out = Vec::with_capacity(said as usize);
+        while let Some(chunk) = self.chunk().await? {
+            if out.len() + chunk.len() > limit {
+                return Err(too_much());
+            }
+            out.extend_from_slice(&chunk);
+        }
+        Ok(out.into())
+    }
+
+    /// What can be read of a refusal.
+    async fn refusal_text(mut self) -> String {
+        let mut out = Vec::new();
+        while let Ok(Some(chunk)) = self.chunk().await {
+            out.extend_from_slice(&chunk);
+            if out.len() > REFUSAL_BYTES {
+                break;
+            }
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> CallError {
+        failure.error
+    }
+}

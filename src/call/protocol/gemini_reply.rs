@@ -1,0 +1,187 @@
+//! Gemini's replies put together from one body or many chunks.
+//!
+//! The one idea: `candidates`, `content` and `parts` may each be missing, and each absence means
+//! something: no candidate with a block reason is a refusal, no candidate without one is rubbish.
+
+use crate::call::Usage;
+use crate::call::http::{Failure, Wire, error_body, excerpt};
+use crate::call::protocol::gemini::{Verdict, verdict};
+use crate::call::protocol::{Answer, Got};
+use serde::Deserialize;
+use serde_json::Value;
+use std::borrow::Cow;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload<'a> {
+    #[serde(borrow, default)]
+    candidates: Option<Vec<Candidate<'a>>>,
+    #[serde(default)]
+    prompt_feedback: Option<Feedback>,
+    #[serde(default)]
+    usage_metadata: Option<RawUsage>,
+    #[serde(default)]
+    model_version: Option<String>,
+    #[serde(default)]
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Candidate<'a> {
+    #[serde(borrow, default)]
+    content: Option<Content<'a>>,
+    #[serde(default)]
+    finish_reason: Option<String>,
+    #[serde(default)]
+    index: u32,
+}
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow, default)]
+    parts: Option<Vec<RawPart<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct RawPart<'a> {
+    #[serde(borrow, default)]
+    text: Option<Cow<'a, str>>,
+    #[serde(default)]
+    thought: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Feedback {
+    #[serde(default)]
+    block_reason: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct RawUsage {
+    prompt_token_count: Option<u64>,
+    candidates_token_count: Option<u64>,
+    thoughts_token_count: Option<u64>,
+    cached_content_token_count: Option<u64>,
+}
+
+/// A reply under way.
+#[derive(Default)]
+pub struct Assembled {
+    text: String,
+    thoughts: String,
+    finish: String,
+    blocked: Option<String>,
+    served: String,
+    usage: Usage,
+    any: bool,
+    /// It came as one body: its end needs no mark.
+    pub whole: bool,
+}
+
+impl Assembled {
+    /// Characters held.
+    pub fn len(&self) -> usize {
+        self.text.len() + self.thoughts.len()
+    }
+
+    /// Whether the bound on output tokens was reached before a word of the answer.
+    pub fn is_starved(&self) -> bool {
+        self.finish == "MAX_TOKENS" && self.text.trim().is_empty()
+    }
+
+    /// Takes one body or chunk.
+    pub fn payload(&mut self, data: &[u8], wire: &Wire<'_>) -> Result<(), Failure> {
+        if data.trim_ascii() == b"[DONE]" {
+            return Ok(());
+        }
+        let payload: Payload<'_> =
+            serde_json::from_slice(data).map_err(|error| not_a_reply(data, &error, wire))?;
+        if let Some(error) = &payload.error {
+            let text = wire.scrub(&error.to_string());
+            let error = serde_json::from_str(&text).unwrap_or_default();
+            return Err(error_body(&wire.asked(&wire.place()), &error));
+        }
+        if let Some(model) = payload.model_version {
+            self.served = model;
+        }
+        if let Some(usage) = payload.usage_metadata {
+            self.usage = Usage {
+                input: usage.prompt_token_count.unwrap_or(0),
+                cached: usage.cached_content_token_count.unwrap_or(0),
+                output: usage.candidates_token_count.unwrap_or(0),
+                thinking: usage.thoughts_token_count.unwrap_or(0),
+                images: 0,
+            };
+        }
+        if let Some(reason) = payload.prompt_feedback.and_then(|f| f.block_reason) {
+            self.blocked = Some(reason);
+        }
+        for candidate in payload.candidates.unwrap_or_default() {
+            if candidate.index == 0 {
+                self.candidate(candidate);
+            }
+        }
+        Ok(())
+    }
+
+    fn candidate(&mut self, candidate: Candidate<'_>) {
+        self.any = true;
+        if let Some(reason) = candidate.finish_reason {
+            self.finish = reason;
+        }
+        for part in candidate.content.and_then(|c| c.parts).unwrap_or_default() {
+            let to = if part.thought { &mut self.thoughts } else { &mut self.text };
+            to.push_str(&part.text.unwrap_or_default());
+        }
+    }
+
+    /// The answer, if it is whole.
+    pub fn finish(self, wire: &Wire<'_>) -> Result<Answer, Failure> {
+        let place = wire.place();
+        let Assembled { text, thoughts, finish, blocked, served, usage, any, whole } = self;
+        let answer = |got, finish| Ok(Answer { got, finish, usage, served });
+        if let Some(reason) = blocked.filter(|_| text.is_empty()) {
+            return match verdict(&reason) {
+                Verdict::Stop(kind) => Err(stop(kind, &place, &reason)),
+                _ => answer(Got::Refused(format!("prompt blocked: {reason}")), reason),
+            };
+        }
+        if !any {
+            return Err(Failure::sick(format!("{place} answered without a candidate")));
+        }
+        if finish.is_empty() && !whole {
+            return Err(Failure::sick(format!("{place} cut its answer short")));
+        }
+        match verdict(&finish) {
+            Verdict::Take => {
+                let reasoning = thoughts.trim().to_owned();
+                answer(Got::Text { text, reasoning }, finish)
+            }
+            Verdict::Again => Err(Failure::again(format!("{place} ended with {finish}"))),
+            Verdict::Refused => answer(Got::Refused(format!("reply blocked: {finish}")), finish),
+            Verdict::Stop(kind) => Err(stop(kind, &place, &finish)),
+        }
+    }
+}
+
+fn stop(kind: crate::call::Fatal, place: &str, reason: &str) -> Failure {
+    Failure::fatal(
+        kind,
+        format!("{place} has disabled this account ({reason}); settle it with the vendor"),
+    )
+}
+
+/// Rubbish, or an error in an array of one.
+fn not_a_reply(data: &[u8], error: &serde_json::Error, wire: &Wire<'_>) -> Failure {
+    let text = wire.scrub(&String::from_utf8_lossy(data));
+    if let Ok(value @ Value::Array(_)) = serde_json::from_str::<Value>(&text)
+        && value.pointer("/0/error").is_some()
+    {
+        return error_body(&wire.asked(&wire.place()), &value);
+    }
+    let place = wire.place();
+    Failure::sick(format!("{place} answered rubbish ({error}): `{}`", excerpt(&text, 120)))
+}

@@ -1,0 +1,90 @@
+//! Wire formats: one file a protocol, one line in `PROTOCOLS`.
+//!
+//! Here: how a request is written and a reply is read. Not here: connections, keys, refusals
+//! (`http`), retries and limits (`flow`). The one idea: a protocol does one exchange and is
+//! liberal in what it reads; whatever a server puts where, the same `Answer` comes out.
+//!
+//! To add one: a file with a `compile` function, and a line in the table.
+
+mod chat_reply;
+mod gemini;
+mod gemini_reply;
+mod openai_chat;
+mod openai_images;
+mod options;
+
+pub use options::{OptionError, Options};
+
+use crate::call::http::{Failure, Wire};
+use crate::call::{Request, Usage};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What a protocol can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    Chat,
+    Image,
+}
+
+/// One exchange with a server.
+#[async_trait::async_trait]
+pub trait Protocol: Send + Sync {
+    async fn exchange(&self, request: &Request, wire: &Wire<'_>) -> Result<Answer, Failure>;
+}
+
+/// What a server answered, before it is checked.
+#[derive(Debug)]
+pub struct Answer {
+    pub got: Got,
+    pub finish: String,
+    pub usage: Usage,
+    /// The model's name as the server said it; empty when it said none.
+    pub served: String,
+}
+
+#[derive(Debug)]
+pub enum Got {
+    Text {
+        text: String,
+        reasoning: String,
+    },
+    /// Encoded bytes, unchecked.
+    Image(Bytes),
+    Refused(String),
+}
+
+/// A protocol's entry: everything `endpoints` and the docs need to know.
+pub struct Entry {
+    pub name: &'static str,
+    pub serves: Serves,
+    pub about: &'static str,
+    /// Keys of a role's table that only this protocol reads, with what they do.
+    pub options: &'static [(&'static str, &'static str)],
+    pub compile: fn(&Options) -> Result<Arc<dyn Protocol>, OptionError>,
+}
+
+/// Every protocol.
+pub const PROTOCOLS: &[Entry] = &[openai_chat::ENTRY, gemini::ENTRY, openai_images::ENTRY];
+
+/// The entry of that name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    PROTOCOLS.iter().find(|entry| entry.name == name)
+}
+
+/// A request of the other sort: the endpoints file gave an image role a chat protocol or the
+/// other way round.
+fn wrong_sort(request: &Request, protocol: &str) -> Failure {
+    let sort = match request {
+        Request::Chat(_) => "a chat",
+        Request::Image(_) => "an image",
+    };
+    Failure::fatal(
+        crate::call::Fatal::Endpoint,
+        format!(
+            "role `{}` asks for {sort}, which protocol `{protocol}` does not serve; change \
+             `protocol` in the endpoints file",
+            request.role()
+        ),
+    )
+}

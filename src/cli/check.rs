@@ -1,0 +1,72 @@
+//! `coldstart check`: every fault of a pipeline at once, before any model is called.
+
+use crate::cli::Done;
+use crate::cli::shared::{Format, PipelineArgs, print_json, tell};
+use crate::diag::{self, Diagnostic, Severity};
+use crate::plan::compile;
+
+/// Check a pipeline: every error at once, with file, line and remedy; nothing is run
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    /// Take warnings for errors
+    #[arg(long)]
+    deny_warnings: bool,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(serde::Serialize)]
+struct Row<'a> {
+    severity: &'static str,
+    code: &'static str,
+    title: &'a str,
+    file: Option<&'a str>,
+    line: Option<usize>,
+    notes: &'a [String],
+    help: Option<&'a str>,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Done> {
+    let project = args.pipeline.open()?;
+    let compiled = compile(&project, &args.pipeline.overrides());
+    let found = &compiled.diagnostics;
+    let bad = compiled.plan.is_none() || (args.deny_warnings && !found.is_empty());
+    match args.format {
+        Format::Json => {
+            print_json(&found.iter().map(row).collect::<Vec<_>>())?;
+        }
+        Format::Text => {
+            tell(found);
+            match &compiled.plan {
+                Some(plan) => println!(
+                    "pipeline `{}`: {} stages, {} roles; {}",
+                    plan.pipeline,
+                    plan.stages.len(),
+                    plan.roles_used().len(),
+                    diag::summary(found)
+                ),
+                None => {
+                    eprintln!("{}. Nothing was run; no model was called.", diag::summary(found))
+                }
+            }
+        }
+    }
+    Ok(if bad { Done::Findings } else { Done::Well })
+}
+
+fn row(d: &Diagnostic) -> Row<'_> {
+    Row {
+        severity: if d.severity == Severity::Error { "error" } else { "warning" },
+        code: d.code,
+        title: &d.title,
+        file: d.span.as_ref().map(|s| s.source.path.as_str()),
+        line: d.span.as_ref().map(|s| {
+            let end = s.range.start.min(s.source.text.len());
+            s.source.text.as_bytes()[..end].iter().filter(|&&b| b == b'\n').count() + 1
+        }),
+        notes: &d.notes,
+        help: d.help.as_deref(),
+    }
+}

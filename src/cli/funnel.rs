@@ -1,0 +1,112 @@
+//! The final report as text: the funnel, the calls, the strata, the dataset.
+
+use crate::record::{Report, StageReport};
+use std::fmt::Write;
+
+/// The funnel with a bar per stage, and what follows from it.
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    if report.simulated {
+        out.push_str("SIMULATED: these replies come from coldstart's own simulated world, not from real models.\n\n");
+    }
+    stages(&mut out, &report.stages);
+    calls(&mut out, report);
+    strata(&mut out, report);
+    if report.complete && !report.dataset.digest.is_empty() {
+        let _ = writeln!(
+            out,
+            "dataset   {} rows, digest {}",
+            report.dataset.rows, report.dataset.digest
+        );
+    }
+    out
+}
+
+fn stages(out: &mut String, stages: &[StageReport]) {
+    let width = stages.iter().map(|s| s.stage.len()).max().unwrap_or(0);
+    let most = stages.iter().map(|s| s.entered).max().unwrap_or(0).max(1);
+    let _ = writeln!(
+        out,
+        "{:width$} {:>8} {:>8} {:>8} {:>7}  {:20}  why",
+        "stage", "in", "passed", "dropped", "failed", ""
+    );
+    for s in stages {
+        let bar = "█".repeat((s.passed * 20).div_ceil(most) as usize);
+        let mut reasons: Vec<(&String, &u64)> = s.reasons.iter().collect();
+        reasons.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        let mut why: Vec<String> = Vec::new();
+        if s.ports.len() > 1 {
+            why.extend(s.ports.iter().map(|(port, n)| format!("-> {port} {n}")));
+        }
+        why.extend(reasons.into_iter().map(|(reason, n)| format!("{reason} {n}")));
+        let _ = writeln!(
+            out,
+            "{:width$} {:>8} {:>8} {:>8} {:>7}  {bar:20}  {}",
+            s.stage,
+            s.entered,
+            s.passed,
+            s.dropped,
+            s.failed,
+            why.join(", ")
+        );
+    }
+}
+
+fn calls(out: &mut String, report: &Report) {
+    let calls = &report.calls;
+    let _ = writeln!(
+        out,
+        "\ncalls     {} made, {} replayed; {}",
+        calls.made,
+        calls.replayed,
+        usd(report.cost_usd)
+    );
+    for (role, r) in &calls.by_role {
+        let _ = writeln!(
+            out,
+            "  {role:12} {:>7} made {:>7} replayed {:>10} tokens in {:>9} out {:>6} images {:>10}",
+            r.made,
+            r.replayed,
+            r.tokens_in,
+            r.tokens_out,
+            r.images,
+            usd(r.cost_usd)
+        );
+    }
+}
+
+fn usd(usd: f64) -> String {
+    format!("${usd:.4}")
+}
+
+fn strata(out: &mut String, report: &Report) {
+    let strata = &report.dataset.strata;
+    if strata.is_empty() {
+        return;
+    }
+    let short: Vec<String> = strata
+        .iter()
+        .filter(|(_, s)| s.taken == s.available)
+        .map(|(name, s)| format!("{name} {}", s.taken))
+        .collect();
+    let _ = writeln!(
+        out,
+        "strata    {} with records; all that was there was taken in {}:",
+        strata.len(),
+        short.len()
+    );
+    for line in short.chunks(5) {
+        let _ = writeln!(out, "  {}", line.join("  "));
+    }
+    let full: Vec<String> = strata
+        .iter()
+        .filter(|(_, s)| s.taken < s.available)
+        .map(|(name, s)| format!("{name} {}/{}", s.taken, s.available))
+        .collect();
+    if !full.is_empty() {
+        let _ = writeln!(out, "  filled to their quota (taken/there):");
+        for line in full.chunks(5) {
+            let _ = writeln!(out, "  {}", line.join("  "));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `coldstart graph`: the pipeline's graph as text, Mermaid or Graphviz.
+
+use crate::cli::Done;
+use crate::cli::shared::{PipelineArgs, compile_or_tell, print_json};
+use crate::plan::{self, Counts, Manifest};
+
+/// Draw a pipeline's graph, with counts on the edges where a RUN has them
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    format: GraphFormat,
+    /// Take graph and counts from this RUN instead
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum GraphFormat {
+    Text,
+    Mermaid,
+    Dot,
+    Json,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Done> {
+    let (manifest, counts) = match &args.run {
+        Some(run) => crate::cli::shared::block_on(from_run(run))?,
+        None => {
+            let project = args.pipeline.open()?;
+            let Some(plan) = compile_or_tell(&project, &args.pipeline.overrides()) else {
+                return Ok(Done::Findings);
+            };
+            (Manifest::of(&plan, false, Default::default(), None), Counts::new())
+        }
+    };
+    match args.format {
+        GraphFormat::Text => print!("{}", plan::text(&manifest, &counts)),
+        GraphFormat::Mermaid => print!("{}", plan::mermaid(&manifest, &counts)),
+        GraphFormat::Dot => print!("{}", plan::dot(&manifest, &counts)),
+        GraphFormat::Json => return print_json(&manifest.stages),
+    }
+    Ok(Done::Well)
+}
+
+async fn from_run(uri: &str) -> anyhow::Result<(Manifest, Counts)> {
+    use crate::store::{Layout, Store};
+    let store = Store::open(uri)?;
+    let manifest: Manifest = serde_json::from_slice(&store.get(Layout::MANIFEST).await?)?;
+    let mut counts = Counts::new();
+    for stage in &manifest.stages {
+        crate::store::scan_slim(&store, &stage.name, &mut |row| {
+            if !row.port.is_empty() {
+                *counts.entry((stage.name.clone(), row.port.to_owned())).or_default() += 1;
+            }
+        })
+        .await?;
+    }
+    Ok((manifest, counts))
+}

@@ -1,0 +1,103 @@
+//! `RUN/manifest.json`: everything that made a run, so that it can be read, compared and rerun
+//! anywhere.
+
+use crate::plan::{Overrides, Plan, Project};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// See `manifest.json`. Holds no endpoint and no key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// This layout's version.
+    pub format: u32,
+    /// coldstart's version.
+    pub version: String,
+    pub pipeline: String,
+    /// `Plan::digest`.
+    pub digest: String,
+    pub seed: u64,
+    /// Replies come from the simulated world.
+    pub simulated: bool,
+    /// Stages in topological order.
+    pub stages: Vec<ManifestStage>,
+    /// Role -> model name, of the roles in use.
+    pub models: BTreeMap<String, String>,
+    /// Source stage -> digest of what it reads.
+    pub pools: BTreeMap<String, String>,
+    /// Every text file that shaped the run, by path from the project's root.
+    pub files: BTreeMap<String, String>,
+    /// `--limit`, if any.
+    #[serde(default)]
+    pub limit: Option<u64>,
+}
+
+/// One stage, as it was run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ManifestStage {
+    pub name: String,
+    pub kind: String,
+    pub about: String,
+    /// `stage.port` of each edge in.
+    pub from: Vec<String>,
+    pub ports: Vec<String>,
+    /// Every parameter in force, defaults too, as TOML text.
+    pub params: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    pub const FORMAT: u32 = 1;
+
+    pub fn of(
+        plan: &Plan,
+        simulated: bool,
+        pools: BTreeMap<String, String>,
+        limit: Option<u64>,
+    ) -> Manifest {
+        let stages = plan
+            .stages
+            .iter()
+            .enumerate()
+            .map(|(index, stage)| ManifestStage {
+                name: stage.name.clone(),
+                kind: stage.kind.name.to_owned(),
+                about: stage.about.clone(),
+                from: plan
+                    .edges
+                    .iter()
+                    .filter(|e| e.to == index)
+                    .map(|e| format!("{}.{}", plan.stages[e.from].name, e.port))
+                    .collect(),
+                ports: stage.kind.ports.iter().map(|p| p.name.to_owned()).collect(),
+                params: stage.params.iter().map(|(k, v)| (k.to_owned(), v.to_string())).collect(),
+            })
+            .collect();
+        Manifest {
+            format: Manifest::FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pipeline: plan.pipeline.clone(),
+            digest: plan.digest(),
+            seed: plan.seed,
+            simulated,
+            stages,
+            models: plan.roles_used().iter().map(|r| (r.name.clone(), r.model.clone())).collect(),
+            pools,
+            files: plan.files.clone(),
+            limit,
+        }
+    }
+
+    /// The project as it was, for `plan::compile` (pool paths still point where they did).
+    pub fn project(&self) -> Project {
+        Project::from_files(&self.pipeline, self.files.clone())
+    }
+
+    /// The parameters in force, as overrides over the files: `--set`s of the run are in them.
+    pub fn overrides(&self) -> Overrides {
+        let set = self
+            .stages
+            .iter()
+            .flat_map(|s| s.params.iter().map(|(k, v)| (s.name.clone(), k.clone(), v.clone())))
+            .collect();
+        Overrides { seed: self.seed, set, set_kind: Vec::new() }
+    }
+}

@@ -1,0 +1,125 @@
+//! The project's files: `stages/<pipeline>/`, `templates/`, `data/`, from a folder or a manifest.
+
+use crate::diag::Source;
+use crate::stage::Files;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A project that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// With the pipelines that are there.
+    #[error("no pipeline `{pipeline}`: there is no folder `{folder}`")]
+    NoPipeline { pipeline: String, folder: String, known: Vec<String> },
+    #[error("`{path}` cannot be read: {what}")]
+    Unreadable { path: String, what: String },
+}
+
+/// Files by path from the root. Text files are read once; which ones were asked for is kept, so
+/// that a manifest holds exactly what shaped the run.
+#[derive(Debug)]
+pub struct Project {
+    pub pipeline: String,
+    root: Option<PathBuf>,
+    files: Mutex<BTreeMap<String, Arc<Source>>>,
+}
+
+impl Project {
+    /// The pipeline `pipeline` of the project at `root`.
+    pub fn open(root: &Path, pipeline: &str) -> Result<Project, ProjectError> {
+        let folder = root.join("stages").join(pipeline);
+        let safe = !pipeline.is_empty()
+            && pipeline.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if !safe || !folder.is_dir() {
+            return Err(ProjectError::NoPipeline {
+                pipeline: pipeline.to_owned(),
+                folder: folder.display().to_string(),
+                known: folders(&root.join("stages")),
+            });
+        }
+        let project = Project {
+            pipeline: pipeline.to_owned(),
+            root: Some(root.to_owned()),
+            files: Mutex::default(),
+        };
+        for path in project.list(&format!("stages/{pipeline}")) {
+            if path.ends_with(".toml") && project.text(&path).is_none() {
+                let what = "not readable as UTF-8 text".to_owned();
+                return Err(ProjectError::Unreadable { path, what });
+            }
+        }
+        Ok(project)
+    }
+
+    /// From texts by path, as a manifest keeps them; nothing else is there.
+    pub fn from_files(pipeline: &str, files: BTreeMap<String, String>) -> Project {
+        let files = files
+            .into_iter()
+            .map(|(path, text)| (path.clone(), Arc::new(Source { path, text })))
+            .collect();
+        Project { pipeline: pipeline.to_owned(), root: None, files: Mutex::new(files) }
+    }
+
+    /// Every text file that was asked for so far, by path.
+    pub fn used(&self) -> BTreeMap<String, String> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.iter().map(|(path, source)| (path.clone(), source.text.clone())).collect()
+    }
+
+    /// Where relative paths of the stages (a pool, fingerprints) start.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    fn resolve(&self, path: &str) -> Option<PathBuf> {
+        let relative = Path::new(path);
+        let plain = relative.components().all(|c| matches!(c, std::path::Component::Normal(_)));
+        Some(self.root.as_ref().filter(|_| plain)?.join(relative))
+    }
+}
+
+impl Files for Project {
+    fn text(&self, path: &str) -> Option<Arc<Source>> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = files.get(path) {
+            return Some(found.clone());
+        }
+        let text = std::fs::read_to_string(self.resolve(path)?).ok()?;
+        let source = Arc::new(Source { path: path.to_owned(), text });
+        files.insert(path.to_owned(), source.clone());
+        Some(source)
+    }
+
+    fn bytes(&self, path: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.resolve(path)?).ok()
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let Some(dir) = self.resolve(folder) else {
+            let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            let prefix = format!("{folder}/");
+            return files.keys().filter(|p| p.starts_with(&prefix)).cloned().collect();
+        };
+        let mut names: Vec<String> = std::fs::read_dir(dir)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .map(|name| format!("{folder}/{name}"))
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn folders(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,29 @@
+//! Why a run ended early, one kind for each thing a user does about it.
+
+use crate::call::Fatal;
+use crate::journal::JournalError;
+use crate::record::Report;
+use crate::store::StoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The RUN was made by another pipeline, seed or pool. Nothing was done.
+    #[error("`{place}` was made by a different pipeline")]
+    Changed { place: String, differences: Vec<String> },
+    /// Simulated and real replies must not meet in one RUN. Nothing was done.
+    #[error("`{place}` holds {holds} replies, and the endpoints are {are}")]
+    Simulated { place: String, holds: &'static str, are: &'static str },
+    /// Something that stops every record; what was bought is kept.
+    #[error("{what}")]
+    Fatal { kind: Fatal, what: String, report: Box<Report> },
+    /// Ctrl-C; what was bought is kept.
+    #[error("stopped")]
+    Stopped { report: Box<Report> },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The manifest cannot be read.
+    #[error("`{place}` is not a manifest of this program: {what}")]
+    Manifest { place: String, what: String },
+}

@@ -1,0 +1,78 @@
+//! A barrier at run time: the gather's memory, and the waiting records in a scratch file.
+
+use crate::record::{Id, Trajectory};
+use crate::stage::{Gather, Ruling};
+use crate::store::{Spill, SpillRef, StoreError};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// A waiting room. A sink is one without a gather.
+pub struct Gate {
+    gather: Option<Mutex<Box<dyn Gather>>>,
+    spill: Spill,
+    /// In arrival order; sorted before it is read.
+    waiting: Mutex<Vec<(Id, SpillRef)>>,
+}
+
+impl Gate {
+    pub fn new(gather: Option<Box<dyn Gather>>) -> Result<Gate, StoreError> {
+        Ok(Gate { gather: gather.map(Mutex::new), spill: Spill::new()?, waiting: Mutex::default() })
+    }
+
+    /// Puts a record to wait.
+    pub fn offer(&self, t: &Trajectory) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(t).map_err(|e| damaged(&e))?;
+        let at = self.spill.push(&bytes)?;
+        // Both under one lock order, so that rulings and records agree in number.
+        if let Some(gather) = &self.gather {
+            gather.lock().unwrap_or_else(PoisonError::into_inner).offer(t);
+        }
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((t.prompt.id, at));
+        Ok(())
+    }
+
+    /// The rulings, sorted by id, each with its record's place. A record that came twice has two
+    /// rulings and two places.
+    pub fn rule(&self) -> Vec<(Ruling, SpillRef)> {
+        let Some(gather) = &self.gather else { return Vec::new() };
+        let mut rulings = gather.lock().unwrap_or_else(PoisonError::into_inner).rule();
+        rulings.sort_by_key(|r| r.id);
+        let mut places: HashMap<Id, Vec<SpillRef>> = HashMap::new();
+        for (id, at) in self.take() {
+            places.entry(id).or_default().push(at);
+        }
+        rulings
+            .into_iter()
+            .filter_map(|r| {
+                let at = places.get_mut(&r.id)?.pop()?;
+                Some((r, at))
+            })
+            .collect()
+    }
+
+    /// What waits, in the order of a keyed hash.
+    pub fn take_keyed(&self, purpose: &str, seed: u64) -> Vec<(Id, SpillRef)> {
+        let mut waiting = self.take();
+        waiting.sort_by_cached_key(|(id, _)| (id.keyed(purpose, seed), *id));
+        waiting
+    }
+
+    fn take(&self) -> Vec<(Id, SpillRef)> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn read(&self, at: SpillRef) -> Result<Trajectory, StoreError> {
+        serde_json::from_slice(&self.spill.read(at)?).map_err(|e| damaged(&e))
+    }
+
+    /// With the gather, after it has ruled.
+    pub fn with_gather<T>(&self, f: impl FnOnce(&dyn Gather) -> T) -> Option<T> {
+        let gather = self.gather.as_ref()?;
+        let gather = gather.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(f(gather.as_ref()))
+    }
+}
+
+fn damaged(error: &serde_json::Error) -> StoreError {
+    StoreError::Damaged { place: "scratch file".into(), what: error.to_string() }
+}

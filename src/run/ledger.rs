@@ -1,0 +1,119 @@
+//! The ledger: every decision, counted at once and kept for the stage tables.
+//!
+//! Rows wait in a scratch file (28 bytes of memory each) until the end, when they are sorted by id
+//! and written as Parquet; meanwhile the live ledger in the RUN tells readers what happened.
+
+use crate::record::{Decision, Disposition, Id, NanoUsd, StageReport};
+use crate::run::progress::Cell;
+use crate::store::{Spill, SpillRef, StoreError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Decisions of all stages.
+pub struct Ledger {
+    spill: Spill,
+    stages: Vec<Mutex<StageLedger>>,
+    cells: Vec<Arc<Cell>>,
+    live: Mutex<Vec<Decision>>,
+}
+
+#[derive(Default)]
+struct StageLedger {
+    rows: Vec<(Id, SpillRef)>,
+    report: StageReport,
+    cost: NanoUsd,
+}
+
+impl Ledger {
+    pub fn new(cells: Vec<Arc<Cell>>) -> Result<Ledger, StoreError> {
+        let stages = cells
+            .iter()
+            .map(|cell| {
+                let report = StageReport { stage: cell.name.clone(), ..StageReport::default() };
+                Mutex::new(StageLedger { report, ..StageLedger::default() })
+            })
+            .collect();
+        Ok(Ledger { spill: Spill::new()?, stages, cells, live: Mutex::default() })
+    }
+
+    /// Counts and keeps one decision of stage `index`.
+    pub fn record(&self, index: usize, decision: Decision) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(&decision)
+            .map_err(|e| StoreError::Damaged { place: "ledger".into(), what: e.to_string() })?;
+        let at = self.spill.push(&bytes)?;
+        {
+            let mut stage = self.stages[index].lock().unwrap_or_else(PoisonError::into_inner);
+            stage.rows.push((decision.id, at));
+            stage.count(&decision);
+        }
+        let cell = &self.cells[index];
+        let counter = match decision.disposition {
+            Disposition::Passed => &cell.passed,
+            Disposition::Dropped => &cell.dropped,
+            Disposition::Failed => &cell.failed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).push(decision);
+        Ok(())
+    }
+
+    /// The decisions since the last call, for the live ledger.
+    pub fn drain_live(&self) -> Vec<Decision> {
+        std::mem::take(&mut *self.live.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn cell(&self, index: usize) -> &Cell {
+        &self.cells[index]
+    }
+
+    pub fn reports(&self) -> Vec<StageReport> {
+        self.stages
+            .iter()
+            .map(|stage| {
+                let stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
+                StageReport { cost_usd: stage.cost.usd(), ..stage.report.clone() }
+            })
+            .collect()
+    }
+
+    /// The rows of stage `index`, sorted by id; equal ids by content, so that the order is total.
+    pub fn sorted(&self, index: usize) -> Vec<SpillRef> {
+        let stage = self.stages[index].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = stage.rows.clone();
+        drop(stage);
+        rows.sort_by(|a, b| {
+            a.0.cmp(&b.0).then_with(|| {
+                let read = |at| self.spill.read(at).unwrap_or_default();
+                read(a.1).cmp(&read(b.1))
+            })
+        });
+        rows.into_iter().map(|(_, at)| at).collect()
+    }
+
+    pub fn read(&self, at: SpillRef) -> Result<Decision, StoreError> {
+        serde_json::from_slice(&self.spill.read(at)?)
+            .map_err(|e| StoreError::Damaged { place: "scratch file".into(), what: e.to_string() })
+    }
+}
+
+impl StageLedger {
+    fn count(&mut self, decision: &Decision) {
+        let report = &mut self.report;
+        report.entered += 1;
+        self.cost += decision.cost;
+        match decision.disposition {
+            Disposition::Passed => {
+                report.passed += 1;
+                *report.ports.entry(decision.port.clone()).or_default() += 1;
+            }
+            Disposition::Dropped | Disposition::Failed => {
+                if decision.disposition == Disposition::Dropped {
+                    report.dropped += 1;
+                } else {
+                    report.failed += 1;
+                }
+                *report.reasons.entry(decision.reason.clone()).or_default() += 1;
+            }
+        }
+    }
+}

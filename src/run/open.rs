@@ -1,0 +1,345 @@
+//! Opening a RUN, running a plan on it, closing it.
+
+use crate::call::Model;
+use crate::env::{Env, Phase};
+use crate::journal::{Journal, Journaled};
+use crate::plan::{Manifest, Plan};
+use crate::record::{Id, Report};
+use crate::run::engine::{Engine, Node};
+use crate::run::tally::Tally;
+use crate::run::{Progress, RunError, tables};
+use crate::stage::{SinkCx, SourceCx, Stage, StageError};
+use crate::store::{Blobs, Created, Layout, Ledger as LiveLedger, Store, StoreError};
+use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A part of the records, by a hash of their ids: shard `index` of `of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub index: u32,
+    pub of: u32,
+}
+
+impl Shard {
+    pub fn holds(self, id: Id) -> bool {
+        id.keyed("shard", 0) % u64::from(self.of) == u64::from(self.index)
+    }
+}
+
+/// How to run.
+pub struct Options {
+    pub store: Store,
+    pub blobs: Blobs,
+    /// Buys calls; the journal is put over it here.
+    pub model: Arc<dyn Model>,
+    /// Whether `model` is the simulated world.
+    pub simulated: bool,
+    pub max_in_flight: usize,
+    pub limit: Option<u64>,
+    pub shard: Option<Shard>,
+    /// Go on although the RUN was made by another pipeline.
+    pub into_changed_pipeline: bool,
+    /// The longest a reply waits for company before its group is written.
+    pub commit_wait: Duration,
+    pub progress: Arc<Progress>,
+}
+
+/// How often the live ledger is written.
+const LEDGER_EVERY: Duration = Duration::from_secs(2);
+
+/// Runs `plan` on the RUN at `options.store`. Ok when the dataset is sealed (or, for a shard, when
+/// its records have come as far as a shard can take them).
+pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, RunError> {
+    let manifest = Manifest::of(&plan, options.simulated, pools(&plan).await?, options.limit);
+    agree(&manifest, &options).await?;
+    let (dir, side) = match options.shard {
+        None => (Layout::JOURNAL.to_owned(), options.store.clone()),
+        Some(shard) => {
+            let part = Layout::shard(shard.index, shard.of);
+            (format!("{part}/{}", Layout::JOURNAL), options.store.under(&part))
+        }
+    };
+    let journal =
+        Arc::new(Journal::open(env.clone(), &options.store, &dir, options.commit_wait).await?);
+    let live = LiveLedger::open(&side).await?;
+    live.clear().await?;
+    let journaled = Arc::new(Journaled::new(
+        env.clone(),
+        journal.clone(),
+        options.blobs.clone(),
+        options.model.clone(),
+    ));
+    let tally = Arc::new(Tally::new(journaled.clone()));
+    let engine = Arc::new(Engine::new(
+        env.clone(),
+        plan,
+        tally.clone(),
+        options.progress.clone(),
+        options.max_in_flight,
+        options.shard,
+    )?);
+    let run = Run { env, engine, journaled, tally, options, manifest, live };
+    let result = run.drive().await;
+    journal.close().await?;
+    result
+}
+
+/// The digests of what the sources read.
+async fn pools(plan: &Plan) -> Result<BTreeMap<String, String>, RunError> {
+    let mut out = BTreeMap::new();
+    for stage in &plan.stages {
+        if let Stage::Source { source, .. } = &stage.stage {
+            let digest = source.digest().await.map_err(|e| StoreError::Other {
+                place: stage.name.clone(),
+                what: e.to_string(),
+            })?;
+            out.extend(digest.map(|d| (stage.name.clone(), d)));
+        }
+    }
+    Ok(out)
+}
+
+/// Writes the manifest, or holds it against the one that is there.
+async fn agree(manifest: &Manifest, options: &Options) -> Result<(), RunError> {
+    let store = &options.store;
+    let place = store.uri();
+    let broken =
+        |what: String| RunError::Manifest { place: format!("{place}/{}", Layout::MANIFEST), what };
+    let bytes = serde_json::to_vec_pretty(manifest).map_err(|e| broken(e.to_string()))?;
+    if store.create(Layout::MANIFEST, bytes.clone().into()).await? == Created::New {
+        return Ok(());
+    }
+    let there = store.get(Layout::MANIFEST).await?;
+    let there: Manifest = serde_json::from_slice(&there).map_err(|e| broken(e.to_string()))?;
+    if there.simulated != manifest.simulated {
+        let word = |simulated| if simulated { "simulated" } else { "real" };
+        return Err(RunError::Simulated {
+            place,
+            holds: word(there.simulated),
+            are: word(manifest.simulated),
+        });
+    }
+    let differences = differences(&there, manifest);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    if !options.into_changed_pipeline {
+        return Err(RunError::Changed { place, differences });
+    }
+    let old = format!("manifests/{}.json", &there.digest[..there.digest.len().min(16)]);
+    let old_bytes = serde_json::to_vec_pretty(&there).map_err(|e| broken(e.to_string()))?;
+    store.put(&old, old_bytes.into()).await?;
+    store.put(Layout::MANIFEST, bytes.into()).await?;
+    Ok(())
+}
+
+/// What differs, a line each.
+fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut say = |what: &str, a: &str, b: &str| {
+        if a != b {
+            out.push(format!("{what}: {a} -> {b}"));
+        }
+    };
+    say("pipeline", &old.pipeline, &new.pipeline);
+    say("seed", &old.seed.to_string(), &new.seed.to_string());
+    say("limit", &format!("{:?}", old.limit), &format!("{:?}", new.limit));
+    for stage in &new.stages {
+        let Some(before) = old.stages.iter().find(|s| s.name == stage.name) else {
+            say(&format!("stage {}", stage.name), "absent", "there");
+            continue;
+        };
+        say(&format!("stage {}: kind", stage.name), &before.kind, &stage.kind);
+        say(
+            &format!("stage {}: from", stage.name),
+            &before.from.join(", "),
+            &stage.from.join(", "),
+        );
+        for (name, value) in &stage.params {
+            let old = before.params.get(name).map_or("absent", String::as_str);
+            say(&format!("{}.{name}", stage.name), old, value);
+        }
+    }
+    for stage in old.stages.iter().filter(|s| !new.stages.iter().any(|n| n.name == s.name)) {
+        say(&format!("stage {}", stage.name), "there", "absent");
+    }
+    for (path, text) in &new.files {
+        // Stage files are told by their parameters, above.
+        let told = path.starts_with("stages/") && !path.ends_with("_models.toml");
+        if !told && old.files.get(path) != Some(text) {
+            say(path, "as it was", "changed");
+        }
+    }
+    for (stage, digest) in &new.pools {
+        if old.pools.get(stage) != Some(digest) {
+            say(&format!("what `{stage}` reads"), "as it was", "changed");
+        }
+    }
+    out
+}
+
+struct Run<'a> {
+    env: &'a Env,
+    engine: Arc<Engine>,
+    journaled: Arc<Journaled>,
+    tally: Arc<Tally>,
+    options: Options,
+    manifest: Manifest,
+    live: LiveLedger,
+}
+
+impl Run<'_> {
+    async fn drive(&self) -> Result<Report, RunError> {
+        let (done, finished) = watch::channel(false);
+        let work = async {
+            let result = self.produce().await;
+            let _ = done.send(true);
+            result
+        };
+        let (result, ()) = futures::join!(work, self.keep_live(finished));
+        result?;
+        if self.engine.phase() > Phase::Running {
+            return Err(self.engine.run_error(self.report(false)));
+        }
+        if self.options.shard.is_none() {
+            tables::write_tables(&self.engine, &self.options.store).await?;
+        }
+        let report = self.sealed_report();
+        if self.options.shard.is_none() {
+            tables::write_report(&report, &self.options.store).await?;
+            self.live.clear().await?;
+        }
+        Ok(report)
+    }
+
+    fn report(&self, complete: bool) -> Report {
+        tables::report(&self.engine, &self.journaled, &self.tally, complete)
+    }
+
+    fn sealed_report(&self) -> Report {
+        let mut report = self.report(true);
+        if let Some(sealed) = self.engine.progress.sealed() {
+            report.dataset.rows = sealed.rows;
+            report.dataset.digest = sealed.digest;
+        }
+        report
+    }
+
+    /// Writes decisions to the live ledger now and then, so that readers see a live run.
+    async fn keep_live(&self, mut finished: watch::Receiver<bool>) {
+        loop {
+            let last = *finished.borrow();
+            let large = self.engine.ledger.drain_live().iter().any(|row| self.live.push(row));
+            let _ = large;
+            if let Err(error) = self.live.flush().await {
+                self.engine.stop(crate::call::Fatal::Store, error.to_string());
+            }
+            if last {
+                return;
+            }
+            tokio::select! {
+                () = self.env.sleep(LEDGER_EVERY) => {}
+                _ = finished.changed() => {}
+            }
+        }
+    }
+
+    /// Runs all producers; a gate's starts when those upstream of it are drained.
+    async fn produce(&self) -> Result<(), RunError> {
+        let engine = &self.engine;
+        let count = engine.nodes.len();
+        let producer = |i: usize| !matches!(engine.nodes[i], Node::Each(_));
+        let drained: Vec<watch::Sender<bool>> =
+            (0..count).map(|_| watch::channel(false).0).collect();
+        let upstream = |gate: usize| -> Vec<watch::Receiver<bool>> {
+            (0..count)
+                .filter(|&p| producer(p) && p != gate && engine.gates_after(p).contains(&gate))
+                .map(|p| drained[p].subscribe())
+                .collect()
+        };
+        let runs = (0..count).filter(|&i| producer(i)).map(|i| {
+            let before = upstream(i);
+            let done = &drained[i];
+            async move {
+                for mut ready in before {
+                    // The sender lives in this function.
+                    let _ = ready.wait_for(|d| *d).await;
+                }
+                let result = self.pump(i).await;
+                done.send_replace(true);
+                result
+            }
+        });
+        futures::future::try_join_all(runs).await.map(|_| ())
+    }
+
+    async fn pump(&self, i: usize) -> Result<(), RunError> {
+        let engine = &self.engine;
+        // A shard takes its records as far as a barrier that ends the pipeline, no further.
+        let ends_here = self.options.shard.is_some() && engine.is_terminal(i);
+        match &engine.nodes[i] {
+            Node::Source { .. } => {
+                let cx = SourceCx {
+                    blobs: self.options.blobs.clone(),
+                    seed: engine.seed,
+                    limit: self.options.limit,
+                };
+                engine.pump_source(i, &cx).await;
+                Ok(())
+            }
+            Node::Gate(_) | Node::Sink(..) if ends_here || engine.phase() > Phase::Running => {
+                Ok(())
+            }
+            Node::Gate(_) => {
+                engine.pump_gate(i).await;
+                Ok(())
+            }
+            Node::Sink(..) => self.seal(i).await,
+            Node::Each(_) => Ok(()),
+        }
+    }
+
+    /// Hands the sink its records and notes what became of each.
+    async fn seal(&self, i: usize) -> Result<(), RunError> {
+        let engine = &self.engine;
+        let Node::Sink(gate, sink) = &engine.nodes[i] else { return Ok(()) };
+        let order = engine.sink_order(i);
+        let records = futures::stream::iter(order.clone())
+            .map(|(_, at)| gate.read(at).map_err(|e| fatal_store(&e)))
+            .boxed();
+        let cx = SinkCx {
+            store: self.options.store.clone(),
+            blobs: self.options.blobs.clone(),
+            about: Report { simulated: self.manifest.simulated, ..self.report(true) },
+            pipeline: self.manifest.pipeline.clone(),
+            pipeline_digest: self.manifest.digest.clone(),
+            models: self.manifest.models.clone().into_iter().collect(),
+        };
+        let sealed = match sink.write(records, &cx).await {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                engine.stop(crate::call::Fatal::Store, error.to_string());
+                return Ok(());
+            }
+        };
+        let failed: BTreeMap<Id, &str> =
+            sealed.failed.iter().map(|(id, what)| (*id, what.as_str())).collect();
+        for (id, at) in order {
+            let t = gate.read(at)?;
+            engine.sunk(i, &t, failed.get(&id).copied());
+        }
+        engine.progress.set_sealed(sealed);
+        Ok(())
+    }
+}
+
+fn fatal_store(error: &StoreError) -> StageError {
+    StageError::Call(crate::call::CallError::Fatal {
+        kind: crate::call::Fatal::Store,
+        what: error.to_string(),
+    })
+}

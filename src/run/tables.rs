@@ -1,0 +1,60 @@
+//! The end of a run: stage tables, report, live ledger.
+
+use crate::journal::Journaled;
+use crate::record::{CallsReport, DatasetReport, Report, RoleReport};
+use crate::run::engine::{Engine, Node};
+use crate::run::tally::Tally;
+use crate::store::{DecisionWriter, Layout, Store, StoreError};
+
+/// The report so far.
+pub fn report(engine: &Engine, journaled: &Journaled, tally: &Tally, complete: bool) -> Report {
+    let mut by_role = tally.by_role();
+    let mut calls = CallsReport::default();
+    for (role, counts) in journaled.counts() {
+        let entry: &mut RoleReport = by_role.entry(role).or_default();
+        entry.made += counts.made;
+        entry.replayed += counts.replayed;
+        calls.made += counts.made;
+        calls.replayed += counts.replayed;
+    }
+    calls.by_role = by_role;
+    Report {
+        stages: engine.ledger.reports(),
+        calls,
+        cost_usd: tally.cost().usd(),
+        dataset: strata(engine),
+        simulated: tally.simulated(),
+        complete,
+    }
+}
+
+fn strata(engine: &Engine) -> DatasetReport {
+    engine
+        .nodes
+        .iter()
+        .filter_map(|node| match node {
+            Node::Gate(gate) => gate.with_gather(|g| g.dataset_report()).flatten(),
+            _ => None,
+        })
+        .next()
+        .unwrap_or_default()
+}
+
+/// Writes `stages/<stage>/part-*.parquet`, rows by id: the same bytes however the run went.
+pub async fn write_tables(engine: &Engine, store: &Store) -> Result<(), StoreError> {
+    for (index, name) in engine.names.iter().enumerate() {
+        let mut table = DecisionWriter::new(store.clone(), name);
+        for at in engine.ledger.sorted(index) {
+            table.push(engine.ledger.read(at)?).await?;
+        }
+        table.finish().await?;
+    }
+    Ok(())
+}
+
+/// Writes `report.json`.
+pub async fn write_report(report: &Report, store: &Store) -> Result<(), StoreError> {
+    let text = serde_json::to_vec_pretty(report)
+        .map_err(|e| StoreError::Other { place: Layout::REPORT.into(), what: e.to_string() })?;
+    store.put(Layout::REPORT, text.into()).await
+}

@@ -1,0 +1,188 @@
+//! The roles that look at pictures: judge, grader, comparator. They answer from pixels, and err by
+//! rate: a turned answer comes with evidence to match, as a real judge's hallucination does.
+
+use crate::record::Answer;
+use crate::sim::World;
+use crate::sim::look::{self, Ask, Finding, Seen};
+use crate::sim::mind::chat::{Chat, Entry};
+use crate::sim::mind::{Mind, prose};
+use serde_json::json;
+
+/// One answered line of the checklist.
+struct Answered<'a> {
+    id: &'a str,
+    ask: Ask,
+    finding: Finding,
+}
+
+fn answer<'a>(world: &World, seen: &Seen, name: &str, entry: &Entry<'a>) -> Answered<'a> {
+    let ask = Ask::of(entry.text, entry.expected);
+    let mut finding = look::check(seen, &ask);
+    let slip = world.rng(&["judge", name, entry.text]).chance(world.judge_error);
+    if slip && finding.answer != Answer::Unsure && !seen.is_blank() {
+        finding = turned(&finding, entry);
+    }
+    Answered { id: entry.id, ask, finding }
+}
+
+fn turned(finding: &Finding, entry: &Entry<'_>) -> Finding {
+    let expected = if entry.expected.is_empty() { "what was asked" } else { entry.expected };
+    if finding.answer == Answer::Yes {
+        Finding {
+            answer: Answer::No,
+            evidence: format!("Looking again, {expected} does not hold here."),
+            fact: format!("{expected} cannot be made out as it should be"),
+        }
+    } else {
+        Finding {
+            answer: Answer::Yes,
+            evidence: format!("This looks as expected: {expected}."),
+            fact: format!("{expected} can be made out"),
+        }
+    }
+}
+
+/// The answer to an explicit rule follows from the checklist's answers and from the pixels.
+fn rule(text: &str, seen: &Seen, answered: &[Answered<'_>]) -> Finding {
+    let lower = text.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
+    let fails = |of: &dyn Fn(&Ask) -> bool| {
+        answered.iter().find(|a| of(&a.ask) && a.finding.answer != Answer::Yes)
+    };
+    let failed = if has(&["blank", "complete", "noise"]) {
+        return pixels(
+            !seen.is_blank(),
+            "The picture is whole.",
+            "the picture shows nothing that can be named",
+        );
+    } else if has(&["further object", "surplus", "excluded"]) {
+        let known: Vec<&str> = answered.iter().filter_map(|a| a.ask.class()).collect();
+        let extra =
+            seen.things.iter().find(|t| !known.is_empty() && !known.contains(&t.class.as_str()));
+        if let Some(extra) = extra {
+            let fact = format!("there is also a {} that was not asked for", extra.class);
+            return pixels(false, &format!("A {} stands beside the rest.", extra.class), &fact);
+        }
+        None
+    } else if has(&["number", "count"]) {
+        fails(&|a| matches!(a, Ask::Count { .. }))
+    } else if has(&["colour", "color", "material"]) {
+        fails(&|a| matches!(a, Ask::Color { .. } | Ask::Material { .. }))
+    } else if has(&["place", "position", "left"]) {
+        fails(&|a| matches!(a, Ask::Place { .. } | Ask::Relation { .. }))
+    } else if has(&["size"]) {
+        fails(&|a| matches!(a, Ask::Size { .. }))
+    } else if has(&["lettering", "legible", "spelt"]) {
+        fails(&|a| matches!(a, Ask::Lettering(_)))
+    } else {
+        fails(&|a| matches!(a, Ask::Exists(_) | Ask::Beyond))
+    };
+    match failed {
+        Some(a) => Finding { fact: String::new(), ..a.finding.clone() },
+        None => pixels(!seen.is_blank(), "Nothing in the picture speaks against it.", ""),
+    }
+}
+
+fn pixels(good: bool, evidence: &str, fact: &str) -> Finding {
+    let answer = if good { Answer::Yes } else { Answer::No };
+    let (evidence, fact) = if good {
+        (evidence.to_owned(), String::new())
+    } else {
+        (format!("{}.", prose::sentence(fact)), fact.to_owned())
+    };
+    Finding { answer, evidence, fact }
+}
+
+struct Report {
+    checks: Vec<serde_json::Value>,
+    findings: Vec<Finding>,
+    satisfied: bool,
+    passed: f64,
+}
+
+fn examine(world: &World, chat: &Chat, seen: &Seen, name: &str) -> Report {
+    let (rules, atoms) = (chat.entries("rules"), chat.entries("checklist"));
+    let answered: Vec<Answered> = atoms.iter().map(|e| answer(world, seen, name, e)).collect();
+    let ruled: Vec<Finding> = rules.iter().map(|e| rule(e.text, seen, &answered)).collect();
+    let line = |id: &str, f: &Finding| {
+        let answer = match f.answer {
+            Answer::Yes => "yes",
+            Answer::No | Answer::Void => "no",
+            Answer::Unsure => "unsure",
+        };
+        json!({"id": id, "evidence": f.evidence, "answer": answer})
+    };
+    let checks = rules
+        .iter()
+        .zip(&ruled)
+        .map(|(e, f)| line(e.id, f))
+        .chain(answered.iter().map(|a| line(a.id, &a.finding)))
+        .collect();
+    let mut findings: Vec<Finding> = answered.into_iter().map(|a| a.finding).collect();
+    findings.extend(ruled);
+    let good = findings.iter().filter(|f| f.answer == Answer::Yes).count();
+    let passed = good as f64 / findings.len().max(1) as f64;
+    let satisfied = good == findings.len() && !seen.is_blank();
+    findings.retain(|f| !f.fact.is_empty());
+    Report { checks, findings, satisfied, passed }
+}
+
+/// `judge` and, with a score, `pointwise`.
+pub fn judge(mind: &Mind, chat: &Chat, scored: bool) -> String {
+    let world = &mind.world;
+    let Some((seen, name)) = mind.look(chat, 0) else {
+        return json!({"checks": [], "rationale": "There is no picture to look at."}).to_string();
+    };
+    let report = examine(world, chat, &seen, &name);
+    let mut rng = world.rng(&["rationale", chat.task(), &name, chat.request()]);
+    let slip = rng.chance(world.contradiction);
+    let rationale = prose::rationale(&seen, &report.findings, report.satisfied != slip, &mut rng);
+    if !scored {
+        return json!({"checks": report.checks, "rationale": rationale}).to_string();
+    }
+    let score = if report.satisfied {
+        9.0 + rng.below(2) as f64
+    } else {
+        (report.passed * 7.0).floor().min(6.0)
+    };
+    json!({"checks": report.checks, "score": score, "rationale": rationale}).to_string()
+}
+
+/// `pairwise`.
+pub fn compare(mind: &Mind, chat: &Chat) -> String {
+    let world = &mind.world;
+    let (Some((a, name_a)), Some((b, name_b))) = (mind.look(chat, 0), mind.look(chat, 1)) else {
+        return json!({"evidence": "Two pictures are needed.", "better": "tie"}).to_string();
+    };
+    let atoms = chat.entries("checklist");
+    let score = |seen: &Seen, name: &str| {
+        let yes = |e: &&Entry| answer(world, seen, name, e).finding.answer == Answer::Yes;
+        let extra = seen
+            .things
+            .iter()
+            .filter(|t| {
+                !atoms.iter().any(|e| Ask::of(e.text, e.expected).class() == Some(&t.class))
+            })
+            .count();
+        atoms.iter().filter(yes).count() as f64 - 0.4 * extra as f64
+    };
+    let (sa, sb) = (score(&a, &name_a), score(&b, &name_b));
+    let mut rng = world.rng(&["pairwise", &name_a, &name_b, chat.request()]);
+    let better = match sa - sb {
+        d if d > 0.1 => "A",
+        d if d < -0.1 => "B",
+        // A judge with nothing to go by leans to what it saw first.
+        _ if rng.chance(0.2) => "A",
+        _ => "tie",
+    };
+    let evidence = format!(
+        "In picture A, {}. In picture B, {}. {}",
+        look::overview(&a),
+        look::overview(&b),
+        match better {
+            "tie" => "They fulfil the same points.".to_owned(),
+            x => format!("Picture {x} fulfils more of what was asked."),
+        }
+    );
+    json!({"evidence": evidence, "better": better}).to_string()
+}

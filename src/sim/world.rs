@@ -1,0 +1,58 @@
+//! `World`: what the simulated models are like, as rates. Every error is drawn by seed and content,
+//! never by time or order, so that the same request always gets the same reply.
+
+use crate::env::Rng;
+
+/// Rates are probabilities, 0..=1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct World {
+    pub seed: u64,
+    /// A checklist answer of a judge is turned round.
+    pub judge_error: f64,
+    /// A reflector that was shown a hint speaks of it.
+    pub leak: f64,
+    /// A teacher's or reflector's turn breaks the format.
+    pub format_error: f64,
+    /// A teacher repeats the user's words as its caption.
+    pub copy: f64,
+    /// A rationale closes with the opposite of its verdict.
+    pub contradiction: f64,
+    /// Resolving a riddle goes wrong.
+    pub decode_error: f64,
+    /// A riddle gives a word away or loses a detail.
+    pub riddle_error: f64,
+    /// A caption loses or bends something the user asked for.
+    pub drift: f64,
+    /// A verifier (leak, rederive, intent) is wrong.
+    pub verifier_error: f64,
+    /// A scene that the generator keeps getting wrong however it is asked.
+    pub stubborn: f64,
+    /// Scales the generator's error rates; 1 is the demo's, 0 draws everything as it reads it.
+    pub clumsiness: f64,
+}
+
+impl Default for World {
+    fn default() -> World {
+        World {
+            seed: 1,
+            judge_error: 0.02,
+            leak: 0.05,
+            format_error: 0.04,
+            copy: 0.03,
+            contradiction: 0.03,
+            decode_error: 0.08,
+            riddle_error: 0.06,
+            drift: 0.04,
+            verifier_error: 0.02,
+            stubborn: 0.15,
+            clumsiness: 1.0,
+        }
+    }
+}
+
+impl World {
+    /// The stream named by `names`.
+    pub fn rng(&self, names: &[&str]) -> Rng {
+        Rng::keyed(self.seed, names)
+    }
+}

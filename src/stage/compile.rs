@@ -1,0 +1,100 @@
+//! What a kind's `compile` may use: its parameters, the project's files, the roles.
+
+use crate::call::Sampling;
+use crate::diag::{Diagnostic, Source};
+use crate::rules::Rules;
+use crate::stage::Params;
+use crate::template::Template;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A role of `_models.toml`: everything about a model that shapes the data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Role {
+    pub name: String,
+    pub model: String,
+    pub kind: RoleKind,
+}
+
+/// What a role can be asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RoleKind {
+    Chat(Sampling),
+    Image {
+        /// Pixels.
+        width: u32,
+        height: u32,
+        steps: Option<u32>,
+        guidance: Option<f64>,
+        negative_prompt: Option<String>,
+    },
+}
+
+/// The project's files, by path from its root.
+pub trait Files {
+    /// The text of a file; None when there is none (or it is not UTF-8).
+    fn text(&self, path: &str) -> Option<Arc<Source>>;
+    fn bytes(&self, path: &str) -> Option<Vec<u8>>;
+    /// The files of a folder, sorted.
+    fn list(&self, folder: &str) -> Vec<String>;
+}
+
+/// One stage's compilation.
+pub struct Compile<'a> {
+    pub stage: &'a str,
+    pub params: &'a Params,
+    pub files: &'a dyn Files,
+    pub roles: &'a BTreeMap<String, Role>,
+    /// The run's seed.
+    pub seed: u64,
+    /// The stage file, for spans.
+    pub source: Arc<Source>,
+    /// Where each parameter's value stands in it.
+    pub spans: &'a BTreeMap<String, Range<usize>>,
+}
+
+impl Compile<'_> {
+    /// The role named by parameter `param`. `plan` has checked that it exists.
+    pub fn role(&self, param: &str) -> Result<Role, Vec<Diagnostic>> {
+        let name = self.params.text(param);
+        self.roles.get(name).cloned().ok_or_else(|| {
+            vec![self.fault(param, "P06", format!("no role `{name}` in `_models.toml`"))]
+        })
+    }
+
+    /// The template named by parameter `param`.
+    pub fn template(&self, param: &str) -> Result<Arc<Template>, Vec<Diagnostic>> {
+        let name = self.params.text(param);
+        let path = format!("templates/{name}");
+        let source = self
+            .files
+            .text(&path)
+            .ok_or_else(|| vec![self.fault(param, "P07", format!("no template `{path}`"))])?;
+        Template::parse(source).map(Arc::new).map_err(|e| vec![e])
+    }
+
+    /// The rules file named by parameter `param` (under `data/`).
+    pub fn rules(&self, param: &str) -> Result<Arc<Rules>, Vec<Diagnostic>> {
+        let source = self.file(param)?;
+        Rules::parse(&source).map(Arc::new)
+    }
+
+    /// The text file named by parameter `param`, looked for under `data/` and from the root.
+    pub fn file(&self, param: &str) -> Result<Arc<Source>, Vec<Diagnostic>> {
+        let name = self.params.text(param);
+        self.files
+            .text(&format!("data/{name}"))
+            .or_else(|| self.files.text(name))
+            .ok_or_else(|| vec![self.fault(param, "P08", format!("no file `data/{name}`"))])
+    }
+
+    /// A diagnostic at a parameter's value.
+    pub fn fault(&self, param: &str, code: &'static str, title: String) -> Diagnostic {
+        let diagnostic = Diagnostic::error(code, title);
+        match self.spans.get(param) {
+            Some(range) => diagnostic.at(&self.source, range.clone(), ""),
+            None => diagnostic,
+        }
+    }
+}

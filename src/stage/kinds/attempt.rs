@@ -1,0 +1,152 @@
+//! `attempt`: keeps only prompts that the plain generator fails (paper: FLUX fails 3 of 3).
+
+use super::generate::draw;
+use crate::diag::Diagnostic;
+use crate::record::{Attempt, Evidence, Trajectory, Vote};
+use crate::stage::checklist::Checklist;
+use crate::stage::judging::Judging;
+use crate::stage::{
+    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Role, Stage, StageError,
+    Step, Ty,
+};
+use std::sync::Arc;
+
+pub const KIND: Kind = Kind {
+    name: "attempt",
+    about: "Draws the raw prompt several times; keeps it only if every draw fails.",
+    docs: "Draws q itself `draws` times with distinct, recorded seeds, one after the other, and has \
+           the judge grade each by rules and checklist; the first success ends it and drops the \
+           prompt as `solved` (paper, section 3.2: pass@3 = 0). The checklist is made here, once per \
+           prompt, and stays with the record.",
+    arity: Arity::Some,
+    ports: &[Port { name: "hard", doc: "every draw failed" }],
+    reasons: &[
+        Reason { code: "solved", doc: "a draw satisfied the judge" },
+        Reason { code: "no_checklist", doc: "no checklist could be made of the prompt" },
+        Reason {
+            code: "unreadable_judgement",
+            doc: "the judge's reply was not the JSON asked for",
+        },
+        Reason { code: "refused", doc: "generator or judge will not answer" },
+        Reason { code: "garbage", doc: "text came back where a picture was asked" },
+    ],
+    params: &[
+        Param {
+            name: "generator",
+            ty: Ty::Image,
+            default: Some("generator"),
+            doc: "the role that draws",
+        },
+        Param {
+            name: "draws",
+            ty: Ty::Int { min: 1, max: 64 },
+            default: Some("3"),
+            doc: "at most so many draws, each with its own seed",
+        },
+        Param { name: "model", ty: Ty::Chat, default: Some("judge"), doc: "the role that grades" },
+        Param {
+            name: "template",
+            ty: Ty::Template { fields: &["prompt", "image", "rules", "atoms"] },
+            default: Some("judge.j2"),
+            doc: "what the judge is asked",
+        },
+        Param {
+            name: "rules",
+            ty: Ty::File,
+            default: Some("judge_rules.toml"),
+            doc: "the judge's rules",
+        },
+        Param {
+            name: "checklist",
+            ty: Ty::Chat,
+            default: Some("checklist"),
+            doc: "the role that makes atoms",
+        },
+        Param {
+            name: "checklist_template",
+            ty: Ty::Template { fields: &["prompt", "plain", "spec"] },
+            default: Some("atoms.j2"),
+            doc: "what it is asked",
+        },
+    ],
+    flow,
+    flow_all: None,
+    compile,
+};
+
+fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    if facts.rounds > 0 {
+        return Err("a prompt without rounds".into());
+    }
+    Ok(vec![("hard", Facts { attempted: true, ..facts })])
+}
+
+fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    Ok(Stage::Each(Arc::new(AttemptStage {
+        generator: cx.role("generator")?,
+        draws: cx.params.int("draws") as u32,
+        judging: Judging::compile(cx)?,
+        checklist: Checklist::compile(cx)?,
+    })))
+}
+
+struct AttemptStage {
+    generator: Role,
+    draws: u32,
+    judging: Judging,
+    checklist: Checklist,
+}
+
+#[async_trait::async_trait]
+impl Each for AttemptStage {
+    async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+        if let Some(what) = self.checklist.ensure(&mut t, cx).await? {
+            return Ok(Step::drop(t, "no_checklist", Evidence::note(what)));
+        }
+        let mut votes = Vec::new();
+        let mut best = 0.0_f32;
+        for (number, seed) in distinct_seeds(cx, self.draws).into_iter().enumerate() {
+            let prompt = t.prompt.text.clone();
+            let image = match draw(&self.generator, cx, &prompt, seed, number as u32).await? {
+                Ok(image) => image,
+                Err((reason, evidence)) => return Ok(Step::drop(t, reason, evidence)),
+            };
+            let judged = match self.judging.judge(cx, &t, image, None, 1).await? {
+                Ok(judged) => judged,
+                Err(unjudged) => {
+                    let (reason, evidence) = unjudged.reason();
+                    return Ok(Step::drop(t, reason, evidence));
+                }
+            };
+            let satisfied = judged.judgement.satisfied;
+            best = best.max(judged.judgement.score);
+            t.attempts.push(Attempt { seed, image, satisfied });
+            votes.push(Vote {
+                ask: format!("draw_{}", number + 1),
+                answer: if satisfied { "satisfied" } else { "unsatisfied" }.into(),
+                call: judged.evidence.votes.first().and_then(|v| v.call),
+            });
+            if satisfied {
+                let note = format!("draw {} of {} satisfied the judge", number + 1, self.draws);
+                let evidence = Evidence { note, score: Some(best), votes, ..Evidence::default() };
+                return Ok(Step::drop(t, "solved", evidence));
+            }
+        }
+        let note = format!("{0} of {0} draws failed", self.draws);
+        let evidence = Evidence { note, score: Some(best), votes, ..Evidence::default() };
+        Ok(Step::out(t, "hard").with(evidence))
+    }
+}
+
+/// `n` seeds, all different.
+fn distinct_seeds(cx: &Cx<'_>, n: u32) -> Vec<u64> {
+    let mut rng = cx.rng("draws");
+    let mut seeds = Vec::new();
+    while seeds.len() < n as usize {
+        let seed = rng.image_seed();
+        if !seeds.contains(&seed) {
+            seeds.push(seed);
+        }
+    }
+    seeds
+}

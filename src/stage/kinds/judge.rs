@@ -1,0 +1,122 @@
+//! `judge`: grades the last image by explicit rules and the prompt's checklist (J).
+
+use crate::diag::Diagnostic;
+use crate::record::{Evidence, Trajectory};
+use crate::stage::checklist::Checklist;
+use crate::stage::judging::Judging;
+use crate::stage::{
+    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
+};
+use std::sync::Arc;
+
+pub const KIND: Kind = Kind {
+    name: "judge",
+    about: "Grades the last image by explicit rules and a checklist; code makes the verdict.",
+    docs: "The judge sees q, the image, the rules and the checklist, reports evidence and \
+           yes/no/unsure per item, and writes a rationale (J). Code derives the verdict: every \
+           non-void item must be yes; unsure and unanswered fail; a child of a failed atom is void. \
+           The rules are shown to the judge and absent from the training text (paper, section 3.2): \
+           a rationale that quotes one is dropped. `votes` asks several times and takes the \
+           majority. J is made before any hint is shown.",
+    arity: Arity::Some,
+    ports: &[
+        Port { name: "satisfied", doc: "every check passed" },
+        Port { name: "unsatisfied", doc: "a check failed: reflect on it" },
+    ],
+    reasons: &[
+        Reason { code: "no_checklist", doc: "no checklist could be made of the prompt" },
+        Reason {
+            code: "unreadable_judgement",
+            doc: "the judge's reply was not the JSON asked for",
+        },
+        Reason { code: "refused", doc: "the judge will not answer (safety, policy)" },
+        Reason { code: "rules_quoted", doc: "the rationale quotes a rule" },
+        Reason { code: "control_token", doc: "the rationale holds a tag or control token" },
+        Reason { code: "empty_rationale", doc: "the rationale is empty" },
+    ],
+    params: &[
+        Param { name: "model", ty: Ty::Chat, default: Some("judge"), doc: "the role that grades" },
+        Param {
+            name: "template",
+            ty: Ty::Template { fields: &["prompt", "image", "rules", "atoms"] },
+            default: Some("judge.j2"),
+            doc: "what it is asked",
+        },
+        Param {
+            name: "rules",
+            ty: Ty::File,
+            default: Some("judge_rules.toml"),
+            doc: "the rules, as data",
+        },
+        Param {
+            name: "votes",
+            ty: Ty::Int { min: 1, max: 15 },
+            default: Some("1"),
+            doc: "ask so many times; the majority decides, a tie is unsatisfied",
+        },
+        Param {
+            name: "checklist",
+            ty: Ty::Chat,
+            default: Some("checklist"),
+            doc: "the role that makes atoms",
+        },
+        Param {
+            name: "checklist_template",
+            ty: Ty::Template { fields: &["prompt", "plain", "spec"] },
+            default: Some("atoms.j2"),
+            doc: "what it is asked",
+        },
+    ],
+    flow,
+    flow_all: None,
+    compile,
+};
+
+fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    if facts.rounds == 0 || !facts.image {
+        return Err("an image in the last round".into());
+    }
+    let after = Facts { judged: true, ..facts };
+    Ok(vec![("satisfied", after), ("unsatisfied", after)])
+}
+
+fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    Ok(Stage::Each(Arc::new(Judge {
+        judging: Judging::compile(cx)?,
+        checklist: Checklist::compile(cx)?,
+        votes: cx.params.int("votes") as u32,
+    })))
+}
+
+struct Judge {
+    judging: Judging,
+    checklist: Checklist,
+    votes: u32,
+}
+
+#[async_trait::async_trait]
+impl Each for Judge {
+    async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+        if let Some(what) = self.checklist.ensure(&mut t, cx).await? {
+            return Ok(Step::drop(t, "no_checklist", Evidence::note(what)));
+        }
+        let Some(image) = t.rounds.last().and_then(|r| r.image) else {
+            return Err(StageError::Record { code: "no_image", what: "no image to judge".into() });
+        };
+        let judged = match self.judging.judge(cx, &t, image, None, self.votes).await? {
+            Ok(judged) => judged,
+            Err(unjudged) => {
+                let (reason, evidence) = unjudged.reason();
+                return Ok(Step::drop(t, reason, evidence));
+            }
+        };
+        if let Some((reason, what)) = judged.tainted(&self.judging.rules) {
+            return Ok(Step::drop(t, reason, Evidence { note: what, ..judged.evidence }));
+        }
+        let port = if judged.judgement.satisfied { "satisfied" } else { "unsatisfied" };
+        if let Some(round) = t.rounds.last_mut() {
+            round.judgement = Some(judged.judgement);
+        }
+        Ok(Step::out(t, port).with(judged.evidence))
+    }
+}

@@ -1,0 +1,147 @@
+//! `leak_filter`: drops what speaks of the hint (paper, section 3.2; practice, section 5).
+
+use crate::diag::Diagnostic;
+use crate::record::{Evidence, Trajectory, Vote};
+use crate::rules::Rules;
+use crate::stage::ask::{Asker, Said};
+use crate::stage::judging::bound;
+use crate::stage::{
+    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
+};
+use crate::template::Context;
+use std::sync::Arc;
+
+pub const KIND: Kind = Kind {
+    name: "leak_filter",
+    about: "Drops trajectories in which any model turn speaks of the hint or of the rules.",
+    docs: "Looks at every model turn (T, P and J of every round). First the program: phrases that \
+           speak of a reference, target or given image in several languages, quoted rules, stray \
+           markup; innocent uses (a cultural reference) pass. Then, if `model` is set, a model \
+           reads all turns and says whether any of them knows something it could not have seen. \
+           Evidence names the turn and quotes the words.",
+    arity: Arity::Some,
+    ports: &[Port { name: "passed", doc: "no leak" }],
+    reasons: &[
+        Reason { code: "hint_mentioned", doc: "a phrase speaks of the hint image" },
+        Reason { code: "rules_quoted", doc: "a turn quotes a judge rule" },
+        Reason { code: "markup", doc: "a stray tag, role or control token" },
+        Reason { code: "model_says_leak", doc: "the model reader found a leak" },
+        Reason {
+            code: "unreadable_judgement",
+            doc: "the model reader's reply was not the JSON asked for",
+        },
+        Reason { code: "refused", doc: "the model reader will not answer" },
+    ],
+    params: &[
+        Param {
+            name: "rules",
+            ty: Ty::File,
+            default: Some("judge_rules.toml"),
+            doc: "rules that may not be quoted",
+        },
+        Param {
+            name: "model",
+            ty: Ty::Chat,
+            default: Some(""),
+            doc: "a role that reads the turns too; absent: the program alone decides",
+        },
+        Param {
+            name: "template",
+            ty: Ty::Template { fields: &["texts"] },
+            default: Some("leak.j2"),
+            doc: "what it is asked",
+        },
+    ],
+    flow,
+    flow_all: None,
+    compile,
+};
+
+fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    if facts.rounds == 0 {
+        return Err("a round whose texts can be read".into());
+    }
+    Ok(vec![("passed", facts)])
+}
+
+fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    let asker = if cx.params.text("model").is_empty() {
+        None
+    } else {
+        Some(Asker { role: cx.role("model")?, template: cx.template("template")? })
+    };
+    Ok(Stage::Each(Arc::new(LeakFilter { asker, rules: cx.rules("rules")? })))
+}
+
+struct LeakFilter {
+    asker: Option<Asker>,
+    rules: Arc<Rules>,
+}
+
+#[derive(serde::Deserialize)]
+struct RawLeak {
+    leak: bool,
+    #[serde(default)]
+    quote: String,
+}
+
+#[async_trait::async_trait]
+impl Each for LeakFilter {
+    async fn apply(&self, t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+        let turns = turns(&t);
+        for (name, text) in &turns {
+            if let Some((reason, what)) = self.program(text) {
+                let evidence = Evidence::note(format!("{name}: {what}"));
+                return Ok(Step::drop(t, reason, evidence));
+            }
+        }
+        let Some(asker) = &self.asker else { return Ok(Step::out(t, "passed")) };
+        let texts: Vec<String> =
+            turns.iter().map(|(name, text)| format!("[{name}]\n{text}")).collect();
+        let context = Context::new().text("texts", &texts.join("\n\n"));
+        Ok(match asker.json::<RawLeak>(cx, &context, 0).await? {
+            Said::Garbage(what) => Step::drop(t, "unreadable_judgement", Evidence::note(what)),
+            Said::Refused(what) => Step::drop(t, "refused", Evidence::note(what)),
+            Said::Read(raw, key) => {
+                let answer = if raw.leak { "leak" } else { "clean" };
+                let vote = Vote { ask: "model".into(), answer: answer.into(), call: Some(key) };
+                let note = if raw.leak {
+                    format!("“{}”", bound(&raw.quote, 200))
+                } else {
+                    String::new()
+                };
+                let evidence = Evidence { note, votes: vec![vote], ..Evidence::default() };
+                if raw.leak {
+                    Step::drop(t, "model_says_leak", evidence)
+                } else {
+                    Step::out(t, "passed").with(evidence)
+                }
+            }
+        })
+    }
+}
+
+impl LeakFilter {
+    fn program(&self, text: &str) -> Option<(&'static str, String)> {
+        if let Some(hit) = crate::text::leak::find(text) {
+            let reason =
+                if hit.pattern.starts_with("markup") { "markup" } else { "hint_mentioned" };
+            return Some((reason, format!("“{}” ({})", bound(&hit.quote, 120), hit.pattern)));
+        }
+        let rule = self.rules.quoted_in(text)?;
+        Some(("rules_quoted", format!("quotes rule `{rule}`")))
+    }
+}
+
+/// Every text a model wrote, with the symbol the paper gives it.
+fn turns(t: &Trajectory) -> Vec<(String, &str)> {
+    let mut out = Vec::new();
+    for (k, round) in t.rounds.iter().enumerate() {
+        out.push((format!("T{}", k + 1), round.thinking.as_str()));
+        out.push((format!("P{}", k + 1), round.refined.as_str()));
+        if let Some(judgement) = &round.judgement {
+            out.push((format!("J{}", k + 1), judgement.rationale.as_str()));
+        }
+    }
+    out
+}

@@ -1,0 +1,38 @@
+//! The kinds, one file each, and the table of them. A new kind is a file here and a line in KINDS.
+
+mod attempt;
+mod balance;
+mod consistency;
+mod decontaminate;
+mod dedup;
+mod generate;
+mod judge;
+mod leak_filter;
+mod pairwise;
+mod pointwise;
+mod read_pool;
+mod reflect;
+mod synthesize_prompts;
+mod think_and_call;
+mod write_dataset;
+
+use crate::stage::Kind;
+
+/// Every kind, in the order of the paper's pipeline.
+pub const KINDS: &[&Kind] = &[
+    &read_pool::KIND,
+    &synthesize_prompts::KIND,
+    &dedup::KIND,
+    &decontaminate::KIND,
+    &attempt::KIND,
+    &think_and_call::KIND,
+    &generate::KIND,
+    &judge::KIND,
+    &reflect::KIND,
+    &leak_filter::KIND,
+    &pairwise::KIND,
+    &pointwise::KIND,
+    &consistency::KIND,
+    &balance::KIND,
+    &write_dataset::KIND,
+];

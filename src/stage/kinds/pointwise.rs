@@ -1,0 +1,146 @@
+//! `pointwise`: the last image against the user's request, by a standard (J2).
+
+use crate::diag::Diagnostic;
+use crate::record::{Evidence, Trajectory};
+use crate::stage::checklist::Checklist;
+use crate::stage::judging::Judging;
+use crate::stage::{
+    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
+};
+use std::sync::Arc;
+
+pub const KIND: Kind = Kind {
+    name: "pointwise",
+    about: "Holds the last image against the request: score, verdict and J2.",
+    docs: "The grader sees q, the image, the checklist, the rules and a `standard` in words. Good \
+           means: every check passes (by code) and the score reaches `min_score`. What was better \
+           (by `pairwise`) but is not good leaves by `improved` when `keep_improved` is set: such \
+           records can become open trajectories; else they are dropped (paper, section 3.2: \
+           pointwise filter).",
+    arity: Arity::Some,
+    ports: &[
+        Port { name: "good", doc: "meets the request" },
+        Port { name: "improved", doc: "better than before, not good" },
+    ],
+    reasons: &[
+        Reason { code: "not_good", doc: "does not meet the request" },
+        Reason { code: "no_checklist", doc: "no checklist could be made of the prompt" },
+        Reason { code: "unreadable_judgement", doc: "the reply was not the JSON asked for" },
+        Reason { code: "refused", doc: "the grader will not answer (safety, policy)" },
+        Reason { code: "rules_quoted", doc: "the rationale quotes a rule" },
+        Reason { code: "control_token", doc: "the rationale holds a tag or control token" },
+        Reason { code: "empty_rationale", doc: "the rationale is empty" },
+    ],
+    params: &[
+        Param { name: "model", ty: Ty::Chat, default: Some("grader"), doc: "the role that grades" },
+        Param {
+            name: "template",
+            ty: Ty::Template { fields: &["prompt", "image", "standard", "rules", "atoms"] },
+            default: Some("pointwise.j2"),
+            doc: "what it is asked",
+        },
+        Param {
+            name: "rules",
+            ty: Ty::File,
+            default: Some("judge_rules.toml"),
+            doc: "the rules, as data",
+        },
+        Param {
+            name: "standard",
+            ty: Ty::Text,
+            default: Some(
+                "Every part of the request is visible and right; nothing asked for is missing, \
+                 nothing contradicts it.",
+            ),
+            doc: "what good means, in words",
+        },
+        Param {
+            name: "min_score",
+            ty: Ty::Float { min: 0.0, max: 10.0 },
+            default: Some("7.0"),
+            doc: "the grader's own score must reach this, of 10",
+        },
+        Param {
+            name: "keep_improved",
+            ty: Ty::Bool,
+            default: Some("true"),
+            doc: "let better-but-not-good records go on as `improved`",
+        },
+        Param {
+            name: "checklist",
+            ty: Ty::Chat,
+            default: Some("checklist"),
+            doc: "the role that makes atoms",
+        },
+        Param {
+            name: "checklist_template",
+            ty: Ty::Template { fields: &["prompt", "plain", "spec"] },
+            default: Some("atoms.j2"),
+            doc: "what it is asked",
+        },
+    ],
+    flow,
+    flow_all: None,
+    compile,
+};
+
+fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    if facts.rounds == 0 || !facts.image {
+        return Err("an image in the last round".into());
+    }
+    let after = Facts { judged: true, ..facts };
+    Ok(vec![("good", after), ("improved", after)])
+}
+
+fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    Ok(Stage::Each(Arc::new(Pointwise {
+        judging: Judging::compile(cx)?,
+        checklist: Checklist::compile(cx)?,
+        standard: cx.params.text("standard").to_owned(),
+        min_score: cx.params.float("min_score") as f32,
+        keep_improved: cx.params.bool("keep_improved"),
+    })))
+}
+
+struct Pointwise {
+    judging: Judging,
+    checklist: Checklist,
+    standard: String,
+    min_score: f32,
+    keep_improved: bool,
+}
+
+#[async_trait::async_trait]
+impl Each for Pointwise {
+    async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+        if let Some(what) = self.checklist.ensure(&mut t, cx).await? {
+            return Ok(Step::drop(t, "no_checklist", Evidence::note(what)));
+        }
+        let Some(image) = t.rounds.last().and_then(|r| r.image) else {
+            return Err(StageError::Record { code: "no_image", what: "no image to grade".into() });
+        };
+        let mut judged = match self.judging.judge(cx, &t, image, Some(&self.standard), 1).await? {
+            Ok(judged) => judged,
+            Err(unjudged) => {
+                let (reason, evidence) = unjudged.reason();
+                return Ok(Step::drop(t, reason, evidence));
+            }
+        };
+        if let Some((reason, what)) = judged.tainted(&self.judging.rules) {
+            return Ok(Step::drop(t, reason, Evidence { note: what, ..judged.evidence }));
+        }
+        let given = judged.given_score.unwrap_or(judged.judgement.score * 10.0);
+        judged.evidence.score = Some(given / 10.0);
+        let good = judged.judgement.satisfied && given >= self.min_score;
+        judged.judgement.satisfied = good;
+        if let Some(round) = t.rounds.last_mut() {
+            round.judgement = Some(judged.judgement);
+        }
+        t.improved = !good;
+        Ok(match (good, self.keep_improved) {
+            (true, _) => Step::out(t, "good").with(judged.evidence),
+            (false, true) => Step::out(t, "improved").with(judged.evidence),
+            (false, false) => Step::drop(t, "not_good", judged.evidence),
+        })
+    }
+}

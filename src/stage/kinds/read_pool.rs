@@ -1,0 +1,182 @@
+//! `read_pool`: brings prompts in from files, archives and buckets.
+
+use crate::call::{CallError, Fatal};
+use crate::diag::Diagnostic;
+use crate::pool::{self, Item as PoolItem, Sources};
+use crate::record::{Digest, Id, Prompt, Trajectory};
+use crate::stage::{
+    Arity, Compile, Facts, Item, Kind, Param, Params, Port, Reason, Source, SourceCx, Stage,
+    StageError, Ty,
+};
+use crate::store::{Blobs, Store, StoreError};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+
+pub const KIND: Kind = Kind {
+    name: "read_pool",
+    about: "Reads prompts, each with category, source and, where it has them, spec and reference.",
+    docs: "Reads `path`, or the sources listed in the stage file as `[[source]]` tables (weights, \
+           caps, field and category maps), which `path` overrides when it is given. The format is \
+           told from the files (`coldstart pool inspect PATH` says what it takes a path for). A row \
+           that cannot be used is dropped here with its place and reason, never in silence. \
+           Reference images are verified, bounded and stored once by content. `limit` (or the \
+           flag `--limit`) takes only the first rows.",
+    arity: Arity::None,
+    ports: &[Port { name: "all", doc: "every usable prompt" }],
+    reasons: &[
+        Reason { code: "no_prompt", doc: "a row without a prompt, or an empty one" },
+        Reason { code: "prompt_too_long", doc: "longer than 8,000 characters" },
+        Reason { code: "grammar_tag", doc: "the prompt holds a tag of the trajectory's grammar" },
+        Reason { code: "syntax", doc: "not of the format's syntax" },
+        Reason { code: "encoding", doc: "not UTF-8" },
+        Reason { code: "too_large", doc: "a line or member over the bound" },
+        Reason { code: "field", doc: "a structured field of the wrong shape" },
+        Reason { code: "missing_image", doc: "the row names an image that is not there" },
+        Reason { code: "damaged_image", doc: "an image that cannot be decoded, or out of bounds" },
+        Reason { code: "orphan_image", doc: "an image that no row names" },
+        Reason { code: "unsafe_path", doc: "an absolute path, or one with `..`" },
+        Reason { code: "damaged_archive", doc: "the archive ends early or is not one" },
+    ],
+    params: &[
+        Param {
+            name: "path",
+            ty: Ty::Text,
+            default: Some(""),
+            doc: "a file, folder or URI; relative to where coldstart is run",
+        },
+        Param {
+            name: "source",
+            ty: Ty::Tables,
+            default: Some(""),
+            doc: "`[[source]]` tables: several sources with weights, caps and maps",
+        },
+        Param {
+            name: "limit",
+            ty: Ty::Int { min: 0, max: i64::MAX },
+            default: Some("0"),
+            doc: "read at most so many prompts; 0: all",
+        },
+    ],
+    flow,
+    flow_all: None,
+    compile,
+};
+
+fn flow(_: &Params, _: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    Ok(vec![("all", Facts { reference: true, ..Facts::default() })])
+}
+
+fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    let path = cx.params.text("path");
+    let sources = if path.is_empty() { Sources::parse(&cx.source)? } else { Sources::one(path) };
+    if sources.list.is_empty() {
+        let d = Diagnostic::error("P22", format!("stage `{}` has nothing to read", cx.stage))
+            .at(&cx.source, 0..0, "")
+            .help("give a `path`, or list `[[source]]` tables");
+        return Err(vec![d]);
+    }
+    let limit = cx.params.int("limit") as u64;
+    Ok(Stage::Source { source: Box::new(ReadPool { sources, limit }), make: None })
+}
+
+struct ReadPool {
+    sources: Sources,
+    limit: u64,
+}
+
+/// Pools up to this size are digested by content, larger ones by names and sizes.
+const DIGEST_BYTES: u64 = 64 << 20;
+
+#[async_trait::async_trait]
+impl Source for ReadPool {
+    async fn digest(&self) -> Result<Option<String>, StageError> {
+        let mut hasher = blake3::Hasher::new_derive_key("coldstart 2026 pool v1");
+        for source in &self.sources.list {
+            digest_into(&mut hasher, &source.path).await.map_err(store_error)?;
+            hasher.update(format!("{:?}", source.options).as_bytes());
+        }
+        Ok(Some(hasher.finalize().to_hex().to_string()))
+    }
+
+    fn size_hint(&self) -> Option<u64> {
+        None
+    }
+
+    fn items<'a>(&'a self, cx: &'a SourceCx) -> BoxStream<'a, Result<Item, StageError>> {
+        let limit = match (self.limit, cx.limit) {
+            (0, None) => usize::MAX,
+            (0, Some(n)) | (n, None) => n as usize,
+            (a, Some(b)) => a.min(b) as usize,
+        };
+        let mut taken = 0;
+        pool::open_all(&self.sources)
+            .take_while(move |item| {
+                taken += usize::from(matches!(item, Ok(PoolItem::Row(_))));
+                futures::future::ready(taken <= limit)
+            })
+            .filter_map(move |item| async move {
+                match item {
+                    Ok(PoolItem::Row(row)) => Some(record(*row, &cx.blobs).await),
+                    // The row itself came: its loss of an image is told by `coldstart pool inspect`.
+                    Ok(PoolItem::Bad(bad)) if bad.row_kept => None,
+                    Ok(PoolItem::Bad(bad)) => Some(Ok(Item::Bad {
+                        place: bad.place,
+                        reason: bad.kind.as_str(),
+                        what: bad.detail,
+                    })),
+                    Err(error) => Some(Err(StageError::Call(CallError::Fatal {
+                        kind: Fatal::Store,
+                        what: error.to_string(),
+                    }))),
+                }
+            })
+            .boxed()
+    }
+}
+
+async fn record(row: pool::RawPrompt, blobs: &Blobs) -> Result<Item, StageError> {
+    let reference = match row.reference {
+        None => None,
+        Some(reference) => {
+            blobs.put(reference.bytes).await.map_err(store_error)?;
+            Some(reference.image)
+        }
+    };
+    Ok(Item::Record(Box::new(Trajectory::new(Prompt {
+        id: Id::of(&row.source, &row.key, &row.text),
+        text: row.text,
+        category: row.category,
+        source: row.source,
+        key: Some(row.key),
+        reference,
+        spec: row.spec,
+        gloss: row.gloss,
+        licence: row.licence,
+    }))))
+}
+
+/// Names, sizes and, of small pools, contents.
+async fn digest_into(hasher: &mut blake3::Hasher, path: &str) -> Result<(), StoreError> {
+    let (folder, name) = match path.trim_end_matches('/').rsplit_once('/') {
+        Some((folder, name)) if !folder.is_empty() && !folder.ends_with(':') => (folder, name),
+        _ => (".", path),
+    };
+    let store = Store::open(folder)?;
+    let mut files = store.list(name).await?;
+    if files.is_empty() && store.exists(name).await? {
+        files.push((name.to_owned(), store.size(name).await?));
+    }
+    let total: u64 = files.iter().map(|(_, size)| size).sum();
+    for (name, size) in files {
+        hasher.update(name.as_bytes());
+        hasher.update(&size.to_le_bytes());
+        if total <= DIGEST_BYTES {
+            hasher.update(&Digest::of(&store.get(&name).await?).0);
+        }
+    }
+    Ok(())
+}
+
+fn store_error(error: StoreError) -> StageError {
+    StageError::Call(CallError::Fatal { kind: Fatal::Store, what: error.to_string() })
+}

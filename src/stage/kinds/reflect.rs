@@ -1,0 +1,188 @@
+//! `reflect`: the next round's thinking and call, by a stronger teacher that sees a private hint.
+
+use super::think_and_call::{FORMAT_REASONS, call_turn, same_words};
+use crate::call::{ImageRequest, Output, Request};
+use crate::diag::Diagnostic;
+use crate::record::{Evidence, ImageRef, Trajectory};
+use crate::stage::ask::Asker;
+use crate::stage::{
+    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Role, RoleKind, Stage, StageError,
+    Step, Ty,
+};
+use crate::template::Context;
+use std::sync::Arc;
+
+pub const KIND: Kind = Kind {
+    name: "reflect",
+    about: "A stronger teacher, shown a private hint, thinks again and calls again: T2 and P2.",
+    docs: "Asks the role `model` with q, P1, T1, J1, I1 and a hint that only it sees (paper, \
+           section 3.2: the reference image). `hint` says which: the prompt's `reference` image, \
+           the `gloss` (plain meaning, as text), `both`, or `none`. Where `reference` is wanted \
+           and a record has none, the role `illustrator` (if set) draws one from the plain \
+           meaning, once per prompt. J1 was made before any hint is shown, so it cannot leak. A \
+           turn that breaks the form is dropped with what was wrong.",
+    arity: Arity::Some,
+    ports: &[Port { name: "passed", doc: "well-formed" }],
+    reasons: FORMAT_REASONS,
+    params: &[
+        Param {
+            name: "model",
+            ty: Ty::Chat,
+            default: Some("reflector"),
+            doc: "the role that reflects",
+        },
+        Param {
+            name: "template",
+            ty: Ty::Template {
+                fields: &[
+                    "prompt",
+                    "image",
+                    "refined",
+                    "judgement",
+                    "thinking",
+                    "hint",
+                    "hint_text",
+                ],
+            },
+            default: Some("reflect.j2"),
+            doc: "what it is asked",
+        },
+        Param {
+            name: "hint",
+            ty: Ty::Choice(&["reference", "gloss", "both", "none"]),
+            default: Some("reference"),
+            doc: "what the reflector is shown in private",
+        },
+        Param {
+            name: "illustrator",
+            ty: Ty::Image,
+            default: Some(""),
+            doc: "the role that draws a reference where a record has none; absent: go without",
+        },
+    ],
+    flow,
+    flow_all: None,
+    compile,
+};
+
+fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    if facts.rounds == 0 || !facts.image || !facts.judged {
+        return Err("a last round with an image and a judgement".into());
+    }
+    let wants = matches!(params.text("hint"), "reference" | "both");
+    if wants && !facts.reference && params.text("illustrator").is_empty() {
+        return Err("a reference image (or an `illustrator` that draws one)".into());
+    }
+    let next = Facts {
+        rounds: facts.rounds + 1,
+        image: false,
+        judged: false,
+        compared: false,
+        reference: facts.reference || wants,
+        ..facts
+    };
+    Ok(vec![("passed", next)])
+}
+
+fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    let asker = Asker { role: cx.role("model")?, template: cx.template("template")? };
+    let illustrator =
+        if cx.params.text("illustrator").is_empty() { None } else { Some(cx.role("illustrator")?) };
+    let hint = cx.params.text("hint");
+    Ok(Stage::Each(Arc::new(Reflect {
+        asker,
+        illustrator,
+        show_image: matches!(hint, "reference" | "both"),
+        show_text: matches!(hint, "gloss" | "both"),
+        seed: cx.seed,
+    })))
+}
+
+struct Reflect {
+    asker: Asker,
+    illustrator: Option<Role>,
+    show_image: bool,
+    show_text: bool,
+    seed: u64,
+}
+
+#[async_trait::async_trait]
+impl Each for Reflect {
+    async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+        if self.show_image && t.prompt.reference.is_none() {
+            t.prompt.reference = self.illustrate(&t, cx).await?;
+        }
+        let Some(context) = self.context(&t) else {
+            return Err(StageError::Record {
+                code: "not_judged",
+                what: "the last round has no judged image".into(),
+            });
+        };
+        let before = t.rounds.last().map(|r| r.refined.clone()).unwrap_or_default();
+        match call_turn(&self.asker, cx, &context).await? {
+            Err((reason, evidence)) => Ok(Step::drop(t, reason, evidence)),
+            Ok(round) if same_words(&round.refined, &before) => {
+                let note = "the new caption repeats the one that failed";
+                Ok(Step::drop(t, "copied_prompt", Evidence::note(note)))
+            }
+            Ok(round) => {
+                t.rounds.push(round);
+                Ok(Step::out(t, "passed"))
+            }
+        }
+    }
+}
+
+impl Reflect {
+    fn context(&self, t: &Trajectory) -> Option<Context> {
+        let last = t.rounds.last()?;
+        let mut context = Context::new()
+            .text("prompt", &t.prompt.text)
+            .image("image", last.image?)
+            .text("refined", &last.refined)
+            .text("thinking", &last.thinking)
+            .text("judgement", &last.judgement.as_ref()?.rationale);
+        context = match t.prompt.reference.filter(|_| self.show_image) {
+            Some(reference) => context.image("hint", reference),
+            None => context.text("hint", ""),
+        };
+        let plain = t.prompt.gloss.as_deref().filter(|_| self.show_text);
+        Some(context.text("hint_text", plain.unwrap_or_default()))
+    }
+
+    /// A reference drawn from the plain meaning; None when there is no illustrator or it refuses.
+    async fn illustrate(
+        &self,
+        t: &Trajectory,
+        cx: &Cx<'_>,
+    ) -> Result<Option<ImageRef>, StageError> {
+        let Some(role) = &self.illustrator else { return Ok(None) };
+        let RoleKind::Image { width, height, steps, guidance, negative_prompt } = &role.kind else {
+            return Ok(None);
+        };
+        let plain = match (&t.prompt.gloss, &t.prompt.spec) {
+            (Some(gloss), _) => gloss.clone(),
+            (None, Some(spec)) => crate::text::gloss::gloss(spec),
+            (None, None) => t.prompt.text.clone(),
+        };
+        // Keyed by the run's seed and the record alone, so that a third round shares the picture.
+        let seed =
+            crate::env::Rng::keyed(self.seed, &["illustrate", &t.prompt.id.hex()]).image_seed();
+        let request = Request::Image(ImageRequest {
+            role: role.name.clone(),
+            model: role.model.clone(),
+            prompt: plain,
+            negative_prompt: negative_prompt.clone(),
+            width: *width,
+            height: *height,
+            steps: *steps,
+            guidance: *guidance,
+            seed,
+            draw: 0,
+        });
+        Ok(match cx.call(&request).await?.output {
+            Output::Image { image, .. } => Some(image),
+            Output::Text { .. } | Output::Refused { .. } => None,
+        })
+    }
+}

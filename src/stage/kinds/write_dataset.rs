@@ -1,0 +1,226 @@
+//! `write_dataset`: Parquet shards with embedded images, and the dataset card.
+
+use crate::diag::Diagnostic;
+use crate::export::card::{CardFacts, render};
+use crate::export::dataset::{ShardOptions, ShardWriter};
+use crate::record::{Digest, ImageRef, Trajectory};
+use crate::stage::{
+    Arity, Compile, Facts, Kind, Param, Params, Port, Reason, Sealed, Sink, SinkCx, Stage,
+    StageError, Ty,
+};
+use crate::store::{Layout, StoreError, StoreWriter};
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+
+pub const KIND: Kind = Kind {
+    name: "write_dataset",
+    about: "Writes the dataset: Parquet shards with embedded images, and a card.",
+    docs: "Rows are shuffled by a keyed hash of their ids, so that shards are alike. A shard is \
+           closed at `shard_mb`; row groups are bounded by bytes, so that memory is flat. Beside \
+           the shards: README.md (the card, with funnel, strata, models, licences, and the \
+           simulation's label where it is one) and samples.png.",
+    arity: Arity::Some,
+    ports: &[] as &[Port],
+    reasons: &[Reason { code: "no_conversation", doc: "the rounds make no whole conversation" }],
+    params: &[
+        Param {
+            name: "shard_mb",
+            ty: Ty::Int { min: 1, max: 10_000 },
+            default: Some("400"),
+            doc: "size at which a shard is closed, in MB",
+        },
+        Param { name: "split", ty: Ty::Text, default: Some("train"), doc: "the shards' name" },
+        Param {
+            name: "licence",
+            ty: Ty::Text,
+            default: Some(""),
+            doc: "the dataset's licence on its card; absent: `other`, to be filled in",
+        },
+    ],
+    flow,
+    flow_all: None,
+    compile,
+};
+
+fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    if facts.rounds == 0 {
+        return Err("a round".into());
+    }
+    Ok(Vec::new())
+}
+
+fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    let split = cx.params.text("split").to_owned();
+    if split.is_empty() || !split.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Err(vec![cx.fault("split", "P04", "`split` is letters, digits and `_`".into())]);
+    }
+    let licence = Some(cx.params.text("licence").to_owned()).filter(|l| !l.is_empty());
+    Ok(Stage::Sink(Box::new(WriteDataset {
+        shard_bytes: cx.params.int("shard_mb") as u64 * 1_000_000,
+        split,
+        licence,
+    })))
+}
+
+struct WriteDataset {
+    shard_bytes: u64,
+    split: String,
+    licence: Option<String>,
+}
+
+/// How many rows give pictures to the sample sheet.
+const SAMPLES: usize = 12;
+
+#[async_trait::async_trait]
+impl Sink for WriteDataset {
+    async fn write<'a>(
+        &'a self,
+        mut records: BoxStream<'a, Result<Trajectory, StageError>>,
+        cx: &'a SinkCx,
+    ) -> Result<Sealed, StageError> {
+        clear(cx).await?;
+        let mut shards = Shards::new(self, cx);
+        let mut facts = CardFacts {
+            title: cx.pipeline.clone(),
+            pipeline: cx.pipeline_digest.clone(),
+            licence: self.licence.clone(),
+            ..CardFacts::default()
+        };
+        let mut samples: Vec<Vec<Bytes>> = Vec::new();
+        let mut failed = Vec::new();
+        while let Some(trajectory) = records.next().await {
+            let trajectory = trajectory?;
+            match images(&trajectory, cx).await? {
+                Err(what) => failed.push((trajectory.prompt.id, what)),
+                Ok(bytes) => {
+                    if let Err(what) = shards.push(&trajectory, &bytes).await? {
+                        failed.push((trajectory.prompt.id, what));
+                        continue;
+                    }
+                    facts.count(&trajectory);
+                    if samples.len() < SAMPLES && !bytes.is_empty() {
+                        samples.push(bytes);
+                    }
+                }
+            }
+        }
+        let mut sealed = shards.finish().await?;
+        sealed.failed = failed;
+        if let Some(sheet) = crate::export::grid::grid(&samples, 4) {
+            put(cx, "samples.png", sheet.into()).await?;
+            facts.grid = Some("samples.png".into());
+        }
+        let mut about = cx.about.clone();
+        about.dataset.rows = sealed.rows;
+        about.dataset.digest = sealed.digest.clone();
+        put(cx, "README.md", render(&about, &facts).into()).await?;
+        Ok(sealed)
+    }
+}
+
+/// Shards of an earlier dataset of this RUN: a smaller one must not leave the rest standing.
+async fn clear(cx: &SinkCx) -> Result<(), StageError> {
+    for (name, _) in cx.store.list(Layout::DATASET).await.map_err(store)? {
+        cx.store.delete(&name).await.map_err(store)?;
+    }
+    Ok(())
+}
+
+async fn put(cx: &SinkCx, name: &str, bytes: Bytes) -> Result<(), StageError> {
+    cx.store.put(&format!("{}/{name}", Layout::DATASET), bytes).await.map_err(store)
+}
+
+/// The bytes of the trajectory's images, in order; Err when one is missing or damaged.
+async fn images(t: &Trajectory, cx: &SinkCx) -> Result<Result<Vec<Bytes>, String>, StageError> {
+    let refs: Vec<ImageRef> = t.rounds.iter().filter_map(|r| r.image).collect();
+    let mut out = Vec::new();
+    for image in refs {
+        match cx.blobs.get(image.digest).await {
+            Ok(bytes) => out.push(bytes),
+            Err(e @ (StoreError::NotFound { .. } | StoreError::Damaged { .. })) => {
+                return Ok(Err(e.to_string()));
+            }
+            Err(e) => return Err(store(e)),
+        }
+    }
+    Ok(Ok(out))
+}
+
+/// The shard being written, and the digest over all of them.
+struct Shards<'a> {
+    stage: &'a WriteDataset,
+    cx: &'a SinkCx,
+    open: Option<(ShardWriter, StoreWriter, String, blake3::Hasher)>,
+    number: usize,
+    rows: u64,
+    digest: blake3::Hasher,
+}
+
+impl<'a> Shards<'a> {
+    fn new(stage: &'a WriteDataset, cx: &'a SinkCx) -> Shards<'a> {
+        let digest = blake3::Hasher::new_derive_key("coldstart 2026 dataset v1");
+        Shards { stage, cx, open: None, number: 0, rows: 0, digest }
+    }
+
+    /// Ok(Err(what)) when the row itself cannot be written.
+    async fn push(
+        &mut self,
+        t: &Trajectory,
+        images: &[Bytes],
+    ) -> Result<Result<(), String>, StageError> {
+        if self.open.is_none() {
+            let options = ShardOptions {
+                pipeline: self.cx.pipeline_digest.clone(),
+                ..ShardOptions::default()
+            };
+            let name = Layout::dataset_shard(&self.stage.split, self.number);
+            let shard = ShardWriter::new(options).map_err(parquet)?;
+            let writer = self.cx.store.writer(&name).await.map_err(store)?;
+            self.open = Some((shard, writer, name, blake3::Hasher::new()));
+        }
+        let Some((shard, writer, _, hash)) = &mut self.open else { return Ok(Ok(())) };
+        if let Err(e) = shard.push(t, images) {
+            return Ok(Err(e.to_string()));
+        }
+        self.rows += 1;
+        for chunk in shard.take() {
+            hash.update(&chunk);
+            writer.write(chunk).await.map_err(store)?;
+        }
+        if shard.bytes() >= self.stage.shard_bytes {
+            self.close().await?;
+        }
+        Ok(Ok(()))
+    }
+
+    async fn close(&mut self) -> Result<(), StageError> {
+        let Some((shard, mut writer, name, mut hash)) = self.open.take() else { return Ok(()) };
+        for chunk in shard.finish().map_err(parquet)? {
+            hash.update(&chunk);
+            writer.write(chunk).await.map_err(store)?;
+        }
+        writer.finish().await.map_err(store)?;
+        self.number += 1;
+        self.digest.update(name.as_bytes());
+        self.digest.update(hash.finalize().as_bytes());
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<Sealed, StageError> {
+        self.close().await?;
+        let digest = Digest(*self.digest.finalize().as_bytes()).hex();
+        Ok(Sealed { rows: self.rows, digest, failed: Vec::new() })
+    }
+}
+
+fn store(error: StoreError) -> StageError {
+    StageError::Call(crate::call::CallError::Fatal {
+        kind: crate::call::Fatal::Store,
+        what: error.to_string(),
+    })
+}
+
+fn parquet(error: impl std::fmt::Display) -> StageError {
+    StageError::Record { code: "parquet", what: error.to_string() }
+}
