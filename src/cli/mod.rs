@@ -10,6 +10,7 @@ mod pool_report;
 mod check;
 mod completions;
 mod endpoints;
+mod export;
 mod funnel;
 mod graph;
 mod kinds;
@@ -41,6 +42,7 @@ enum Verb {
     Sim(sim::Args),
     Completions(completions::Args),
     Endpoints(endpoints::Args),
+    Export(export::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -60,6 +62,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Endpoints(args) => endpoints::run(args),
+        Verb::Export(args) => export::run(args),
     }
 }
 

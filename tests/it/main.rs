@@ -1,5 +1,6 @@
 //! The one integration-test crate: it drives the binary, the simulated world and scripted servers.
 
+mod export;
 mod journal;
 mod pool;
 mod pool_formats;

@@ -11,9 +11,9 @@ mod schema;
 mod table;
 mod write;
 
-pub use read::{Item, Light, is_shard, light, read};
+pub use read::{Item, Light, Pair, is_shard, light, read, table};
 pub use row::{Provenance, Row};
-pub use schema::schema;
+pub use schema::{HUGGINGFACE, schema};
 pub use table::ImageTable;
 pub use write::{ShardOptions, ShardWriter, image_name, properties};
 

@@ -107,7 +107,24 @@ fn damaged(error: arrow_schema::ArrowError) -> DatasetError {
     DatasetError::Damaged(error.to_string())
 }
 
-fn rows(batch: &RecordBatch) -> Result<Vec<Row>, DatasetError> {
+/// The rows of any Parquet file, in order: all columns but `images` as an object, and the images
+/// (none where there is no such column).
+pub fn table<R: ChunkReader + 'static>(
+    file: R,
+) -> Result<impl Iterator<Item = Result<Pair, DatasetError>>, DatasetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|e| DatasetError::Damaged(e.to_string()))?;
+    let batches = builder
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|e| DatasetError::Damaged(e.to_string()))?;
+    Ok(flatten(batches, pairs))
+}
+
+/// A row's object and its images (bytes and path).
+pub type Pair = (Value, Vec<(Bytes, String)>);
+
+fn objects(batch: &RecordBatch) -> Vec<Value> {
     let fields = batch.schema();
     let columns: Vec<_> = fields
         .fields()
@@ -115,26 +132,43 @@ fn rows(batch: &RecordBatch) -> Result<Vec<Row>, DatasetError> {
         .zip(batch.columns())
         .filter(|(field, _)| field.name() != "images")
         .collect();
-    let row = |at: usize| {
+    let object = |at: usize| {
         let pairs = columns
             .iter()
             .map(|(field, column)| (field.name().clone(), columns::value(column.as_ref(), at)));
-        let object = Value::Object(pairs.filter(|(_, value)| !value.is_null()).collect());
-        serde_json::from_value(object).map_err(|e| DatasetError::Damaged(format!("row {at}: {e}")))
+        Value::Object(pairs.filter(|(_, value)| !value.is_null()).collect())
     };
-    (0..batch.num_rows()).map(row).collect()
+    (0..batch.num_rows()).map(object).collect()
+}
+
+fn row(object: Value) -> Result<Row, DatasetError> {
+    serde_json::from_value(object).map_err(|e| DatasetError::Damaged(format!("a row: {e}")))
+}
+
+fn rows(batch: &RecordBatch) -> Result<Vec<Row>, DatasetError> {
+    objects(batch).into_iter().map(row).collect()
+}
+
+fn pairs(batch: &RecordBatch) -> Result<Vec<Pair>, DatasetError> {
+    let odd = || DatasetError::Damaged("column `images` is not list<struct<bytes, path>>".into());
+    let lists = match batch.column_by_name("images") {
+        Some(column) => Some(column.as_list_opt::<i32>().ok_or_else(odd)?),
+        None => None,
+    };
+    let images_at = |at: usize| match lists {
+        Some(lists) => images(&lists.value(at)),
+        None => Ok(Vec::new()),
+    };
+    objects(batch)
+        .into_iter()
+        .enumerate()
+        .map(|(at, object)| Ok((object, images_at(at)?)))
+        .collect()
 }
 
 fn items(batch: &RecordBatch) -> Result<Vec<Item>, DatasetError> {
-    let column = batch
-        .column_by_name("images")
-        .and_then(|column| column.as_list_opt::<i32>())
-        .ok_or_else(|| DatasetError::Damaged("it has no column `images`".into()))?;
-    let rows = rows(batch)?;
-    rows.into_iter()
-        .enumerate()
-        .map(|(at, row)| Ok(Item { row, images: images(&column.value(at))? }))
-        .collect()
+    let item = |(object, images)| Ok(Item { row: row(object)?, images });
+    pairs(batch)?.into_iter().map(item).collect()
 }
 
 fn images(list: &dyn Array) -> Result<Vec<(Bytes, String)>, DatasetError> {

@@ -2,8 +2,9 @@
 
 use crate::diag::Diagnostic;
 use crate::export::card::{CardFacts, render};
+use crate::export::conversation;
 use crate::export::dataset::{ShardOptions, ShardWriter};
-use crate::record::{Digest, ImageRef, Trajectory};
+use crate::record::{Digest, Trajectory};
 use crate::stage::{
     Arity, Compile, Facts, Kind, Param, Params, Port, Reason, Sealed, Sink, SinkCx, Stage,
     StageError, Ty,
@@ -131,11 +132,11 @@ async fn put(cx: &SinkCx, name: &str, bytes: Bytes) -> Result<(), StageError> {
     cx.store.put(&format!("{}/{name}", Layout::DATASET), bytes).await.map_err(store)
 }
 
-/// The bytes of the trajectory's images, in order; Err when one is missing or damaged.
+/// The bytes of the images that the conversation shows, in order (an open trajectory's last picture
+/// is not among them); Err when one is missing or damaged.
 async fn images(t: &Trajectory, cx: &SinkCx) -> Result<Result<Vec<Bytes>, String>, StageError> {
-    let refs: Vec<ImageRef> = t.rounds.iter().filter_map(|r| r.image).collect();
     let mut out = Vec::new();
-    for image in refs {
+    for image in conversation::images(t) {
         match cx.blobs.get(image.digest).await {
             Ok(bytes) => out.push(bytes),
             Err(e @ (StoreError::NotFound { .. } | StoreError::Damaged { .. })) => {

@@ -1,0 +1,111 @@
+//! A `datasets` folder: Parquet shards under `data/`, a card, images that decode to PIL.
+//!
+//! What training needs and where it comes from; without what only the filters saw.
+
+use crate::export::columns::{column, images, messages, text};
+use crate::export::conversation::Dialect;
+use crate::export::dataset::{DatasetError, HUGGINGFACE};
+use crate::export::formats::table::{Naming, Tables};
+use crate::export::formats::{Container, Example, Files, Form, Settings, Writer, universal};
+use arrow_schema::{DataType, Schema, SchemaRef};
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::sync::Arc;
+
+pub const FORM: Form = Form {
+    name: "hf",
+    about: "a `datasets` folder with a card, ready for `load_dataset` and the hub",
+    docs: "Writes `data/<split>-00000.parquet` and on (500 MB each) and `README.md`.\n\
+           Columns: `id`, `prompt`, `category`, `source`, `outcome`, `licence`, `models`, \
+           `simulated`, `messages`, `images` (PIL).",
+    dialects: &[Dialect::Text],
+    container: Container::Shards,
+    start: |settings| {
+        let tables = Tables::new(schema(), Naming::Shards(SHARD));
+        Ok(Box::new(Hf { settings: settings.clone(), tables, simulated: 0 }))
+    },
+    back: universal::back,
+};
+
+/// The hub's own recommendation for a shard.
+const SHARD: u64 = 500 << 20;
+
+struct Hf {
+    settings: Settings,
+    tables: Tables,
+    simulated: u64,
+}
+
+fn schema() -> SchemaRef {
+    let mut fields: Vec<_> =
+        ["id", "prompt", "category", "source", "outcome", "licence"].map(text).to_vec();
+    fields.push(column("models", crate::export::columns::list(DataType::Utf8)));
+    fields.push(column("simulated", DataType::Boolean));
+    fields.push(column("messages", messages()));
+    fields.push(column("images", images()));
+    let hub = ("huggingface".to_string(), HUGGINGFACE.to_string());
+    Arc::new(Schema::new_with_metadata(fields, HashMap::from([hub])))
+}
+
+impl Writer for Hf {
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
+        let trajectory = example.trajectory;
+        let prompt = &trajectory.prompt;
+        self.simulated += u64::from(trajectory.simulated);
+        let row = json!({
+            "id": prompt.id,
+            "prompt": prompt.text,
+            "category": prompt.category,
+            "source": prompt.source,
+            "outcome": trajectory.outcome,
+            "licence": prompt.licence,
+            "models": trajectory.models,
+            "simulated": trajectory.simulated,
+            "messages": universal::message_list(example.turns),
+        });
+        self.tables.push(example, row, out)?;
+        Ok(true)
+    }
+
+    fn finish(
+        &mut self,
+        rows: &BTreeMap<String, u64>,
+        out: &mut Files,
+    ) -> Result<(), DatasetError> {
+        self.tables.finish(&self.settings.splits, out)?;
+        let mut card = String::from("---\ntags:\n- agent\n- trajectories\n- coldstart\n");
+        if self.simulated > 0 {
+            card.push_str("- simulated\n");
+        }
+        card.push_str("configs:\n- config_name: default\n  data_files:\n");
+        for split in &self.settings.splits {
+            let _ = writeln!(card, "  - split: {split}\n    path: data/{split}-*.parquet");
+        }
+        card.push_str("---\n\n");
+        if self.simulated > 0 {
+            let _ = writeln!(
+                card,
+                "> **SIMULATED DATA**: {} of the rows come from coldstart's simulated world.\n",
+                self.simulated
+            );
+        }
+        card.push_str("| split | rows |\n|---|---:|\n");
+        for split in &self.settings.splits {
+            let _ = writeln!(card, "| {split} | {} |", rows.get(split).unwrap_or(&0));
+        }
+        card.push('\n');
+        card.push_str(body(self.settings.card.as_deref().unwrap_or("# Trajectories\n")));
+        out.whole("README.md", card);
+        Ok(())
+    }
+}
+
+/// A card without its own front matter, its columns and its picture, which are not this folder's.
+fn body(card: &str) -> &str {
+    let card = match card.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")) {
+        Some((_, body)) => body,
+        None => card,
+    };
+    card.split_once("\n## Columns\n").map_or(card, |(before, _)| before)
+}

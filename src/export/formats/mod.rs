@@ -1,0 +1,176 @@
+//! The trainers' forms, one file each: the files a trainer's own loader accepts with no edit.
+//!
+//! Not here: which examples go in (`screen`, `split`), or where the files lie (`cli::export`).
+//! The one idea: a form is two functions that mirror each other, an example into rows and a row
+//! back into turns, so that `verify` proves of every form what was proved of the conversation.
+
+mod hf;
+mod jsonl;
+mod llamafactory;
+mod ms_swift;
+mod table;
+mod trl;
+mod universal;
+mod verl_rl;
+mod verl_sft;
+
+use crate::export::conversation::{Dialect, Speaker, Turn};
+use crate::export::dataset::DatasetError;
+use crate::record::{ImageRef, Trajectory};
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A form: its name, its documentation, and how it is written and read back.
+pub struct Form {
+    /// As `--format` takes it.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+    /// What is written, who reads it, and what to mind.
+    pub docs: &'static str,
+    pub dialects: &'static [Dialect],
+    pub container: Container,
+    /// Begins an export.
+    pub start: fn(&Settings) -> Result<Box<dyn Writer>, DatasetError>,
+    /// A row of the container as turns; `what` is odd when it is not a row of this form.
+    pub back: fn(&Value) -> Result<Back, String>,
+}
+
+/// Every form, in the order of the help text.
+pub const FORMS: &[&Form] = &[
+    &llamafactory::FORM,
+    &universal::FORM,
+    &verl_sft::FORM,
+    &verl_rl::FORM,
+    &ms_swift::FORM,
+    &trl::FORM,
+    &hf::FORM,
+];
+
+/// The form of that name.
+pub fn find(name: &str) -> Option<&'static Form> {
+    FORMS.iter().find(|form| form.name == name).copied()
+}
+
+/// What holds the rows of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// `<split>.jsonl`, images as files beside it.
+    Jsonl,
+    /// `<split>.parquet`, images inside.
+    Parquet,
+    /// `data/<split>-00000.parquet` and on, images inside.
+    Shards,
+}
+
+/// What a form needs to know beside the examples.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    pub dialect: Dialect,
+    /// Split names, in order; the first is the one that is trained.
+    pub splits: Vec<String>,
+    /// The cut-off that fits, in tokens; goes into the trainers' configurations.
+    pub max_tokens: u32,
+    /// The pixels an image is scaled down to.
+    pub max_image_pixels: u64,
+    /// The judge's rules as `id` and text, for `verl-rl`'s ground truth only.
+    pub rules: Vec<(String, String)>,
+    /// The dataset's card, for `hf`.
+    pub card: Option<String>,
+}
+
+/// A trajectory that goes into the export.
+pub struct Example<'a> {
+    pub trajectory: &'a Trajectory,
+    pub turns: &'a [Turn],
+    /// The conversation's images.
+    pub images: &'a [(Bytes, ImageRef)],
+    pub split: &'a str,
+}
+
+/// Writes one form.
+pub trait Writer: Send {
+    /// Adds an example's row and images. False when the form does not take it (`verl-rl`: its
+    /// prompt is in already).
+    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError>;
+
+    /// The rest of the data, and the files beside it. `rows` counts by split.
+    fn finish(&mut self, rows: &BTreeMap<String, u64>, out: &mut Files)
+    -> Result<(), DatasetError>;
+}
+
+/// Bytes that belong into a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// The file's whole content.
+    Whole(String, Bytes),
+    /// What comes next in a file that grows.
+    Next(String, Bytes),
+    /// A growing file is done.
+    End(String),
+}
+
+/// What a form has written since it was last taken away.
+#[derive(Debug, Default)]
+pub struct Files(Vec<Piece>);
+
+impl Files {
+    pub fn whole(&mut self, name: impl Into<String>, bytes: impl Into<Bytes>) {
+        self.0.push(Piece::Whole(name.into(), bytes.into()));
+    }
+
+    pub fn next(&mut self, name: impl Into<String>, bytes: impl Into<Bytes>) {
+        self.0.push(Piece::Next(name.into(), bytes.into()));
+    }
+
+    pub fn end(&mut self, name: impl Into<String>) {
+        self.0.push(Piece::End(name.into()));
+    }
+
+    pub fn take(&mut self) -> Vec<Piece> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// A row read back.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Back {
+    pub id: String,
+    /// Speaker and text, images as `<image>`; the observation's speaker may be `User` where the
+    /// form does not tell them apart.
+    pub turns: Vec<(Speaker, String)>,
+    /// Paths of the images, where the row names them (the container's own images count else).
+    pub images: Vec<String>,
+    /// The prompt alone (`verl-rl`): no model turn is expected.
+    pub prompt_only: bool,
+}
+
+/// `images/ab/<digest>.png`: an image file's place beside JSON lines.
+fn image_file(image: &ImageRef) -> String {
+    let name = crate::export::dataset::image_name(image);
+    format!("images/{}/{name}", &name[..2])
+}
+
+/// The string under `key`, or what is wrong with it.
+fn string<'a>(row: &'a Value, key: &str) -> Result<&'a str, String> {
+    row.get(key).and_then(Value::as_str).ok_or_else(|| format!("`{key}` is not a string"))
+}
+
+/// The list under `key`.
+fn array<'a>(row: &'a Value, key: &str) -> Result<&'a [Value], String> {
+    row.get(key)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .ok_or_else(|| format!("`{key}` is not a list"))
+}
+
+/// `template` with each `{{name}}` replaced; a name left over is a defect that a test finds.
+fn fill(template: &str, values: &[(&str, String)]) -> String {
+    values.iter().fold(template.to_string(), |text, (name, value)| {
+        text.replace(&format!("{{{{{name}}}}}"), value)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What an export holds and what was left out of it, and why: `export.json` beside the data.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The export's own account, written last: a folder without it is not whole.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ExportReport {
+    pub format: String,
+    pub dialect: String,
+    /// `escape` or `reject`.
+    pub control_tokens: String,
+    /// BLAKE3 of the system turn's text.
+    pub system_digest: String,
+    pub seed: u64,
+    pub max_tokens: u32,
+    pub max_image_pixels: u64,
+    /// False when token counts are estimates, for want of a tokenizer file.
+    pub tokens_exact: bool,
+    pub splits: BTreeMap<String, SplitReport>,
+    /// By code.
+    pub left_out: BTreeMap<String, LeftOut>,
+    /// Control tokens that were broken in outside text.
+    pub escaped: u64,
+    /// Rows from the simulated world.
+    pub simulated: u64,
+    pub version: String,
+}
+
+/// A split's sums.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SplitReport {
+    pub rows: u64,
+    pub images: u64,
+    pub image_bytes: u64,
+    pub tokens: u64,
+    pub longest: u32,
+}
+
+/// Rows left out for one reason.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LeftOut {
+    pub count: u64,
+    /// The first few, as `id: what`.
+    pub examples: Vec<String>,
+}
+
+/// How many examples a report keeps of each code.
+const EXAMPLES: usize = 5;
+
+impl LeftOut {
+    pub fn add(&mut self, id: &str, what: &str) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            let what: String = what.chars().take(200).collect();
+            self.examples.push(format!("{id}: {what}"));
+        }
+    }
+}
+
+impl ExportReport {
+    pub fn rows(&self) -> u64 {
+        self.splits.values().map(|split| split.rows).sum()
+    }
+
+    /// The report for people.
+    pub fn text(&self) -> String {
+        use std::fmt::Write;
+        let mut out = String::new();
+        let _ = writeln!(out, "format {}, dialect {}", self.format, self.dialect);
+        let exact = if self.tokens_exact { "tokens" } else { "tokens (estimated)" };
+        for (name, split) in &self.splits {
+            let mean = split.tokens / split.rows.max(1);
+            let _ = writeln!(
+                out,
+                "  {name:<10} {} rows, {} images, {exact}: mean {mean}, longest {} of {}",
+                split.rows, split.images, split.longest, self.max_tokens
+            );
+        }
+        if self.escaped > 0 {
+            let _ = writeln!(out, "  {} control tokens of outside text were escaped", self.escaped);
+        }
+        left_out(&mut out, "left out", &self.left_out);
+        if self.simulated > 0 {
+            let _ =
+                writeln!(out, "  SIMULATED: {} rows come from the simulated world", self.simulated);
+        }
+        out
+    }
+}
+
+/// Lines of a table by code, with examples.
+pub fn left_out(out: &mut String, head: &str, table: &BTreeMap<String, LeftOut>) {
+    use std::fmt::Write;
+    for (code, left) in table {
+        let _ = writeln!(out, "  {head}: {code} {}", left.count);
+        for example in &left.examples {
+            let _ = writeln!(out, "    {example}");
+        }
+    }
+}

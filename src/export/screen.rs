@@ -1,0 +1,75 @@
+//! What may go into an export: a trajectory becomes an example, or is left out for a reason.
+
+use crate::export::conversation::{self, Conversation, Options};
+use crate::export::picture;
+use crate::export::tokens::Measure;
+use crate::record::{Digest, ImageRef, Trajectory};
+use bytes::Bytes;
+
+/// The limits an example must keep.
+pub struct Screen {
+    pub options: Options,
+    pub measure: Measure,
+    /// Tokens of a whole conversation.
+    pub max_tokens: u32,
+    /// Images are scaled down to this by the trainer; it enters the token count.
+    pub max_image_pixels: u64,
+}
+
+/// An example that passed.
+#[derive(Debug)]
+pub struct Passed {
+    pub conversation: Conversation,
+    pub tokens: u32,
+}
+
+/// Why it did not: a stable code and the fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    pub code: &'static str,
+    pub what: String,
+}
+
+impl Screen {
+    /// Checks one trajectory with the bytes of its conversation's images.
+    pub fn pass(&self, trajectory: &Trajectory, images: &[Bytes]) -> Result<Passed, Left> {
+        let conversation = conversation::turns(trajectory, &self.options)
+            .map_err(|refusal| Left { code: refusal.code(), what: refusal.to_string() })?;
+        let shown = conversation::images(trajectory);
+        if shown.len() != images.len() {
+            let what = format!("{} images for {} slots", images.len(), shown.len());
+            return Err(Left { code: "image_missing", what });
+        }
+        for (image, bytes) in shown.iter().zip(images) {
+            whole(image, bytes)?;
+        }
+        let tokens =
+            self.measure.turns(&conversation.turns, self.max_image_pixels).ok_or_else(|| Left {
+                code: "image_bounds",
+                what: "sides' ratio is over 200".into(),
+            })?;
+        if tokens > self.max_tokens {
+            let what = format!("{tokens} tokens, at most {}", self.max_tokens);
+            return Err(Left { code: "too_long", what });
+        }
+        Ok(Passed { conversation, tokens })
+    }
+}
+
+/// Whether the bytes are the image they are said to be, by digest, header and end.
+fn whole(image: &ImageRef, bytes: &[u8]) -> Result<(), Left> {
+    let damaged = |what: String| Left { code: "image_damaged", what };
+    if Digest::of(bytes) != image.digest {
+        return Err(damaged(format!("image `{}` holds other bytes", image.digest)));
+    }
+    let (mime, width, height) = picture::header(bytes)
+        .ok_or_else(|| damaged(format!("image `{}` is no PNG, JPEG or WebP", image.digest)))?;
+    if (mime, width, height) != (image.mime, image.width, image.height) {
+        let what = format!("image `{}` is {width} x {height} {}", image.digest, mime.as_str());
+        return Err(damaged(what));
+    }
+    if !picture::is_whole(bytes, mime) {
+        return Err(damaged(format!("image `{}` is cut short", image.digest)));
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! How many tokens a conversation takes in training: text by the trainer's own tokenizer file,
+//! images by Qwen2.5-VL's rule.
+//!
+//! Not here: encoding to ids for any other use. The one idea: a cut row is worse than a missing
+//! one (it keeps its images and stops the run), so lengths are known before anything is written.
+
+mod bpe;
+mod pieces;
+
+pub use bpe::{Tokenizer, TokenizerError};
+
+use crate::export::conversation::Turn;
+use crate::record::ImageRef;
+
+/// A side of the patch group that makes one image token (14-pixel patches, merged 2 x 2).
+const PATCH: u32 = 28;
+
+/// The processor's own floor of pixels.
+const MIN_PIXELS: f64 = 56.0 * 56.0;
+
+/// The tokens of an image of `width` x `height` pixels that is scaled down to `max_pixels` first,
+/// with the two that enclose it. None when its sides' ratio is over 200: the processor refuses it.
+pub fn image_tokens(width: u32, height: u32, max_pixels: u64) -> Option<u32> {
+    let (mut width, mut height) = (f64::from(width), f64::from(height));
+    if width < 1.0 || height < 1.0 || width.max(height) / width.min(height) > 200.0 {
+        return None;
+    }
+    let max = max_pixels as f64;
+    if width * height > max {
+        let scale = (max / (width * height)).sqrt();
+        (width, height) = ((width * scale).floor(), (height * scale).floor());
+    }
+    let side = f64::from(PATCH);
+    (width, height) = (width.max(side), height.max(side));
+    let round = |n: f64| ((n / side).round_ties_even() * side).max(side);
+    let (mut w, mut h) = (round(width), round(height));
+    if w * h > max {
+        let beta = (width * height / max).sqrt();
+        let fit = |n: f64| ((n / beta / side).floor() * side).max(side);
+        (w, h) = (fit(width), fit(height));
+    } else if w * h < MIN_PIXELS {
+        let beta = (MIN_PIXELS / (width * height)).sqrt();
+        let fit = |n: f64| (n * beta / side).ceil() * side;
+        (w, h) = (fit(width), fit(height));
+    }
+    Some((w / side * h / side) as u32 + 2)
+}
+
+/// How texts are measured.
+pub enum Measure {
+    Exact(Box<Tokenizer>),
+    /// No tokenizer file was given: three bytes a token, which over-counts English prose.
+    Estimate,
+}
+
+impl Measure {
+    pub fn text(&self, text: &str) -> u32 {
+        match self {
+            Measure::Exact(tokenizer) => tokenizer.count(text),
+            Measure::Estimate => text.len().div_ceil(3) as u32,
+        }
+    }
+
+    /// A conversation in Qwen's chat form: five tokens around each turn. None when an image cannot
+    /// be used.
+    pub fn turns(&self, turns: &[Turn], max_pixels: u64) -> Option<u32> {
+        let mut sum = 0;
+        for turn in turns {
+            sum += 5 + self.text(&turn.text.replace("<image>", ""));
+            for ImageRef { width, height, .. } in &turn.images {
+                sum += image_tokens(*width, *height, max_pixels)?;
+            }
+        }
+        Some(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::image_tokens;
+
+    /// Values of transformers' own `smart_resize`, after LLaMAFactory's scaling.
+    #[test]
+    fn image_tokens_follow_the_processor() {
+        let default = 768 * 768;
+        assert_eq!(image_tokens(1024, 1024, default), Some(27 * 27 + 2));
+        assert_eq!(image_tokens(512, 512, default), Some(18 * 18 + 2));
+        assert_eq!(image_tokens(28, 28, default), Some(4 + 2));
+        assert_eq!(image_tokens(10_000, 40, default), None);
+    }
+}
