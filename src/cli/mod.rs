@@ -3,10 +3,6 @@
 //! The one idea: a verb returns `Done` or an error; `main` alone turns that into text on stderr
 //! and an exit code: 0 done, 1 something the user can fix (or an audit finding), 2 our defect.
 
-mod pool;
-mod pool_fingerprint;
-mod pool_inspect;
-mod pool_report;
 mod check;
 mod completions;
 mod endpoints;
@@ -14,6 +10,10 @@ mod export;
 mod funnel;
 mod graph;
 mod kinds;
+mod pool;
+mod pool_fingerprint;
+mod pool_inspect;
+mod pool_report;
 mod progress;
 mod run;
 mod shared;
@@ -34,15 +34,16 @@ struct Program {
 /// One line a verb; its arguments and its work are in the file of its name.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Pool(pool::Args),
     Run(run::Args),
     Check(check::Args),
     Graph(graph::Args),
     Kinds(kinds::Args),
+    Endpoints(endpoints::Args),
     Sim(sim::Args),
     Completions(completions::Args),
     Endpoints(endpoints::Args),
     Export(export::Args),
+    Pool(pool::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -59,31 +60,17 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Check(args) => check::run(args),
         Verb::Graph(args) => graph::run(args),
         Verb::Kinds(args) => kinds::run(args),
+        Verb::Endpoints(args) => endpoints::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Endpoints(args) => endpoints::run(args),
         Verb::Export(args) => export::run(args),
+        Verb::Pool(args) => pool::run(args),
     }
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let outcome = match Args::parse().verb {
-        Verb::Pool(args) => pool::run(args),
-    };
-    finish(outcome)
-}
-
-/// The exit code; what went wrong is said on stderr, with its causes.
-fn finish(outcome: anyhow::Result<Done>) -> ExitCode {
-    match outcome {
-        Ok(Done::Well) => ExitCode::SUCCESS,
-        Ok(Done::Findings) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(1)
-        }
-    }
     let program = match Program::try_parse() {
         Ok(program) => program,
         Err(error) => {
