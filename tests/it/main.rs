@@ -2,6 +2,7 @@
 
 mod export;
 mod journal;
+mod plan;
 mod pool;
 mod pool_formats;
 mod pool_known_truth;
