@@ -41,7 +41,6 @@ enum Verb {
     Endpoints(endpoints::Args),
     Sim(sim::Args),
     Completions(completions::Args),
-    Endpoints(endpoints::Args),
     Export(export::Args),
     Pool(pool::Args),
 }
@@ -63,7 +62,6 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Endpoints(args) => endpoints::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
-        Verb::Endpoints(args) => endpoints::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Pool(args) => pool::run(args),
     }
