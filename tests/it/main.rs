@@ -6,6 +6,8 @@ mod export;
 mod journal;
 mod plan;
 mod pool;
+mod pool_formats;
+mod pool_known_truth;
 mod scripted;
 mod s3;
 mod store;
