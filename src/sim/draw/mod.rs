@@ -53,15 +53,13 @@ fn thing(canvas: &mut Canvas, group: &Group, placed: &layout::Placed) {
     canvas.label(&lines, x, y, label_scale(&lines, r), canvas::LABEL);
 }
 
-/// Stripes of the material's colour through the middle of a thing.
+/// Stripes of the material's colour over the whole of a thing.
 fn pattern(canvas: &mut Canvas, index: u8, x: f32, y: f32, r: f32) {
     let thick = (r * 0.06).max(1.0) as i32;
-    for step in [-3i32, -2, 2, 3] {
-        let row = (y + step as f32 * r * 0.14) as i32;
+    let period = (r * 0.22).max(3.0) as usize;
+    for row in ((y - r) as i32..(y + r) as i32).step_by(period) {
         for line in row..row + thick {
-            let from = (x - r * 0.4) as i32;
-            let to = (x + r * 0.4) as i32;
-            stripe(canvas, line, from, to, index);
+            stripe(canvas, line, (x - r) as i32, (x + r) as i32, index);
         }
     }
 }

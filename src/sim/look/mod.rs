@@ -9,3 +9,6 @@ mod read;
 
 pub use check::{Ask, Finding, check, overview};
 pub use read::{Seen, Thing, read};
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,7 @@ fn insist(group: &Group, out: &mut String) {
         let verb = if group.count == Some(1) { "stands" } else { "stand" };
         let again = [
             format!(" The {noun} {verb} {} of the picture.", say::place(region)),
-            format!(" The {noun} {} of the frame, well apart.", say::place(region)),
+            format!(" The {noun} {} of the frame, clearly apart.", say::place(region)),
         ];
         again.iter().take(group.stress.place.into()).for_each(|s| *out += s);
     }

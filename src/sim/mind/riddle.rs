@@ -4,7 +4,7 @@
 //! teacher and reflector have it, as real language models have knowledge.
 
 use crate::env::Rng;
-use crate::record::{Region, Relation, Size};
+use crate::record::{Region, Relation, Size, Spec};
 use crate::sim::World;
 use crate::sim::scene::{Group, Meaning, lexicon, words};
 use std::collections::HashMap;
@@ -38,21 +38,33 @@ fn table() -> &'static [Phrase] {
     })
 }
 
-/// The sample pool's prompts with their plain meaning: the world's general knowledge.
-fn knowledge() -> &'static HashMap<String, String> {
+/// The sample pool's prompts with what they mean: the world's general knowledge.
+fn knowledge() -> &'static HashMap<String, Known> {
     #[derive(serde::Deserialize)]
     struct Row {
         prompt: String,
+        spec: Option<Spec>,
         #[serde(default)]
         gloss: String,
     }
-    static KNOWN: OnceLock<HashMap<String, String>> = OnceLock::new();
+    static KNOWN: OnceLock<HashMap<String, Known>> = OnceLock::new();
     KNOWN.get_or_init(|| {
         let rows = POOL.lines().filter_map(|line| serde_json::from_str::<Row>(line).ok());
-        rows.filter(|r| !r.gloss.is_empty())
-            .map(|r| (words(&r.prompt).join(" "), r.gloss))
-            .collect()
+        let known = |row: Row| {
+            let spec = row.spec?;
+            let riddle = !row.gloss.is_empty();
+            let meaning = Meaning::from_spec(&spec);
+            Some((words(&row.prompt).join(" "), Known { meaning, riddle }))
+        };
+        rows.filter_map(known).collect()
     })
+}
+
+/// A prompt that the world knows.
+struct Known {
+    meaning: Meaning,
+    /// It had to be resolved, which may go wrong.
+    riddle: bool,
 }
 
 fn phrase(kind: &str, word: &str, rng: &mut Rng) -> Option<&'static str> {
@@ -177,13 +189,10 @@ fn unriddle(text: &str) -> Option<Meaning> {
 /// What a language model makes of a prompt: by the table, by knowledge, or by plain reading. With
 /// the world's `decode_error` it gets a detail wrong. None: it does not understand.
 pub fn understand(world: &World, who: &str, text: &str) -> Option<Meaning> {
-    let known = || {
-        let gloss = knowledge().get(&words(text).join(" "))?;
-        Some(crate::sim::scene::parse(gloss))
-    };
-    let riddle = unriddle(text).or_else(known);
-    let hard = riddle.is_some();
-    let mut meaning = match riddle {
+    let known = knowledge().get(&words(text).join(" "));
+    let riddle = unriddle(text);
+    let hard = riddle.is_some() || known.is_some_and(|k| k.riddle);
+    let mut meaning = match riddle.or_else(|| known.map(|k| k.meaning.clone())) {
         Some(meaning) => meaning,
         None => Some(crate::sim::scene::parse(text)).filter(Meaning::is_clear)?,
     };

@@ -90,6 +90,23 @@ struct Pending {
     another: bool,
 }
 
+impl Pending {
+    /// Something stands here that only a noun can follow.
+    fn announces(&self) -> bool {
+        self.count.is_some()
+            || self.color.is_some()
+            || self.size.is_some()
+            || self.material.is_some()
+            || self.definite
+    }
+}
+
+/// Nouns that are mostly something else unless an article or adjective announces them.
+const VERBS: [&str; 17] = [
+    "can", "saw", "top", "present", "slide", "swing", "drill", "spring", "seal", "bow", "fan",
+    "swallow", "net", "target", "iron", "screw", "hook",
+];
+
 struct Reader<'a> {
     tokens: &'a [Token],
     at: usize,
@@ -299,6 +316,9 @@ impl Reader<'_> {
     /// The longest noun here; a noun right before another noun only qualifies it.
     fn noun(&mut self) -> bool {
         let Some((noun, len)) = self.noun_at(0) else { return false };
+        if len == 1 && VERBS.contains(&self.word(0)) && !self.pending.announces() {
+            return false;
+        }
         // "orange" and "gold" are colours before a noun.
         let adjective = len == 1
             && (lexicon::color(self.word(0)).is_some()
@@ -333,7 +353,10 @@ impl Reader<'_> {
         {
             at += 1;
         }
+        // "every airplane orange": the second word describes, it is not described.
         self.noun_at(at).is_some()
+            && (adjectives || lexicon::color(self.word(at)).is_none())
+            && !VERBS.contains(&self.word(at))
     }
 
     fn noun_at(&self, ahead: usize) -> Option<(lexicon::Noun, usize)> {
