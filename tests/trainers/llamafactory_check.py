@@ -74,16 +74,17 @@ def main(folder, model, step, dump):
             sums = report["splits"][split]
             # The native dialect's tool text is the template's, not the row's.
             if report["dialect"] == "text":
-                assert (sum(counted), max(counted)) == (sums["tokens"], sums["longest"]), "token counts differ"
+                found, said = (sum(counted), max(counted)), (sums["tokens"], sums["longest"])
+                assert found == said, f"tokens and longest: {found}, coldstart says {said}"
                 print(f"llamafactory {split}: {sums['tokens']} tokens, as coldstart counted them")
         if dump:
             with open(f"{dump}.{split}.json", "w") as file:
                 json.dump(out, file)
         longest = max(len(row["ids"]) for row in out)
         print(f"llamafactory {split}: {len(out)} rows, none dropped, loss on the model's turns only; longest {longest}")
-    said = heard.getvalue()
-    assert "Loading dataset" in said, "the loader's warnings are not heard"
-    assert "Invalid" not in said and "Dropped" not in said and "abnormal" not in said, said
+    spoken = heard.getvalue()
+    assert "Loading dataset" in spoken, "the loader's warnings are not heard"
+    assert not any(word in spoken for word in ("Invalid", "Dropped", "abnormal")), spoken
     if step:
         one_step(model_args, finetuning_args, training_args, template, module, data)
 

@@ -23,7 +23,9 @@ def main(folder, model, dump):
     wanted = common.rows(folder, "train")
     assert len(data) == len(wanted), f"{len(wanted)} rows, {len(data)} left"
     processor = get_processor(model, model_type="qwen2_5_vl", download_model=False)
-    template = get_template(processor, max_length=common.account(folder)["max_tokens"])
+    template = get_template(
+        processor, max_length=common.account(folder)["max_tokens"], template_type="qwen2_5_vl"
+    )
     template.set_mode("train")
     known = {}
     if dump:
