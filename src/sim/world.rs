@@ -44,7 +44,7 @@ impl Default for World {
             riddle_error: 0.06,
             drift: 0.04,
             verifier_error: 0.02,
-            stubborn: 0.15,
+            stubborn: 0.12,
             clumsiness: 1.0,
         }
     }

@@ -21,7 +21,7 @@ pub fn think(world: &World, chat: &Chat) -> Said {
                 riddle::blur(&mut meaning, &mut rng);
             }
             for group in &mut meaning.groups {
-                let mut level = || u8::from(rng.chance(0.55)) + u8::from(rng.chance(0.2));
+                let mut level = || u8::from(rng.chance(0.3)) + u8::from(rng.chance(0.1));
                 group.stress =
                     Stress { count: level(), color: level(), place: level(), size: level() };
             }
