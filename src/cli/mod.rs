@@ -3,9 +3,12 @@
 //! The one idea: a verb returns `Done` or an error; `main` alone turns that into text on stderr
 //! and an exit code: 0 done, 1 something the user can fix (or an audit finding), 2 our defect.
 
+mod audit;
 mod check;
 mod completions;
+mod diff;
 mod endpoints;
+mod explain;
 mod export;
 mod funnel;
 mod graph;
@@ -14,6 +17,7 @@ mod progress;
 mod run;
 mod shared;
 mod sim;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -34,9 +38,13 @@ enum Verb {
     Check(check::Args),
     Graph(graph::Args),
     Kinds(kinds::Args),
+    Audit(audit::Args),
+    Explain(explain::Args),
+    Diff(diff::Args),
+    View(view::Args),
+    Endpoints(endpoints::Args),
     Sim(sim::Args),
     Completions(completions::Args),
-    Endpoints(endpoints::Args),
     Export(export::Args),
 }
 
@@ -54,9 +62,13 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Check(args) => check::run(args),
         Verb::Graph(args) => graph::run(args),
         Verb::Kinds(args) => kinds::run(args),
+        Verb::Audit(args) => audit::run(args),
+        Verb::Explain(args) => explain::run(args),
+        Verb::Diff(args) => diff::run(args),
+        Verb::View(args) => view::run(args),
+        Verb::Endpoints(args) => endpoints::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
-        Verb::Endpoints(args) => endpoints::run(args),
         Verb::Export(args) => export::run(args),
     }
 }

@@ -1,6 +1,292 @@
-//! x
+//! `coldstart run`: from a prompt pool to a dataset; the same command again goes on.
+
+use crate::call::endpoints::Endpoints;
+use crate::call::{Fatal, Stack, StackOptions};
+use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, print_json, tell};
+use crate::cli::{Done, funnel, progress};
+use crate::diag::Source;
+use crate::env::{Env, Phase};
+use crate::journal::BlobImages;
+use crate::plan::Plan;
+use crate::record::{NanoUsd, Report};
+use crate::run::{Options, Progress, RunError, Shard, execute};
+use crate::sim;
+use crate::store::{Blobs, Store};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Run a pipeline: from prompts to a dataset of trajectories
+///
+/// With no argument: pipeline `paper`, the sample pool, the simulated world, into `runs/demo`.
+/// The same command again goes on where it stopped: no journaled call is bought twice.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
-pub fn run(_: Args) -> anyhow::Result<crate::cli::Done> {
-    anyhow::bail!("x")
+pub struct Args {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    /// Prompts: a file, folder or URI (default: what the pipeline's `pool` stage says)
+    #[arg(long, value_name = "PATH")]
+    pool: Option<String>,
+    /// `sim` for the simulated world, or an endpoints file (`coldstart endpoints example`)
+    #[arg(long, default_value = "sim", value_name = "FILE")]
+    endpoints: String,
+    /// The RUN: a folder or URI (s3://, gs://, az://)
+    #[arg(long, default_value = "runs/demo", value_name = "RUN")]
+    out: String,
+    /// Records wanted in the dataset (default: what the pipeline says)
+    #[arg(long, value_name = "N")]
+    target: Option<u64>,
+    /// Take at most so many prompts of each source
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Records in flight at once
+    #[arg(long, default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_in_flight: u32,
+    /// Spend no more than this in this and later runs together, in US dollars
+    #[arg(long, value_name = "USD", value_parser = parse_usd)]
+    budget: Option<f64>,
+    /// Work only on shard I of N (from 0); then run once without it to assemble
+    #[arg(long, value_name = "I/N", value_parser = parse_shard)]
+    shard: Option<Shard>,
+    /// Go on although the RUN was made by another pipeline, seed or pool
+    #[arg(long)]
+    into_changed_pipeline: bool,
+    /// No progress
+    #[arg(long, short)]
+    quiet: bool,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+fn parse_shard(text: &str) -> Result<Shard, String> {
+    let wrong = || "write I/N with I from 0 to N-1, for instance 0/4".to_owned();
+    let (index, of) = text.split_once('/').ok_or_else(wrong)?;
+    match (index.parse(), of.parse()) {
+        (Ok(index), Ok(of)) if index < of => Ok(Shard { index, of }),
+        _ => Err(wrong()),
+    }
+}
+
+fn parse_usd(text: &str) -> Result<f64, String> {
+    match text.trim_start_matches('$').parse::<f64>() {
+        Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(usd),
+        _ => Err("write US dollars, for instance 25 or 0.5".to_owned()),
+    }
+}
+
+pub fn run(args: Args) -> anyhow::Result<Done> {
+    let project = args.pipeline.open()?;
+    let mut overrides = args.pipeline.overrides();
+    if let Some(pool) = &args.pool {
+        overrides.set_kind.push(("read_pool", "path", pool.clone()));
+    }
+    if let Some(target) = args.target {
+        overrides.set_kind.push(("balance", "target", target.to_string()));
+    }
+    let Some(plan) = compile_or_tell(&project, &overrides) else { return Ok(Done::Findings) };
+    block_on(start(args, plan))
+}
+
+async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
+    let env = Env::real();
+    let world = match args.endpoints.as_str() {
+        "sim" => Some(
+            sim::Server::start(env.clone(), sim::World::default(), sim::SimOptions::default())
+                .await?,
+        ),
+        _ => None,
+    };
+    let endpoints = match &world {
+        Some((url, _)) => Endpoints::sim(url),
+        None => match read_endpoints(&args.endpoints)? {
+            Some(endpoints) => endpoints,
+            None => return Ok(Done::Findings),
+        },
+    };
+    let roles: Vec<&str> = plan.roles_used().iter().map(|r| r.name.as_str()).collect();
+    let missing = endpoints.missing(&roles);
+    if !missing.is_empty() {
+        tell(&missing);
+        return Ok(Done::Findings);
+    }
+    let store = Store::open(&args.out)?;
+    let blobs = Blobs::new(store.clone(), 64 << 20);
+    let options =
+        StackOptions { budget: args.budget.map(NanoUsd::from_usd), ..StackOptions::default() };
+    let images = Arc::new(BlobImages(blobs.clone()));
+    let stack = match Stack::build(&env, &endpoints, images, options) {
+        Ok(stack) => stack,
+        Err(found) => {
+            tell(&found);
+            return Ok(Done::Findings);
+        }
+    };
+    drive(&env, args, plan, store, blobs, stack, world.is_some()).await
+}
+
+/// The endpoints of a file, or None after telling what is wrong with it.
+pub fn read_endpoints(path: &str) -> anyhow::Result<Option<Endpoints>> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        anyhow::anyhow!(
+            "endpoints file `{path}`: {e}\n  `--endpoints sim` needs none; `coldstart endpoints example` prints one"
+        )
+    })?;
+    Ok(match Endpoints::parse(Arc::new(Source { path: path.to_owned(), text })) {
+        Ok(endpoints) => {
+            tell(endpoints.warnings());
+            Some(endpoints)
+        }
+        Err(found) => {
+            tell(&found);
+            eprintln!("{}. Nothing was run; no model was called.", crate::diag::summary(&found));
+            None
+        }
+    })
+}
+
+async fn drive(
+    env: &Env,
+    args: Args,
+    plan: Plan,
+    store: Store,
+    blobs: Blobs,
+    stack: Stack,
+    simulated: bool,
+) -> anyhow::Result<Done> {
+    let shown = Arc::new(Progress::default());
+    let options = Options {
+        commit_wait: Duration::from_millis(if store.is_remote() { 200 } else { 20 }),
+        store,
+        blobs,
+        model: stack.model(),
+        simulated,
+        max_in_flight: args.max_in_flight as usize,
+        limit: args.limit,
+        shard: args.shard,
+        into_changed_pipeline: args.into_changed_pipeline,
+        progress: shown.clone(),
+    };
+    let signals = env.spawn(watch_signals(env.clone()));
+    let (done, finished) = watch::channel(false);
+    let work = async {
+        let result = execute(env, plan, options).await;
+        let _ = done.send(true);
+        result
+    };
+    let quiet = args.quiet || args.format == Format::Json;
+    let (result, ()) = tokio::join!(work, progress::draw(env, shown, stack, quiet, finished));
+    signals.abort();
+    finish(&args, result)
+}
+
+/// First Ctrl-C (or SIGTERM): start nothing new, let calls come home. Second: stop at once.
+async fn watch_signals(env: Env) {
+    loop {
+        interrupted().await;
+        match env.shutdown().phase() {
+            Phase::Running => {
+                eprintln!(
+                    "\nstopping: calls in flight may come home, nothing new is started; once more stops at once"
+                );
+                env.shutdown().request(Phase::Draining);
+            }
+            _ => {
+                eprintln!(
+                    "\nstopped at once; what was journaled is kept: the same command goes on"
+                );
+                env.shutdown().request(Phase::Aborting);
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn finish(args: &Args, result: Result<Report, RunError>) -> anyhow::Result<Done> {
+    match result {
+        Ok(report) => {
+            show(args, &report)?;
+            let out = &args.out;
+            match args.shard {
+                Some(s) => eprintln!(
+                    "shard {}/{} is done. When all are, run once without `--shard` to assemble the dataset.",
+                    s.index, s.of
+                ),
+                None => {
+                    eprintln!("RUN {out}: dataset in {out}/dataset, stage tables in {out}/stages")
+                }
+            }
+            Ok(Done::Well)
+        }
+        Err(RunError::Stopped { report }) => {
+            show(args, &report)?;
+            eprintln!("stopped before the end. What was bought is kept: the same command goes on.");
+            Ok(Done::Findings)
+        }
+        Err(RunError::Fatal { kind, what, report }) => {
+            show(args, &report)?;
+            eprintln!("error: {what}\n  {}", remedy(kind));
+            Ok(Done::Findings)
+        }
+        Err(RunError::Changed { place, differences }) => {
+            eprintln!("error: `{place}` was made by a different pipeline, seed or pool");
+            for line in differences.iter().take(20) {
+                eprintln!("  {line}");
+            }
+            eprintln!(
+                "  choose a new `--out`, or say `--into-changed-pipeline` to go on in this one: \
+                 calls that are still asked for are not bought again"
+            );
+            Ok(Done::Findings)
+        }
+        Err(error @ RunError::Simulated { .. }) => Err(anyhow::anyhow!(
+            "{error}\n  choose a new `--out`: simulated and real replies never share a RUN"
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn show(args: &Args, report: &Report) -> anyhow::Result<()> {
+    match args.format {
+        Format::Json => print_json(report).map(|_| ()),
+        Format::Text => {
+            print!("{}", funnel::render(report));
+            Ok(())
+        }
+    }
+}
+
+fn remedy(kind: Fatal) -> &'static str {
+    match kind {
+        Fatal::Key => "set the key's environment variable to a valid key; the same command goes on",
+        Fatal::Model => "mend the model's name in the endpoints file; the same command goes on",
+        Fatal::Money => "raise `--budget` or the account's limit; the same command goes on",
+        Fatal::Quota => "wait until the quota resets; the same command goes on",
+        Fatal::Endpoint => "look at the endpoint; when it answers again, the same command goes on",
+        Fatal::Store => {
+            "make room or mend the store; what was journaled is kept and the same command goes on"
+        }
+        Fatal::Fenced => {
+            "only one process can work on a RUN (use `--shard` for several); nothing was damaged"
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What several verbs share: opening a project, printing diagnostics, formats, exit codes.
 
 use crate::cli::Done;
-use crate::diag::{self, Diagnostic, Severity};
+use crate::diag::{self, Diagnostic};
 use crate::plan::{Compiled, Overrides, Plan, Project, ProjectError, compile};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -75,11 +75,6 @@ pub fn compile_or_tell(project: &Project, overrides: &Overrides) -> Option<Plan>
 pub fn tell(diagnostics: &[Diagnostic]) {
     let style = if colour_on_stderr() { diag::Style::Colour } else { diag::Style::Plain };
     eprint!("{}", diag::render(diagnostics, style));
-}
-
-/// Whether any of them is an error.
-pub fn failed(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics.iter().any(|d| d.severity == Severity::Error)
 }
 
 /// Colours are for terminals that did not refuse them.

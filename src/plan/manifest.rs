@@ -87,8 +87,8 @@ impl Manifest {
     }
 
     /// The project as it was, for `plan::compile` (pool paths still point where they did).
-    pub fn project(&self) -> Project {
-        Project::from_files(&self.pipeline, self.files.clone())
+    pub fn project(&self, root: Option<&std::path::Path>) -> Project {
+        Project::from_files(&self.pipeline, self.files.clone(), root)
     }
 
     /// The parameters in force, as overrides over the files: `--set`s of the run are in them.

@@ -22,7 +22,11 @@ pub enum ProjectError {
 pub struct Project {
     pub pipeline: String,
     root: Option<PathBuf>,
+    /// Texts come from `files` alone.
+    frozen: bool,
     files: Mutex<BTreeMap<String, Arc<Source>>>,
+    /// Digests of the binary files that were read (fingerprints), by path.
+    digests: Mutex<BTreeMap<String, String>>,
 }
 
 impl Project {
@@ -41,7 +45,9 @@ impl Project {
         let project = Project {
             pipeline: pipeline.to_owned(),
             root: Some(root.to_owned()),
+            frozen: false,
             files: Mutex::default(),
+            digests: Mutex::default(),
         };
         for path in project.list(&format!("stages/{pipeline}")) {
             if path.ends_with(".toml") && project.text(&path).is_none() {
@@ -52,24 +58,44 @@ impl Project {
         Ok(project)
     }
 
-    /// From texts by path, as a manifest keeps them; nothing else is there.
-    pub fn from_files(pipeline: &str, files: BTreeMap<String, String>) -> Project {
+    /// From texts by path, as a manifest keeps them. Binary files (fingerprints), which a manifest
+    /// only names by digest, are read under `root`, if there is one.
+    pub fn from_files(
+        pipeline: &str,
+        files: BTreeMap<String, String>,
+        root: Option<&Path>,
+    ) -> Project {
         let files = files
             .into_iter()
             .map(|(path, text)| (path.clone(), Arc::new(Source { path, text })))
             .collect();
-        Project { pipeline: pipeline.to_owned(), root: None, files: Mutex::new(files) }
+        Project {
+            pipeline: pipeline.to_owned(),
+            root: root.map(Path::to_owned),
+            frozen: true,
+            files: Mutex::new(files),
+            digests: Mutex::default(),
+        }
     }
 
-    /// Every text file that was asked for so far, by path.
+    /// Every file that was asked for so far: texts whole, binary files as their digest.
     pub fn used(&self) -> BTreeMap<String, String> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.iter().map(|(path, source)| (path.clone(), source.text.clone())).collect()
+        let digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = files.iter().map(|(path, source)| (path.clone(), source.text.clone()));
+        texts.chain(digests.clone()).collect()
     }
 
     /// Where relative paths of the stages (a pool, fingerprints) start.
     pub fn root(&self) -> Option<&Path> {
         self.root.as_deref()
+    }
+
+    /// Whether a text under `folder` is among `files`.
+    fn holds(&self, folder: &str) -> bool {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let prefix = format!("{folder}/");
+        files.values().any(|f| f.path.starts_with(&prefix) && !f.text.starts_with("blake3 "))
     }
 
     fn resolve(&self, path: &str) -> Option<PathBuf> {
@@ -85,6 +111,9 @@ impl Files for Project {
         if let Some(found) = files.get(path) {
             return Some(found.clone());
         }
+        if self.frozen {
+            return None;
+        }
         let text = std::fs::read_to_string(self.resolve(path)?).ok()?;
         let source = Arc::new(Source { path: path.to_owned(), text });
         files.insert(path.to_owned(), source.clone());
@@ -92,11 +121,17 @@ impl Files for Project {
     }
 
     fn bytes(&self, path: &str) -> Option<Vec<u8>> {
-        std::fs::read(self.resolve(path)?).ok()
+        let bytes = std::fs::read(self.resolve(path)?).ok()?;
+        let digest = format!("blake3 {}", crate::record::Digest::of(&bytes));
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        digests.insert(path.to_owned(), digest);
+        Some(bytes)
     }
 
     fn list(&self, folder: &str) -> Vec<String> {
-        let Some(dir) = self.resolve(folder) else {
+        let dir = self.resolve(folder);
+        let Some(dir) = dir.filter(|dir| !self.frozen || !self.holds(folder) && dir.is_dir())
+        else {
             let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
             let prefix = format!("{folder}/");
             return files.keys().filter(|p| p.starts_with(&prefix)).cloned().collect();

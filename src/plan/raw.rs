@@ -114,6 +114,7 @@ fn take_from(raw: &mut RawStage, value: Spanned<DeValue<'_>>, errors: &mut Vec<D
                             .at(&raw.source, range.clone(), "again here")
                             .help("remove one of them"),
                     );
+                    continue;
                 }
                 raw.from.push(At { value, range });
             }

@@ -3,7 +3,7 @@
 use crate::call::Sampling;
 use crate::diag::{Diagnostic, Source};
 use crate::stage::{Role, RoleKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
@@ -20,9 +20,17 @@ struct RawImage {
     negative_prompt: Option<String>,
 }
 
+/// The roles of the file.
+#[derive(Debug, Default)]
+pub struct Roles {
+    pub good: BTreeMap<String, Role>,
+    /// Names of roles that are there and cannot be used: asking for one is no second error.
+    pub broken: BTreeSet<String>,
+}
+
 /// Reads the roles. Codes: P00 (syntax), P20 (a role that cannot be used).
-pub fn parse(source: &Arc<Source>, errors: &mut Vec<Diagnostic>) -> BTreeMap<String, Role> {
-    let mut roles = BTreeMap::new();
+pub fn parse(source: &Arc<Source>, errors: &mut Vec<Diagnostic>) -> Roles {
+    let mut roles = Roles::default();
     let (table, faults) = DeTable::parse_recoverable(&source.text);
     errors.extend(faults.iter().map(|fault| {
         Diagnostic::error("P00", format!("`_models.toml` is not TOML: {}", fault.message())).at(
@@ -40,10 +48,13 @@ pub fn parse(source: &Arc<Source>, errors: &mut Vec<Diagnostic>) -> BTreeMap<Str
             errors.push(Diagnostic::error("P20", title).at(source, name.span(), ""));
             continue;
         };
-        let before = errors.len();
-        let role = role(source, name.get_ref(), name.span(), body, errors);
-        if let Some(role) = role.filter(|_| errors.len() == before) {
-            roles.insert(role.name.clone(), role);
+        match role(source, name.get_ref(), name.span(), body, errors) {
+            Some(role) => {
+                roles.good.insert(role.name.clone(), role);
+            }
+            None => {
+                roles.broken.insert(name.get_ref().to_string());
+            }
         }
     }
     roles
@@ -81,6 +92,7 @@ fn role(
             return None;
         }
     };
+    let before = errors.len();
     for (key, _) in body.iter() {
         let word = key.get_ref().as_ref();
         if word != "model" && word != "kind" && !keys.contains(&word) {
@@ -91,6 +103,9 @@ fn role(
                     .suggest(word, keys.iter().copied()),
             );
         }
+    }
+    if errors.len() > before {
+        return None;
     }
     let kind = settings(source, name, &kind, place, errors)?;
     Some(Role { name: name.to_owned(), model, kind })

@@ -2,7 +2,6 @@
 
 use crate::diag::{Diagnostic, Source};
 use crate::template::Speaker;
-use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior};
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,10 +29,6 @@ impl Template {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        // Block tags stand on lines of their own and leave no empty lines behind.
-        if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
-            env.set_syntax(syntax);
-        }
         let mut speakers = Vec::new();
         let mut variables = Vec::new();
         for (index, (speaker, range)) in messages(&source)?.into_iter().enumerate() {

@@ -67,6 +67,7 @@ fn bare(object: &SpecObject) -> String {
     words.join(" ")
 }
 
+/// The plural of a class of one or more words.
 fn many(class: &str) -> String {
     match class.rsplit_once(' ') {
         Some((head, last)) => format!("{head} {}", plural(last)),
@@ -100,7 +101,15 @@ mod tests {
 
     fn object() -> impl Strategy<Value = SpecObject> {
         (
-            prop::sample::select(vec!["clock", "bench", "wine glass", "sheep", "knife", "tv"]),
+            prop::sample::select(vec![
+                "clock",
+                "bench",
+                "wine glass",
+                "sheep",
+                "knife",
+                "tv",
+                "bread",
+            ]),
             1u32..15,
             prop::option::of(prop::sample::select(vec!["red", "grey", "gold"])),
             prop::option::of(prop::sample::select(vec!["wooden", "glass"])),

@@ -1,14 +1,247 @@
-//! placeholder
-use super::super::*;
+//! `synthesize_prompts`: specs rewritten so that what is drawn must be reasoned out (genagent.md,
+//! section 7).
+
+use crate::diag::Diagnostic;
+use crate::env::Rng;
+use crate::record::{Evidence, Id, Prompt, Spec, Trajectory};
+use crate::sample::spec::{Style, Vocabulary};
+use crate::stage::ask::{Asker, Said};
+use crate::stage::checklist::spec_json;
+use crate::stage::grammar::control_token;
+use crate::stage::judging::bound;
+use crate::stage::{
+    Arity, Compile, Cx, Each, Facts, Item, Kind, Param, Params, Port, Reason, Source, SourceCx,
+    Stage, StageError, Step, Ty,
+};
+use crate::template::Context;
+use crate::text::gloss::gloss;
+use crate::text::spec::{canonical, spec_eq, spec_hash};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use std::collections::HashSet;
+use std::sync::Arc;
+
 pub const KIND: Kind = Kind {
     name: "synthesize_prompts",
-    about: "x",
-    docs: "",
+    about: "Writes prompts that need reasoning, from specs drawn out of a vocabulary.",
+    docs: "Draws `count` distinct specs (objects, counts, colours, positions, …) from the vocabulary, \
+           weighted by category, held-out combinations left out; has the role `writer` rewrite each \
+           so that what is to be drawn must be worked out (styles are data of the vocabulary); then \
+           the role `solver`, which sees the riddle alone, must read the spec back, else the riddle \
+           is dropped. The spec and its plain meaning stay with the prompt for judging and \
+           decontamination (paper, section 3.2: synthetic prompts that need complex reasoning).",
     arity: Arity::None,
-    ports: &[Port { name: "all", doc: "" }],
-    reasons: &[],
-    params: &[],
-    flow: |_, _| Ok(vec![]),
+    ports: &[Port { name: "solvable", doc: "the solver read the spec back" }],
+    reasons: &[
+        Reason { code: "unsolved", doc: "the solver read another spec out of it" },
+        Reason { code: "ambiguous", doc: "the solver says that it has several meanings" },
+        Reason { code: "unwritten", doc: "the writer's reply was not the JSON asked for" },
+        Reason {
+            code: "unreadable_judgement",
+            doc: "the solver's reply was not the JSON asked for",
+        },
+        Reason { code: "refused", doc: "writer or solver will not answer (safety, policy)" },
+        Reason { code: "control_token", doc: "the riddle holds a tag or control token" },
+    ],
+    params: &[
+        Param {
+            name: "count",
+            ty: Ty::Int { min: 0, max: 10_000_000 },
+            default: Some("1000"),
+            doc: "so many specs are drawn (`--limit` bounds it too)",
+        },
+        Param {
+            name: "vocabulary",
+            ty: Ty::File,
+            default: Some("vocabulary.toml"),
+            doc: "objects, colours, …, category weights, styles",
+        },
+        Param {
+            name: "writer",
+            ty: Ty::Chat,
+            default: Some("writer"),
+            doc: "the role that writes riddles",
+        },
+        Param {
+            name: "riddle_template",
+            ty: Ty::Template { fields: &["plain", "style", "brief", "spec"] },
+            default: Some("riddle.j2"),
+            doc: "what the writer is asked",
+        },
+        Param {
+            name: "solver",
+            ty: Ty::Chat,
+            default: Some("solver"),
+            doc: "the role that reads them back",
+        },
+        Param {
+            name: "solve_template",
+            ty: Ty::Template { fields: &["prompt"] },
+            default: Some("solve.j2"),
+            doc: "what the solver is asked",
+        },
+        Param {
+            name: "licence",
+            ty: Ty::Text,
+            default: Some("CC0-1.0"),
+            doc: "the licence that the prompts carry",
+        },
+    ],
+    flow,
     flow_all: None,
-    compile: |_| Err(vec![]),
+    compile,
 };
+
+fn flow(_: &Params, _: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    Ok(vec![("solvable", Facts::default())])
+}
+
+fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    let vocabulary = Arc::new(Vocabulary::parse(&cx.file("vocabulary")?)?);
+    let make = Make {
+        writer: Asker { role: cx.role("writer")?, template: cx.template("riddle_template")? },
+        solver: Asker { role: cx.role("solver")?, template: cx.template("solve_template")? },
+        vocabulary: vocabulary.clone(),
+    };
+    let source = Specs {
+        stage: cx.stage.to_owned(),
+        count: cx.params.int("count") as u64,
+        vocabulary,
+        licence: cx.params.text("licence").to_owned(),
+    };
+    Ok(Stage::Source { source: Box::new(source), make: Some(Arc::new(make)) })
+}
+
+/// The cheap part: distinct specs, in a fixed order.
+struct Specs {
+    stage: String,
+    count: u64,
+    vocabulary: Arc<Vocabulary>,
+    licence: String,
+}
+
+#[async_trait::async_trait]
+impl Source for Specs {
+    async fn digest(&self) -> Result<Option<String>, StageError> {
+        Ok(None)
+    }
+
+    fn size_hint(&self) -> Option<u64> {
+        Some(self.count)
+    }
+
+    fn items<'a>(&'a self, cx: &'a SourceCx) -> BoxStream<'a, Result<Item, StageError>> {
+        let wanted = cx.limit.map_or(self.count, |limit| limit.min(self.count)) as usize;
+        let mut seen: HashSet<u64> = HashSet::new();
+        // A vocabulary can be smaller than `count`: after so many draws there is nothing new.
+        let draws = (wanted as u64).saturating_mul(20);
+        let specs = (0..draws).filter_map(move |n| {
+            let t = self.draw(cx.seed, n)?;
+            seen.insert(spec_hash(t.prompt.spec.as_ref()?)).then_some(Ok(Item::Record(Box::new(t))))
+        });
+        futures::stream::iter(specs.take(wanted)).boxed()
+    }
+}
+
+impl Specs {
+    fn draw(&self, seed: u64, n: u64) -> Option<Trajectory> {
+        let mut rng = Rng::keyed(seed, &[&self.stage, "spec", &n.to_string()]);
+        let category = self.vocabulary.pick_category(&mut || rng.next_u64())?.to_owned();
+        let drawn = self.vocabulary.draw(&category, &mut || rng.next_u64())?;
+        let plain = gloss(&drawn.spec);
+        let key = format!("{n}:{}", drawn.style);
+        Some(Trajectory::new(Prompt {
+            id: Id::of(&self.stage, &n.to_string(), &canonical(&drawn.spec)),
+            text: plain.clone(),
+            category,
+            source: self.stage.clone(),
+            key: Some(key),
+            reference: None,
+            spec: Some(drawn.spec),
+            gloss: Some(plain),
+            licence: Some(self.licence.clone()).filter(|l| !l.is_empty()),
+        }))
+    }
+}
+
+/// The part that calls: riddle, then solution.
+struct Make {
+    writer: Asker,
+    solver: Asker,
+    vocabulary: Arc<Vocabulary>,
+}
+
+#[derive(serde::Deserialize)]
+struct RawRiddle {
+    prompt: String,
+}
+
+#[derive(serde::Deserialize)]
+struct RawSolution {
+    spec: Spec,
+    #[serde(default)]
+    ambiguous: bool,
+    #[serde(default)]
+    why: String,
+}
+
+#[async_trait::async_trait]
+impl Each for Make {
+    async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+        let Some(style) = self.style(&t) else {
+            return Err(StageError::Record {
+                code: "no_style",
+                what: "the vocabulary has no styles".into(),
+            });
+        };
+        let context = Context::new()
+            .text("plain", t.prompt.gloss.as_deref().unwrap_or_default())
+            .text("style", &style.name)
+            .text("brief", &style.brief)
+            .text("spec", &spec_json(t.prompt.spec.as_ref()));
+        let riddle = match self.writer.json::<RawRiddle>(cx, &context, 0).await? {
+            Said::Read(raw, _) => bound(&raw.prompt, 2000),
+            Said::Garbage(what) => return Ok(Step::drop(t, "unwritten", Evidence::note(what))),
+            Said::Refused(what) => return Ok(Step::drop(t, "refused", Evidence::note(what))),
+        };
+        t.prompt.text = riddle;
+        if t.prompt.text.is_empty() {
+            return Ok(Step::drop(t, "unwritten", Evidence::note("the riddle is empty")));
+        }
+        if let Some(token) = control_token(&t.prompt.text) {
+            let note = format!("the riddle holds `{token}`");
+            return Ok(Step::drop(t, "control_token", Evidence::note(note)));
+        }
+        self.solve(t, cx).await
+    }
+}
+
+impl Make {
+    fn style(&self, t: &Trajectory) -> Option<&Style> {
+        let index = t.prompt.key.as_ref()?.split_once(':')?.1.parse::<usize>().ok()?;
+        self.vocabulary.styles().get(index)
+    }
+
+    async fn solve(&self, t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+        let context = Context::new().text("prompt", &t.prompt.text);
+        let solution = match self.solver.json::<RawSolution>(cx, &context, 0).await? {
+            Said::Read(solution, _) => solution,
+            Said::Garbage(what) => {
+                return Ok(Step::drop(t, "unreadable_judgement", Evidence::note(what)));
+            }
+            Said::Refused(what) => return Ok(Step::drop(t, "refused", Evidence::note(what))),
+        };
+        if solution.ambiguous {
+            let note = bound(&solution.why, 300);
+            return Ok(Step::drop(t, "ambiguous", Evidence::note(note)));
+        }
+        let right = t.prompt.spec.as_ref().is_some_and(|spec| spec_eq(spec, &solution.spec));
+        if right {
+            return Ok(Step::out(t, "solvable"));
+        }
+        let read = canonical(&solution.spec);
+        let meant = t.prompt.spec.as_ref().map(canonical).unwrap_or_default();
+        let note = bound(&format!("read: {read}; meant: {meant}"), 300);
+        Ok(Step::drop(t, "unsolved", Evidence::note(note)))
+    }
+}

@@ -4,7 +4,7 @@
 //! is worse than none.
 
 use super::class;
-use super::singular::singular;
+use super::singular::{is_phrase, singular};
 use crate::record::{Region, Relation, Size, Spec, SpecObject};
 use crate::text::{lexicon, normalise, words};
 
@@ -136,7 +136,8 @@ fn read_noun(tokens: &[&str]) -> Option<SpecObject> {
         named => (named, material),
     };
     let count = count.or(article.then_some(1))?;
-    let known = !rest.is_empty() && rest.len() <= 3 && rest.iter().all(|w| is_noun_like(w));
+    let nouns = rest.len() <= 3 && rest.iter().all(|w| is_noun_like(w));
+    let known = !rest.is_empty() && (nouns || is_phrase(rest));
     if !known || count == 0 || count > MAX_COUNT || (article && count == 1 && is_plural(rest)) {
         return None;
     }

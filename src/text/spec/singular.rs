@@ -4,7 +4,7 @@ use crate::text::{normalise, words};
 
 /// Singular and plural where no rule helps. Wrong plurals that benchmarks hold (`skises`, `benchs`)
 /// are read too.
-const IRREGULAR: [(&str, &str); 34] = [
+const IRREGULAR: [(&str, &str); 36] = [
     ("man", "men"),
     ("woman", "women"),
     ("child", "children"),
@@ -39,6 +39,8 @@ const IRREGULAR: [(&str, &str); 34] = [
     ("cookie", "cookies"),
     ("movie", "movies"),
     ("gas", "gases"),
+    ("bread", "loaves of bread"),
+    ("cheese", "wheels of cheese"),
 ];
 
 /// One name for a thing that prompts call differently.
@@ -99,9 +101,18 @@ pub fn plural(word: &str) -> String {
     }
 }
 
+/// True for plurals of several words: `loaves of bread`.
+pub(super) fn is_phrase(words: &[&str]) -> bool {
+    let phrase = words.join(" ");
+    phrase.contains(" of ") && IRREGULAR.iter().any(|(_, many)| *many == phrase)
+}
+
 /// The canonical name of a class: normal form, last word in the singular, synonyms folded.
 pub fn class(name: &str) -> String {
     let normal = normalise(name);
+    if let Some((one, _)) = IRREGULAR.iter().find(|(_, many)| *many == normal) {
+        return (*one).to_owned();
+    }
     let mut parts: Vec<String> = words(&normal).map(str::to_owned).collect();
     if let Some(last) = parts.last_mut() {
         *last = singular(last);

@@ -1,0 +1,114 @@
+//! One stage's decisions, column by column: what a reader of a stage table fills.
+//!
+//! Not here: how the rows are read (`load`) or joined over stages (`index`).
+
+use crate::audit::names::{Name, Names, Texts};
+use crate::record::{CallKey, Decision, Disposition, Id};
+
+/// The rows of one stage in the order they were read. Names are local to it.
+#[derive(Debug, Clone, Default)]
+pub struct Columns {
+    pub stage: String,
+    pub names: Names,
+    pub ids: Vec<Id>,
+    pub category: Vec<Name>,
+    pub source: Vec<Name>,
+    pub port: Vec<Name>,
+    pub reason: Vec<Name>,
+    pub disposition: Vec<Disposition>,
+    /// NaN where the stage gave none.
+    pub score: Vec<f32>,
+    /// 1e-9 US dollars.
+    pub cost: Vec<u64>,
+    pub calls: CallColumn,
+    pub prompts: Texts,
+    /// Empty unless asked for.
+    pub notes: Texts,
+}
+
+/// A list of call keys per row, in one buffer.
+#[derive(Debug, Clone, Default)]
+pub struct CallColumn {
+    keys: Vec<CallKey>,
+    ends: Vec<u32>,
+}
+
+impl CallColumn {
+    pub fn push(&mut self, calls: impl IntoIterator<Item = CallKey>) {
+        self.keys.extend(calls);
+        self.ends.push(self.keys.len() as u32);
+    }
+
+    fn append(&mut self, other: CallColumn) {
+        let base = self.keys.len() as u32;
+        self.keys.extend(other.keys);
+        self.ends.extend(other.ends.into_iter().map(|end| base + end));
+    }
+
+    /// The keys of row `row`, in the order the stage used them.
+    pub fn get(&self, row: usize) -> &[CallKey] {
+        let Some(&end) = self.ends.get(row) else { return &[] };
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.keys[start as usize..end as usize]
+    }
+
+    /// Every key, rows one after another.
+    pub fn all(&self) -> &[CallKey] {
+        &self.keys
+    }
+}
+
+impl Columns {
+    pub fn new(stage: &str) -> Columns {
+        Columns { stage: stage.to_owned(), ..Columns::default() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Appends a row; with `note`, its note too (then with all rows).
+    pub fn push(&mut self, row: &Decision, note: bool) {
+        self.ids.push(row.id);
+        self.category.push(self.names.intern(&row.category));
+        self.source.push(self.names.intern(&row.source));
+        self.port.push(self.names.intern(&row.port));
+        self.reason.push(self.names.intern(&row.reason));
+        self.disposition.push(row.disposition);
+        self.score.push(row.evidence.score.unwrap_or(f32::NAN));
+        self.cost.push(row.cost.0);
+        self.calls.push(row.calls.iter().copied());
+        self.prompts.push(&row.prompt);
+        if note {
+            self.notes.push(&row.evidence.note);
+        }
+    }
+
+    /// Appends another part of the same table.
+    pub fn append(&mut self, part: Columns) {
+        if self.is_empty() {
+            let stage = std::mem::take(&mut self.stage);
+            *self = Columns { stage, ..part };
+            return;
+        }
+        let map = self.names.absorb(&part.names);
+        let here = |names: Vec<Name>| names.into_iter().map(|name| map[name as usize]).collect();
+        let [category, source, port, reason]: [Vec<Name>; 4] =
+            [part.category, part.source, part.port, part.reason].map(here);
+        self.category.extend(category);
+        self.source.extend(source);
+        self.port.extend(port);
+        self.reason.extend(reason);
+        self.ids.extend(part.ids);
+        self.disposition.extend(part.disposition);
+        self.score.extend(part.score);
+        self.cost.extend(part.cost);
+        self.calls.append(part.calls);
+        self.prompts.append(part.prompts);
+        self.notes.append(part.notes);
+    }
+}

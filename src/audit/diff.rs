@@ -1,0 +1,284 @@
+//! Two runs, or a run and what it would have been: which records changed decision, at which stage,
+//! for what reason; funnels side by side; what differs in the texts that made them.
+//!
+//! The one idea: records are matched by id; a record has changed where its first differing
+//! decision is, since everything after follows from that.
+
+use crate::audit::index::{Index, Record, StageRows};
+use crate::audit::shape::Shape;
+use crate::audit::textdiff::{TextDiff, text_diffs};
+use crate::record::{Disposition, Id};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One side: a RUN read from disk, or rows computed by a replay (`Index::assemble`).
+pub struct Side<'a> {
+    /// How the output names it.
+    pub name: String,
+    pub shape: &'a Shape,
+    pub index: &'a Index,
+}
+
+/// What differs between A and B.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Diff {
+    pub a: String,
+    pub b: String,
+    /// seed, pool, models, pipeline name: (what, in A, in B) where they differ.
+    pub settings: Vec<(String, String, String)>,
+    pub texts: Vec<TextDiff>,
+    pub funnel: Vec<StageDiff>,
+    /// Records in both with a differing decision, grouped by their first one, most numerous first.
+    pub changes: Vec<Change>,
+    pub same: u64,
+    pub changed: u64,
+    pub only_in_a: u64,
+    pub only_in_b: u64,
+    /// Records that passed the last stage in A only, in B only, in both.
+    pub kept: [u64; 3],
+}
+
+/// One stage in both.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageDiff {
+    pub stage: String,
+    /// in, passed, dropped, failed; absent where there is no such stage.
+    pub a: Option<[u64; 4]>,
+    pub b: Option<[u64; 4]>,
+}
+
+/// Records whose first differing decision is the same pair.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    pub stage: String,
+    /// `passed satisfied`, `dropped leak`, `not there`.
+    pub from: String,
+    pub to: String,
+    pub count: u64,
+    pub examples: Vec<ChangedRecord>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChangedRecord {
+    pub id: Id,
+    pub category: String,
+    pub prompt: String,
+}
+
+const EXAMPLES: usize = 5;
+
+/// A decision without its evidence: disposition, port, reason.
+type Said<'a> = (Disposition, &'a str, &'a str);
+
+/// Compares. Linear in the rows.
+pub fn diff(a: &Side, b: &Side) -> Diff {
+    let stages = stage_order(a, b);
+    let of_a = rows_by_record(a.index, &stages);
+    let of_b = rows_by_record(b.index, &stages);
+    let mut out = Diff {
+        a: a.name.clone(),
+        b: b.name.clone(),
+        settings: settings(a.shape, b.shape),
+        texts: text_diffs(&a.shape.texts, &b.shape.texts),
+        funnel: stages.iter().map(|stage| stage_diff(stage, a, b)).collect(),
+        changes: Vec::new(),
+        same: 0,
+        changed: 0,
+        only_in_a: 0,
+        only_in_b: 0,
+        kept: [0; 3],
+    };
+    let mut groups: BTreeMap<(usize, String, String), Vec<Record>> = BTreeMap::new();
+    for (ra, id) in a.index.records.id.iter().enumerate() {
+        let Some(rb) = b.index.records.find(id) else {
+            out.only_in_a += 1;
+            continue;
+        };
+        let first = (0..stages.len()).find_map(|s| {
+            let sa = said(a.index, s, of_a[s][ra], &stages);
+            let sb = said(b.index, s, of_b[s][rb as usize], &stages);
+            (sa != sb).then(|| (s, words(sa), words(sb)))
+        });
+        match first {
+            None => out.same += 1,
+            Some(key) => {
+                out.changed += 1;
+                groups.entry(key).or_default().push(ra as Record);
+            }
+        }
+    }
+    let both = out.same + out.changed;
+    out.only_in_b = b.index.records.len() as u64 - both;
+    out.kept = kept(a.index, b.index);
+    out.changes = groups
+        .into_iter()
+        .map(|((stage, from, to), records)| Change {
+            stage: stages[stage].clone(),
+            from,
+            to,
+            count: records.len() as u64,
+            examples: records.iter().take(EXAMPLES).map(|r| shown(a.index, *r)).collect(),
+        })
+        .collect();
+    out.changes.sort_by_key(|c| std::cmp::Reverse(c.count));
+    out
+}
+
+/// A's order; B's own stages follow the one they follow in B.
+fn stage_order(a: &Side, b: &Side) -> Vec<String> {
+    let mut out: Vec<String> = a.index.stages.iter().map(|s| s.stage.clone()).collect();
+    let mut last = None;
+    for stage in &b.index.stages {
+        match out.iter().position(|s| *s == stage.stage) {
+            Some(at) => last = Some(at),
+            None => {
+                let at = last.map_or(0, |l: usize| l + 1);
+                out.insert(at, stage.stage.clone());
+                last = Some(at);
+            }
+        }
+    }
+    out
+}
+
+/// For each stage, each record's row (`u32::MAX` = none).
+fn rows_by_record(index: &Index, stages: &[String]) -> Vec<Vec<u32>> {
+    let of = |rows: Option<(usize, &StageRows)>| {
+        let mut out = vec![u32::MAX; index.records.len()];
+        if let Some((_, rows)) = rows {
+            for (row, record) in rows.record.iter().enumerate() {
+                out[*record as usize] = row as u32;
+            }
+        }
+        out
+    };
+    stages.iter().map(|stage| of(index.stage(stage))).collect()
+}
+
+fn said<'a>(index: &'a Index, stage: usize, row: u32, stages: &[String]) -> Option<Said<'a>> {
+    let (_, rows) = index.stage(&stages[stage])?;
+    let row = row as usize;
+    let disposition = *rows.disposition.get(row)?;
+    Some((disposition, index.names.get(rows.port[row]), index.names.get(rows.reason[row])))
+}
+
+fn words(said: Option<Said>) -> String {
+    let Some((disposition, port, reason)) = said else { return "not there".to_owned() };
+    let parts = [disposition.as_str(), port, reason];
+    parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn shown(index: &Index, record: Record) -> ChangedRecord {
+    let r = record as usize;
+    ChangedRecord {
+        id: index.records.id[r],
+        category: index.names.get(index.records.category[r]).to_owned(),
+        prompt: index.records.prompt.get(r).to_owned(),
+    }
+}
+
+fn stage_diff(stage: &str, a: &Side, b: &Side) -> StageDiff {
+    let counts = |side: &Side| {
+        let (_, rows) = side.index.stage(stage)?;
+        let mut out = [rows.len() as u64, 0, 0, 0];
+        rows.disposition.iter().for_each(|d| out[1 + *d as usize] += 1);
+        Some(out)
+    };
+    StageDiff { stage: stage.to_owned(), a: counts(a), b: counts(b) }
+}
+
+fn settings(a: &Shape, b: &Shape) -> Vec<(String, String, String)> {
+    let list = |shape: &Shape| {
+        let seed = shape.seed.map_or(String::new(), |s| s.to_string());
+        let mut out = BTreeMap::from([
+            ("pipeline".to_owned(), shape.pipeline.clone()),
+            ("seed".to_owned(), seed),
+            ("pool".to_owned(), shape.pool_digest.clone()),
+            ("version".to_owned(), shape.version.clone()),
+        ]);
+        out.extend(
+            shape.models.iter().map(|(role, model)| (format!("model {role}"), model.clone())),
+        );
+        out
+    };
+    let (a, b) = (list(a), list(b));
+    let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let get = |of: &BTreeMap<String, String>, key| of.get(key).cloned().unwrap_or_default();
+    keys.into_iter()
+        .map(|key| (key.clone(), get(&a, key), get(&b, key)))
+        .filter(|(_, a, b)| a != b)
+        .collect()
+}
+
+fn kept(a: &Index, b: &Index) -> [u64; 3] {
+    let passed = |index: &Index| -> Vec<Id> {
+        let Some(rows) = index.stages.last() else { return Vec::new() };
+        let mut ids: Vec<Id> = (0..rows.len())
+            .filter(|row| rows.disposition[*row] == Disposition::Passed)
+            .map(|row| index.records.id[rows.record[row] as usize])
+            .collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    };
+    let (a, b) = (passed(a), passed(b));
+    let both = a.iter().filter(|id| b.binary_search(id).is_ok()).count();
+    [(a.len() - both) as u64, (b.len() - both) as u64, both as u64]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::columns::Columns;
+    use crate::record::{Decision, Evidence, NanoUsd};
+
+    fn columns(stage: &str, rows: &[(u32, Disposition, &str, &str)]) -> Columns {
+        let mut out = Columns::new(stage);
+        for (n, disposition, port, reason) in rows {
+            out.push(
+                &Decision {
+                    stage: stage.to_owned(),
+                    id: Id::of("s", &n.to_string(), ""),
+                    category: "count".to_owned(),
+                    source: "s".to_owned(),
+                    disposition: *disposition,
+                    port: port.to_string(),
+                    reason: reason.to_string(),
+                    evidence: Evidence::default(),
+                    calls: Vec::new(),
+                    cost: NanoUsd(0),
+                    prompt: format!("prompt {n}"),
+                },
+                false,
+            );
+        }
+        out
+    }
+
+    #[test]
+    fn the_first_differing_decision_is_the_change() {
+        use Disposition::{Dropped, Passed};
+        let pool = || columns("pool", &[(1, Passed, "out", ""), (2, Passed, "out", "")]);
+        let judged_a = columns("judged", &[(1, Passed, "satisfied", ""), (2, Dropped, "", "bad")]);
+        let judged_b =
+            columns("judged", &[(1, Passed, "unsatisfied", ""), (2, Dropped, "", "bad")]);
+        let end_a = columns("end", &[(1, Passed, "out", "")]);
+        let end_b = columns("end", &[]);
+        let (a, b) = (
+            Index::assemble(vec![pool(), judged_a, end_a]),
+            Index::assemble(vec![pool(), judged_b, end_b]),
+        );
+        let shape = Shape::default();
+        let side = |name: &str, index| Side { name: name.to_owned(), shape: &shape, index };
+        let diff = diff(&side("A", &a), &side("B", &b));
+        assert_eq!((diff.same, diff.changed), (1, 1));
+        assert_eq!(diff.changes.len(), 1);
+        let change = &diff.changes[0];
+        assert_eq!(change.stage, "judged");
+        assert_eq!((&*change.from, &*change.to), ("passed satisfied", "passed unsatisfied"));
+        assert_eq!(diff.kept, [1, 0, 0]);
+        assert_eq!(diff.funnel[2].b, Some([0, 0, 0, 0]));
+    }
+}

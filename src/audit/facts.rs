@@ -1,0 +1,108 @@
+//! What was read of a RUN beside its stage tables, as plain data: the journal, the blobs, the
+//! dataset and the report, each with what could not be read and how much was looked at.
+//!
+//! Not here: reading (`load`, `gather`). The one idea: the checks of `findings` are pure
+//! functions over `Facts`, so that each can be tried on a planted defect without a file.
+
+use crate::audit::index::{HashedMap, Index};
+use crate::audit::shape::Shape;
+use crate::journal::Damage;
+use crate::record::{CallKey, Digest, Id, Report};
+
+/// Everything the checks look at.
+#[derive(Default)]
+pub struct Facts {
+    pub shape: Shape,
+    pub index: Index,
+    pub report: Option<Report>,
+    /// Tables, ledger parts and shards that could not be read, with why.
+    pub unreadable: Vec<Unreadable>,
+    pub journal: JournalFacts,
+    pub blobs: BlobFacts,
+    pub dataset: Option<DatasetFacts>,
+    /// Rows come from the ledger of a live or killed run.
+    pub from_ledger: bool,
+}
+
+/// A file that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    pub name: String,
+    pub what: String,
+}
+
+/// The journal.
+#[derive(Default)]
+pub struct JournalFacts {
+    /// Journaled calls.
+    pub len: u64,
+    pub damage: Vec<Damage>,
+    /// Calls journaled more than once; each was paid more than once.
+    pub twice: Vec<CallKey>,
+    /// What those repeats cost, 1e-9 US dollars.
+    pub twice_cost: u64,
+    /// Calls that stage tables name and the journal does not hold, with a row that names each.
+    pub missing: Vec<(CallKey, usize, usize)>,
+    /// Entries that were read: all of them, or a uniform sample.
+    pub calls: HashedMap<CallKey, CallFact>,
+    /// Role names that `CallFact::role` numbers.
+    pub roles: Vec<String>,
+}
+
+impl JournalFacts {
+    /// Whether every entry was read.
+    pub fn whole(&self) -> bool {
+        self.calls.len() as u64 >= self.len
+    }
+}
+
+/// What an audit keeps of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct CallFact {
+    pub role: u16,
+    pub attempts: u32,
+    pub latency_ms: u32,
+    /// 1e-9 US dollars.
+    pub cost: u64,
+    pub tokens_in: u32,
+    pub tokens_out: u32,
+    /// The picture it gave.
+    pub image: Option<Digest>,
+    pub refused: bool,
+    /// The key written beside the entry is the key of the request in it.
+    pub key_holds: bool,
+}
+
+/// The blobs.
+#[derive(Default)]
+pub struct BlobFacts {
+    /// Name -> bytes, as listed.
+    pub present: HashedMap<Digest, u64>,
+    /// Pictures that calls gave, requests showed or the dataset holds: digest -> expected bytes
+    /// (0 when not known) and who needs it.
+    pub needed: HashedMap<Digest, (u64, String)>,
+    /// Blobs whose bytes were hashed.
+    pub hashed: u64,
+    pub corrupt: Vec<(Digest, String)>,
+}
+
+/// The final shards.
+#[derive(Default)]
+pub struct DatasetFacts {
+    pub rows: Vec<DatasetRow>,
+    /// Recomputed over the shards' names and bytes; None when too large to read for this audit.
+    pub digest: Option<String>,
+    pub bytes: u64,
+}
+
+/// A dataset row's identity.
+#[derive(Debug, Clone, Default)]
+pub struct DatasetRow {
+    pub id: Option<Id>,
+    pub prompt: String,
+    pub category: String,
+    pub outcome: String,
+    pub calls: Vec<CallKey>,
+    /// Embedded pictures whose bytes are not what their digest says.
+    pub bad_images: u32,
+}

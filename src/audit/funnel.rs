@@ -1,0 +1,171 @@
+//! The funnel: what entered, passed, dropped and failed at each stage, why, and for how much;
+//! over all records and per category and source.
+
+use crate::audit::index::{HashedSet, Index, StageRows};
+use crate::audit::shape::Shape;
+use crate::record::{Disposition, NanoUsd};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// All counts of a RUN.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Funnel {
+    pub records: u64,
+    pub rows: u64,
+    pub stages: Vec<StageFunnel>,
+    /// Records entering each stage, by category; the columns are `stages`.
+    pub by_category: Vec<Split>,
+    pub by_source: Vec<Split>,
+    /// Distinct calls over all stages.
+    pub calls: u64,
+    /// Uses of a call beyond its first: records with equal requests.
+    pub shared_uses: u64,
+    /// The sum of the stages' costs, counting a shared call once.
+    pub cost_usd: f64,
+    /// Records that passed the last stage.
+    pub kept: u64,
+    pub cost_per_kept_usd: Option<f64>,
+}
+
+/// One stage's counts.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct StageFunnel {
+    pub stage: String,
+    pub kind: String,
+    #[serde(rename = "in")]
+    pub entered: u64,
+    pub passed: u64,
+    pub dropped: u64,
+    pub failed: u64,
+    /// Of dropped and failed rows.
+    pub reasons: BTreeMap<String, u64>,
+    /// Remarks on passed rows.
+    pub remarks: BTreeMap<String, u64>,
+    pub ports: BTreeMap<String, u64>,
+    /// Distinct calls first used at this stage.
+    pub calls: u64,
+    pub cost_usd: f64,
+}
+
+impl StageFunnel {
+    /// Passed share of what entered, 0..=1; 1 for an empty stage.
+    pub fn kept_share(&self) -> f64 {
+        if self.entered == 0 { 1.0 } else { self.passed as f64 / self.entered as f64 }
+    }
+}
+
+/// The funnel of one category or source.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Split {
+    pub name: String,
+    pub entered: Vec<u64>,
+    /// Passed the last stage.
+    pub kept: u64,
+}
+
+/// Counts everything. Linear in the rows.
+pub fn funnel(index: &Index, shape: &Shape) -> Funnel {
+    let uses: usize = index.stages.iter().map(|s| s.calls.all().len()).sum();
+    let mut seen = HashedSet::with_capacity_and_hasher(uses, Default::default());
+    let mut out = Funnel {
+        records: index.records.len() as u64,
+        rows: index.rows() as u64,
+        ..Funnel::default()
+    };
+    for rows in &index.stages {
+        let mut stage = count(rows, index);
+        stage.kind = shape.kind(&rows.stage).to_owned();
+        let mut cost = NanoUsd(0);
+        for row in 0..rows.len() {
+            let calls = rows.calls.get(row);
+            let fresh = calls.iter().filter(|key| seen.insert(**key)).count() as u64;
+            stage.calls += fresh;
+            // A row's cost is the sum over its calls; where some were counted before, the row
+            // does not say which cost what, so its cost is shared out evenly.
+            if fresh > 0 {
+                cost += NanoUsd(rows.cost[row] / calls.len() as u64 * fresh);
+            }
+        }
+        stage.cost_usd = cost.usd();
+        out.cost_usd += stage.cost_usd;
+        out.stages.push(stage);
+    }
+    out.calls = seen.len() as u64;
+    out.shared_uses = uses as u64 - out.calls;
+    out.by_category = split(index, &index.records.category);
+    out.by_source = split(index, &index.records.source);
+    out.kept = out.stages.last().map_or(0, |s| s.passed);
+    out.cost_per_kept_usd = (out.kept > 0).then(|| out.cost_usd / out.kept as f64);
+    out
+}
+
+fn count(rows: &StageRows, index: &Index) -> StageFunnel {
+    let mut out = StageFunnel {
+        stage: rows.stage.clone(),
+        entered: rows.len() as u64,
+        ..StageFunnel::default()
+    };
+    let mut reasons = vec![0u64; index.names.len()];
+    let mut remarks = vec![0u64; index.names.len()];
+    let mut ports = vec![0u64; index.names.len()];
+    for row in 0..rows.len() {
+        let reason = rows.reason[row] as usize;
+        match rows.disposition[row] {
+            Disposition::Passed => {
+                out.passed += 1;
+                ports[rows.port[row] as usize] += 1;
+                remarks[reason] += 1;
+            }
+            Disposition::Dropped => {
+                out.dropped += 1;
+                reasons[reason] += 1;
+            }
+            Disposition::Failed => {
+                out.failed += 1;
+                reasons[reason] += 1;
+            }
+        }
+    }
+    remarks[0] = 0; // passed without remark
+    let named = |counts: Vec<u64>| -> BTreeMap<String, u64> {
+        counts
+            .into_iter()
+            .enumerate()
+            .filter(|(_, n)| *n > 0)
+            .map(|(name, n)| (index.names.get(name as u32).to_owned(), n))
+            .collect()
+    };
+    out.reasons = named(reasons);
+    out.remarks = named(remarks);
+    out.ports = named(ports);
+    out
+}
+
+/// By a property of the record; most numerous first.
+fn split(index: &Index, of: &[u32]) -> Vec<Split> {
+    let stages = index.stages.len();
+    let mut cells = vec![vec![0u64; stages]; index.names.len()];
+    let mut kept = vec![0u64; index.names.len()];
+    for (s, rows) in index.stages.iter().enumerate() {
+        for (row, record) in rows.record.iter().enumerate() {
+            let name = of[*record as usize] as usize;
+            cells[name][s] += 1;
+            if s + 1 == stages && rows.disposition[row] == Disposition::Passed {
+                kept[name] += 1;
+            }
+        }
+    }
+    let mut out: Vec<Split> = cells
+        .into_iter()
+        .enumerate()
+        .filter(|(_, cells)| cells.iter().any(|n| *n > 0))
+        .map(|(name, entered)| Split {
+            name: index.names.get(name as u32).to_owned(),
+            kept: kept[name],
+            entered,
+        })
+        .collect();
+    let size = |s: &Split| s.entered.iter().copied().max().unwrap_or(0);
+    out.sort_by(|a, b| size(b).cmp(&size(a)).then_with(|| a.name.cmp(&b.name)));
+    out
+}

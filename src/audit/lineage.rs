@@ -1,0 +1,170 @@
+//! One record's whole life: every decision with its evidence, every call with request and reply,
+//! and the trajectory as far as it came.
+//!
+//! Not here: drawing it (`show`, `view`). The one idea: a life is read off the stage tables and the
+//! journal alone, so a record that was dropped at the third stage has one as well as a row of the
+//! dataset has.
+
+use crate::audit::error::AuditError;
+use crate::audit::rounds::{Story, story};
+use crate::audit::run_dir::RunDir;
+use crate::call::{Output, Part, Request};
+use crate::journal::{Entry, ReadJournal};
+use crate::record::{CallKey, Decision, Id, ImageRef, NanoUsd};
+use serde::Serialize;
+
+/// Everything known of a record.
+#[derive(Debug, Clone, Serialize)]
+pub struct Life {
+    pub id: Id,
+    pub category: String,
+    pub source: String,
+    /// q in full where a call shows it, else its first 200 characters.
+    pub prompt: String,
+    /// The sum over its stages.
+    pub cost_usd: f64,
+    pub steps: Vec<LifeStep>,
+    /// The trajectory as far as it came.
+    pub story: Story,
+}
+
+/// One stage of a life.
+#[derive(Debug, Clone, Serialize)]
+pub struct LifeStep {
+    pub kind: String,
+    pub decision: Decision,
+    pub calls: Vec<LifeCall>,
+}
+
+/// A call a stage used.
+#[derive(Debug, Clone, Serialize)]
+pub struct LifeCall {
+    pub key: CallKey,
+    /// None when the journal does not hold it.
+    pub entry: Option<Entry>,
+}
+
+impl LifeCall {
+    pub fn role(&self) -> &str {
+        self.entry.as_ref().map_or("", |e| e.request.role())
+    }
+
+    /// The reply's text; empty for pictures and refusals.
+    pub fn text(&self) -> &str {
+        match self.entry.as_ref().map(|e| &e.reply.output) {
+            Some(Output::Text { text, .. }) => text,
+            _ => "",
+        }
+    }
+
+    /// The reply's thinking.
+    pub fn reasoning(&self) -> &str {
+        match self.entry.as_ref().map(|e| &e.reply.output) {
+            Some(Output::Text { reasoning, .. }) => reasoning,
+            _ => "",
+        }
+    }
+
+    /// The picture it gave.
+    pub fn image(&self) -> Option<ImageRef> {
+        match self.entry.as_ref().map(|e| &e.reply.output) {
+            Some(Output::Image { image, .. }) => Some(*image),
+            _ => None,
+        }
+    }
+
+    /// Pictures that the request shows, in order.
+    pub fn shown(&self) -> Vec<ImageRef> {
+        match self.entry.as_ref().map(|e| &e.request) {
+            Some(Request::Chat(chat)) => chat
+                .messages
+                .iter()
+                .flat_map(|message| &message.parts)
+                .filter_map(|part| match part {
+                    Part::Image(image) => Some(*image),
+                    Part::Text(_) => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// All text of the request, turn by turn.
+    pub fn asked(&self) -> String {
+        match self.entry.as_ref().map(|e| &e.request) {
+            Some(Request::Chat(chat)) => {
+                let parts = chat.messages.iter().flat_map(|message| &message.parts);
+                let texts = parts.map(|part| match part {
+                    Part::Text(text) => text.as_str(),
+                    Part::Image(_) => "[image]",
+                });
+                texts.collect::<Vec<_>>().join("\n")
+            }
+            Some(Request::Image(image)) => image.prompt.clone(),
+            None => String::new(),
+        }
+    }
+}
+
+/// What stands between `<tag>` and `</tag>`, on lines of their own, in a rendered template.
+pub fn tagged<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("<{tag}>"))?;
+    let (inner, _) = rest.split_once(&format!("</{tag}>"))?;
+    Some(inner.trim())
+}
+
+/// The life of `id`.
+pub async fn life(run: &RunDir, journal: &ReadJournal, id: &Id) -> Result<Life, AuditError> {
+    let rows = run.rows_of(id).await?;
+    let Some(first) = rows.first() else {
+        return Err(AuditError::Unknown {
+            what: format!("no record `{id}` in `{}`", run.name()),
+            help: "; `coldstart audit RUN --sql \"select id, prompt from records\"` lists them"
+                .to_owned(),
+        });
+    };
+    let (category, source) = (first.category.clone(), first.source.clone());
+    let short = first.prompt.clone();
+    let cost: NanoUsd = rows.iter().map(|row| row.cost).sum();
+    let mut steps = Vec::with_capacity(rows.len());
+    for decision in rows {
+        let mut calls = Vec::with_capacity(decision.calls.len());
+        for key in &decision.calls {
+            calls.push(LifeCall { key: *key, entry: journal.get(key).await? });
+        }
+        steps.push(LifeStep { kind: run.shape.kind(&decision.stage).to_owned(), decision, calls });
+    }
+    let prompt = whole_prompt(&steps, &short);
+    let story = story(&steps);
+    Ok(Life { id: *id, category, source, prompt, cost_usd: cost.usd(), steps, story })
+}
+
+/// Rows keep 200 characters of q; the requests hold it whole.
+fn whole_prompt(steps: &[LifeStep], short: &str) -> String {
+    let calls = steps.iter().flat_map(|step| &step.calls);
+    let asked = calls.filter_map(|call| tagged(&call.asked(), "request").map(str::to_owned));
+    let longest = asked.max_by_key(String::len);
+    longest.filter(|q| q.len() > short.len()).unwrap_or_else(|| short.to_owned())
+}
+
+/// The one record whose id is `text` or starts with it.
+pub fn find(known: &[Id], text: &str) -> Result<Id, AuditError> {
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    let is_hex = !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut near: Vec<Id> = known.iter().filter(|id| id.hex().starts_with(text)).copied().collect();
+    near.sort();
+    near.dedup();
+    match near[..] {
+        _ if !is_hex => Err(AuditError::input(format!(
+            "`{text}` is not a record's id; ids are 32 hex digits (or their unique beginning)"
+        ))),
+        [one] => Ok(one),
+        [] => Err(AuditError::input(format!("no record's id starts with `{text}`"))),
+        _ => Err(AuditError::input(format!(
+            "{} records' ids start with `{text}`: give more digits",
+            near.len()
+        ))),
+    }
+}

@@ -1,0 +1,59 @@
+//! The audit as one value: what `audit` prints, `report` draws and `--format json` gives.
+
+use crate::audit::facts::Facts;
+use crate::audit::findings::{Finding, Severity, findings};
+use crate::audit::funnel::{Funnel, funnel};
+use crate::audit::roles::{RoleAudit, roles};
+use crate::record::Stratum;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything `coldstart audit RUN` says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AuditReport {
+    /// The RUN as the user named it.
+    pub run: String,
+    pub pipeline: String,
+    pub seed: Option<u64>,
+    pub simulated: bool,
+    pub complete: bool,
+    pub funnel: Funnel,
+    /// `category/outcome` -> there, wanted, taken.
+    pub strata: BTreeMap<String, Stratum>,
+    pub roles: Vec<RoleAudit>,
+    pub calls_journaled: u64,
+    /// How many of them were read; fewer than all = a uniform sample.
+    pub calls_read: u64,
+    pub blobs: u64,
+    /// How many of them were hashed.
+    pub blobs_hashed: u64,
+    pub paid_twice: u64,
+    pub findings: Vec<Finding>,
+}
+
+impl AuditReport {
+    pub fn of(run: &str, facts: &Facts) -> AuditReport {
+        let report = facts.report.as_ref();
+        AuditReport {
+            run: run.to_owned(),
+            pipeline: facts.shape.pipeline.clone(),
+            seed: facts.shape.seed,
+            simulated: facts.shape.simulated || report.is_some_and(|r| r.simulated),
+            complete: report.is_some_and(|r| r.complete) && !facts.from_ledger,
+            funnel: funnel(&facts.index, &facts.shape),
+            strata: report.map(|r| r.dataset.strata.clone()).unwrap_or_default(),
+            roles: roles(&facts.journal),
+            calls_journaled: facts.journal.len,
+            calls_read: facts.journal.calls.len() as u64,
+            blobs: facts.blobs.present.len() as u64,
+            blobs_hashed: facts.blobs.hashed,
+            paid_twice: facts.journal.twice.len() as u64,
+            findings: findings(facts),
+        }
+    }
+
+    /// Whether any finding is an error.
+    pub fn broken(&self) -> bool {
+        self.findings.iter().any(|f| f.severity == Severity::Error)
+    }
+}

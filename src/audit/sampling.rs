@@ -1,0 +1,115 @@
+//! Which decisions people should label: a sample stratified by stage, side and uncertainty, with
+//! the weights that undo its unevenness (`calibrate`).
+//!
+//! The one idea: sure decisions are many and nearly all right, unsure ones are few and tell most;
+//! so unsure strata are sampled more densely, and each label says how many rows it stands for.
+
+use crate::audit::calibrate::accepts;
+use crate::audit::index::{Index, StageRows};
+use crate::audit::shape::Shape;
+use crate::record::Id;
+use serde::Serialize;
+
+/// A line of the sample: fill in `truth` with `accept` or `reject`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Asked {
+    pub id: Id,
+    pub stage: String,
+    /// What the stage decided.
+    pub decided: &'static str,
+    pub truth: Option<bool>,
+    /// Rows this one stands for.
+    pub weight: f64,
+    pub category: String,
+    pub prompt: String,
+    pub reason: String,
+    pub score: Option<f32>,
+}
+
+/// Assumed spread of the error in sure, middling and unsure strata: how densely each is sampled.
+const DENSITY: [f64; 3] = [0.1, 0.3, 0.5];
+
+/// The kinds whose decisions a person can judge by looking.
+pub const KINDS: [&str; 5] = ["judge", "pairwise", "pointwise", "leak_filter", "consistency"];
+
+/// About `size` rows over the given stages; order and picks follow from `seed` alone.
+pub fn sample(index: &Index, shape: &Shape, stages: &[&str], size: usize, seed: u64) -> Vec<Asked> {
+    let mut strata: Vec<Stratum> = Vec::new();
+    for rows in index.stages.iter().filter(|rows| stages.contains(&rows.stage.as_str())) {
+        strata.extend(split(index, shape.kind(&rows.stage), rows));
+    }
+    let total: f64 = strata.iter().map(Stratum::pull).sum();
+    let mut out = Vec::new();
+    for mut stratum in strata {
+        let share = stratum.pull() / total * size as f64;
+        let take = (share.round() as usize).max(2).min(stratum.rows.len());
+        let rows = stratum.of;
+        let id = |row: usize| index.records.id[rows.record[row] as usize];
+        stratum.rows.sort_by_key(|row| (id(*row).keyed("calibrate sample", seed), *row));
+        let weight = stratum.rows.len() as f64 / take as f64;
+        out.extend(
+            stratum.rows[..take].iter().map(|row| asked(index, rows, *row, weight, &stratum)),
+        );
+    }
+    out.sort_by_key(|a| a.id.keyed("calibrate order", seed));
+    out
+}
+
+struct Stratum<'a> {
+    of: &'a StageRows,
+    rows: Vec<usize>,
+    accepted: bool,
+    sureness: usize,
+}
+
+impl Stratum<'_> {
+    fn pull(&self) -> f64 {
+        self.rows.len() as f64 * DENSITY[self.sureness]
+    }
+}
+
+fn split<'a>(index: &Index, kind: &str, of: &'a StageRows) -> Vec<Stratum<'a>> {
+    let mut cells: [Vec<usize>; 6] = Default::default();
+    for row in 0..of.len() {
+        let Some(accepted) = accepts(kind, of.disposition[row], index.names.get(of.port[row]))
+        else {
+            continue;
+        };
+        cells[usize::from(accepted) * 3 + sureness(accepted, of.score[row])].push(row);
+    }
+    cells
+        .into_iter()
+        .enumerate()
+        .filter(|(_, rows)| !rows.is_empty())
+        .map(|(cell, rows)| Stratum { of, rows, accepted: cell >= 3, sureness: cell % 3 })
+        .collect()
+}
+
+/// 0 sure, 1 middling, 2 unsure: how far the score is from what the decision would be at its
+/// surest. Rows without a score are middling.
+fn sureness(accepted: bool, score: f32) -> usize {
+    if score.is_nan() {
+        return 1;
+    }
+    let doubt = if accepted { 1.0 - score } else { score };
+    match doubt {
+        d if d < 1.0 / 3.0 => 0,
+        d if d < 2.0 / 3.0 => 1,
+        _ => 2,
+    }
+}
+
+fn asked(index: &Index, rows: &StageRows, row: usize, weight: f64, stratum: &Stratum) -> Asked {
+    let record = rows.record[row] as usize;
+    Asked {
+        id: index.records.id[record],
+        stage: rows.stage.clone(),
+        decided: if stratum.accepted { "accept" } else { "reject" },
+        truth: None,
+        weight,
+        category: index.names.get(index.records.category[record]).to_owned(),
+        prompt: index.records.prompt.get(record).to_owned(),
+        reason: index.names.get(rows.reason[row]).to_owned(),
+        score: Some(rows.score[row]).filter(|s| !s.is_nan()),
+    }
+}

@@ -1,0 +1,211 @@
+//! The whole audit as text.
+
+use crate::audit::AuditReport;
+use crate::audit::findings::{Finding, Severity};
+use crate::audit::funnel::{Funnel, Split};
+use crate::audit::roles::RoleAudit;
+use crate::audit::show::{Grid, Look, bar, count, line, money};
+use crate::record::Stratum;
+use std::collections::BTreeMap;
+
+/// What `coldstart audit RUN` prints.
+pub fn audit_text(report: &AuditReport, look: Look) -> String {
+    let mut out = head(report, look);
+    out.push_str(&funnel(&report.funnel, look));
+    out.push_str(&splits("category", &report.funnel.by_category, &report.funnel, look));
+    out.push_str(&splits("source", &report.funnel.by_source, &report.funnel, look));
+    out.push_str(&strata(&report.strata, look));
+    out.push_str(&roles(report, look));
+    out.push_str(&findings(&report.findings, look));
+    out
+}
+
+fn head(report: &AuditReport, look: Look) -> String {
+    let funnel = &report.funnel;
+    let mut parts = vec![look.bold(&report.run)];
+    if !report.pipeline.is_empty() {
+        parts.push(format!("pipeline {}", report.pipeline));
+    }
+    if let Some(seed) = report.seed {
+        parts.push(format!("seed {seed}"));
+    }
+    if report.simulated {
+        parts.push(look.yellow("simulated world"));
+    }
+    if !report.complete {
+        parts.push(look.yellow("not complete"));
+    }
+    let kept = match funnel.cost_per_kept_usd {
+        Some(usd) => format!(", {} a kept trajectory", money(usd)),
+        None => String::new(),
+    };
+    format!(
+        "{}\n{} records, {} rows, {} calls ({} uses shared), {}{kept}\n",
+        parts.join(" · "),
+        count(funnel.records),
+        count(funnel.rows),
+        count(funnel.calls),
+        count(funnel.shared_uses),
+        money(funnel.cost_usd),
+    )
+}
+
+fn title(text: &str, look: Look) -> String {
+    format!("\n{}\n", look.bold(text))
+}
+
+fn funnel(funnel: &Funnel, look: Look) -> String {
+    const BAR: usize = 20;
+    let most = funnel.stages.iter().map(|s| s.entered).max().unwrap_or(0).max(1) as f64;
+    let mut grid = Grid::new("lrlrrrrrr");
+    grid.row(["stage", "in", "", "passed", "%", "dropped", "failed", "calls", "cost"]);
+    for s in &funnel.stages {
+        grid.row([
+            s.stage.clone(),
+            count(s.entered),
+            bar(s.passed as f64 / most, BAR),
+            count(s.passed),
+            format!("{:.1}", s.kept_share() * 100.0),
+            count(s.dropped),
+            count(s.failed),
+            count(s.calls),
+            money(s.cost_usd),
+        ]);
+    }
+    let mut lines = grid.lines().into_iter();
+    let mut out = title("funnel", look);
+    out.push_str(&format!("{}\n", look.dim(&lines.next().unwrap_or_default())));
+    for (row, s) in lines.zip(&funnel.stages) {
+        out.push_str(&format!("{row}\n"));
+        if !s.reasons.is_empty() {
+            let list = counts(&s.reasons);
+            out.push_str(&format!("{}\n", look.dim(&format!("    {list}"))));
+        }
+    }
+    out
+}
+
+/// `a 12 · b 3`, most numerous first.
+fn counts(of: &BTreeMap<String, u64>) -> String {
+    let mut list: Vec<(&String, &u64)> = of.iter().collect();
+    list.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+    let parts: Vec<String> = list
+        .into_iter()
+        .map(|(name, n)| format!("{} {}", if name.is_empty() { "(none)" } else { name }, count(*n)))
+        .collect();
+    parts.join(" · ")
+}
+
+/// For each category or source: in at the first stage it reached, and what was kept at each stage
+/// that all pass through would be too wide; so: seen, kept, share.
+fn splits(what: &str, splits: &[Split], funnel: &Funnel, look: Look) -> String {
+    if splits.len() < 2 {
+        return String::new();
+    }
+    let mut grid = Grid::new("lrrrl");
+    grid.row([what, "records", "kept", "%", "thinned most at"]);
+    for split in splits {
+        let seen = split.entered.iter().copied().max().unwrap_or(0);
+        let share = split.kept as f64 / seen.max(1) as f64;
+        grid.row([
+            line(&split.name, 32),
+            count(seen),
+            count(split.kept),
+            format!("{:.1}", share * 100.0),
+            thinnest(split, funnel),
+        ]);
+    }
+    table(what, &grid, look)
+}
+
+fn thinnest(split: &Split, funnel: &Funnel) -> String {
+    let steps = split.entered.windows(2).enumerate().filter(|(_, w)| w[0] > w[1]);
+    let most = steps.max_by_key(|(_, w)| w[0] - w[1]);
+    most.map_or(String::new(), |(at, w)| {
+        let stage = funnel.stages.get(at).map_or("", |s| s.stage.as_str());
+        format!("{stage} (-{})", count(w[0] - w[1]))
+    })
+}
+
+fn table(name: &str, grid: &Grid, look: Look) -> String {
+    let mut lines = grid.lines().into_iter();
+    let mut out = title(name, look);
+    out.push_str(&format!("{}\n", look.dim(&lines.next().unwrap_or_default())));
+    for row in lines {
+        out.push_str(&format!("{row}\n"));
+    }
+    out
+}
+
+fn strata(strata: &BTreeMap<String, Stratum>, look: Look) -> String {
+    if strata.is_empty() {
+        return String::new();
+    }
+    let mut grid = Grid::new("lrrrl");
+    grid.row(["stratum", "there", "wanted", "got", ""]);
+    for (name, s) in strata {
+        let short = s.quota.saturating_sub(s.taken);
+        let note = if short > 0 { format!("short {}", count(short)) } else { String::new() };
+        grid.row([name.clone(), count(s.available), count(s.quota), count(s.taken), note]);
+    }
+    table("strata", &grid, look)
+}
+
+fn roles(report: &AuditReport, look: Look) -> String {
+    if report.roles.is_empty() {
+        return String::new();
+    }
+    let mut grid = Grid::new("lrrrrrrrr");
+    grid.row(["role", "calls", "cost", "tokens in", "out", "images", "ms p50", "p95", "retried"]);
+    for role in &report.roles {
+        grid.row(role_cells(role));
+    }
+    let name = if report.calls_read < report.calls_journaled {
+        let (read, all) = (count(report.calls_read), count(report.calls_journaled));
+        format!("roles (a uniform sample of {read} of {all} calls; --full reads all)")
+    } else {
+        "roles".to_owned()
+    };
+    table(&name, &grid, look)
+}
+
+fn role_cells(role: &RoleAudit) -> [String; 9] {
+    let ms = |of: fn(&crate::audit::stats::Spread) -> f64| {
+        role.latency_ms.as_ref().map_or(String::new(), |s| format!("{:.0}", of(s)))
+    };
+    [
+        role.role.clone(),
+        count(role.calls),
+        money(role.cost_usd),
+        count(role.tokens_in),
+        count(role.tokens_out),
+        count(role.images),
+        ms(|s| s.p50),
+        ms(|s| s.p95),
+        format!("{:.1} %", role.retried as f64 * 100.0 / role.calls.max(1) as f64),
+    ]
+}
+
+fn findings(findings: &[Finding], look: Look) -> String {
+    let mut out = title("findings", look);
+    if findings.is_empty() {
+        out.push_str("none\n");
+    }
+    for f in findings {
+        let severity = match f.severity {
+            Severity::Error => look.red("error"),
+            Severity::Warning => look.yellow("warning"),
+            Severity::Note => look.cyan("note"),
+        };
+        let at = if f.stage.is_empty() { String::new() } else { format!(" at `{}`", f.stage) };
+        let times = if f.count > 1 { format!(" ({})", count(f.count)) } else { String::new() };
+        out.push_str(&format!("{severity}[{}]{at}: {}{times}\n", f.check, line(&f.what, 400)));
+        for example in &f.examples {
+            out.push_str(&look.dim(&format!("    {}\n", line(example, 160))));
+        }
+        if !f.help.is_empty() {
+            out.push_str(&format!("  = help: {}\n", f.help));
+        }
+    }
+    out
+}

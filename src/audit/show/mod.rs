@@ -1,0 +1,145 @@
+//! Audits as text for a terminal: aligned tables, bars, colours when they are wanted.
+//!
+//! Not here: printing (`cli`) and HTML (`page`, `view`). The one idea: a figure and its bar stand
+//! on one line, and what a model said is shown with its control characters made visible.
+
+mod audit;
+mod diff;
+mod grid;
+mod life;
+mod stage;
+
+pub use audit::audit_text;
+pub use diff::diff_text;
+pub use grid::{Grid, Side};
+pub use life::life_text;
+pub use stage::stage_text;
+
+/// How to write: colours, and how wide the terminal is.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    pub colour: bool,
+    pub width: usize,
+}
+
+impl Look {
+    pub const PLAIN: Look = Look { colour: false, width: 100 };
+
+    fn code(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    pub fn bold(self, text: &str) -> String {
+        self.code("1", text)
+    }
+
+    pub fn dim(self, text: &str) -> String {
+        self.code("2", text)
+    }
+
+    pub fn red(self, text: &str) -> String {
+        self.code("31", text)
+    }
+
+    pub fn yellow(self, text: &str) -> String {
+        self.code("33", text)
+    }
+
+    pub fn green(self, text: &str) -> String {
+        self.code("32", text)
+    }
+
+    pub fn cyan(self, text: &str) -> String {
+        self.code("36", text)
+    }
+}
+
+/// `12,345`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Dollars, with as many digits as are worth reading.
+pub fn money(usd: f64) -> String {
+    match usd.abs() {
+        0.0 => "$0".to_owned(),
+        x if x < 0.01 => format!("${usd:.5}"),
+        x if x < 100.0 => format!("${usd:.2}"),
+        _ => format!("${}", count(usd.round() as u64)),
+    }
+}
+
+/// A bar of `share` (0..=1) of `width` cells, in eighths of a cell.
+pub fn bar(share: f64, width: usize) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
+    let mut out = "█".repeat(eighths / 8);
+    out.push_str(PARTS[eighths % 8]);
+    let used = eighths / 8 + usize::from(!eighths.is_multiple_of(8));
+    out.push_str(&" ".repeat(width.saturating_sub(used)));
+    out
+}
+
+/// Model text made safe and honest: control characters (but newlines and tabs) as `\u{1b}`, so
+/// that a reply cannot drive the terminal or hide text.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) {
+            out.push_str(&format!("\\u{{{:x}}}", c as u32));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Characters that a reader cannot see but that change what he sees.
+pub fn hidden(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// One line, at most `width` characters, cut with an ellipsis.
+pub fn line(text: &str, width: usize) -> String {
+    let flat = visible(text).replace(['\n', '\t'], " ");
+    if flat.chars().count() <= width {
+        return flat;
+    }
+    let mut out: String = flat.chars().take(width.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(count(7), "7");
+        assert_eq!(count(1234), "1,234");
+        assert_eq!(count(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn a_bar_is_as_wide_as_asked() {
+        for eighth in 0..=80 {
+            assert_eq!(bar(f64::from(eighth) / 80.0, 10).chars().count(), 10);
+        }
+    }
+
+    #[test]
+    fn escapes_and_direction_marks_are_shown() {
+        assert_eq!(visible("a\x1b[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
+        assert_eq!(visible("two\nlines\tand tabs é 🎨"), "two\nlines\tand tabs é 🎨");
+    }
+}

@@ -1,1 +1,0 @@
-//! Specs drawn from a vocabulary: being written.

@@ -1,0 +1,82 @@
+// Keys, rows that can be clicked, and following a live run. Every page works without it.
+(() => {
+  const body = document.body;
+  const rows = () => [...document.querySelectorAll("[data-href]")];
+  let at = -1;
+
+  const go = (href) => { if (href) location.assign(href); };
+
+  const mark = (next) => {
+    const all = rows();
+    if (!all.length) return false;
+    at = Math.max(0, Math.min(all.length - 1, next));
+    all.forEach((row, i) => row.classList.toggle("at", i === at));
+    all[at].scrollIntoView({ block: "nearest" });
+    return true;
+  };
+
+  const typing = (target) =>
+    target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target.isContentEditable;
+
+  const press = (name) => {
+    const form = document.querySelector(".step.marked form.label") || document.querySelector("form.label");
+    const button = form && form.querySelector(`button[value="${name}"]`);
+    if (button) button.click();
+  };
+
+  const rel = (name) => document.querySelector(`a[rel="${name}"]`);
+
+  const keys = {
+    j: () => mark(at + 1) || go(rel("next")?.href),
+    k: () => mark(at - 1) || go(rel("prev")?.href),
+    n: () => go(rel("next")?.href),
+    p: () => go(rel("prev")?.href),
+    Enter: () => go(rows()[at]?.dataset.href),
+    a: () => press("yes"),
+    d: () => press("no"),
+    u: () => go(document.getElementById("up")?.href || `${body.dataset.base}/`),
+    "/": () => {
+      const box = document.querySelector('input[type="search"]');
+      if (box) { box.focus(); box.select(); } else go(`${body.dataset.base}/search`);
+    },
+    "?": () => document.getElementById("keys")?.showModal(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing(event.target)) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    if (event.key === "Enter" && event.target instanceof HTMLElement && event.target.matches("a, button, summary")) return;
+    const act = keys[event.key];
+    if (act) { event.preventDefault(); act(); }
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("a, button, input, select, summary, label")) return;
+    if (String(getSelection())) return;
+    go(event.target.closest("[data-href]")?.dataset.href);
+  });
+
+  document.querySelectorAll("form.filter select").forEach((select) =>
+    select.addEventListener("change", () => select.form.requestSubmit()));
+  // Empty fields stay out of the address.
+  document.querySelectorAll("form.filter").forEach((form) =>
+    form.addEventListener("formdata", (event) => {
+      for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+    }));
+
+  if (body.dataset.live === "true") {
+    const look = async () => {
+      if (!document.hidden && !typing(document.activeElement) && !document.querySelector("dialog[open]")) {
+        try {
+          const now = await (await fetch(`${body.dataset.base}/live`)).json();
+          if (now.version !== body.dataset.version) { location.reload(); return; }
+        } catch { /* the viewer was stopped; the page stays */ }
+      }
+      setTimeout(look, 2000);
+    };
+    setTimeout(look, 2000);
+  }
+})();

@@ -1,0 +1,153 @@
+//! What all pages share: the frame, links, text with hidden characters shown, pagination.
+
+use crate::audit::show::{count, hidden};
+use crate::audit::{AuditError, RunDir};
+use crate::record::ImageRef;
+use crate::view::query::{Filter, PAGE};
+use crate::view::server::Viewer;
+use crate::view::snapshot::Snapshot;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use maud::{DOCTYPE, Markup, html};
+
+/// Where a page is made: links start with `base`.
+pub struct Here<'a> {
+    pub base: &'a str,
+    pub snapshot: &'a Snapshot,
+}
+
+impl<'a> Here<'a> {
+    pub fn of(viewer: &'a Viewer, snapshot: &'a Snapshot) -> Here<'a> {
+        Here { base: &viewer.base, snapshot }
+    }
+
+    pub fn stage(&self, name: &str, filter: &Filter) -> String {
+        format!("{}/stage/{name}{}", self.base, filter.query())
+    }
+
+    pub fn thumb(&self, image: &ImageRef) -> String {
+        format!("{}/thumb/{}", self.base, image.digest)
+    }
+
+    pub fn image(&self, image: &ImageRef) -> String {
+        format!("{}/image/{}", self.base, image.digest)
+    }
+
+    /// The whole page.
+    pub fn page(&self, title: &str, active: &str, body: Markup) -> Response {
+        let run = &self.snapshot.run;
+        let tab = |name: &str| if name == active { "tab on" } else { "tab" };
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (title) " · coldstart" }
+                    link rel="stylesheet" href={ (self.base) "/style.css" };
+                    script src={ (self.base) "/app.js" } defer {}
+                }
+                body data-base=(self.base) data-version=(self.snapshot.version)
+                    data-live=(self.snapshot.live) {
+                    header {
+                        nav {
+                            a class=(tab("pipeline")) href={ (self.base) "/" } { "Pipeline" }
+                            a class=(tab("search")) href={ (self.base) "/search" } { "Records" }
+                        }
+                        span.run { (run_name(run)) }
+                        @if self.snapshot.live { span.badge { "not complete" } }
+                        @if simulated(self.snapshot) { span.badge.warn { "simulated world" } }
+                    }
+                    main { (body) }
+                    dialog #keys {
+                        h2 { "Keys" }
+                        dl {
+                            dt { kbd { "j" } " " kbd { "k" } } dd { "next, previous row (or record)" }
+                            dt { kbd { "Enter" } } dd { "open the row" }
+                            dt { kbd { "/" } } dd { "search" }
+                            dt { kbd { "a" } " " kbd { "d" } } dd { "agree, disagree with the marked decision" }
+                            dt { kbd { "u" } } dd { "up: to the list, to the pipeline" }
+                            dt { kbd { "?" } } dd { "this help" }
+                        }
+                        form method="dialog" { button { "close" } }
+                    }
+                }
+            }
+        };
+        ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.into_string()).into_response()
+    }
+}
+
+/// The last part of the RUN's address: the whole is in the title attribute of nothing, since a
+/// page may be shown to others.
+fn run_name(run: &RunDir) -> String {
+    run.name().trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+fn simulated(snapshot: &Snapshot) -> bool {
+    let run = &snapshot.run;
+    run.shape.simulated || run.report.as_ref().is_some_and(|r| r.simulated)
+}
+
+/// An error as a page's answer.
+pub fn fault(err: &AuditError) -> Response {
+    let status = match err {
+        AuditError::Unknown { .. } | AuditError::Input { .. } => StatusCode::NOT_FOUND,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, format!("{err}\n")).into_response()
+}
+
+/// Untrusted text: escaped by maud, hidden characters shown as marks.
+pub fn said(text: &str) -> Markup {
+    let mut parts: Vec<(bool, String)> = Vec::new();
+    for c in text.chars() {
+        let shown = if hidden(c) { format!("{:x}", c as u32) } else { c.to_string() };
+        match parts.last_mut() {
+            Some((false, last)) if !hidden(c) => last.push_str(&shown),
+            _ => parts.push((hidden(c), shown)),
+        }
+    }
+    html! {
+        @for (hidden, text) in &parts {
+            @if *hidden { span.hidden-char title="a hidden character" { "\\u{" (text) "}" } }
+            @else { (text) }
+        }
+    }
+}
+
+/// `1–50 of 1,234` with links to the pages beside; `link` gives a page's address.
+pub fn pages(total: usize, filter: &Filter, link: impl Fn(&Filter) -> String) -> Markup {
+    let first = filter.page * PAGE;
+    let last = (first + PAGE).min(total);
+    html! {
+        div.pages {
+            @if filter.page > 0 { a rel="prev" href=(link(&filter.at(filter.page - 1))) { "← previous" } }
+            span {
+                @if total == 0 { "nothing" }
+                @else { (count(first as u64 + 1)) "–" (count(last as u64)) " of " (count(total as u64)) }
+            }
+            @if last < total { a rel="next" href=(link(&filter.at(filter.page + 1))) { "next →" } }
+        }
+    }
+}
+
+/// Fields of a filter as a form that reads and makes addresses.
+pub fn filter_form(action: &str, filter: &Filter, fields: &[(&str, &str, Vec<String>)]) -> Markup {
+    html! {
+        form.filter method="get" action=(action) {
+            input type="search" name="q" value=(filter.q) placeholder="words of the prompt or note, id" aria-label="search";
+            @for (name, chosen, values) in fields {
+                select name=(name) aria-label=(name) {
+                    option value="" { (name) ": any" }
+                    @for value in values {
+                        option value=(value) selected[value == chosen] { (value) }
+                    }
+                }
+            }
+            button { "filter" }
+            @if *filter != Filter::default() { a.clear href=(action) { "clear" } }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The pages. Each is a function of a snapshot and an address; all text goes through maud.
+
+mod frame;
+mod pipeline;
+mod record;
+mod search;
+mod stage;
+mod story;
+
+pub use pipeline::pipeline;
+pub use record::record;
+pub use search::search;
+pub use stage::stage;

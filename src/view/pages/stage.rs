@@ -1,0 +1,190 @@
+//! A stage: its reasons, distributions, agreement, checks, and its records.
+
+use crate::audit::deep::{OrderAudit, StageAudit};
+use crate::audit::plot::{bars, histogram, meter};
+use crate::audit::show::{count, line, money};
+use crate::audit::stats::Share;
+use crate::record::{Disposition, NanoUsd};
+use crate::view::pages::frame::{Here, fault, filter_form, pages, said};
+use crate::view::query::{Filter, PAGE};
+use crate::view::server::Viewer;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use std::sync::Arc;
+
+pub async fn stage(
+    State(viewer): State<Arc<Viewer>>,
+    Path(name): Path<String>,
+    Query(filter): Query<Filter>,
+) -> Response {
+    let snapshot = viewer.snapshot();
+    let number = match snapshot.run.stage(&name) {
+        Ok(number) => number,
+        Err(err) => return fault(&err),
+    };
+    let deep = match snapshot.deep(&name).await {
+        Ok(deep) => deep,
+        Err(err) => return fault(&err),
+    };
+    let here = Here::of(&viewer, &snapshot);
+    let shape = &snapshot.run.shape.stages[number];
+    here.page(
+        &name,
+        "",
+        html! {
+            h1 { (name) " " span.kind { (shape.kind) } }
+            @if !shape.about.is_empty() { p.about { (shape.about) } }
+            @if !shape.params.is_empty() {
+                details.params { summary { "parameters" }
+                    dl { @for (key, value) in &shape.params { dt { (key) } dd { code { (value) } } } }
+                }
+            }
+            (reasons(&here, &name, &deep))
+            (figures(&deep))
+            (records(&here, number, &name, &filter, &deep))
+        },
+    )
+}
+
+fn reasons(here: &Here, name: &str, deep: &StageAudit) -> Markup {
+    html! {
+        section {
+            h2 { (count(deep.rows)) " in · " (count(deep.passed)) " passed · " (count(deep.dropped)) " dropped · " (count(deep.failed)) " failed" }
+            div.scroll { table.reasons {
+                tbody { @for r in &deep.reasons {
+                    @let filter = Filter {
+                        disposition: r.disposition.as_str().to_owned(),
+                        port: r.port.clone(),
+                        reason: r.reason.clone(),
+                        ..Filter::default()
+                    };
+                    tr data-href=(here.stage(name, &filter)) {
+                        td { span class={ "dot " (r.disposition.as_str()) } {} a href=(here.stage(name, &filter)) { (r.disposition.as_str()) " " (way(&r.port, &r.reason)) } }
+                        td.n { (count(r.share.hits)) }
+                        td.n { (format!("{:.1} %", r.share.share * 100.0)) }
+                        td { (meter(r.share.share)) }
+                    }
+                } }
+            } }
+        }
+    }
+}
+
+fn way(port: &str, reason: &str) -> String {
+    [port, reason].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+fn figures(deep: &StageAudit) -> Markup {
+    let share = |title: &str, share: &Share| {
+        html! { dt { (title) } dd { (share.to_string()) } }
+    };
+    html! {
+        div.cards {
+            @if let Some(scores) = &deep.scores { section.card { h3 { "Scores" }
+                (histogram(&scores.histogram))
+                p.note { "median " (format!("{:.2}", scores.spread.p50)) " · mean " (format!("{:.2}", scores.spread.mean)) }
+            } }
+            @if let Some(chars) = &deep.prompt_chars { section.card { h3 { "Prompt length, characters" }
+                (histogram(&chars.histogram))
+                p.note { "median " (format!("{:.0}", chars.spread.p50)) " · cut at 200" }
+            } }
+            @if let Some(orders) = &deep.orders { section.card { h3 { "Both orders" } (order_card(orders, &share)) } }
+            @if let Some(votes) = &deep.votes { section.card { h3 { "Answers" }
+                @if votes.unanimous.of > 0 { dl { (share("unanimous", &votes.unanimous)) } }
+                @for (ask, answers) in votes.answers.iter().take(6) {
+                    p.note { (ask) }
+                    (bars(&answers.iter().map(|(a, n)| (a.clone(), *n)).collect::<Vec<_>>()))
+                }
+            } }
+            @if !deep.checks.is_empty() { section.card { h3 { "Checks that failed" }
+                (bars(&deep.checks.iter().filter(|c| c.no + c.unsure > 0).take(14).map(|c| (c.id.clone(), c.no + c.unsure)).collect::<Vec<_>>()))
+            } }
+            @if deep.by_category.len() > 1 { section.card { h3 { "Passed by category" }
+                div.scroll { table { tbody { @for (category, n) in &deep.by_category {
+                    @let all = n.iter().sum::<u64>();
+                    tr { td { (category) } td.n { (count(n[0])) " of " (count(all)) } td { (meter(n[0] as f64 / all.max(1) as f64)) } }
+                } } } }
+            } }
+        }
+    }
+}
+
+fn order_card(orders: &OrderAudit, share: &dyn Fn(&str, &Share) -> Markup) -> Markup {
+    html! {
+        dl {
+            (share("both orders agree", &orders.agree))
+            (share("the later picture wins both", &orders.later_wins))
+            (share("a tie in one order at least", &orders.any_tie))
+            (share("of pairs decided by place: the first place", &orders.prefers_a))
+        }
+        @if orders.biased() { p.alert { "The judge prefers a place: the interval does not hold 50 %." } }
+        @else { p.note { "No preference for a place shows." } }
+    }
+}
+
+fn records(here: &Here, number: usize, name: &str, filter: &Filter, deep: &StageAudit) -> Markup {
+    let index = &here.snapshot.index;
+    let rows = &index.stages[number];
+    let found = here.snapshot.rows(number, filter);
+    let start = (filter.page * PAGE).min(found.len());
+    let shown = &found[start..(start + PAGE).min(found.len())];
+    let names = |of: &dyn Fn(&crate::audit::deep::ReasonAudit) -> String| {
+        let mut names: Vec<String> =
+            deep.reasons.iter().map(of).filter(|n| !n.is_empty()).collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+    let dispositions = ["passed", "dropped", "failed"].map(str::to_owned).to_vec();
+    let fields = [
+        ("disposition", filter.disposition.as_str(), dispositions),
+        ("port", filter.port.as_str(), names(&|r| r.port.clone())),
+        ("reason", filter.reason.as_str(), names(&|r| r.reason.clone())),
+        ("category", filter.category.as_str(), deep.by_category.keys().cloned().collect()),
+        (
+            "sort",
+            filter.sort.as_str(),
+            ["score", "-score", "cost", "-cost"].map(str::to_owned).to_vec(),
+        ),
+    ];
+    html! {
+        section #records {
+            h2 { "Records" }
+            (filter_form(&format!("{}/stage/{name}", here.base), filter, &fields))
+            (pages(found.len(), filter, |f| here.stage(name, f)))
+            ul.rows { @for &row in shown {
+                @let record = rows.record[row] as usize;
+                @let id = index.records.id[record];
+                @let href = record_link(here, &id.hex(), name, filter);
+                li data-href=(href) {
+                    a href=(href) { (said(&line(index.records.prompt.get(record), 160))) }
+                    div.meta {
+                        (outcome(rows.disposition[row], index.names.get(rows.port[row]), index.names.get(rows.reason[row])))
+                        span { (index.names.get(index.records.category[record])) }
+                        @if !rows.score[row].is_nan() { span { "score " (format!("{:.2}", rows.score[row])) } }
+                        @if rows.cost[row] > 0 { span { (money(NanoUsd(rows.cost[row]).usd())) } }
+                        span.id { (&id.hex()[..8]) }
+                    }
+                    @if !rows.note.get(row).is_empty() { p.note { (said(&line(rows.note.get(row), 220))) } }
+                }
+            } }
+            (pages(found.len(), filter, |f| here.stage(name, f)))
+        }
+    }
+}
+
+/// A record's page that knows the list it was opened from.
+pub fn record_link(here: &Here, id: &str, stage: &str, filter: &Filter) -> String {
+    let query = filter.query();
+    let rest = query.trim_start_matches('?');
+    let list = [format!("list={stage}"), rest.to_owned()];
+    let list: Vec<String> = list.into_iter().filter(|s| !s.is_empty()).collect();
+    format!("{}/record/{id}?{}", here.base, list.join("&"))
+}
+
+pub fn outcome(disposition: Disposition, port: &str, reason: &str) -> Markup {
+    html! {
+        span { span class={ "dot " (disposition.as_str()) } {} (disposition.as_str()) " " (way(port, reason)) }
+    }
+}

@@ -1,0 +1,176 @@
+//! A RUN as the viewer holds it: the joined tables in memory, refreshed while a run works.
+//!
+//! The one idea: a page is computed from one immutable snapshot, so that it never shows half of a
+//! change; a new one takes its place when the RUN's files have changed.
+
+use crate::audit::deep::{Deep, StageAudit};
+use crate::audit::{AuditError, Funnel, Index, Reading, RunDir, funnel};
+use crate::record::Disposition;
+use crate::store::Layout;
+use crate::view::query::Filter;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// See the module's header.
+pub struct Snapshot {
+    pub run: RunDir,
+    pub index: Index,
+    pub funnel: Funnel,
+    /// Each record's last row: (stage, row).
+    pub last: Vec<(u32, u32)>,
+    /// Changes when the RUN's files do.
+    pub version: String,
+    pub live: bool,
+    /// Stages whose table could not be read.
+    pub unreadable: usize,
+    deep: Mutex<HashMap<String, Arc<StageAudit>>>,
+}
+
+impl Snapshot {
+    pub async fn take(run: &RunDir) -> Result<Snapshot, AuditError> {
+        let mut run = run.clone();
+        let version = version(&run).await?;
+        run.reload_report().await?;
+        let tables = run.tables(Reading::Notes).await?;
+        let index = Index::assemble(tables.columns);
+        let funnel = funnel(&index, &run.shape);
+        let mut last = vec![(0, 0); index.records.len()];
+        for (s, rows) in index.stages.iter().enumerate() {
+            for (row, record) in rows.record.iter().enumerate() {
+                last[*record as usize] = (s as u32, row as u32);
+            }
+        }
+        let complete = run.report.as_ref().is_some_and(|r| r.complete);
+        Ok(Snapshot {
+            live: tables.from_ledger || !complete,
+            unreadable: tables.unreadable.len(),
+            run,
+            index,
+            funnel,
+            last,
+            version,
+            deep: Mutex::default(),
+        })
+    }
+
+    /// The deep figures of a stage; computed once.
+    pub async fn deep(&self, stage: &str) -> Result<Arc<StageAudit>, AuditError> {
+        let known = |deep: &HashMap<String, Arc<StageAudit>>| deep.get(stage).cloned();
+        if let Some(audit) = known(&self.deep.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(audit);
+        }
+        let mut deep = Deep::new(stage);
+        self.run.each(stage, &mut |row| deep.push(&row)).await?;
+        let audit = Arc::new(deep.finish());
+        let mut all = self.deep.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(stage.to_owned(), audit.clone());
+        Ok(audit)
+    }
+
+    /// Rows of stage number `stage` that `filter` lets through, sorted as it says.
+    pub fn rows(&self, stage: usize, filter: &Filter) -> Vec<usize> {
+        let rows = &self.index.stages[stage];
+        let records = &self.index.records;
+        let test = Test::of(self, filter);
+        let mut out: Vec<usize> = (0..rows.len())
+            .filter(|&row| {
+                let record = rows.record[row] as usize;
+                test.row(rows.disposition[row], rows.port[row], rows.reason[row])
+                    && test.record(records.category[record], records.source[record])
+                    && test.words(self, record, rows.note.get(row))
+            })
+            .collect();
+        match filter.sort.as_str() {
+            "score" => out.sort_by(|a, b| rows.score[*a].total_cmp(&rows.score[*b])),
+            "-score" => out.sort_by(|a, b| rows.score[*b].total_cmp(&rows.score[*a])),
+            "cost" => out.sort_by_key(|row| rows.cost[*row]),
+            "-cost" => out.sort_by_key(|row| std::cmp::Reverse(rows.cost[*row])),
+            _ => {}
+        }
+        out
+    }
+
+    /// Records that `filter` lets through; disposition, port and reason are of the last row.
+    pub fn search(&self, filter: &Filter) -> Vec<usize> {
+        let records = &self.index.records;
+        let test = Test::of(self, filter);
+        (0..records.len())
+            .filter(|&record| {
+                let (stage, row) = self.last[record];
+                let (rows, row) = (&self.index.stages[stage as usize], row as usize);
+                test.row(rows.disposition[row], rows.port[row], rows.reason[row])
+                    && test.record(records.category[record], records.source[record])
+                    && test.words(self, record, rows.note.get(row))
+            })
+            .collect()
+    }
+}
+
+/// A filter with its names looked up once.
+struct Test {
+    disposition: Option<Disposition>,
+    /// None: any. `Some(None)`: a name that is nowhere, so nothing passes.
+    port: Option<Option<u32>>,
+    reason: Option<Option<u32>>,
+    category: Option<Option<u32>>,
+    source: Option<Option<u32>>,
+    words: Vec<String>,
+}
+
+impl Test {
+    fn of(snapshot: &Snapshot, filter: &Filter) -> Test {
+        let name = |text: &String| (!text.is_empty()).then(|| snapshot.index.names.find(text));
+        let all = [Disposition::Passed, Disposition::Dropped, Disposition::Failed];
+        Test {
+            disposition: all.into_iter().find(|d| d.as_str() == filter.disposition),
+            port: name(&filter.port),
+            reason: name(&filter.reason),
+            category: name(&filter.category),
+            source: name(&filter.source),
+            words: filter.words(),
+        }
+    }
+
+    fn row(&self, disposition: Disposition, port: u32, reason: u32) -> bool {
+        self.disposition.is_none_or(|d| d == disposition)
+            && self.port.is_none_or(|p| p == Some(port))
+            && self.reason.is_none_or(|r| r == Some(reason))
+    }
+
+    fn record(&self, category: u32, source: u32) -> bool {
+        self.category.is_none_or(|c| c == Some(category))
+            && self.source.is_none_or(|s| s == Some(source))
+    }
+
+    fn words(&self, snapshot: &Snapshot, record: usize, note: &str) -> bool {
+        if self.words.is_empty() {
+            return true;
+        }
+        let records = &snapshot.index.records;
+        let text = records.prompt.get(record).to_lowercase();
+        let note = note.to_lowercase();
+        let id = records.id[record].hex();
+        let holds = |w: &String| text.contains(w) || note.contains(w) || id.starts_with(w.as_str());
+        self.words.iter().all(holds)
+    }
+}
+
+/// A digest of the names and sizes of what a run writes as it works.
+async fn version(run: &RunDir) -> Result<String, AuditError> {
+    let mut hasher = blake3::Hasher::new();
+    let store = run.store();
+    for folder in [Layout::STAGES, Layout::LEDGER, Layout::DATASET] {
+        for (name, size) in store.list(folder).await? {
+            hasher.update(name.as_bytes());
+            hasher.update(&size.to_le_bytes());
+        }
+    }
+    let report = store.size(Layout::REPORT).await.unwrap_or(0);
+    hasher.update(&report.to_le_bytes());
+    Ok(hasher.finalize().to_hex()[..16].to_owned())
+}
+
+/// Whether the RUN's files have changed since `snapshot`.
+pub async fn changed(snapshot: &Snapshot) -> bool {
+    version(&snapshot.run).await.is_ok_and(|version| version != snapshot.version)
+}

@@ -1,0 +1,604 @@
+//! RUNs made up for tests and benches, with a known truth: every table, call, picture and shard
+//! that a run leaves, written by the same writers, without a model.
+
+use coldstart::call::{
+    ChatRequest, ImageRequest, Message, Output, Part, Reply, Request, Sampling, Speaker, Usage,
+};
+use coldstart::env::{Env, Rng};
+use coldstart::export::dataset::{ShardOptions, ShardWriter};
+use coldstart::journal::{Entry, Journal};
+use coldstart::record::*;
+use coldstart::store::{Blobs, DecisionWriter, Layout, Store};
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+/// What to make.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub prompts: usize,
+    pub seed: u64,
+    /// How often the judge is wrong.
+    pub judge_error: f64,
+    /// How often the pairwise judge takes the first place instead of looking.
+    pub place_bias: f64,
+    /// Write journal, pictures and shards too.
+    pub calls: bool,
+    /// The first record's texts are full of markup and control characters.
+    pub hostile: bool,
+    /// Pixels of a picture's side.
+    pub side: u32,
+    /// The manifest's `judged.votes`.
+    pub votes: u32,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            prompts: 200,
+            seed: 1,
+            judge_error: 0.08,
+            place_bias: 0.1,
+            calls: true,
+            hostile: false,
+            side: 24,
+            votes: 1,
+        }
+    }
+}
+
+/// Text that tries to be markup, script and terminal control.
+pub const HOSTILE: &str = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\
+     \u{1b}[31mred\u{7} \u{202e}olleh\u{202c} </textarea></svg>&amp;\"'`{{7*7}}";
+
+/// What is true of a made RUN.
+#[derive(Debug, Default)]
+pub struct Truth {
+    /// (record, the judge should have said satisfied), of every row at `judged`.
+    pub judged: Vec<(Id, bool)>,
+    pub rows: usize,
+    pub calls: usize,
+    /// Records in the dataset.
+    pub kept: Vec<Id>,
+    /// The hostile record.
+    pub first: Option<Id>,
+}
+
+const STAGES: [(&str, &str, &[&str], &[&str]); 15] = [
+    ("pool", "read_pool", &[], &["out"]),
+    ("unique", "dedup", &["pool.out"], &["unique"]),
+    ("clean", "decontaminate", &["unique.unique"], &["clean"]),
+    ("hard", "attempt", &["clean.clean"], &["hard"]),
+    ("first_round", "think_and_call", &["hard.hard"], &["passed"]),
+    ("first_image", "generate", &["first_round.passed"], &["passed"]),
+    ("judged", "judge", &["first_image.passed"], &["satisfied", "unsatisfied"]),
+    ("reflected", "reflect", &["judged.unsatisfied"], &["passed"]),
+    ("unleaked", "leak_filter", &["reflected.passed"], &["passed"]),
+    ("second_image", "generate", &["unleaked.passed"], &["passed"]),
+    ("better", "pairwise", &["second_image.passed"], &["better"]),
+    ("good", "pointwise", &["better.better"], &["good", "improved"]),
+    ("coherent", "consistency", &["good.good", "good.improved"], &["passed"]),
+    ("balanced", "balance", &["judged.satisfied", "coherent.passed"], &["picked"]),
+    ("dataset", "write_dataset", &["balanced.picked"], &[]),
+];
+
+const CATEGORIES: [&str; 6] = ["counting", "colour", "position", "text", "knowledge", "riddle"];
+
+struct Maker {
+    plan: Plan,
+    store: Store,
+    blobs: Blobs,
+    journal: Option<Journal>,
+    rng: Rng,
+    rows: BTreeMap<&'static str, Vec<Decision>>,
+    shards: Option<ShardWriter>,
+    made: HashSet<CallKey>,
+    waiting: Vec<Entry>,
+    truth: Truth,
+    at_ms: u64,
+}
+
+/// Makes a RUN at `uri`.
+pub async fn make(uri: &str, plan: Plan) -> Truth {
+    let store = Store::open(uri).unwrap();
+    let journal = match plan.calls {
+        true => Some(
+            Journal::open(Env::real(), &store, Layout::JOURNAL, Duration::from_millis(5))
+                .await
+                .unwrap(),
+        ),
+        false => None,
+    };
+    let shards = plan.calls.then(|| ShardWriter::new(ShardOptions::default()).unwrap());
+    let mut maker = Maker {
+        blobs: Blobs::new(store.clone(), 1 << 20),
+        rng: Rng::keyed(plan.seed, &["made"]),
+        rows: BTreeMap::new(),
+        made: HashSet::new(),
+        waiting: Vec::new(),
+        truth: Truth::default(),
+        at_ms: 1_767_225_600_000,
+        store,
+        journal,
+        shards,
+        plan,
+    };
+    for number in 0..maker.plan.prompts {
+        maker.record(number).await;
+    }
+    maker.finish().await
+}
+
+/// One record on its way.
+struct Walk {
+    t: Trajectory,
+    stage: &'static str,
+    calls: Vec<CallKey>,
+    cost: NanoUsd,
+}
+
+impl Maker {
+    async fn record(&mut self, number: usize) {
+        let category = CATEGORIES[self.rng.below(CATEGORIES.len())];
+        let source = if number.is_multiple_of(3) { "t2i" } else { "own" };
+        let hostile = self.plan.hostile && number == 0;
+        let things = ["red apples", "blue clocks", "glass owls", "tiny boats", "green doors"];
+        let thing = things[self.rng.below(things.len())];
+        let text = match hostile {
+            true => HOSTILE.to_owned(),
+            false => format!("a photo of {} {thing} on a table, number {number}", 2 + number % 7),
+        };
+        let id = Id::of(source, &number.to_string(), &text);
+        let prompt = Prompt {
+            id,
+            text,
+            category: category.to_owned(),
+            source: source.to_owned(),
+            key: Some(number.to_string()),
+            reference: None,
+            spec: None,
+            gloss: None,
+            licence: Some("CC0".to_owned()),
+        };
+        let mut walk =
+            Walk { t: Trajectory::new(prompt), stage: "", calls: Vec::new(), cost: NanoUsd(0) };
+        if hostile {
+            self.truth.first = Some(id);
+        }
+        self.pass(&mut walk, "pool", "out", Evidence::default());
+        if self.rng.chance(0.05) && !hostile {
+            let peer = Evidence { peer: Some(id), ..Evidence::note("same words as another") };
+            return self.drop(&mut walk, "unique", "near_duplicate", peer);
+        }
+        self.pass(&mut walk, "unique", "unique", Evidence::default());
+        if self.rng.chance(0.02) && !hostile {
+            return self.drop(&mut walk, "clean", "ngram", Evidence::note("GenEval++ 12"));
+        }
+        self.pass(&mut walk, "clean", "clean", Evidence::default());
+        if !self.attempts(&mut walk).await && !hostile {
+            return;
+        }
+        self.rounds(walk, hostile).await;
+    }
+
+    /// Stage `hard`: up to three draws.
+    async fn attempts(&mut self, walk: &mut Walk) -> bool {
+        let mut votes = Vec::new();
+        for draw in 0..3u32 {
+            let image = self.image(walk, "generator", "q", u64::from(draw), draw).await;
+            let good = self.rng.chance(0.12);
+            let word = if good { "satisfied" } else { "unsatisfied" };
+            votes.push(Vote {
+                ask: format!("draw_{}", draw + 1),
+                answer: word.to_owned(),
+                call: None,
+            });
+            walk.t.attempts.push(Attempt { seed: u64::from(draw), image, satisfied: good });
+            if good {
+                let evidence = Evidence { votes, score: Some(1.0), ..Evidence::default() };
+                self.drop(walk, "hard", "solved", evidence);
+                return false;
+            }
+        }
+        let evidence = Evidence { votes, score: Some(0.4), ..Evidence::default() };
+        self.pass(walk, "hard", "hard", evidence);
+        true
+    }
+
+    async fn rounds(&mut self, mut walk: Walk, hostile: bool) {
+        if self.rng.chance(0.04) && !hostile {
+            self.chat(&mut walk, "teacher", "I will not call it.", &[]).await;
+            let evidence = Evidence::note("no <tool_call> in \"I will not call it.\"");
+            return self.drop(&mut walk, "first_round", "no_tool_call", evidence);
+        }
+        let thinking =
+            if hostile { HOSTILE.to_owned() } else { "Count them, then place them.".to_owned() };
+        let refined = format!("{} clearly arranged", walk.t.prompt.text.replace('<', "("));
+        self.turn(&mut walk, "teacher", &thinking, &refined, &[]).await;
+        self.pass(&mut walk, "first_round", "passed", Evidence::default());
+        self.draw(&mut walk, "first_image", 0).await;
+        let truth = self.rng.chance(0.35) && !hostile;
+        let said = truth != self.rng.chance(self.plan.judge_error);
+        let said = said && !hostile;
+        self.truth.judged.push((walk.t.prompt.id, truth));
+        self.judge(&mut walk, "judged", "judge", said, hostile).await;
+        if said {
+            walk.t.outcome = Some(Outcome::OneRound);
+            self.pass(&mut walk, "judged", "satisfied", self.judged(said, hostile));
+            return self.end(walk).await;
+        }
+        self.pass(&mut walk, "judged", "unsatisfied", self.judged(said, hostile));
+        self.second_round(walk, hostile).await;
+    }
+
+    async fn second_round(&mut self, mut walk: Walk, hostile: bool) {
+        let hint = self.picture(90_000 + self.truth.rows as u32);
+        let hint = self.blob(hint).await;
+        let first = walk.t.rounds[0].image.unwrap();
+        let refined = format!("{}, evenly spaced", walk.t.rounds[0].refined);
+        self.turn(&mut walk, "reflector", "The count was off.", &refined, &[first, hint]).await;
+        self.pass(&mut walk, "reflected", "passed", Evidence::default());
+        if self.rng.chance(0.05) && !hostile {
+            let vote = Vote { ask: "model".to_owned(), answer: "leak".to_owned(), call: None };
+            let evidence =
+                Evidence { votes: vec![vote], ..Evidence::note("\"as in the reference\"") };
+            return self.drop(&mut walk, "unleaked", "leak", evidence);
+        }
+        self.pass(&mut walk, "unleaked", "passed", Evidence::default());
+        self.draw(&mut walk, "second_image", 1).await;
+        if !self.pairwise(&mut walk).await && !hostile {
+            return;
+        }
+        let good = self.rng.chance(0.6);
+        self.judge(&mut walk, "good", "grader", good, hostile).await;
+        walk.t.improved = !good;
+        let port = if good { "good" } else { "improved" };
+        self.pass(&mut walk, "good", port, self.judged(good, false));
+        if self.rng.chance(0.06) && !hostile {
+            let evidence = Evidence::note("the verdict does not follow");
+            return self.drop(&mut walk, "coherent", "verdict_not_derived", evidence);
+        }
+        self.pass(&mut walk, "coherent", "passed", Evidence::default());
+        walk.t.outcome = Some(if good { Outcome::Closed } else { Outcome::Open });
+        if !good {
+            walk.t.rounds[1].judgement = None;
+        }
+        self.end(walk).await;
+    }
+
+    async fn pairwise(&mut self, walk: &mut Walk) -> bool {
+        let better = self.rng.chance(0.75) || self.truth.first == Some(walk.t.prompt.id);
+        let pick = if better { "second" } else { "first" };
+        let hostile = self.truth.first == Some(walk.t.prompt.id);
+        let biased = self.rng.chance(self.plan.place_bias) && !hostile;
+        let (ab, ba) = if biased { ("first", "second") } else { (pick, pick) };
+        let [i1, i2] = [0, 1].map(|n| walk.t.rounds[n].image.unwrap());
+        let a = self.chat(walk, "comparator", "{\"better\":\"B\"}", &[i1, i2]).await;
+        let b = self.chat(walk, "comparator", "{\"better\":\"A\"}", &[i2, i1]).await;
+        let vote = |ask: &str, answer: &str, call| Vote {
+            ask: ask.to_owned(),
+            answer: answer.to_owned(),
+            call: Some(call),
+        };
+        let votes = vec![vote("order_ab", ab, a), vote("order_ba", ba, b)];
+        let evidence = Evidence { votes, ..Evidence::default() };
+        match (ab, ba) {
+            ("second", "second") => self.pass(walk, "better", "better", evidence),
+            ("first", "first") => self.drop(walk, "better", "worse", evidence),
+            _ => self.drop(walk, "better", "tie", evidence),
+        }
+        (ab, ba) == ("second", "second")
+    }
+
+    fn judged(&self, satisfied: bool, hostile: bool) -> Evidence {
+        let check = |id: &str, source, answer| Check {
+            id: id.to_owned(),
+            source,
+            answer,
+            evidence: if hostile { HOSTILE.to_owned() } else { "seen".to_owned() },
+        };
+        let last = if satisfied { Answer::Yes } else { Answer::No };
+        Evidence {
+            note: if hostile { HOSTILE.to_owned() } else { "looked at it".to_owned() },
+            score: Some(if satisfied { 1.0 } else { 2.0 / 3.0 }),
+            checks: vec![
+                check("all_objects", CheckSource::Rule, Answer::Yes),
+                check("a1", CheckSource::Atom, Answer::Yes),
+                check("a2", CheckSource::Atom, last),
+            ],
+            ..Evidence::default()
+        }
+    }
+
+    async fn judge(&mut self, walk: &mut Walk, _: &str, role: &str, good: bool, hostile: bool) {
+        let rationale = match (hostile, good) {
+            (true, _) => HOSTILE.to_owned(),
+            (_, true) => "Everything asked for is there.".to_owned(),
+            (_, false) => "One is missing on the right.".to_owned(),
+        };
+        let reply = serde_json::json!({ "checks": [], "rationale": rationale }).to_string();
+        let image = walk.t.rounds.last().unwrap().image.unwrap();
+        self.chat(walk, role, &reply, &[image]).await;
+        let evidence = self.judged(good, hostile);
+        walk.t.rounds.last_mut().unwrap().judgement = Some(Judgement {
+            rationale,
+            satisfied: good,
+            score: evidence.score.unwrap(),
+            checks: evidence.checks,
+        });
+    }
+
+    async fn turn(&mut self, walk: &mut Walk, role: &str, t: &str, p: &str, shown: &[ImageRef]) {
+        let call = serde_json::json!({
+            "name": "image_generation_tool", "arguments": { "caption": p },
+        });
+        let reply = format!("<think>{t}</think> <tool_call>\n{call}\n</tool_call>");
+        self.chat(walk, role, &reply, shown).await;
+        walk.t.rounds.push(Round {
+            thinking: t.to_owned(),
+            refined: p.to_owned(),
+            image: None,
+            seed: None,
+            judgement: None,
+        });
+    }
+
+    async fn draw(&mut self, walk: &mut Walk, stage: &'static str, draw: u32) {
+        let refined = walk.t.rounds.last().unwrap().refined.clone();
+        let image = self.image(walk, "generator", &refined, 7, draw).await;
+        let round = walk.t.rounds.last_mut().unwrap();
+        (round.image, round.seed) = (Some(image), Some(7));
+        self.pass(walk, stage, "passed", Evidence::default());
+    }
+
+    async fn end(&mut self, mut walk: Walk) {
+        if self.rng.chance(0.1) && self.truth.first != Some(walk.t.prompt.id) {
+            return self.drop(&mut walk, "balanced", "over_quota", Evidence::default());
+        }
+        self.pass(&mut walk, "balanced", "picked", Evidence::default());
+        self.pass(&mut walk, "dataset", "", Evidence::default());
+        self.truth.kept.push(walk.t.prompt.id);
+        let Some(shards) = &mut self.shards else { return };
+        let all = self.rows.values().flatten().filter(|row| row.id == walk.t.prompt.id);
+        walk.t.calls = all.flat_map(|row| row.calls.iter().copied()).collect();
+        let mut images = Vec::new();
+        for image in coldstart::export::conversation::images(&walk.t) {
+            images.push(self.blobs.get(image.digest).await.unwrap());
+        }
+        shards.push(&walk.t, &images).unwrap();
+    }
+
+    fn pass(&mut self, walk: &mut Walk, stage: &'static str, port: &str, evidence: Evidence) {
+        self.row(walk, stage, Disposition::Passed, port, "", evidence);
+    }
+
+    fn drop(&mut self, walk: &mut Walk, stage: &'static str, reason: &str, evidence: Evidence) {
+        self.row(walk, stage, Disposition::Dropped, "", reason, evidence);
+    }
+
+    fn row(
+        &mut self,
+        walk: &mut Walk,
+        stage: &'static str,
+        disposition: Disposition,
+        port: &str,
+        reason: &str,
+        evidence: Evidence,
+    ) {
+        walk.stage = stage;
+        self.truth.rows += 1;
+        let prompt = &walk.t.prompt;
+        self.rows.entry(stage).or_default().push(Decision {
+            stage: stage.to_owned(),
+            id: prompt.id,
+            category: prompt.category.clone(),
+            source: prompt.source.clone(),
+            disposition,
+            port: port.to_owned(),
+            reason: reason.to_owned(),
+            evidence,
+            calls: std::mem::take(&mut walk.calls),
+            cost: std::mem::take(&mut walk.cost),
+            prompt: prompt.text.chars().take(200).collect(),
+        });
+    }
+
+    async fn chat(
+        &mut self,
+        walk: &mut Walk,
+        role: &str,
+        reply: &str,
+        shown: &[ImageRef],
+    ) -> CallKey {
+        let asked = format!(
+            "# Task: {role}\n<request>\n{}\n</request>\n<rules>\n- all_objects: every object is there\n\
+             </rules>\n<checklist>\n- a1: is it there? (expected: yes)\n- a2: are all there? (expected: yes)\n</checklist>",
+            walk.t.prompt.text
+        );
+        let mut parts = vec![Part::Text(asked)];
+        parts.extend(shown.iter().map(|image| Part::Image(*image)));
+        let request = Request::Chat(ChatRequest {
+            role: role.to_owned(),
+            model: format!("{role}-model"),
+            messages: vec![Message { speaker: Speaker::User, parts }],
+            sampling: Sampling::default(),
+            schema: None,
+            draw: walk.t.rounds.len() as u32,
+        });
+        let output = Output::Text { text: reply.to_owned(), reasoning: String::new() };
+        self.call(walk, request, output, 2_000_000).await
+    }
+
+    async fn image(
+        &mut self,
+        walk: &mut Walk,
+        role: &str,
+        prompt: &str,
+        seed: u64,
+        draw: u32,
+    ) -> ImageRef {
+        let request = Request::Image(ImageRequest {
+            role: role.to_owned(),
+            model: "FLUX.1-dev-8step".to_owned(),
+            prompt: format!("{prompt} / {}", walk.t.prompt.text),
+            negative_prompt: None,
+            width: self.plan.side,
+            height: self.plan.side,
+            steps: Some(8),
+            guidance: None,
+            seed,
+            draw,
+        });
+        let shade = u32::from_le_bytes(request.key().0[..4].try_into().unwrap());
+        let picture = self.picture(shade);
+        let image = self.blob(picture).await;
+        self.call(walk, request, Output::Image { image, bytes: None }, 5_000_000).await;
+        image
+    }
+
+    async fn call(
+        &mut self,
+        walk: &mut Walk,
+        request: Request,
+        output: Output,
+        cost: u64,
+    ) -> CallKey {
+        let key = request.key();
+        walk.calls.push(key);
+        walk.cost += NanoUsd(cost);
+        if self.journal.is_none() {
+            return key;
+        }
+        if !self.made.insert(key) {
+            return key;
+        }
+        let latency_ms = 200 + self.rng.below(800) as u64;
+        let reply = Reply {
+            output,
+            finish: "stop".to_owned(),
+            usage: Usage { input: 400, output: 120, ..Usage::default() },
+            served: request.model().to_owned(),
+            cost: NanoUsd(cost),
+            simulated: true,
+            attempts: 1 + u32::from(self.rng.chance(0.05)),
+            latency_ms,
+        };
+        self.at_ms += 3;
+        self.truth.calls += 1;
+        let entry = Entry { key, at_ms: self.at_ms, request, reply };
+        self.waiting.push(entry);
+        if self.waiting.len() >= 4096 {
+            self.flush().await;
+        }
+        key
+    }
+
+    /// Together: one by one, each would wait for a commit of its own.
+    async fn flush(&mut self) {
+        let Some(journal) = &self.journal else { return };
+        let all = self.waiting.drain(..).map(|entry| journal.append(entry));
+        for done in futures::future::join_all(all).await {
+            done.unwrap();
+        }
+    }
+
+    /// A PNG of one shade with a mark.
+    fn picture(&self, shade: u32) -> Vec<u8> {
+        if !self.plan.calls {
+            return shade.to_le_bytes().to_vec();
+        }
+        let side = self.plan.side as usize;
+        let [r, g, b, _] = shade.to_le_bytes();
+        let mark = |i: usize| (i % side) / 4 == 1 && (i / side) / 4 == 1;
+        let rgb: Vec<u8> = (0..side * side)
+            .flat_map(|i| if mark(i) { [255 - r, g, b] } else { [r, g, b] })
+            .collect();
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, side as u32, side as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header().unwrap().write_image_data(&rgb).unwrap();
+        out
+    }
+
+    async fn blob(&mut self, bytes: Vec<u8>) -> ImageRef {
+        let side = self.plan.side;
+        let size = bytes.len() as u64;
+        let digest = match self.plan.calls {
+            true => self.blobs.put(bytes.into()).await.unwrap(),
+            false => Digest::of(&bytes),
+        };
+        ImageRef { digest, mime: Mime::Png, width: side, height: side, bytes: size }
+    }
+
+    async fn finish(mut self) -> Truth {
+        self.flush().await;
+        if let Some(journal) = &self.journal {
+            journal.close().await.unwrap();
+        }
+        let mut report = Report { complete: true, simulated: true, ..Report::default() };
+        for (stage, ..) in STAGES {
+            let mut rows = self.rows.remove(stage).unwrap_or_default();
+            rows.sort_by_key(|row| row.id);
+            report.stages.push(stage_report(stage, &rows));
+            let mut writer = DecisionWriter::new(self.store.clone(), stage);
+            for row in rows {
+                writer.push(row).await.unwrap();
+            }
+            writer.finish().await.unwrap();
+        }
+        if let Some(shards) = self.shards.take() {
+            let bytes = shards.finish().unwrap().concat();
+            let name = Layout::dataset_shard("train", 0);
+            let mut digest = blake3::Hasher::new_derive_key("coldstart 2026 dataset v1");
+            digest.update(name.as_bytes());
+            digest.update(blake3::hash(&bytes).as_bytes());
+            report.dataset.digest = Digest(*digest.finalize().as_bytes()).hex();
+            self.store.put(&name, bytes.into()).await.unwrap();
+        }
+        report.dataset.rows = self.truth.kept.len() as u64;
+        let short = Stratum { available: 5, quota: 8, taken: 5 };
+        report.dataset.strata.insert("riddle/open".to_owned(), short);
+        let json = serde_json::to_vec_pretty(&report).unwrap();
+        self.store.put(Layout::REPORT, json.into()).await.unwrap();
+        let json = serde_json::to_vec_pretty(&self.manifest()).unwrap();
+        self.store.put(Layout::MANIFEST, json.into()).await.unwrap();
+        self.truth
+    }
+
+    fn manifest(&self) -> serde_json::Value {
+        let stages = STAGES.map(|(name, kind, from, ports)| {
+            let params = match name {
+                "judged" => serde_json::json!({ "votes": self.plan.votes.to_string() }),
+                _ => serde_json::json!({}),
+            };
+            serde_json::json!({
+                "name": name, "kind": kind, "about": format!("What `{kind}` does."),
+                "from": from, "ports": ports, "params": params,
+            })
+        });
+        let file = format!("kind = \"judge\"\nvotes = {}\n", self.plan.votes);
+        serde_json::json!({
+            "format": 1, "version": "0.1.0", "pipeline": "made", "digest": "d", "seed": self.plan.seed,
+            "simulated": true, "stages": stages, "models": { "judge": "judge-model" },
+            "pools": { "pool": "p" }, "files": { "stages/made/judged.toml": file },
+        })
+    }
+}
+
+fn stage_report(stage: &str, rows: &[Decision]) -> StageReport {
+    let mut out = StageReport { stage: stage.to_owned(), ..StageReport::default() };
+    for row in rows {
+        out.entered += 1;
+        match row.disposition {
+            Disposition::Passed => {
+                out.passed += 1;
+                *out.ports.entry(row.port.clone()).or_default() += 1;
+            }
+            Disposition::Dropped => out.dropped += 1,
+            Disposition::Failed => out.failed += 1,
+        }
+        if row.disposition != Disposition::Passed {
+            *out.reasons.entry(row.reason.clone()).or_default() += 1;
+        }
+    }
+    out
+}

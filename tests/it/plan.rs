@@ -1,0 +1,101 @@
+//! Broken pipelines and what is said of them.
+//!
+//! A case (`tests/cases/plan/*.case`) is a list of edits to the paper's pipeline and the expected
+//! text. `COLDSTART_UPDATE=1` rewrites the expectations; read the difference before committing.
+
+use coldstart::diag::{Style, render, summary};
+use coldstart::plan::{Overrides, Project, compile};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read_tree(folder: &str, into: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(root().join(folder)).expect("a folder of the project") {
+        let path = entry.expect("readable").path();
+        let name = format!("{folder}/{}", path.file_name().expect("named").to_string_lossy());
+        if path.is_file()
+            && let Ok(text) = std::fs::read_to_string(&path)
+        {
+            into.insert(name, text);
+        }
+    }
+}
+
+fn files() -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for folder in ["stages/paper", "templates", "data"] {
+        read_tree(folder, &mut files);
+    }
+    files
+}
+
+/// Applies `-- edit PATH` (old, `=>`, new), `-- file PATH` and `-- delete PATH` sections.
+fn apply(case: &str, files: &mut BTreeMap<String, String>) {
+    for section in case.split("-- ").skip(1) {
+        let (head, body) = section.split_once('\n').unwrap_or((section, ""));
+        let body = body.trim_end_matches('\n');
+        match head.split_once(' ') {
+            Some(("edit", path)) => {
+                let (old, new) = body
+                    .split_once("\n=>\n")
+                    .or_else(|| body.split_once("\n=>"))
+                    .expect("an edit has `=>`");
+                let text = files.get_mut(path).unwrap_or_else(|| panic!("no file {path}"));
+                assert!(text.contains(old), "{path} holds no `{old}`");
+                *text = text.replacen(old, new, 1);
+            }
+            Some(("file", path)) => {
+                files.insert(path.to_owned(), format!("{body}\n"));
+            }
+            Some(("delete", path)) => {
+                files.remove(path).unwrap_or_else(|| panic!("no file {path}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn check(path: &Path) -> Result<(), String> {
+    let case = std::fs::read_to_string(path).expect("readable case");
+    let (edits, expected) = case.split_once("-- expect\n").expect("a case has `-- expect`");
+    let mut files = files();
+    apply(edits, &mut files);
+    let project = Project::from_files("paper", files, Some(&root()));
+    let compiled = compile(&project, &Overrides::default());
+    let errors: Vec<_> = compiled.diagnostics;
+    let got = format!("{}{}\n", render(&errors, Style::Plain), summary(&errors));
+    assert!(compiled.plan.is_none(), "{} compiles", path.display());
+    if got == expected {
+        return Ok(());
+    }
+    if std::env::var_os("COLDSTART_UPDATE").is_some() {
+        std::fs::write(path, format!("{edits}-- expect\n{got}")).expect("writable case");
+        return Ok(());
+    }
+    Err(format!("{}\n--- expected\n{expected}--- got\n{got}", path.display()))
+}
+
+#[test]
+fn every_broken_pipeline_is_told_with_place_and_remedy() {
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(root().join("tests/cases/plan"))
+        .expect("cases")
+        .map(|e| e.expect("readable").path())
+        .collect();
+    cases.sort();
+    assert!(cases.len() >= 25, "{} cases", cases.len());
+    let faults: Vec<String> = cases.iter().filter_map(|c| check(c).err()).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_shipped_pipelines_compile_without_a_warning() {
+    for (pipeline, stages) in [("paper", 16), ("three_rounds", 22)] {
+        let project = Project::open(&root(), pipeline).expect("opens");
+        let compiled = compile(&project, &Overrides::default());
+        assert_eq!(render(&compiled.diagnostics, Style::Plain), "", "{pipeline}");
+        assert_eq!(compiled.plan.expect("compiles").stages.len(), stages, "{pipeline}");
+    }
+}
