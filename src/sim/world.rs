@@ -39,12 +39,12 @@ impl Default for World {
             leak: 0.05,
             format_error: 0.04,
             copy: 0.03,
-            contradiction: 0.03,
+            contradiction: 0.02,
             decode_error: 0.08,
             riddle_error: 0.06,
             drift: 0.04,
-            verifier_error: 0.02,
-            stubborn: 0.12,
+            verifier_error: 0.01,
+            stubborn: 0.05,
             clumsiness: 1.0,
         }
     }

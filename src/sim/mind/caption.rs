@@ -83,11 +83,13 @@ fn lead(meaning: &Meaning) -> String {
 
 fn insist(group: &Group, out: &mut String) {
     let noun = say::plain(group);
+    let verb = if group.count == Some(1) { "is" } else { "are" };
     if let Some(n) = group.count.filter(|n| *n > 1) {
         let number = lexicon::number_word(n);
         let again = [
             format!(" There are {number} {noun} in total, evenly spaced in a row."),
             format!(" All {number} {noun} are fully visible and clearly separate."),
+            format!(" Counted once more: {number} {noun}."),
         ];
         again.iter().take(group.stress.count.saturating_sub(1).into()).for_each(|s| *out += s);
     }
@@ -95,6 +97,7 @@ fn insist(group: &Group, out: &mut String) {
         let again = [
             format!(" Every {} is {color}.", group.class),
             format!(" Each whole {} is painted {color}.", group.class),
+            format!(" The {noun} {verb} {color} all over."),
         ];
         again.iter().take(group.stress.color.into()).for_each(|s| *out += s);
     }
@@ -136,7 +139,7 @@ mod tests {
             "a glass vase and a sign that says \"OPEN\"",
         ] {
             let mut meant = parse(text);
-            for stress in 0..3u8 {
+            for stress in 0..4u8 {
                 for g in &mut meant.groups {
                     g.stress = crate::sim::scene::Stress {
                         count: stress,
@@ -151,6 +154,9 @@ mod tests {
                 for (a, b) in read.groups.iter_mut().zip(&meant.groups) {
                     if b.count.is_some_and(|n| n > 1) {
                         assert_eq!(a.stress.count, stress, "{caption}");
+                    }
+                    if b.color.is_some() {
+                        assert_eq!(a.stress.color, stress, "{caption}");
                     }
                     a.stress = b.stress;
                 }

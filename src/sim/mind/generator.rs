@@ -59,8 +59,8 @@ struct Errs<'a> {
 impl Errs<'_> {
     /// Does the fault `kind` of `class` happen at `rate`, restated `stress` times?
     fn happens(&self, class: &str, kind: &str, rate: f64, stress: u8) -> bool {
-        let ease = 0.45f64.powi(i32::from(stress.min(4)));
-        let floor = if self.stubborn { 0.42 } else { 0.0 };
+        let ease = 0.36f64.powi(i32::from(stress.min(4)));
+        let floor = if self.stubborn { 0.5 } else { 0.0 };
         let rate = ((rate + 0.25 * self.vague) * ease).max(rate.min(floor));
         self.u(class, kind) < rate * self.world.clumsiness
     }

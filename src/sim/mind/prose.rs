@@ -270,7 +270,7 @@ const POSITIVE: [&str; 4] =
 
 /// What a text concludes: (names a fault, says all is well).
 pub fn conclusion(text: &str) -> (bool, bool) {
-    let lower = text.to_lowercase();
+    let lower = text.to_lowercase().replace("nothing is missing", "");
     let any = |cues: &[&str]| cues.iter().any(|c| lower.contains(c));
     (any(&NEGATIVE), any(&POSITIVE))
 }

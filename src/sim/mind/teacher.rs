@@ -79,7 +79,7 @@ fn insist(meaning: &mut Meaning, before: &Meaning, faults: &[String], rng: &mut 
         let old = old.map_or(Stress::default(), |g| g.stress);
         let named = faults.iter().any(|f| f.contains(group.class.as_str()));
         let mut more = |old: u8| {
-            let wish = if named { 2 } else { u8::from(rng.chance(0.5)) };
+            let wish = if named { 3 } else { u8::from(rng.chance(0.5)) };
             old.max(wish).min(3) + u8::from(named && old > 1)
         };
         group.stress = Stress {
@@ -114,9 +114,11 @@ fn give_away(thought: &mut String, caption: &mut String, rng: &mut Rng) {
 
 /// A whole turn, now and then broken in one of the ways that real teachers break it.
 fn turn(world: &World, thought: String, caption: &str, rng: &mut Rng) -> Said {
+    let quoted = json!(caption);
     let call = |name: &str, argument: &str| {
-        let body = json!({"name": name, "arguments": {argument: caption}});
-        format!("<tool_call>\n{body}\n</tool_call>")
+        format!(
+            "<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {{\"{argument}\": {quoted}}}}}\n</tool_call>"
+        )
     };
     let good = call("image_generation_tool", "caption");
     if !rng.chance(world.format_error) {

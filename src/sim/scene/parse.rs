@@ -20,7 +20,7 @@ const FLUFF: &str = " a an the of and with in on at to is are was were be being 
     colored coloured color colour colors colours painted made size sized sizes same next near beside against \
     one's has have having contains containing holds holding includes including up down over under across \
     everything anything must should clearly cut off nearby close closeup close-up very quite kept evenly entirely whole instances instance pieces piece \
-    far middle centre center edge upper lower top bottom left right above below larger smaller ";
+    counted once more over far middle centre center edge upper lower top bottom left right above below larger smaller ";
 
 fn is_fluff(word: &str) -> bool {
     static SET: std::sync::OnceLock<std::collections::HashSet<&'static str>> =
