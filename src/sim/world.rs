@@ -35,7 +35,7 @@ impl Default for World {
     fn default() -> World {
         World {
             seed: 1,
-            judge_error: 0.02,
+            judge_error: 0.015,
             leak: 0.05,
             format_error: 0.04,
             copy: 0.03,
@@ -44,7 +44,7 @@ impl Default for World {
             riddle_error: 0.06,
             drift: 0.04,
             verifier_error: 0.01,
-            stubborn: 0.05,
+            stubborn: 0.04,
             clumsiness: 1.0,
         }
     }

@@ -190,8 +190,7 @@ fn lose(errs: &Errs<'_>, meaning: &mut Meaning, crowd: f64) {
 fn misspell(errs: &Errs<'_>, meaning: &mut Meaning) {
     let Some(text) = &mut meaning.text else { return };
     let rate = 0.2 + 0.04 * text.len() as f64;
-    let stress = if errs.surplus_barred { 2 } else { 0 };
-    if !errs.happens(text, "spelling", rate.min(0.8), stress) {
+    if !errs.happens(text, "spelling", rate.min(0.8), meaning.text_stress) {
         return;
     }
     let mut letters: Vec<char> = text.chars().collect();

@@ -30,7 +30,7 @@ fn turned(finding: &Finding, entry: &Entry<'_>) -> Finding {
     if finding.answer == Answer::Yes {
         Finding {
             answer: Answer::No,
-            evidence: format!("Looking again, {expected} does not hold here."),
+            evidence: format!("I cannot clearly make out {expected} here."),
             fact: format!("{expected} cannot be made out as it should be"),
         }
     } else {
