@@ -8,11 +8,17 @@ mod check;
 mod completions;
 mod diff;
 mod endpoints;
+mod estimate;
 mod explain;
 mod export;
 mod funnel;
 mod graph;
 mod kinds;
+mod pool;
+mod pool_fingerprint;
+mod pool_inspect;
+mod pool_report;
+pub mod probe;
 mod progress;
 mod run;
 mod shared;
@@ -43,9 +49,11 @@ enum Verb {
     Diff(diff::Args),
     View(view::Args),
     Endpoints(endpoints::Args),
+    Estimate(estimate::Args),
     Sim(sim::Args),
     Completions(completions::Args),
     Export(export::Args),
+    Pool(pool::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -67,9 +75,11 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Diff(args) => diff::run(args),
         Verb::View(args) => view::run(args),
         Verb::Endpoints(args) => endpoints::run(args),
+        Verb::Estimate(args) => estimate::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Export(args) => export::run(args),
+        Verb::Pool(args) => pool::run(args),
     }
 }
 
