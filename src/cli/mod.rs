@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod diff;
 mod endpoints;
+mod estimate;
 mod explain;
 mod export;
 mod funnel;
@@ -17,6 +18,7 @@ mod pool;
 mod pool_fingerprint;
 mod pool_inspect;
 mod pool_report;
+pub mod probe;
 mod progress;
 mod run;
 mod shared;
@@ -47,6 +49,7 @@ enum Verb {
     Diff(diff::Args),
     View(view::Args),
     Endpoints(endpoints::Args),
+    Estimate(estimate::Args),
     Sim(sim::Args),
     Completions(completions::Args),
     Export(export::Args),
@@ -72,6 +75,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Diff(args) => diff::run(args),
         Verb::View(args) => view::run(args),
         Verb::Endpoints(args) => endpoints::run(args),
+        Verb::Estimate(args) => estimate::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Export(args) => export::run(args),
