@@ -1,15 +1,16 @@
 //! The server: state, routes, and what is not a page (pictures, labels, assets, liveness).
 
 use crate::audit::labels::Label;
+use crate::audit::pictures::{sniff, thumbnail};
 use crate::audit::{AuditError, RunDir};
 use crate::env::{Env, Phase};
 use crate::journal::ReadJournal;
 use crate::record::{Digest, Id};
 use crate::store::Layout;
 use crate::view::guard::{Guard, guard};
-use crate::view::images::{Thumbs, sniff, thumbnail};
 use crate::view::pages;
 use crate::view::snapshot::{Snapshot, changed};
+use crate::view::thumbs::Thumbs;
 use axum::extract::{Form, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -158,7 +159,8 @@ async fn blob(viewer: &Viewer, digest: &str) -> Result<(Digest, Bytes), String> 
     Ok((digest, bytes))
 }
 
-/// Content never changes under its digest.
+/// Content never changes under its digest. What is none of the three formats goes as plain bytes,
+/// which a browser does not show.
 fn picture(bytes: Bytes) -> Response {
     let kind = sniff(&bytes).map_or("application/octet-stream", |mime| mime.as_str());
     let headers = [
