@@ -23,7 +23,7 @@ pub use picture::{MAX_PIXELS, PictureError, check as check_picture};
 pub use price::Prices;
 pub use reply::{Output, Reply, Usage};
 pub use request::{ChatRequest, ImageRequest, Message, Part, Request, Sampling, Speaker};
-pub use stack::{RoleLive, Stack, StackOptions, UrlLive};
+pub use stack::{RoleLive, Stack, StackOptions, UrlLive, ask_once};
 
 use crate::record::Digest;
 use bytes::Bytes;

@@ -193,7 +193,7 @@ impl Shared {
 }
 
 /// One `Http` for each URL of `endpoint`.
-pub fn targets(
+fn targets(
     env: &Env,
     endpoint: &Arc<Endpoint>,
     images: &Arc<dyn Images>,
@@ -216,6 +216,22 @@ pub fn targets(
         images: images.clone(),
     };
     Ok(endpoint.urls.iter().map(http).collect())
+}
+
+/// Asks `endpoint`'s first URL once, with no retry and no limit: for probes and tests.
+pub async fn ask_once(
+    env: &Env,
+    endpoint: &Arc<Endpoint>,
+    images: &Arc<dyn Images>,
+    request: &Request,
+) -> Result<Reply, CallError> {
+    let fatal = |what| CallError::Fatal { kind: Fatal::Endpoint, what };
+    let all = targets(env, endpoint, images).map_err(|fault| match fault.help {
+        Some(help) => fatal(format!("{}; {help}", fault.title)),
+        None => fatal(fault.title),
+    })?;
+    let first = all.first().ok_or_else(|| fatal("no URL".to_owned()))?;
+    Ok(first.attempt(request).await?)
 }
 
 fn key(endpoint: &Endpoint) -> Result<Option<Key>, Diagnostic> {

@@ -13,6 +13,10 @@ mod export;
 mod funnel;
 mod graph;
 mod kinds;
+mod pool;
+mod pool_fingerprint;
+mod pool_inspect;
+mod pool_report;
 mod progress;
 mod run;
 mod shared;
@@ -46,6 +50,7 @@ enum Verb {
     Sim(sim::Args),
     Completions(completions::Args),
     Export(export::Args),
+    Pool(pool::Args),
 }
 
 /// How a verb ended when nothing went wrong with it.
@@ -70,6 +75,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Export(args) => export::run(args),
+        Verb::Pool(args) => pool::run(args),
     }
 }
 

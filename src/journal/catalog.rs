@@ -8,7 +8,7 @@ use crate::journal::entry;
 use crate::journal::frame::{self, Item, Place, Short};
 use crate::journal::index::{Index, Loc};
 use crate::journal::segment::Segment;
-use crate::journal::{Damage, Entry};
+use crate::journal::{Damage, Entry, read_segment};
 use crate::record::CallKey;
 use crate::store::{Reader, Store, StoreError};
 use bytes::Bytes;
@@ -269,12 +269,13 @@ impl Catalog {
                 };
                 // What was read before a merge is in the merged segment again.
                 let again = done.iter().any(|old| old.is_within(&segment));
-                self.scan_segment(&segment, &bytes, &mut |entry| {
+                let damage = read_segment(&segment.name(), &bytes, &mut |entry| {
                     let first = given.insert(frame::short(&entry.key));
                     if first || !again {
                         each(entry, !first);
                     }
                 });
+                damage.iter().for_each(|d| self.report(&d.segment, d.offset, &d.what));
                 done.push(segment);
             }
             return Ok(());
@@ -289,23 +290,6 @@ impl Catalog {
             if slot.as_ref().is_some_and(|s| **s == *gone) {
                 *slot = None;
                 self.report(&gone.name(), 0, "the segment is gone");
-            }
-        }
-    }
-
-    fn scan_segment(&self, segment: &Segment, bytes: &[u8], each: &mut dyn FnMut(Entry)) {
-        let name = segment.name();
-        for item in frame::walk(bytes) {
-            match item {
-                Item::Frame(place) => {
-                    let from = place.offset as usize;
-                    let opened = frame::open(&bytes[from..]).map_err(str::to_string);
-                    match opened.and_then(|(_, body)| entry::decode::<Entry>(body)) {
-                        Ok(entry) => each(entry),
-                        Err(what) => self.report(&name, u64::from(place.offset), &what),
-                    }
-                }
-                Item::Damage { offset, what } => self.report(&name, offset, what),
             }
         }
     }

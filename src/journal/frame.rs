@@ -216,3 +216,86 @@ pub(super) fn index(bytes: &[u8]) -> Option<(usize, Vec<Place>)> {
     });
     Some((start, places.collect::<Option<Vec<Place>>>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn segment(bodies: &[Vec<u8>]) -> (Vec<u8>, Vec<Place>) {
+        let mut bytes = opening([7; 16]);
+        let mut places = Vec::new();
+        for (n, body) in bodies.iter().enumerate() {
+            let key = CallKey(*blake3::hash(&n.to_le_bytes()).as_bytes());
+            let frame = frame(&key, body).unwrap_or_default();
+            let (offset, len) = (bytes.len() as u32, frame.len() as u32);
+            places.push(Place { key: short(&key), offset, len });
+            bytes.extend_from_slice(&frame);
+        }
+        (bytes, places)
+    }
+
+    fn frames(bytes: &[u8]) -> Vec<Place> {
+        let frame = |item| if let Item::Frame(place) = item { Some(place) } else { None };
+        walk(bytes).into_iter().filter_map(frame).collect()
+    }
+
+    fn bodies() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn a_segment_gives_back_its_frames(bodies in bodies(), indexed: bool) {
+            let (mut bytes, places) = segment(&bodies);
+            if indexed {
+                bytes.extend_from_slice(&index_of(&places));
+                prop_assert_eq!(index(&bytes).map(|(_, listed)| listed), Some(places.clone()));
+            }
+            prop_assert_eq!(nonce(&bytes), Some([7; 16]));
+            let items: Vec<Item> = places.into_iter().map(Item::Frame).collect();
+            prop_assert_eq!(walk(&bytes), items);
+        }
+
+        #[test]
+        fn damage_costs_only_the_frames_it_touches(
+            bodies in bodies(), at: prop::sample::Index, noise: Vec<u8>, cut: prop::sample::Index,
+        ) {
+            let (whole, places) = segment(&bodies);
+            let mut bytes = whole.clone();
+            let from = at.index(bytes.len());
+            let upto = (from + noise.len()).min(bytes.len());
+            bytes[from..upto].copy_from_slice(&noise[..upto - from]);
+            bytes.truncate(cut.index(bytes.len() + 1));
+            let expected: Vec<Place> = places
+                .into_iter()
+                .filter(|p| {
+                    let range = p.offset as usize..(p.offset + p.len) as usize;
+                    bytes.get(range.clone()) == Some(&whole[range])
+                })
+                .collect();
+            prop_assert_eq!(frames(&bytes), expected);
+            if bytes != whole && !is_boundary(&whole, bytes.len(), &bytes) {
+                let damaged = walk(&bytes).iter().any(|i| matches!(i, Item::Damage { .. }));
+                prop_assert!(damaged, "changed and not named");
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_walked(bytes: Vec<u8>, tail: Vec<u8>) {
+            walk(&bytes);
+            let mut marked = bytes.clone();
+            marked.extend_from_slice(&MAGIC);
+            marked.extend_from_slice(&tail);
+            marked.extend_from_slice(b"CSe1");
+            walk(&marked);
+            index(&marked);
+        }
+    }
+
+    /// Whether `bytes` is `whole` cut between two frames: nothing tells that more was there.
+    fn is_boundary(whole: &[u8], len: usize, bytes: &[u8]) -> bool {
+        let ends = frames(whole).into_iter().map(|p| (p.offset + p.len) as usize);
+        bytes == &whole[..len] && ends.chain([OPENING]).any(|end| end == len)
+    }
+}

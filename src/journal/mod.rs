@@ -21,3 +21,4 @@ mod writer;
 pub use entry::Entry;
 pub use journaled::{BlobImages, Counts, Journaled};
 pub use log::{Damage, Journal, JournalError, ReadJournal};
+pub use segment::read_segment;

@@ -4,7 +4,9 @@
 //! Not here: which segments there are (`catalog`). The one idea: a segment never changes, so what
 //! was once read of it stays true until it is gone, and then a merged one holds the same.
 
+use crate::journal::entry::{self, Entry};
 use crate::journal::frame::{self, Item, Place};
+use crate::journal::log::Damage;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
 
@@ -68,7 +70,7 @@ impl Segment {
 
     /// Its frames, and what is damaged.
     pub async fn read(&self, store: &Store) -> Result<Vec<Item>, StoreError> {
-        if self.is_fence() {
+        if self.size == frame::FENCE_BYTES {
             return Ok(Vec::new());
         }
         if self.is_merged()
@@ -95,4 +97,33 @@ impl Segment {
     async fn tail(&self, store: &Store, len: u64) -> Result<Bytes, StoreError> {
         store.get_range(&self.name(), self.size.saturating_sub(len)..self.size).await
     }
+}
+
+/// Reads a segment's bytes, whoever wrote them: `each` gets every entry that is whole; what is not
+/// is returned. `name` is only for the report.
+pub fn read_segment(name: &str, bytes: &[u8], each: &mut dyn FnMut(Entry)) -> Vec<Damage> {
+    let mut found = Vec::new();
+    let mut damage = |offset: u64, what: &str| {
+        found.push(Damage { segment: name.to_string(), offset, what: what.to_string() });
+    };
+    for item in frame::walk(bytes) {
+        match item {
+            Item::Frame(place) => {
+                let opened = frame::open(&bytes[place.offset as usize..]);
+                let line = opened.map_err(str::to_string).and_then(|(key, body)| {
+                    let line: Entry = entry::decode(body)?;
+                    match line.key == key {
+                        true => Ok(line),
+                        false => Err("a line's key is not its frame's".to_string()),
+                    }
+                });
+                match line {
+                    Ok(line) => each(line),
+                    Err(what) => damage(u64::from(place.offset), &what),
+                }
+            }
+            Item::Damage { offset, what } => damage(offset, what),
+        }
+    }
+    found
 }

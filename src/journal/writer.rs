@@ -9,7 +9,7 @@ use crate::journal::catalog::Catalog;
 use crate::journal::compact;
 use crate::journal::frame::{self, Item, Place, Short};
 use crate::journal::segment::Segment;
-use crate::store::{Created, Store};
+use crate::store::{Created, Store, StoreError};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +123,7 @@ impl Writer {
         command: Command,
         answer: oneshot::Receiver<Result<(), JournalError>>,
     ) -> Result<(), JournalError> {
-        let gone = || crate::store::StoreError::Other {
+        let gone = || StoreError::Other {
             place: self.place.clone(),
             what: "the journal's writer has ended".to_string(),
         };
@@ -291,7 +291,11 @@ impl Task {
         if self.fenced {
             return Err(self.fenced());
         }
-        compact::merge(&self.catalog, &self.fence.dir, self.fence.nonce).await?;
+        match compact::merge(&self.catalog, &self.fence.dir, self.fence.nonce).await {
+            // Another process has merged the same segments: ours to see, not to do.
+            Err(StoreError::NotFound { .. }) => self.catalog.refresh().await?,
+            merged => merged?,
+        }
         self.small = 0;
         Ok(())
     }

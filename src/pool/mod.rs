@@ -6,6 +6,7 @@
 //! hands rows to `Out`; whatever it cannot use becomes a `Bad` with a place and a reason, never
 //! silence. Local paths and buckets are one code path (`input`). Formats: `readers::READERS`.
 
+pub mod benchmark;
 mod detect;
 mod error;
 mod fields;

@@ -15,7 +15,7 @@ pub struct Halt;
 pub type Flow = Result<(), Halt>;
 
 /// A row as a reader has it, before the shared checks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Draft {
     /// Relative to the source: `file.jsonl#17`.
     pub key: String,
@@ -25,6 +25,8 @@ pub struct Draft {
     pub licence: Option<String>,
     pub spec: Option<Spec>,
     pub gloss: Option<String>,
+    /// Not kept where a row waits in a scratch file for its image.
+    #[serde(skip)]
     pub image: Picture,
 }
 
@@ -190,6 +192,18 @@ impl<'a> Out<'a> {
             return Err(Halt);
         }
         self.send(Ok(Item::Bad(Bad { place, kind, detail, row_kept })))
+    }
+
+    /// Ends the stream with an error that is not one row's.
+    pub fn fail(&mut self, error: PoolError) -> Halt {
+        // A consumer that is gone needs no error.
+        let _ = self.send(Err(error));
+        Halt
+    }
+
+    /// True once the consumer has enough.
+    pub fn is_over(&self) -> bool {
+        self.options.cap.is_some_and(|cap| self.yielded >= cap) || self.sender.is_closed()
     }
 
     fn send(&mut self, item: Result<Item, PoolError>) -> Flow {

@@ -3,7 +3,7 @@
 //! Not here: how a URI becomes a client (`open`) and how large objects are fed (`writer`).
 //! The one idea: names are untrusted and relative; whatever a store says becomes one of few errors.
 
-use crate::store::error::from_object_store;
+use crate::store::error::{from_io, from_object_store};
 use crate::store::open::{Backend, backend};
 use crate::store::{Reader, StoreError, StoreWriter};
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use object_store::{
 };
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 /// The outcome of a put-if-absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +210,35 @@ impl Store {
         found.retain(|(name, _)| !name.is_empty());
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// Deletes what crashed writers left half-written under the folder `prefix` before
+    /// `before_ms` (Unix milliseconds; leave those at work an hour). Only a local directory shows
+    /// such files; a bucket's own lifecycle rules remove unfinished uploads.
+    pub fn clean(&self, prefix: &str, before_ms: u64) -> Result<usize, StoreError> {
+        let Some(folder) = self.local_path(prefix) else { return Ok(0) };
+        let of_io = |e: std::io::Error| from_io(self.place(prefix), &e);
+        let mut deleted = 0;
+        let mut folders = vec![folder];
+        while let Some(folder) = folders.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(of_io)?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(of_io)?;
+                // Gone meanwhile: its writer has finished.
+                let Ok(meta) = entry.metadata() else { continue };
+                let age = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+                let old = age.is_some_and(|age| (age.as_millis() as u64) < before_ms);
+                if meta.is_dir() {
+                    folders.push(entry.path());
+                } else if old && is_staging(&entry.file_name().to_string_lossy()) {
+                    deleted += usize::from(std::fs::remove_file(entry.path()).is_ok());
+                }
+            }
+        }
+        Ok(deleted)
     }
 
     /// A writer that uploads as it is fed (multipart) and appears under `name`, whole, only on

@@ -135,6 +135,10 @@ async fn a_local_directory_conforms() {
     store.put("a/b", Bytes::new()).await.expect("put");
     std::fs::write(name.with_file_name("c#1"), "half").expect("written");
     assert_eq!(store.list("a").await, Ok(vec![("a/b".to_string(), 0)]));
+    assert_eq!(store.clean("", 1), Ok(0), "its writer may be at work");
+    assert_eq!(store.clean("", u64::MAX), Ok(1));
+    assert_eq!(store.clean("not there", u64::MAX), Ok(0));
+    assert!(name.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,16 @@ use std::time::Duration;
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 const MESSAGE_CHARS: usize = 300;
 
+/// How servers say that their content policy forbids a request.
+const POLICY_WORDS: [&str; 6] = [
+    "content_policy",
+    "content policy",
+    "moderation",
+    "content_filter",
+    "safety system",
+    "data_inspection_failed",
+];
+
 /// A refusal's parts, found wherever a server puts them.
 #[derive(Debug, Default)]
 struct Said {
@@ -57,6 +67,7 @@ pub fn refusal(
 /// What to do about an error object inside an answer with status 200 (mid-stream failures).
 pub fn error_body(asked: &Asked<'_>, error: &Value) -> Failure {
     let said = read_value(error);
+    let error = error.get(0).unwrap_or(error);
     let code = error.get("code").or_else(|| error.pointer("/error/code"));
     let status = match code {
         Some(Value::Number(n)) => n.as_u64().unwrap_or(500),
@@ -81,8 +92,9 @@ fn decide(asked: &Asked<'_>, status: u16, said: Said, retry: Option<&str>) -> Fa
             format!("{what}; top up the account or raise its limit, then run again"),
         );
     }
+    let policy = POLICY_WORDS.iter().any(|words| has(words));
     match status {
-        401 | 403 if has("content_policy") || has("moderation") => Failure::record(what),
+        400 | 403 | 422 | 451 if policy => Failure::refused(said.message),
         401 | 403 => Failure::fatal(Fatal::Key, format!("{what}; {}", key_help(*key_env))),
         404 if has("model") || said.message.is_empty() => Failure::fatal(
             Fatal::Model,

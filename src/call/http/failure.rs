@@ -23,19 +23,31 @@ pub enum Sign {
 pub struct Failure {
     pub error: CallError,
     pub sign: Sign,
+    /// The server will not do this, by its content policy: becomes a journaled refusal.
+    pub refused: Option<String>,
 }
 
 impl Failure {
+    fn new(error: CallError, sign: Sign) -> Failure {
+        Failure { error, sign, refused: None }
+    }
+
+    /// The server's policy forbids this request.
+    pub fn refused(reason: impl Into<String>) -> Failure {
+        let reason = reason.into();
+        Failure { refused: Some(reason.clone()), ..Failure::record(reason) }
+    }
+
     /// The server is up and wants fewer requests.
     pub fn overload(what: impl Into<String>, after: Option<Duration>) -> Failure {
         let error = CallError::Transient { what: what.into(), after, overload: true };
-        Failure { error, sign: Sign::Overload }
+        Failure::new(error, Sign::Overload)
     }
 
     /// No connection: tried again, elsewhere if there is an elsewhere.
     pub fn down(what: impl Into<String>) -> Failure {
         let error = CallError::Transient { what: what.into(), after: None, overload: true };
-        Failure { error, sign: Sign::Sick }
+        Failure::new(error, Sign::Sick)
     }
 
     /// A broken, cut, late or unreadable reply.
@@ -46,29 +58,29 @@ impl Failure {
     /// As `sick`, with the server's own wish when to come back.
     pub fn later(what: impl Into<String>, after: Option<Duration>) -> Failure {
         let error = CallError::Transient { what: what.into(), after, overload: false };
-        Failure { error, sign: Sign::Sick }
+        Failure::new(error, Sign::Sick)
     }
 
     /// Worth another try, though the server is well (a model's own hiccup).
     pub fn again(what: impl Into<String>) -> Failure {
         let error = CallError::Transient { what: what.into(), after: None, overload: false };
-        Failure { error, sign: Sign::Healthy }
+        Failure::new(error, Sign::Healthy)
     }
 
     /// This request cannot succeed.
     pub fn record(what: impl Into<String>) -> Failure {
-        Failure { error: CallError::Record { what: what.into() }, sign: Sign::Healthy }
+        Failure::new(CallError::Record { what: what.into() }, Sign::Healthy)
     }
 
     /// The run must stop.
     pub fn fatal(kind: Fatal, what: impl Into<String>) -> Failure {
-        Failure { error: CallError::Fatal { kind, what: what.into() }, sign: Sign::Healthy }
+        Failure::new(CallError::Fatal { kind, what: what.into() }, Sign::Healthy)
     }
 }
 
 impl From<CallError> for Failure {
     /// An error of ours on the way out (a missing blob, the store): says nothing of the server.
     fn from(error: CallError) -> Failure {
-        Failure { error, sign: Sign::Healthy }
+        Failure::new(error, Sign::Healthy)
     }
 }

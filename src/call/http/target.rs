@@ -52,7 +52,12 @@ impl Target for Http {
             deadline: start + self.endpoint.timeouts.total,
             simulated: AtomicBool::new(false),
         };
-        let Answer { got, finish, usage, served } = self.protocol.exchange(request, &wire).await?;
+        let answer = match self.protocol.exchange(request, &wire).await {
+            Ok(answer) => answer,
+            Err(Failure { refused: Some(reason), .. }) => Answer::refused(reason),
+            Err(failure) => return Err(failure),
+        };
+        let Answer { got, finish, usage, served } = answer;
         self.same_model(model, &served)?;
         let output = match got {
             Got::Text { text, reasoning } => Output::Text { text, reasoning },

@@ -7,11 +7,14 @@
 //! To add one: a file with a `compile` function, and a line in the table.
 
 mod chat_reply;
+mod comfyui;
 mod gemini;
 mod gemini_reply;
+mod genagent_flux;
 mod openai_chat;
 mod openai_images;
 mod options;
+mod submit_poll;
 
 pub use options::{OptionError, Options};
 
@@ -43,6 +46,14 @@ pub struct Answer {
     pub served: String,
 }
 
+impl Answer {
+    /// A refusal that cost nothing.
+    pub fn refused(reason: String) -> Answer {
+        let (finish, served) = ("refused".to_owned(), String::new());
+        Answer { got: Got::Refused(reason), finish, usage: Usage::default(), served }
+    }
+}
+
 #[derive(Debug)]
 pub enum Got {
     Text {
@@ -65,7 +76,14 @@ pub struct Entry {
 }
 
 /// Every protocol.
-pub const PROTOCOLS: &[Entry] = &[openai_chat::ENTRY, gemini::ENTRY, openai_images::ENTRY];
+pub const PROTOCOLS: &[Entry] = &[
+    openai_chat::ENTRY,
+    gemini::ENTRY,
+    openai_images::ENTRY,
+    genagent_flux::ENTRY,
+    comfyui::ENTRY,
+    submit_poll::ENTRY,
+];
 
 /// The entry of that name.
 pub fn find(name: &str) -> Option<&'static Entry> {

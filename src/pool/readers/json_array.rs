@@ -35,10 +35,19 @@ pub(super) fn rows(
     out: &mut Out,
     each: &mut dyn FnMut(&mut Out, String, Value) -> Flow,
 ) -> Flow {
-    let stream = match input.open(name) {
-        Ok(stream) => stream,
-        Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
-    };
+    match input.open(name) {
+        Ok(stream) => rows_of(stream, name, out, each),
+        Err(e) => out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+    }
+}
+
+/// As `rows`, of an opened file; `name` is for keys.
+pub(super) fn rows_of(
+    stream: impl Read,
+    name: &str,
+    out: &mut Out,
+    each: &mut dyn FnMut(&mut Out, String, Value) -> Flow,
+) -> Flow {
     let mut elements = Elements::new(stream, out.options.max_bytes as usize);
     let mut number = 0;
     loop {

@@ -8,6 +8,7 @@ use crate::pool::lines::{Line, Lines};
 use crate::pool::out::{Draft, Flow, Out, Picture};
 use bytes::Bytes;
 use serde_json::Value;
+use std::io::Read;
 
 pub const READER: Reader = Reader {
     name: "jsonl",
@@ -58,10 +59,19 @@ pub(super) fn rows(
     out: &mut Out,
     each: &mut dyn FnMut(&mut Out, String, Value) -> Flow,
 ) -> Flow {
-    let stream = match input.open(name) {
-        Ok(stream) => stream,
-        Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
-    };
+    match input.open(name) {
+        Ok(stream) => rows_of(stream, name, out, each),
+        Err(e) => out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+    }
+}
+
+/// As `rows`, of an opened file; `name` is for keys.
+pub(super) fn rows_of(
+    stream: impl Read,
+    name: &str,
+    out: &mut Out,
+    each: &mut dyn FnMut(&mut Out, String, Value) -> Flow,
+) -> Flow {
     let mut lines = Lines::new(stream, out.options.max_bytes);
     loop {
         match lines.next_line() {
@@ -104,7 +114,7 @@ pub(super) fn table_row(
     out.row(draft)
 }
 
-fn looks_like_image(path: &str) -> bool {
+pub(super) fn looks_like_image(path: &str) -> bool {
     let lower = path.to_lowercase();
     [".png", ".jpg", ".jpeg", ".webp"].iter().any(|e| lower.ends_with(e))
 }

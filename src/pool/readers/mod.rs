@@ -4,8 +4,24 @@
 //! To add one: write `read` (walk the input, give `Draft`s to `Out`), say in `claims` what tells it
 //! apart, add a line here and an archive to `tests/it/pool_formats.rs`.
 
+mod blip3o;
+mod bounded;
+mod echo_4o;
+mod folder;
+mod genref;
+mod join;
+mod journeydb;
 mod json_array;
 mod jsonl;
+mod opengpt_4o;
+mod parquet;
+mod sharegpt_4o;
+mod t2i_2m;
+mod t2i_r1;
+mod table;
+mod tars;
+mod text;
+mod webdataset;
 
 use crate::pool::input::Input;
 use crate::pool::out::{Flow, Out};
@@ -27,4 +43,22 @@ pub struct Reader {
 }
 
 /// All formats, in the order of detection.
-pub static READERS: &[Reader] = &[jsonl::READER, json_array::READER];
+pub static READERS: &[Reader] = &[
+    blip3o::READER,
+    sharegpt_4o::READER,
+    echo_4o::READER,
+    opengpt_4o::READER,
+    t2i_2m::READER,
+    genref::READER,
+    journeydb::READER,
+    t2i_r1::READER,
+    text::UNIGENBENCH,
+    table::PARTIPROMPTS,
+    parquet::READER,
+    webdataset::READER,
+    folder::READER,
+    jsonl::READER,
+    json_array::READER,
+    table::READER,
+    text::READER,
+];

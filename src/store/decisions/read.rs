@@ -5,7 +5,6 @@ use crate::record::Decision;
 use crate::store::decisions::ledger::{ledger_rows, ledger_stages};
 use crate::store::decisions::{Slim, decode_decisions, scan_slim_part};
 use crate::store::{Layout, Store, StoreError};
-use bytes::Bytes;
 use std::collections::BTreeSet;
 
 /// Stages that have decisions, sorted by name.
@@ -39,7 +38,7 @@ pub async fn scan_decisions(
 ) -> Result<(), StoreError> {
     for source in sources(store, stage).await? {
         match source {
-            Source::Part(name, bytes) => decode_decisions(bytes, each)
+            Source::Part(name) => decode_decisions(store.get(&name).await?, each)
                 .map_err(|what| StoreError::Damaged { place: store.place(&name), what })?,
             Source::Ledger(rows) => rows.into_iter().for_each(&mut *each),
         }
@@ -55,7 +54,7 @@ pub async fn scan_slim(
 ) -> Result<(), StoreError> {
     for source in sources(store, stage).await? {
         match source {
-            Source::Part(name, bytes) => scan_slim_part(bytes, each)
+            Source::Part(name) => scan_slim_part(store.get(&name).await?, each)
                 .map_err(|what| StoreError::Damaged { place: store.place(&name), what })?,
             Source::Ledger(rows) => rows.iter().for_each(|row| each(slim(row))),
         }
@@ -76,11 +75,11 @@ fn slim(row: &Decision) -> Slim<'_> {
 }
 
 enum Source {
-    Part(String, Bytes),
+    Part(String),
     Ledger(Vec<Decision>),
 }
 
-/// Compressed parts are small (some 100 bytes a row), so they are held, not streamed.
+/// Where the decisions of `stage` lie. Parts are read one at a time, by whoever scans.
 async fn sources(store: &Store, stage: &str) -> Result<Vec<Source>, StoreError> {
     let mut sources = Vec::new();
     for root in roots(store).await? {
@@ -94,10 +93,7 @@ async fn sources(store: &Store, stage: &str) -> Result<Vec<Source>, StoreError> 
                 sources.push(Source::Ledger(rows));
             }
         }
-        for name in parts {
-            let bytes = store.get(&name).await?;
-            sources.push(Source::Part(name, bytes));
-        }
+        sources.extend(parts.into_iter().map(Source::Part));
         // Tables at the root are of all shards.
         if root.is_empty() && matches!(sources.first(), Some(Source::Part(..))) {
             break;

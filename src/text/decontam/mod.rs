@@ -158,31 +158,32 @@ impl Fingerprints {
     ) {
         if let Some(spec) = spec
             && (self.ask(Rule::Spec, spec::spec_hash(spec), seen)
-                || self.ask_text(&gloss::gloss(spec), false, seen))
+                || self.ask_text(&gloss::gloss(spec), Reading { spec: false, masked: false }, seen))
         {
             return;
         }
+        let read = spec.is_none();
         if let Some(gloss) = gloss
-            && self.ask_text(gloss, spec.is_none(), seen)
+            && self.ask_text(gloss, Reading { spec: read, masked: false }, seen)
         {
             return;
         }
-        self.ask_text(text, spec.is_none(), seen);
+        self.ask_text(text, Reading { spec: read, masked: true }, seen);
     }
 
     /// All rules on one text; true when `seen` has had enough.
-    fn ask_text(&self, text: &str, read: bool, seen: &mut dyn FnMut(Hit) -> bool) -> bool {
+    fn ask_text(&self, text: &str, how: Reading, seen: &mut dyn FnMut(Hit) -> bool) -> bool {
         let forms = Forms::of(text);
         if self.ask(Rule::Exact, forms.exact(), seen) {
             return true;
         }
-        if read
+        if how.spec
             && let Some(spec) = forms.spec(text)
             && self.ask(Rule::Spec, spec, seen)
         {
             return true;
         }
-        if self.ask(Rule::Masked, forms.masked(), seen) {
+        if how.masked && self.ask(Rule::Masked, forms.masked(), seen) {
             return true;
         }
         if let Some(bag) = forms.bag()
@@ -208,6 +209,14 @@ impl Fingerprints {
             advisory: rule == Rule::Masked && !benchmark.drop_masked,
         })
     }
+}
+
+/// What is asked of a text. The masked rule is about a prompt's own wording: a plain meaning is in
+/// the form of the templates by construction, and its spec says exactly what it shares with them.
+#[derive(Clone, Copy)]
+struct Reading {
+    spec: bool,
+    masked: bool,
 }
 
 /// The hashes of one text, by rule; shared by building and checking.

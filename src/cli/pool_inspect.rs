@@ -1,0 +1,226 @@
+//! `coldstart pool inspect PATH`: what a path is taken for, what is in it, what cannot be used.
+
+use crate::cli::Done;
+use crate::cli::pool::Format;
+use crate::pool::readers::READERS;
+use crate::pool::{Bad, Fields, Images, Item, Options, RawPrompt, Verify, detect, open};
+use futures::StreamExt;
+use std::collections::BTreeMap;
+
+/// Say what a path is read as, the fields it maps, counts, a few rows, and what cannot be used.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A file, a folder or a bucket's URI.
+    #[arg(required_unless_present = "formats")]
+    path: Option<String>,
+    /// Read it as this format rather than by what it looks like.
+    #[arg(long)]
+    read_as: Option<String>,
+    /// `ours=theirs`: prompt, category, spec, gloss, image, licence. May be repeated.
+    #[arg(long = "field", value_name = "OURS=THEIRS", value_parser = pair)]
+    fields: Vec<(String, String)>,
+    /// Stop after so many rows.
+    #[arg(long)]
+    limit: Option<u64>,
+    /// Rows to show.
+    #[arg(long, default_value_t = 5)]
+    rows: usize,
+    /// Do not open images (fast).
+    #[arg(long)]
+    no_images: bool,
+    /// Decode every pixel of every image, not only headers.
+    #[arg(long)]
+    decode: bool,
+    /// List the formats that are known, with their layouts.
+    #[arg(long)]
+    formats: bool,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (ours, theirs) = text.split_once('=').ok_or("write it as ours=theirs")?;
+    if !Fields::NAMES.contains(&ours) {
+        return Err(format!("`{ours}` is none of {}", Fields::NAMES.join(", ")));
+    }
+    Ok((ours.to_owned(), theirs.to_owned()))
+}
+
+/// What `inspect` finds; printed as it is with `--format json`.
+#[derive(Debug, Default, serde::Serialize)]
+struct Found {
+    path: String,
+    format: &'static str,
+    about: &'static str,
+    files: usize,
+    bytes: u64,
+    rows: u64,
+    /// True when `--limit` ended the count.
+    more: bool,
+    images: u64,
+    specs: u64,
+    categories: BTreeMap<String, u64>,
+    bad: BTreeMap<&'static str, BadRows>,
+    sample: Vec<Sample>,
+}
+
+#[derive(Debug, Default, serde::Serialize)]
+struct BadRows {
+    count: u64,
+    /// The first few places, with the reason.
+    examples: Vec<String>,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Sample {
+    key: String,
+    category: String,
+    text: String,
+    image: Option<String>,
+    spec: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Done> {
+    if args.formats {
+        for reader in READERS {
+            println!("{:<18} {}\n{:<18} {}\n", reader.name, reader.about, "", reader.layout);
+        }
+        return Ok(Done::Well);
+    }
+    let path = args.path.clone().unwrap_or_default();
+    let runtime = tokio::runtime::Runtime::new()?;
+    let found = runtime.block_on(walk(&path, &args))?;
+    match args.format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&found)?),
+        Format::Text => print_text(&found),
+    }
+    Ok(if found.rows == 0 { Done::Findings } else { Done::Well })
+}
+
+fn options(args: &Args) -> Options {
+    let mut fields = Fields::default();
+    for (ours, theirs) in &args.fields {
+        let slot = match ours.as_str() {
+            "prompt" => &mut fields.prompt,
+            "category" => &mut fields.category,
+            "spec" => &mut fields.spec,
+            "gloss" => &mut fields.gloss,
+            "image" => &mut fields.image,
+            _ => &mut fields.licence,
+        };
+        *slot = Some(theirs.clone());
+    }
+    Options {
+        format: args.read_as.clone(),
+        fields,
+        images: if args.no_images { Images::Skip } else { Images::Load },
+        verify: if args.decode { Verify::Decode } else { Verify::Header },
+        cap: args.limit,
+        ..Options::default()
+    }
+}
+
+async fn walk(path: &str, args: &Args) -> anyhow::Result<Found> {
+    let options = options(args);
+    let detected = detect(path, options.format.as_deref()).await?;
+    let mut found = Found {
+        path: path.to_owned(),
+        format: detected.format,
+        about: detected.about,
+        files: detected.files,
+        bytes: detected.bytes,
+        ..Found::default()
+    };
+    let mut items = open(path, &options);
+    while let Some(item) = items.next().await {
+        match item? {
+            Item::Row(row) => found.row(&row, args.rows),
+            Item::Bad(bad) => found.bad(&bad),
+        }
+    }
+    found.more = args.limit == Some(found.rows);
+    Ok(found)
+}
+
+impl Found {
+    fn row(&mut self, row: &RawPrompt, shown: usize) {
+        self.rows += 1;
+        self.images += u64::from(row.reference.is_some());
+        self.specs += u64::from(row.spec.is_some());
+        *self.categories.entry(row.category.clone()).or_default() += 1;
+        if self.sample.len() < shown {
+            let image = row.reference.as_ref().map(|r| {
+                format!(
+                    "{} {}x{}, {} bytes",
+                    r.image.mime.ext(),
+                    r.image.width,
+                    r.image.height,
+                    r.image.bytes
+                )
+            });
+            self.sample.push(Sample {
+                key: row.key.clone(),
+                category: row.category.clone(),
+                text: row.text.clone(),
+                image,
+                spec: row.spec.is_some(),
+            });
+        }
+    }
+
+    fn bad(&mut self, bad: &Bad) {
+        let rows = self.bad.entry(bad.kind.as_str()).or_default();
+        rows.count += 1;
+        if rows.examples.len() < 3 {
+            rows.examples.push(format!("{}: {}", bad.place, bad.detail));
+        }
+    }
+}
+
+fn print_text(found: &Found) {
+    println!("{}: `{}`, {}", found.path, found.format, found.about);
+    println!("{} files, {} bytes", found.files, found.bytes);
+    let more = if found.more { " (stopped by --limit)" } else { "" };
+    println!(
+        "{} rows{more}, {} with an image, {} with a spec",
+        found.rows, found.images, found.specs
+    );
+    println!("\ncategories");
+    let mut categories: Vec<_> = found.categories.iter().collect();
+    categories.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), name.as_str()));
+    for (name, n) in categories.iter().take(30) {
+        println!("  {n:>9}  {}", plain(name, 80));
+    }
+    if categories.len() > 30 {
+        println!("  … and {} more", categories.len() - 30);
+    }
+    if !found.bad.is_empty() {
+        println!("\ncannot be used");
+    }
+    for (kind, rows) in &found.bad {
+        println!("  {:>9}  {kind}", rows.count);
+        rows.examples.iter().for_each(|e| println!("             {}", plain(e, 160)));
+    }
+    println!("\nrows");
+    for row in &found.sample {
+        let image = row.image.as_deref().map(|i| format!("  [{i}]")).unwrap_or_default();
+        let spec = if row.spec { "  [spec]" } else { "" };
+        println!(
+            "  {}  {}{image}{spec}\n    {}",
+            row.key,
+            plain(&row.category, 40),
+            plain(&row.text, 200)
+        );
+    }
+}
+
+/// Text of unknown origin for a terminal: one line, bounded, no control characters.
+pub(super) fn plain(text: &str, most: usize) -> String {
+    let clean: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most + 1).collect();
+    if clean.chars().count() > most {
+        clean.chars().take(most).chain(['…']).collect()
+    } else {
+        clean
+    }
+}

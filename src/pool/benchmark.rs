@@ -1,0 +1,207 @@
+//! The evaluation sets whose fingerprints the project ships: where their prompts are in a folder laid
+//! out like the owners' repositories, and how a row's structured meaning is written.
+//!
+//! Not here: the rules (`text::decontam`). The one idea: a set is a line in `BENCHMARKS`; any other
+//! file is fingerprinted through the ordinary readers (`coldstart pool fingerprint --add`).
+
+use crate::pool::PoolError;
+use crate::record::{Region, Relation, Size, Spec, SpecObject};
+use crate::store::Store;
+use crate::text::decontam::Builder;
+use serde_json::Value;
+
+/// A known evaluation set.
+#[derive(Debug, Clone, Copy)]
+pub struct Benchmark {
+    pub name: &'static str,
+    /// Repository, path, commit.
+    pub source: &'static str,
+    pub licence: &'static str,
+    /// Made from templates: a match with numbers and colours masked drops.
+    pub drop_masked: bool,
+    /// Files relative to the folder, in the order in which rows are counted.
+    files: &'static [&'static str],
+    /// The prompt's field; None for one prompt a line.
+    field: Option<&'static str>,
+    /// Further wordings of the same row.
+    also: &'static [&'static str],
+}
+
+/// All sets that `coldstart pool fingerprint` knows.
+pub const BENCHMARKS: [Benchmark; 7] = [
+    Benchmark {
+        name: "geneval",
+        source: "djghosh13/geneval: prompts/evaluation_metadata.jsonl @ af4902f2",
+        licence: "MIT",
+        drop_masked: true,
+        files: &["geneval.jsonl"],
+        field: Some("prompt"),
+        also: &[],
+    },
+    Benchmark {
+        name: "geneval_pp",
+        source: "yejy53/Echo-4o: test_scripts/Geneval++.jsonl @ 28f36d76",
+        licence: "Apache-2.0",
+        drop_masked: true,
+        files: &["geneval_pp.jsonl"],
+        field: Some("prompt"),
+        also: &[],
+    },
+    Benchmark {
+        name: "imagine",
+        source: "yejy53/Echo-4o: test_scripts/Imagine.jsonl @ 28f36d76",
+        licence: "Apache-2.0",
+        drop_masked: false,
+        files: &["imagine.jsonl"],
+        field: Some("instruction"),
+        also: &[],
+    },
+    Benchmark {
+        name: "t2i_compbench",
+        source: "Karine-Huang/T2I-CompBench: examples/dataset/*_val.txt @ 1b709499",
+        licence: "MIT",
+        drop_masked: false,
+        files: &[
+            "t2i_compbench/3d_spatial_val.txt",
+            "t2i_compbench/color_val.txt",
+            "t2i_compbench/complex_val.txt",
+            "t2i_compbench/non_spatial_val.txt",
+            "t2i_compbench/numeracy_val.txt",
+            "t2i_compbench/shape_val.txt",
+            "t2i_compbench/spatial_val.txt",
+            "t2i_compbench/texture_val.txt",
+        ],
+        field: None,
+        also: &[],
+    },
+    Benchmark {
+        name: "wise_legacy",
+        source: "PKU-YuanGroup/WISE: WISE_legacy/data/ with rewrites @ eb511744",
+        licence: "none found",
+        drop_masked: false,
+        files: &[
+            "wise_legacy/cultural_common_sense.json",
+            "wise_legacy/spatio-temporal_reasoning.json",
+            "wise_legacy/natural_science.json",
+            "wise_legacy/cultural_common_sense_rewrite.json",
+            "wise_legacy/spatio-temporal_reasoning_rewrite.json",
+            "wise_legacy/natural_science_rewrite.json",
+        ],
+        field: Some("Prompt"),
+        also: &["Explanation"],
+    },
+    Benchmark {
+        name: "wise_verified",
+        source: "PKU-YuanGroup/WISE: data_verified/ @ eb511744",
+        licence: "none found",
+        drop_masked: false,
+        files: &[
+            "wise_verified/cultural_common_sense_verified.json",
+            "wise_verified/spatio-temporal_reasoning_verified.json",
+            "wise_verified/natural_science_verified.json",
+        ],
+        field: Some("Prompt"),
+        also: &["Explanation"],
+    },
+    Benchmark {
+        name: "dpg",
+        source: "TencentQQGYLab/ELLA: dpg_bench/prompts/*.txt @ 3c228f1d",
+        licence: "Apache-2.0",
+        drop_masked: false,
+        files: &["dpg.jsonl"],
+        field: Some("prompt"),
+        also: &[],
+    },
+];
+
+impl Benchmark {
+    /// The fingerprint file of this set from a folder, with its number of rows; None where the folder
+    /// has none of its files. A set of which only some files are there is an error.
+    pub async fn build(&self, folder: &Store) -> Result<Option<(Vec<u8>, u32)>, PoolError> {
+        let mut builder = Builder::new(self.name, self.source, self.licence, self.drop_masked);
+        let mut missing = Vec::new();
+        for file in self.files {
+            if !folder.exists(file).await? {
+                missing.push(*file);
+                continue;
+            }
+            self.add(&folder.get(file).await?, &mut builder).map_err(|what| {
+                PoolError::Unknown { uri: format!("{}/{file}", folder.uri()), what }
+            })?;
+        }
+        if missing.len() == self.files.len() {
+            return Ok(None);
+        }
+        if !missing.is_empty() {
+            let what =
+                format!("of `{}`, these files are missing: {}", self.name, missing.join(", "));
+            return Err(PoolError::Unknown { uri: folder.uri(), what });
+        }
+        let rows = builder.rows();
+        Ok(Some((builder.finish(), rows)))
+    }
+
+    fn add(&self, bytes: &[u8], builder: &mut Builder) -> Result<(), String> {
+        let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
+        let Some(field) = self.field else {
+            text.lines().filter(|l| !l.trim().is_empty()).for_each(|l| builder.row(l, None));
+            return Ok(());
+        };
+        let rows: Vec<Value> = if text.trim_start().starts_with('[') {
+            serde_json::from_str(text).map_err(|e| e.to_string())?
+        } else {
+            let lines = text.lines().filter(|l| !l.trim().is_empty());
+            lines.map(serde_json::from_str).collect::<Result<_, _>>().map_err(|e| e.to_string())?
+        };
+        for (number, row) in rows.iter().enumerate() {
+            let prompt = row.get(field).and_then(Value::as_str);
+            let prompt = prompt.ok_or_else(|| format!("row {} has no `{field}`", number + 1))?;
+            builder.row(prompt, spec_of(row).as_ref());
+            for also in self.also.iter().filter_map(|f| row.get(*f).and_then(Value::as_str)) {
+                builder.also(also, None);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The spec of a GenEval or GenEval++ row: `include` with class, count, color, region, size and
+/// `position: ["right of", 0]`.
+pub fn spec_of(row: &Value) -> Option<Spec> {
+    let mut spec = Spec::default();
+    for (index, object) in row.get("include")?.as_array()?.iter().enumerate() {
+        let text = |key: &str| object.get(key).and_then(Value::as_str);
+        spec.include.push(SpecObject {
+            class: text("class")?.to_owned(),
+            count: object.get("count").and_then(Value::as_u64).unwrap_or(1) as u32,
+            color: text("color").map(str::to_owned),
+            region: text("region").and_then(region),
+            size: match text("size") {
+                Some("larger") => Some(Size::Larger),
+                Some("smaller") => Some(Size::Smaller),
+                _ => None,
+            },
+            material: None,
+        });
+        if let Some([way, other]) =
+            object.get("position").and_then(Value::as_array).map(Vec::as_slice)
+            && let (Some(way), Some(other)) = (way.as_str().and_then(region), other.as_u64())
+        {
+            let object = other as usize;
+            spec.relations.push(Relation { subject: index, region: way, object });
+        }
+    }
+    (!spec.include.is_empty()).then_some(spec)
+}
+
+/// A side in the words of open sets: `left`, `left of`, `on the left of`, `on top of`, …
+pub fn region(words: &str) -> Option<Region> {
+    let holds = |word: &str| words.split_whitespace().any(|w| w == word);
+    Some(match () {
+        () if holds("left") => Region::Left,
+        () if holds("right") => Region::Right,
+        () if holds("above") || holds("top") || holds("over") => Region::Above,
+        () if holds("below") || holds("under") || holds("bottom") => Region::Below,
+        () => return None,
+    })
+}

@@ -1,0 +1,97 @@
+//! CSV and TSV with a header line; and PartiPrompts, a TSV with bare quotation marks.
+//!
+//! TSV is read without quoting, as its writers mean it; CSV with.
+
+use super::Reader;
+use super::bounded::Records;
+use super::jsonl::table_row;
+use crate::pool::BadKind;
+use crate::pool::input::{Input, bare};
+use crate::pool::out::{Flow, Out};
+use serde_json::{Map, Value};
+
+pub const READER: Reader = Reader {
+    name: "csv",
+    about: "CSV or TSV with a header line, fields by name",
+    layout: "*.csv, *.tsv (.gz, .zst), UTF-8, header first; fields as for `jsonl`; TSV has no quoting",
+    claims: |input| !tables(input).is_empty(),
+    read,
+};
+
+pub const PARTIPROMPTS: Reader = Reader {
+    name: "partiprompts",
+    about: "PartiPrompts; an evaluation set too, so decontaminate rather than train",
+    layout: "PartiPrompts.tsv: Prompt, Category, Challenge, Note; bare quotation marks; Apache-2.0",
+    claims: |input| !input.named("partiprompts.tsv").is_empty(),
+    read,
+};
+
+fn tables(input: &Input) -> Vec<&str> {
+    input.ending(&[".csv", ".tsv"])
+}
+
+fn read(input: &Input, out: &mut Out) -> Flow {
+    let mut names = tables(input);
+    if names.is_empty() {
+        names = input.files().iter().map(|(name, _)| name.as_str()).collect();
+    }
+    for name in names {
+        rows(input, name, out)?;
+    }
+    Ok(())
+}
+
+fn rows(input: &Input, name: &str, out: &mut Out) -> Flow {
+    let stream = match input.open(name) {
+        Ok(stream) => stream,
+        Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+    };
+    let (stream, budget) = Records::new(stream, out.options.max_bytes);
+    let tsv = bare(name).ends_with(".tsv");
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(if tsv { b'\t' } else { b',' })
+        .quoting(!tsv)
+        .flexible(true)
+        .from_reader(stream);
+    let header: Vec<String> = match reader.byte_headers() {
+        Ok(header) => header.iter().map(name_of_column).collect(),
+        Err(e) => return out.bad(name, BadKind::Syntax, &e.to_string(), false),
+    };
+    let mut record = csv::ByteRecord::new();
+    loop {
+        budget.renew();
+        match reader.read_byte_record(&mut record) {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(e) => return out.bad(name, BadKind::Syntax, &e.to_string(), false),
+        }
+        let line = record.position().map_or(0, csv::Position::line);
+        let key = format!("{name}#{line}");
+        let mut row = Map::new();
+        let mut wrong = None;
+        for (column, value) in header.iter().zip(record.iter()) {
+            match std::str::from_utf8(value) {
+                Ok(text) => {
+                    row.insert(column.clone(), Value::String(text.to_owned()));
+                }
+                Err(_) => wrong = Some(column),
+            }
+        }
+        match wrong {
+            Some(column) => {
+                out.bad(
+                    &key,
+                    BadKind::Encoding,
+                    &format!("column `{column}` is not UTF-8"),
+                    false,
+                )?;
+            }
+            None => table_row(input, name, out, key, &Value::Object(row))?,
+        }
+    }
+}
+
+fn name_of_column(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.trim_start_matches('\u{feff}').trim().to_owned()
+}

@@ -1,0 +1,173 @@
+//! Walking tar archives member by member, and grouping members into WebDataset samples.
+//!
+//! The one idea: a member is held only while it is handled, a sample only until the next begins; the
+//! size of an archive never matters. A member that cannot be read is named; an archive that breaks
+//! off ends there and the next one goes on.
+
+use super::jsonl::safe_path;
+use crate::pool::BadKind;
+use crate::pool::input::{Input, Stream};
+use crate::pool::out::{Flow, Out};
+use std::io::{BufReader, Read};
+
+/// A file of an archive.
+pub struct Member<'a> {
+    /// Inside the archive, made safe.
+    pub path: String,
+    pub size: u64,
+    data: &'a mut dyn Read,
+    max: u64,
+}
+
+impl Member<'_> {
+    /// The bytes; Err says why there are none.
+    pub fn bytes(&mut self) -> Result<Vec<u8>, (BadKind, String)> {
+        if self.size > self.max {
+            let why = format!("{} bytes; at most {} are read", self.size, self.max);
+            return Err((BadKind::TooLarge, why));
+        }
+        let mut bytes = Vec::with_capacity(self.size as usize);
+        match self.data.read_to_end(&mut bytes) {
+            Ok(n) if n as u64 == self.size => Ok(bytes),
+            Ok(n) => {
+                Err((BadKind::DamagedArchive, format!("it ends after {n} of {} bytes", self.size)))
+            }
+            Err(e) => Err((BadKind::DamagedArchive, e.to_string())),
+        }
+    }
+
+    /// The bytes as a stream, for members that are read line by line.
+    pub fn stream(&mut self) -> &mut dyn Read {
+        self.data
+    }
+}
+
+/// Calls `each` for every regular file of the archive `name`.
+pub fn members(
+    input: &Input,
+    name: &str,
+    out: &mut Out,
+    each: &mut dyn FnMut(&mut Out, &mut Member) -> Flow,
+) -> Flow {
+    match input.open(name) {
+        Ok(stream) => members_of(stream, name, out, each),
+        Err(e) => out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+    }
+}
+
+/// As `members`, of an opened archive; `name` is for places.
+pub fn members_of(
+    stream: Stream,
+    name: &str,
+    out: &mut Out,
+    each: &mut dyn FnMut(&mut Out, &mut Member) -> Flow,
+) -> Flow {
+    let max = out.options.max_bytes;
+    let mut archive = tar::Archive::new(BufReader::with_capacity(1 << 18, stream));
+    let entries = match archive.entries() {
+        Ok(entries) => entries,
+        Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+    };
+    for entry in entries {
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            // After a damaged header nothing tells where the next one is.
+            Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+        };
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let shown = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let Some(path) = safe_path(&shown) else {
+            out.bad(
+                &format!("{name}/{shown}"),
+                BadKind::UnsafePath,
+                "leads out of the archive",
+                false,
+            )?;
+            continue;
+        };
+        let size = entry.header().entry_size().unwrap_or(0);
+        each(out, &mut Member { path, size, data: &mut entry, max })?;
+    }
+    Ok(())
+}
+
+/// The members of one WebDataset sample: those next to each other whose paths agree up to the first
+/// dot of the file's name.
+#[derive(Debug, Default)]
+pub struct Sample {
+    /// `shard.tar/dir/000017`.
+    pub key: String,
+    /// (what follows the first dot, in lower case; bytes).
+    pub parts: Vec<(String, Vec<u8>)>,
+}
+
+impl Sample {
+    /// The first part whose ending is one of `endings`.
+    pub fn take(&mut self, endings: &[&str]) -> Option<Vec<u8>> {
+        let at = self.parts.iter().position(|(e, _)| endings.contains(&e.as_str()))?;
+        Some(self.parts.swap_remove(at).1)
+    }
+
+    /// The same as text; the error is the reason.
+    pub fn text(&mut self, endings: &[&str]) -> Result<Option<String>, String> {
+        match self.take(endings) {
+            None => Ok(None),
+            Some(bytes) => {
+                let text =
+                    String::from_utf8(bytes).map_err(|_| "its text is not UTF-8".to_owned())?;
+                Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
+            }
+        }
+    }
+}
+
+/// What images are called.
+pub const IMAGES: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+
+pub fn is_image(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    IMAGES.iter().any(|e| lower.strip_suffix(e).is_some_and(|rest| rest.ends_with('.')))
+}
+
+/// Calls `each` for every sample of the archive `name`.
+pub fn samples(
+    input: &Input,
+    name: &str,
+    out: &mut Out,
+    each: &mut dyn FnMut(&mut Out, Sample) -> Flow,
+) -> Flow {
+    let mut open = Sample::default();
+    members(input, name, out, &mut |out, member| {
+        let (folder, file) = member.path.rsplit_once('/').unwrap_or(("", &member.path));
+        let Some((stem, ending)) = file.split_once('.') else { return Ok(()) };
+        if stem.is_empty() {
+            // Hidden files, such as the `._x` that some systems add.
+            return Ok(());
+        }
+        let ending = ending.to_lowercase();
+        let key = match folder {
+            "" => format!("{name}/{stem}"),
+            folder => format!("{name}/{folder}/{stem}"),
+        };
+        if key != open.key {
+            flush(out, std::mem::take(&mut open), each)?;
+            open.key = key;
+        }
+        if !out.wants_images() && is_image(&member.path) {
+            open.parts.push((ending, Vec::new()));
+            return Ok(());
+        }
+        match member.bytes() {
+            Ok(bytes) => open.parts.push((ending, bytes)),
+            Err((kind, why)) => out.bad(&format!("{name}/{}", member.path), kind, &why, false)?,
+        }
+        Ok(())
+    })?;
+    flush(out, open, each)
+}
+
+fn flush(out: &mut Out, sample: Sample, each: &mut dyn FnMut(&mut Out, Sample) -> Flow) -> Flow {
+    if sample.parts.is_empty() { Ok(()) } else { each(out, sample) }
+}

@@ -1,0 +1,76 @@
+//! Plain text: one prompt a line; and UniGenBench's training prompts, which are such a file.
+
+use super::Reader;
+use crate::pool::BadKind;
+use crate::pool::input::{Input, bare};
+use crate::pool::lines::{Line, Lines};
+use crate::pool::out::{Draft, Flow, Out};
+
+pub const READER: Reader = Reader {
+    name: "text",
+    about: "plain text, one prompt a line",
+    layout: "*.txt (.gz, .zst), UTF-8; the category is the file's name",
+    claims: |input| !texts(input).is_empty(),
+    read: |input, out| lines(input, out, None),
+};
+
+pub const UNIGENBENCH: Reader = Reader {
+    name: "unigenbench",
+    about: "UniGenBench's training prompts, one a line",
+    layout: "train_prompt.txt (or unigenbench_train_prompt.txt); CC BY 4.0. Many open with an \
+             instruction (`Please draw`), which is kept",
+    claims: |input| {
+        let whose = |n: &&str| bare(n).ends_with("train_prompt.txt");
+        let texts = texts(input);
+        !texts.is_empty() && texts.iter().all(whose)
+    },
+    read: |input, out| lines(input, out, Some("CC BY 4.0")),
+};
+
+fn texts(input: &Input) -> Vec<&str> {
+    input.ending(&[".txt"])
+}
+
+fn lines(input: &Input, out: &mut Out, licence: Option<&str>) -> Flow {
+    let mut names = texts(input);
+    if names.is_empty() {
+        names = input.files().iter().map(|(name, _)| name.as_str()).collect();
+    }
+    let several = names.len() > 1;
+    for name in names {
+        let stream = match input.open(name) {
+            Ok(stream) => stream,
+            Err(e) => {
+                out.bad(name, BadKind::DamagedArchive, &e.to_string(), false)?;
+                continue;
+            }
+        };
+        let category = several.then(|| crate::pool::open::name_of(name));
+        let mut reader = Lines::new(stream, out.options.max_bytes);
+        loop {
+            let key = |number: u64| format!("{name}#{number}");
+            match reader.next_line() {
+                Ok(None) => break,
+                Ok(Some(Line::Text(_, text))) if text.trim().is_empty() => {}
+                Ok(Some(Line::Text(number, text))) => out.row(Draft {
+                    key: key(number),
+                    text: Some(text),
+                    category: category.clone(),
+                    licence: licence.map(str::to_owned),
+                    ..Draft::default()
+                })?,
+                Ok(Some(Line::Encoding(n))) => {
+                    out.bad(&key(n), BadKind::Encoding, "not UTF-8", false)?
+                }
+                Ok(Some(Line::TooLong(n))) => {
+                    out.bad(&key(n), BadKind::TooLarge, "the line is over the bound", false)?;
+                }
+                Err(e) => {
+                    out.bad(name, BadKind::DamagedArchive, &e.to_string(), false)?;
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! WebDataset tars: `{key}.jpg` with `{key}.txt` or `{key}.json`, next to each other.
+
+use super::Reader;
+use super::tars::{IMAGES, Sample, samples};
+use crate::pool::BadKind;
+use crate::pool::input::Input;
+use crate::pool::out::{Draft, Flow, Out, Picture};
+use serde_json::Value;
+
+pub const READER: Reader = Reader {
+    name: "webdataset",
+    about: "tars of image + text or image + JSON samples",
+    layout: "*.tar (.gz, .zst, .tgz): {key}.jpg|png|webp + {key}.txt (the prompt) or {key}.json (fields \
+             as for `jsonl`); a key ends at the first dot of the file's name",
+    claims: |input| !tars(input).is_empty(),
+    read: |input, out| {
+        for name in tars(input) {
+            samples(input, name, out, &mut |out, sample| row(out, sample, None))?;
+        }
+        Ok(())
+    },
+};
+
+/// The tar files of a source.
+pub fn tars(input: &Input) -> Vec<&str> {
+    input.ending(&[".tar", ".tgz"])
+}
+
+/// The endings of a sample's text.
+const TEXTS: [&str; 4] = ["txt", "text", "caption", "prompt.txt"];
+
+/// One sample as a row; its category is `category` or what its JSON says.
+pub fn row(out: &mut Out, mut sample: Sample, category: Option<&str>) -> Flow {
+    let image = sample.take(&IMAGES);
+    let draft = match sample.take(&["json"]) {
+        Some(bytes) => match serde_json::from_slice::<Value>(&bytes) {
+            Ok(value) => out.draft_of(sample.key.clone(), &value)?,
+            Err(e) => return out.bad(&sample.key, BadKind::Syntax, &e.to_string(), false),
+        },
+        None => Draft { key: sample.key.clone(), ..Draft::default() },
+    };
+    let text = match sample.text(&TEXTS) {
+        Ok(text) => draft.text.clone().or(text),
+        Err(why) => return out.bad(&sample.key, BadKind::Encoding, &why, false),
+    };
+    let image = match image {
+        Some(bytes) => Picture::Bytes(bytes.into()),
+        None => Picture::Missing(format!("{}.jpg", sample.key)),
+    };
+    let category = category.map(str::to_owned).or(draft.category);
+    out.row(Draft { text, category, image, ..draft })
+}

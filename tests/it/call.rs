@@ -1,0 +1,259 @@
+//! Conformance of the protocols: each case of `tests/cases/call/*.toml` is a request, the answers
+//! of a scripted server, what the server must have seen, and the reply or error that must follow.
+
+use crate::scripted::{Answer, Scripted, Seen, png};
+use bytes::Bytes;
+use coldstart::call::endpoints::Endpoints;
+use coldstart::call::{
+    CallError, ChatRequest, ImageRequest, Images, Message, Output, Part, Reply, Request, Sampling,
+    Speaker, ask_once, check_picture,
+};
+use coldstart::diag::{Source, Style, render};
+use coldstart::env::Env;
+use coldstart::record::Digest;
+use serde::Deserialize;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Cargo sets it for every test, it is a valid header and odd enough to be found anywhere: our
+/// canary in place of an API key.
+const KEY_ENV: &str = "CARGO_PKG_DESCRIPTION";
+const KEY: &str = env!("CARGO_PKG_DESCRIPTION");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    protocol: String,
+    /// Appended to the scripted server's root.
+    base: String,
+    case: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    #[serde(default)]
+    about: String,
+    /// Lines for the role's table.
+    #[serde(default)]
+    endpoint: String,
+    #[serde(default)]
+    request: Ask,
+    #[serde(default)]
+    answers: Vec<Answer>,
+    /// What the server must have seen, request by request; absent: not looked at.
+    #[serde(default)]
+    sees: Vec<Sees>,
+    expect: Value,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Ask {
+    /// Send a picture too.
+    picture: bool,
+    schema: Option<Value>,
+    sampling: Sampling,
+    draw: u32,
+    steps: Option<u32>,
+    negative_prompt: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Sees {
+    line: String,
+    headers: std::collections::BTreeMap<String, String>,
+    /// A part of the JSON body; null = absent.
+    body: Option<Value>,
+}
+
+struct Picture;
+
+#[async_trait::async_trait]
+impl Images for Picture {
+    async fn image(&self, _: Digest) -> Result<Bytes, CallError> {
+        Ok(png().into())
+    }
+}
+
+#[tokio::test]
+async fn every_protocol_reads_what_its_servers_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/call");
+    let mut failures = Vec::new();
+    let mut count = 0;
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the cases")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    files.sort();
+    for path in files {
+        let text = std::fs::read_to_string(&path).expect("a readable file");
+        let file: File =
+            toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        for case in &file.case {
+            count += 1;
+            if let Err(why) = check(&file, case).await {
+                failures.push(format!("{} / {} {}\n{why}", file.protocol, case.name, case.about));
+            }
+        }
+    }
+    assert!(count >= 60, "only {count} cases");
+    assert!(failures.is_empty(), "{} of {count}:\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+async fn check(file: &File, case: &Case) -> Result<(), String> {
+    let server = Scripted::start(case.answers.clone()).await;
+    let text = format!(
+        "[role.r]\nprotocol = \"{}\"\nurls = [\"{}{}\"]\nkey_env = \"{KEY_ENV}\"\nprices = \
+         {{input = 1.0, output = 2.0, image = 0.5}}\n{}",
+        file.protocol, server.base, file.base, case.endpoint
+    );
+    let source = Arc::new(Source { path: "case".to_owned(), text });
+    let endpoints = Endpoints::parse(source).map_err(|f| render(&f, Style::Plain))?;
+    let endpoint = endpoints.get("r").ok_or("no role")?;
+    let images: Arc<dyn Images> = Arc::new(Picture);
+    let request = request(file, &case.request);
+    let outcome = ask_once(&Env::real(), endpoint, &images, &request).await;
+    let said = format!("{outcome:?}");
+    if said.contains(KEY) {
+        return Err(format!("the key leaked: {said}"));
+    }
+    let found = describe(&outcome);
+    let mut faults = Vec::new();
+    differ(&case.expect, &found, "expect", &mut faults);
+    let seen = server.seen();
+    if !case.sees.is_empty() && case.sees.len() != seen.len() {
+        faults.push(format!("{} requests, expected {}", seen.len(), case.sees.len()));
+    }
+    for (sees, seen) in case.sees.iter().zip(&seen) {
+        look(sees, seen, &server.base, &mut faults);
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(format!("{}\nfound {found}", faults.join("\n"))),
+    }
+}
+
+fn request(file: &File, ask: &Ask) -> Request {
+    let is_chat = matches!(file.protocol.as_str(), "openai-chat" | "gemini");
+    if !is_chat {
+        return Request::Image(ImageRequest {
+            role: "r".into(),
+            model: "asked-model".into(),
+            prompt: "two \"red\" cats".into(),
+            negative_prompt: ask.negative_prompt.clone(),
+            width: 512,
+            height: 256,
+            steps: ask.steps,
+            guidance: None,
+            seed: 77,
+            draw: ask.draw,
+        });
+    }
+    let mut parts = vec![Part::Text("see \"this\"".into())];
+    if ask.picture {
+        parts.push(Part::Image(check_picture(&png()).expect("a picture")));
+    }
+    let say = |speaker, parts| Message { speaker, parts };
+    Request::Chat(ChatRequest {
+        role: "r".into(),
+        model: "asked-model".into(),
+        messages: vec![
+            say(Speaker::System, vec![Part::Text("be brief".into())]),
+            say(Speaker::User, parts),
+        ],
+        sampling: ask.sampling.clone(),
+        schema: ask.schema.clone(),
+        draw: ask.draw,
+    })
+}
+
+/// The outcome as JSON, for comparison by parts.
+fn describe(outcome: &Result<Reply, CallError>) -> Value {
+    let reply = match outcome {
+        Ok(reply) => reply,
+        Err(error) => {
+            let kind = match error {
+                CallError::Transient { overload: true, .. } => "overload".to_owned(),
+                CallError::Transient { .. } => "transient".to_owned(),
+                CallError::Record { .. } => "record".to_owned(),
+                CallError::Fatal { kind, .. } => format!("{kind:?}").to_lowercase(),
+                CallError::Stopped => "stopped".to_owned(),
+            };
+            let after = match error {
+                CallError::Transient { after: Some(after), .. } => after.as_millis() as u64,
+                _ => 0,
+            };
+            return serde_json::json!({"error": kind, "says": error.to_string(), "after": after});
+        }
+    };
+    let mut out = serde_json::json!({
+        "finish": reply.finish, "served": reply.served, "cost": reply.cost.0,
+        "usage": serde_json::to_value(reply.usage).expect("plain"),
+        "simulated": reply.simulated,
+    });
+    match &reply.output {
+        Output::Text { text, reasoning } => {
+            out["text"] = text.as_str().into();
+            out["reasoning"] = reasoning.as_str().into();
+        }
+        Output::Refused { reason } => out["refused"] = reason.as_str().into(),
+        Output::Image { image, bytes } => {
+            assert!(bytes.is_some(), "a fresh picture brings its bytes");
+            out["image"] = serde_json::json!([image.width, image.height]);
+        }
+    }
+    out
+}
+
+/// Whether `found` has all of `expect`; `says` need only be contained, null means absent.
+fn differ(expect: &Value, found: &Value, at: &str, faults: &mut Vec<String>) {
+    match (expect, found) {
+        (Value::Object(expect), Value::Object(_)) => {
+            for (name, value) in expect {
+                let place = format!("{at}.{name}");
+                match (found.get(name), value) {
+                    (None, Value::String(s)) if s == "<absent>" => {}
+                    (Some(found), value) => differ(value, found, &place, faults),
+                    (None, _) => faults.push(format!("{place} is missing")),
+                }
+            }
+        }
+        (Value::String(part), Value::String(whole)) if at.ends_with(".says") => {
+            if !whole.contains(part.as_str()) {
+                faults.push(format!("{at}: `{part}` is not in `{whole}`"));
+            }
+        }
+        _ if expect == found => {}
+        _ => faults.push(format!("{at}: {found}, expected {expect}")),
+    }
+}
+
+fn look(sees: &Sees, seen: &Seen, base: &str, faults: &mut Vec<String>) {
+    if !sees.line.is_empty() && sees.line != seen.line {
+        faults.push(format!("`{}`, expected `{}`", seen.line, sees.line));
+    }
+    for (name, value) in &sees.headers {
+        let value = value.replace("{{key}}", KEY).replace("{{base}}", base);
+        let found = seen.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+        let fits = if value == "<absent>" { found.is_none() } else { found == Some(&value) };
+        if !fits {
+            faults.push(format!("header {name}: {found:?}, expected `{value}`"));
+        }
+    }
+    if let Some(expect) = &sees.body {
+        match serde_json::from_slice(&seen.body) {
+            Ok(found) => {
+                let filled = expect
+                    .to_string()
+                    .replace("{{png}}", &base64_simd::STANDARD.encode_to_string(png()));
+                let expect: Value = serde_json::from_str(&filled).expect("JSON");
+                differ(&expect, &found, "body", faults);
+            }
+            Err(error) => faults.push(format!("the body is not JSON: {error}")),
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! Every format of prompt sources, read from archives built here to the documented layouts, with
+//! the traps that the real sets hold.
+
+use crate::pool::{read, show};
+use coldstart::pool::{Images, Item, Options, detect};
+use std::path::{Path, PathBuf};
+
+/// A PNG of one grey, so that images can be told apart by their size.
+fn png(width: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, width, 16);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&vec![9; (width * 16) as usize]).unwrap();
+    writer.finish().unwrap();
+    out
+}
+
+fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        // By hand: the crate refuses to write the unsafe names that a hostile archive holds.
+        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        builder.append(&header, *bytes).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, Vec<u8>)]) -> Folder {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        for (name, bytes) in files {
+            let path = folder.path(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// What it is taken for, and what comes of it.
+    fn reads(&self, name: &str, options: &Options) -> (String, Vec<String>) {
+        let path = self.path(name);
+        (format_of(&path), show(&read(&path, options)))
+    }
+}
+
+fn format_of(path: &Path) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(detect(path.to_str().unwrap(), None)).unwrap().format.to_owned()
+}
+
+fn check(folder: &Folder, name: &str, format: &str, expected: &[&str]) {
+    let (found, shown) = folder.reads(name, &Options::default());
+    assert_eq!(found, format);
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn webdataset_tars_with_damage_go_on() {
+    let torn = tar(&[("x/1.jpg", &png(16)), ("x/1.txt", b"cut off")]);
+    let folder = Folder::new(&[
+        (
+            "w/a.tar",
+            tar(&[
+                ("0001.jpg", &png(20)),
+                ("0001.txt", b"\xef\xbb\xbfa red cup\r\n"),
+                ("./d/0002.PNG", &png(21)),
+                ("./d/0002.json", br#"{"caption": "a blue cup", "category": "cups"}"#),
+                ("0003.txt", b"no image here"),
+                ("0004.jpg", b"not an image"),
+                ("0004.txt", b"broken image"),
+                ("0005.jpg", &png(22)),
+                ("../../etc/0006.txt", b"evil"),
+                ("0007.jpg", &png(23)),
+                ("0007.txt", b"\xff\xfe"),
+                ("._0007.txt", b"junk"),
+            ]),
+        ),
+        ("w/b.tar", torn[..1600].to_vec()),
+        (
+            "w/c.tar.zst",
+            zstd::stream::encode_all(&tar(&[("9.png", &png(24)), ("9.txt", b"packed")])[..], 1)
+                .unwrap(),
+        ),
+    ]);
+    check(
+        &folder,
+        "w",
+        "webdataset",
+        &[
+            "a.tar/0001 | w | a red cup | 20x16",
+            "a.tar/d/0002 | cups | a blue cup | 21x16",
+            "missing_image @ 0003",
+            "a.tar/0003 | w | no image here",
+            "damaged_image @ 0004",
+            "a.tar/0004 | w | broken image",
+            "unsafe_path @ 0006.txt",
+            "no_prompt @ 0005",
+            "encoding @ 0007",
+            "damaged_archive @ w: b.tar",
+            "b.tar/x/1 | w | cut off | 16x16",
+            "c.tar.zst/9 | w | packed | 24x16",
+        ],
+    );
+}
+
+#[test]
+fn blip3o_takes_its_categories_from_tars_and_ignores_loose_lists() {
+    let sample =
+        |n: u32, text: &'static str| tar(&[("k.jpg", &png(n)), ("k.txt", text.as_bytes())]);
+    let folder = Folder::new(&[
+        ("BLIP3o-60k/dalle3.tar", sample(16, "a castle")),
+        ("BLIP3o-60k/journeyDB.tar", sample(17, "a ship")),
+        ("BLIP3o-60k/dalle3_prompts.txt", b"a castle\n".to_vec()),
+    ]);
+    check(
+        &folder,
+        "BLIP3o-60k",
+        "blip3o_60k",
+        &[
+            "dalle3.tar/k | dalle3 | a castle | 16x16",
+            "journeyDB.tar/k | journeyDB | a ship | 17x16",
+        ],
+    );
+}
+
+#[test]
+fn sharegpt_rows_and_images_are_joined_by_path_without_extension() {
+    let rows = br#"[{"input_prompt": "one", "output_image": "image/0.png"},
+        {"input_prompt": "two", "output_image": "image/1.png"},
+        {"input_prompt": "gone", "output_image": "image/2.png"},
+        {"input_prompt": "bad", "output_image": "/etc/passwd"}]"#;
+    let folder = Folder::new(&[
+        ("s/text_to_image.json", rows.to_vec()),
+        ("s/text_and_image_to_image.json", b"[{\"input_prompt\": \"edit\"}]".to_vec()),
+        (
+            "s/text_to_image_part_0.tar",
+            tar(&[("image/1.jpg", &png(31)), ("image/7.png", &png(16))]),
+        ),
+        ("s/text_to_image_part_1.tar", tar(&[("image/0.png", &png(30))])),
+        ("s/text_and_image_to_image_part_0.tar", tar(&[("image/2.png", &png(16))])),
+    ]);
+    check(
+        &folder,
+        "s",
+        "sharegpt_4o",
+        &[
+            "unsafe_path @ text_to_image.json#4",
+            "text_to_image.json#4 | s | bad",
+            "text_to_image.json#2 | s | two | 31x16",
+            "orphan_image @ 7.png",
+            "text_to_image.json#1 | s | one | 30x16",
+            "missing_image @ s: text_to_image.json#3",
+            "text_to_image.json#3 | s | gone",
+        ]
+        .map(|l| if l.starts_with("unsafe") { "unsafe_path @ s: text_to_image.json#4" } else { l }),
+    );
+    let skip = Options { images: Images::Skip, ..Options::default() };
+    assert_eq!(folder.reads("s", &skip).1.len(), 5);
+    let require = Options { images: Images::Require, ..Options::default() };
+    let rows = folder.reads("s", &require).1;
+    assert_eq!(rows.iter().filter(|l| l.contains(" | ")).count(), 2, "{rows:?}");
+}
+
+#[test]
+fn echo_joins_on_folder_and_base_name() {
+    let row = |folder: &str, text: &str| {
+        format!(
+            "{{\"task_type\": \"t2i\", \"instruction\": \"{text}\", \"output_image\": \"/Echo-4o-Image/{folder}/images/00000.jpg\", \"type\": \"T1\"}}\n"
+        )
+    };
+    let folder = Folder::new(&[
+        (
+            "e/Surrel-Fantasy-Image/conflict.jsonl",
+            row("Surrel-Fantasy-Image", "a fish that flies").into_bytes(),
+        ),
+        ("e/Surrel-Fantasy-Image/images/a.tar.gz", gz(&tar(&[("./images/00000.jpg", &png(40))]))),
+        (
+            "e/Instruction-Following-Image/Instruction-Following-Image.jsonl",
+            format!("[{}]", row("Instruction-Following-Image", "two dogs").trim()).into_bytes(),
+        ),
+        ("e/Instruction-Following-Image/images/a.tar.gz", gz(&tar(&[("00000.jpg", &png(41))]))),
+    ]);
+    check(
+        &folder,
+        "e",
+        "echo_4o",
+        &[
+            "Surrel-Fantasy-Image/conflict.jsonl#1 | fantasy | a fish that flies | 40x16",
+            "Instruction-Following-Image/Instruction-Following-Image.jsonl#1 | instruction_following | two dogs | 41x16",
+        ],
+    );
+}
+
+#[test]
+fn opengpt_is_read_over_split_parts_wherever_its_rows_are() {
+    let rows = b"{\"input_prompt\": \"a map\", \"output_image\": \"gen/0.png\"}\n{\"input_prompt\": \"a plan\", \"output_image\": \"gen/1.png\"}\n";
+    let whole = gz(&tar(&[
+        ("OpenGPT-4o-Image/gen/0.png", &png(50)),
+        ("OpenGPT-4o-Image/gen.json", rows),
+        ("OpenGPT-4o-Image/editing.json", b"[]"),
+        ("OpenGPT-4o-Image/gen/1.png", &png(51)),
+    ]));
+    let third = whole.len() / 3;
+    let folder = Folder::new(&[
+        ("o/gen.tar.gz.aa", whole[..third].to_vec()),
+        ("o/gen.tar.gz.ab", whole[third..2 * third].to_vec()),
+        ("o/gen.tar.gz.ac", whole[2 * third..].to_vec()),
+    ]);
+    check(
+        &folder,
+        "o",
+        "opengpt_4o",
+        &[
+            "OpenGPT-4o-Image/gen.json#1 | o | a map | 50x16",
+            "OpenGPT-4o-Image/gen.json#2 | o | a plan | 51x16",
+        ],
+    );
+}
+
+#[test]
+fn text_to_image_2m_reads_prompt_or_caption() {
+    let folder = Folder::new(&[
+        (
+            "t/data_512_2M/data_000000.tar",
+            tar(&[("0.jpg", &png(60)), ("0.json", br#"{"prompt": "a hut"}"#)]),
+        ),
+        (
+            "t/data_1024_10K/data_000000.tar",
+            tar(&[("0.jpg", &png(61)), ("0.json", br#"{"caption": "a inn"}"#)]),
+        ),
+    ]);
+    check(
+        &folder,
+        "t",
+        "text_to_image_2m",
+        &[
+            "data_1024_10K/data_000000.tar/0 | data_1024_10K | a inn | 61x16",
+            "data_512_2M/data_000000.tar/0 | data_512_2M | a hut | 60x16",
+        ],
+    );
+}
+
+#[test]
+fn genref_keys_end_at_the_first_dot() {
+    let folder = Folder::new(&[(
+        "g/genref_0.tar",
+        tar(&[
+            ("00.bad_image.jpg", &png(16)),
+            ("00.good_image.jpg", &png(70)),
+            ("00.prompt.txt", b"a tower"),
+            ("00.reflection.txt", b"make it taller"),
+            ("00.subset.txt", b"rule"),
+        ]),
+    )]);
+    check(&folder, "g", "genref", &["genref_0.tar/00 | rule | a tower | 70x16"]);
+}
+
+#[test]
+fn journeydb_prefers_repaired_paths() {
+    let rows = b"{\"img_path\": \"./000/a.jpg\", \"prompt\": \"a moor\"}\n{\"img_path\": \"./001/a.jpg\", \"prompt\": \"a fen\"}\n{\"img_path\": \"./002/z.jpg\", \"prompt\": \"not fetched\"}\n";
+    let folder = Folder::new(&[
+        (
+            "j/data/train/train_anno.jsonl.tgz",
+            gz(&tar(&[("train_anno.jsonl", b"{\"prompt\": \"old\"}\n")])),
+        ),
+        (
+            "j/data/train/train_anno_realease_repath.jsonl.tgz",
+            gz(&tar(&[("train_anno_realease_repath.jsonl", rows)])),
+        ),
+        ("j/data/train/imgs/000.tgz", gz(&tar(&[("000/a.jpg", &png(80))]))),
+        ("j/data/train/imgs/001.tgz", gz(&tar(&[("./001/a.jpg", &png(81))]))),
+    ]);
+    let (format, shown) = folder.reads("j", &Options::default());
+    assert_eq!(format, "journeydb");
+    let short: Vec<&str> =
+        shown.iter().map(|line| line.split_once('#').map_or("", |(_, rest)| rest)).collect();
+    assert_eq!(
+        short,
+        ["1 | j | a moor | 80x16", "2 | j | a fen | 81x16", "3", "3 | j | not fetched"]
+    );
+}
+
+#[test]
+fn tables_and_texts() {
+    let folder = Folder::new(&[
+        ("c/x.csv", b"\xef\xbb\xbfprompt,category\n\"a cup, red\",one\n\"two\nlines\",b\n,c\n\xff,d\n".to_vec()),
+        ("p/PartiPrompts.tsv", b"Prompt\tCategory\tChallenge\tNote\na \"quoted sign\tArts\tBasic\tx\nyin-yang\tAbstract\tBasic\t\n".to_vec()),
+        ("u/train_prompt.txt", b"Please draw a whale.\n\nA cat.\r\n".to_vec()),
+        ("q/list.txt.gz", gz(b"one\ntwo\n")),
+    ]);
+    check(
+        &folder,
+        "c/x.csv",
+        "csv",
+        &[
+            "x.csv#2 | one | a cup, red",
+            "x.csv#3 | b | two\nlines",
+            "no_prompt @ x.csv: x.csv#5",
+            "encoding @ x.csv: x.csv#6",
+        ],
+    );
+    check(
+        &folder,
+        "p",
+        "partiprompts",
+        &[
+            "PartiPrompts.tsv#2 | Arts | a \"quoted sign",
+            "PartiPrompts.tsv#3 | Abstract | yin-yang",
+        ],
+    );
+    check(
+        &folder,
+        "u",
+        "unigenbench",
+        &["train_prompt.txt#1 | u | Please draw a whale.", "train_prompt.txt#3 | u | A cat."],
+    );
+    check(&folder, "q", "text", &["list.txt.gz#1 | q | one", "list.txt.gz#2 | q | two"]);
+}
+
+#[test]
+fn an_open_quote_does_not_swallow_a_file_without_bound() {
+    let mut text = b"prompt\nfine\n\"open ".to_vec();
+    text.extend(std::iter::repeat_n(b"more and more\n".as_slice(), 40_000).flatten());
+    let folder = Folder::new(&[("x.csv", text)]);
+    let bounded = Options { max_bytes: 100_000, ..Options::default() };
+    assert_eq!(folder.reads("x.csv", &bounded).1, ["x.csv#2 | x | fine", "syntax @ x.csv: x.csv"]);
+}
+
+#[test]
+fn t2i_r1_rows_have_their_specs() {
+    let rows = br#"{"prompt": "a photo of a car below a zebra", "nouns": ["car", "zebra"], "spatial_info": {"obj1": "car", "obj2": "zebra", "locality": "below"}, "task_type": "spatial"}
+{"prompt": "two harps and a lyre of old", "nouns": ["harp"], "numeracy_info": [{"obj_name": "harp", "num": 2}], "task_type": "numeracy"}
+{"prompt": "a metallic car was parked", "nouns": ["car"], "task_type": "non"}
+"#;
+    let folder = Folder::new(&[("geneval_and_t2i_data_final.json", rows.to_vec())]);
+    let path = folder.path("geneval_and_t2i_data_final.json");
+    assert_eq!(format_of(&path), "t2i_r1");
+    let specs: Vec<Option<(usize, usize)>> = read(&path, &Options::default())
+        .iter()
+        .map(|item| match item {
+            Ok(Item::Row(row)) => row.spec.as_ref().map(|s| (s.include.len(), s.relations.len())),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(specs, [Some((2, 1)), Some((1, 0)), None]);
+}
+
+#[test]
+fn a_folder_of_images_with_texts() {
+    let folder = Folder::new(&[
+        ("f/birds/a.png", png(90)),
+        ("f/birds/a.txt", b"a wren".to_vec()),
+        ("f/b.webp", b"RIFF".to_vec()),
+        ("f/b.json", br#"{"prompt": "a rook", "type": "x"}"#.to_vec()),
+        ("f/c.png", png(16)),
+        ("f/.hidden.png", png(16)),
+    ]);
+    let (format, shown) = folder.reads("f", &Options::default());
+    assert_eq!(format, "folder");
+    assert_eq!(
+        shown,
+        [
+            "damaged_image @ f: b",
+            "b | x | a rook",
+            "birds/a | birds | a wren | 90x16",
+            "no_prompt @ f: c.png"
+        ]
+    );
+}
+
+#[test]
+fn json_lines_link_images_beside_them() {
+    let rows = b"{\"file_name\": \"img/a.png\", \"text\": \"a\"}\n{\"file_name\": \"../b.png\", \"text\": \"b\"}\n{\"file_name\": \"img/none.png\", \"text\": \"c\"}\n";
+    let folder = Folder::new(&[
+        ("m/metadata.jsonl", rows.to_vec()),
+        ("m/img/a.png", png(33)),
+        ("b.png", png(16)),
+    ]);
+    check(
+        &folder,
+        "m",
+        "jsonl",
+        &[
+            "metadata.jsonl#1 | m | a | 33x16",
+            "unsafe_path @ b.png` leads out of the source",
+            "metadata.jsonl#2 | m | b",
+            "missing_image @ m: metadata.jsonl#3",
+            "metadata.jsonl#3 | m | c",
+        ]
+        .map(|l| if l.starts_with("unsafe") { "unsafe_path @ m: metadata.jsonl#2" } else { l }),
+    );
+}
+
+#[test]
+fn parquet_with_embedded_and_linked_images() {
+    use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray};
+    use arrow_schema::{DataType, Field};
+    use std::sync::Arc;
+    let bytes: ArrayRef = Arc::new(BinaryArray::from_opt_vec(vec![Some(&png(44)[..]), None, None]));
+    let paths: ArrayRef = Arc::new(StringArray::from(vec![Some("0.png"), Some("1.png"), None]));
+    let image: ArrayRef = Arc::new(StructArray::from(vec![
+        (Arc::new(Field::new("bytes", DataType::Binary, true)), bytes),
+        (Arc::new(Field::new("path", DataType::Utf8, true)), paths),
+    ]));
+    let captions: ArrayRef = Arc::new(StringArray::from(vec![Some("one"), Some("two"), None]));
+    let batch = RecordBatch::try_from_iter(vec![("image", image), ("caption", captions)]).unwrap();
+    let mut file = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let torn = file[..file.len() - 9].to_vec();
+    let folder = Folder::new(&[("d/a.parquet", file), ("d/1.png", png(45)), ("d/b.parquet", torn)]);
+    check(
+        &folder,
+        "d",
+        "parquet",
+        &[
+            "a.parquet#1 | d | one | 44x16",
+            "a.parquet#2 | d | two | 45x16",
+            "no_prompt @ d: a.parquet#3",
+            "damaged_archive @ d: b.parquet",
+        ],
+    );
+    let one = Options { cap: Some(1), images: Images::Skip, ..Options::default() };
+    assert_eq!(folder.reads("d", &one).1, ["a.parquet#1 | d | one"]);
+}
