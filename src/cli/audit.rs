@@ -3,8 +3,8 @@
 use crate::audit::deep::Deep;
 use crate::audit::findings::CHECKS;
 use crate::audit::gather::{Depth, gather};
-use crate::audit::sql::{TABLES, query};
 use crate::audit::show::{Look, audit_text, stage_text};
+use crate::audit::sql::{TABLES, query};
 use crate::audit::{AuditReport, RunDir};
 use crate::cli::Done;
 use crate::cli::shared::{block_on, print_json};
@@ -107,7 +107,9 @@ async fn ask(run: &RunDir, sql: &str, args: &Args) -> anyhow::Result<Done> {
         Some("json") => serde_json::to_vec_pretty(&answer.json())?,
         Some("parquet") => answer.parquet()?,
         Some("txt") => answer.text(Look::PLAIN).into_bytes(),
-        _ => anyhow::bail!("`--out` ends in .csv, .json, .parquet or .txt, not `{}`", path.display()),
+        _ => {
+            anyhow::bail!("`--out` ends in .csv, .json, .parquet or .txt, not `{}`", path.display())
+        }
     };
     std::fs::write(path, bytes)
         .map_err(|err| anyhow::anyhow!("cannot write `{}`: {err}", path.display()))?;

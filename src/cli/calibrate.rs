@@ -105,7 +105,10 @@ fn text(of: &Calibration, look: Look) -> String {
         t.true_accept, t.false_accept, t.true_reject, t.false_reject
     ));
     if of.without_row > 0 {
-        out.push_str(&format!("  {} labels are on records without a decision here\n", of.without_row));
+        out.push_str(&format!(
+            "  {} labels are on records without a decision here\n",
+            of.without_row
+        ));
     }
     let mut grid = Grid::new("lrlllll");
     grid.row(["", "labels", "error", "precision", "recall", "F1", "kappa"]);

@@ -10,7 +10,7 @@ use crate::export::dataset;
 use crate::journal::Entry;
 use crate::record::{Answer, CheckSource, Decision, NanoUsd};
 use crate::store::Layout;
-use rusqlite::{Connection, Params, Statement, Transaction, params};
+use rusqlite::{Connection, Statement, Transaction, params};
 
 /// Fills the (empty) table `name`, all or nothing.
 pub async fn fill(run: &RunDir, db: &mut Connection, name: &str) -> Result<(), AuditError> {
@@ -54,7 +54,7 @@ fn stages(tx: &Transaction, index: &Index) -> rusqlite::Result<()> {
             let record = rows.record[n] as usize;
             row.execute(params![
                 rows.stage,
-                ordinal,
+                ordinal as i64,
                 index.records.id[record].hex(),
                 index.names.get(index.records.category[record]),
                 index.names.get(index.records.source[record]),
@@ -63,7 +63,7 @@ fn stages(tx: &Transaction, index: &Index) -> rusqlite::Result<()> {
                 index.names.get(rows.reason[n]),
                 real(rows.score[n]),
                 NanoUsd(rows.cost[n]).usd(),
-                rows.calls.get(n).len(),
+                rows.calls.get(n).len() as i64,
                 rows.note.get(n),
             ])?;
         }
@@ -104,28 +104,14 @@ fn uses(tx: &Transaction, index: &Index) -> rusqlite::Result<()> {
         for n in 0..rows.len() {
             let id = index.records.id[rows.record[n] as usize].hex();
             for (at, key) in rows.calls.get(n).iter().enumerate() {
-                row.execute(params![rows.stage, id, at, key.hex()])?;
+                row.execute(params![rows.stage, id, at as i64, key.hex()])?;
             }
         }
     }
     Ok(())
 }
 
-/// A row made while reading must not stop the reading; the first fault is kept and given after.
-struct Filling<'a> {
-    row: Statement<'a>,
-    fault: Option<rusqlite::Error>,
-}
-
-impl Filling<'_> {
-    fn add(&mut self, values: impl Params) {
-        if self.fault.is_none() {
-            self.fault = self.row.execute(values).err();
-        }
-    }
-}
-
-/// Rows of a batch wait here: SQLite's handles cannot cross threads while a table is read.
+/// A stage's rows wait here: SQLite's handles cannot cross threads while a table is read.
 async fn evidence(run: &RunDir, db: &mut Connection, name: &str) -> Result<(), AuditError> {
     for stage in &run.shape.stages {
         let mut waiting: Vec<Decision> = Vec::new();
@@ -183,22 +169,19 @@ async fn calls(run: &RunDir, db: &mut Connection) -> Result<(), AuditError> {
     let mut waiting: Vec<(Entry, bool)> = Vec::new();
     journal.scan(&mut |entry, again| waiting.push((entry, again))).await?;
     within(db, |tx| {
-        let mut filling = Filling { row: insert(tx, "calls", 16)?, fault: None };
-        for (entry, again) in &waiting {
-            add_call(&mut filling, entry, *again);
-        }
-        filling.fault.map_or(Ok(()), Err)
+        let mut row = insert(tx, "calls", 16)?;
+        waiting.iter().try_for_each(|(entry, again)| add_call(&mut row, entry, *again))
     })
 }
 
-fn add_call(filling: &mut Filling, entry: &Entry, again: bool) {
+fn add_call(row: &mut Statement, entry: &Entry, again: bool) -> rusqlite::Result<()> {
     let reply = &entry.reply;
     let (kind, image) = match &reply.output {
         Output::Text { .. } => ("text", None),
         Output::Image { image, .. } => ("image", Some(image.digest.hex())),
         Output::Refused { .. } => ("refused", None),
     };
-    filling.add(params![
+    row.execute(params![
         entry.key.hex(),
         entry.request.role(),
         entry.request.model(),
@@ -215,7 +198,8 @@ fn add_call(filling: &mut Filling, entry: &Entry, again: bool) {
         reply.finish,
         image,
         again,
-    ]);
+    ])?;
+    Ok(())
 }
 
 async fn trajectories(run: &RunDir, db: &mut Connection) -> Result<(), AuditError> {
@@ -228,26 +212,26 @@ async fn trajectories(run: &RunDir, db: &mut Connection) -> Result<(), AuditErro
         let rows: Vec<dataset::Row> =
             dataset::light(bytes).map_err(damaged)?.collect::<Result<_, _>>().map_err(damaged)?;
         within(db, |tx| {
-            let mut filling = Filling { row: insert(tx, "dataset", 10)?, fault: None };
-            rows.into_iter().for_each(|row| add_trajectory(&mut filling, row));
-            filling.fault.map_or(Ok(()), Err)
+            let mut into = insert(tx, "dataset", 10)?;
+            rows.into_iter().try_for_each(|row| add_trajectory(&mut into, row))
         })?;
     }
     Ok(())
 }
 
-fn add_trajectory(filling: &mut Filling, row: dataset::Row) {
+fn add_trajectory(into: &mut Statement, row: dataset::Row) -> rusqlite::Result<()> {
     let t = row.into_trajectory();
-    filling.add(params![
+    into.execute(params![
         t.prompt.id.hex(),
         t.prompt.text,
         t.prompt.category,
         t.prompt.source,
         t.outcome.map(|outcome| outcome.as_str()),
-        t.rounds.len(),
+        t.rounds.len() as i64,
         t.improved,
-        t.calls.len(),
+        t.calls.len() as i64,
         t.rounds.last().map(|round| round.refined.as_str()),
         t.prompt.licence,
-    ]);
+    ])?;
+    Ok(())
 }

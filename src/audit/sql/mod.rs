@@ -221,7 +221,10 @@ mod tests {
     #[test]
     fn only_queries_are_taken() {
         let refused = |query: &str| refuse_writing(query).is_err();
-        assert!(!refused("select 1") && !refused(" -- why\n/* x */ WITH a as (select 1) select * from a"));
+        assert!(
+            !refused("select 1")
+                && !refused(" -- why\n/* x */ WITH a as (select 1) select * from a")
+        );
         assert!(refused("attach 'x.db' as x") && refused("pragma writable_schema=1"));
         assert!(refused("/* select */ delete from stages") && refused(""));
     }

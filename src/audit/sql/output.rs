@@ -40,9 +40,7 @@ impl Cell {
 impl Answer {
     /// An aligned table; numbers to the right.
     pub fn text(&self, look: Look) -> String {
-        let number = |at: usize| {
-            self.rows.iter().all(|row| !matches!(row[at], Cell::Text(_)))
-        };
+        let number = |at: usize| self.rows.iter().all(|row| !matches!(row[at], Cell::Text(_)));
         let sides: String =
             (0..self.columns.len()).map(|at| if number(at) { 'r' } else { 'l' }).collect();
         let mut grid = Grid::new(&sides);
@@ -115,7 +113,8 @@ mod tests {
     use super::*;
 
     fn answer() -> Answer {
-        let row = |n: i64, x: f64, text: &str| vec![Cell::Int(n), Cell::Real(x), Cell::Text(text.into())];
+        let row =
+            |n: i64, x: f64, text: &str| vec![Cell::Int(n), Cell::Real(x), Cell::Text(text.into())];
         Answer {
             columns: ["n", "x", "t"].map(str::to_owned).to_vec(),
             rows: vec![row(1, 0.5, "a,\"b\""), vec![Cell::Null, Cell::Int(2), Cell::Null]],
@@ -125,7 +124,10 @@ mod tests {
     #[test]
     fn the_forms_hold_the_same_values() {
         let a = answer();
-        assert_eq!(String::from_utf8(a.csv().unwrap()).unwrap(), "n,x,t\n1,0.5,\"a,\"\"b\"\"\"\n,2,\n");
+        assert_eq!(
+            String::from_utf8(a.csv().unwrap()).unwrap(),
+            "n,x,t\n1,0.5,\"a,\"\"b\"\"\"\n,2,\n"
+        );
         assert_eq!(a.json()[0]["t"], "a,\"b\"");
         assert!(a.json()[1]["n"].is_null());
         let bytes = bytes::Bytes::from(a.parquet().unwrap());
