@@ -8,10 +8,13 @@
 
 pub mod endpoints;
 mod error;
+pub mod estimate;
 mod flow;
 mod http;
+pub mod metrics;
 mod picture;
 mod price;
+pub mod probe;
 pub mod protocol;
 mod reply;
 mod request;
@@ -23,7 +26,7 @@ pub use picture::{MAX_PIXELS, PictureError, check as check_picture};
 pub use price::Prices;
 pub use reply::{Output, Reply, Usage};
 pub use request::{ChatRequest, ImageRequest, Message, Part, Request, Sampling, Speaker};
-pub use stack::{RoleLive, Stack, StackOptions, UrlLive, ask_once};
+pub use stack::{RoleLive, Stack, StackOptions, UrlLive, ask_once, ask_url};
 
 use crate::record::Digest;
 use bytes::Bytes;

@@ -218,10 +218,21 @@ fn targets(
     Ok(endpoint.urls.iter().map(http).collect())
 }
 
-/// Asks `endpoint`'s first URL once, with no retry and no limit: for probes and tests.
+/// `ask_url` at the endpoint's first URL.
 pub async fn ask_once(
     env: &Env,
     endpoint: &Arc<Endpoint>,
+    images: &Arc<dyn Images>,
+    request: &Request,
+) -> Result<Reply, CallError> {
+    ask_url(env, endpoint, 0, images, request).await
+}
+
+/// Asks one URL of `endpoint` once, with no retry and no limit: for probes and tests.
+pub async fn ask_url(
+    env: &Env,
+    endpoint: &Arc<Endpoint>,
+    url: usize,
     images: &Arc<dyn Images>,
     request: &Request,
 ) -> Result<Reply, CallError> {
@@ -230,8 +241,8 @@ pub async fn ask_once(
         Some(help) => fatal(format!("{}; {help}", fault.title)),
         None => fatal(fault.title),
     })?;
-    let first = all.first().ok_or_else(|| fatal("no URL".to_owned()))?;
-    Ok(first.attempt(request).await?)
+    let target = all.get(url).ok_or_else(|| fatal("no such URL".to_owned()))?;
+    Ok(target.attempt(request).await?)
 }
 
 fn key(endpoint: &Endpoint) -> Result<Option<Key>, Diagnostic> {

@@ -32,6 +32,8 @@ enum What {
     Fields,
     /// List the protocols with their own keys.
     Protocols,
+    /// List the metrics of `run --metrics`, with a query each for a Grafana panel.
+    Metrics,
 }
 
 /// Runs the verb.
@@ -44,6 +46,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             say(&list.collect::<String>())
         }
         What::Protocols => say(&protocols()),
+        What::Metrics => say(&crate::call::metrics::list()),
     }
 }
 

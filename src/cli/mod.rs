@@ -9,6 +9,7 @@ mod check;
 mod completions;
 mod diff;
 mod endpoints;
+mod estimate;
 mod explain;
 mod export;
 mod funnel;
@@ -18,6 +19,7 @@ mod pool;
 mod pool_fingerprint;
 mod pool_inspect;
 mod pool_report;
+pub mod probe;
 mod progress;
 mod report;
 mod run;
@@ -51,6 +53,7 @@ enum Verb {
     Report(report::Args),
     View(view::Args),
     Endpoints(endpoints::Args),
+    Estimate(estimate::Args),
     Sim(sim::Args),
     Completions(completions::Args),
     Export(export::Args),
@@ -78,6 +81,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Report(args) => report::run(args),
         Verb::View(args) => view::run(args),
         Verb::Endpoints(args) => endpoints::run(args),
+        Verb::Estimate(args) => estimate::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Export(args) => export::run(args),

@@ -12,6 +12,8 @@ mod gate;
 mod limited;
 mod retrying;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub use balanced::Balanced;
@@ -19,4 +21,4 @@ pub use breaker::BreakerState;
 pub use budget::Budget;
 pub use limited::{Limited, Limits};
 pub use retrying::{RetryBudget, Retrying};
-pub use stats::{Guard, RoleStats, Stats};
+pub use stats::{Guard, LATENCY_MS, RoleStats, Stats};

@@ -21,4 +21,4 @@ pub use failure::{Failure, Sign};
 pub use secret::{Key, excerpt};
 pub use sse::Events;
 pub use target::{Http, Target};
-pub use wire::{Incoming, Outgoing, Wire, client, is_local};
+pub use wire::{Incoming, Outgoing, Wire, client, is_local, place};

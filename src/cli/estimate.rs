@@ -1,0 +1,182 @@
+//! `coldstart estimate`: what a dataset will take, from a finished run or from a pilot.
+
+use crate::call::endpoints::Endpoints;
+use crate::call::estimate::{Estimate, Range, Sample, estimate};
+use crate::cli::shared::{Format, PipelineArgs, block_on, print_json};
+use crate::cli::{Done, run};
+use crate::journal::ReadJournal;
+use crate::record::{CallKey, Disposition, Id};
+use crate::store::{Layout, Store, decision_stages, scan_decisions};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Say what a dataset will take: prompts, calls, tokens, pictures, dollars, hours
+///
+/// From a finished RUN, or from a pilot of K prompts that is run first (into RUN; it stays, and
+/// `coldstart run` goes on from it). Each figure has an interval that holds in nine of ten.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    /// The RUN to learn from
+    #[arg(long, default_value = "runs/demo", value_name = "RUN")]
+    run: String,
+    /// Run a pilot of so many prompts of each source first
+    #[arg(long, value_name = "K")]
+    pilot: Option<u64>,
+    /// Trajectories wanted
+    #[arg(long, default_value_t = 32_000, value_name = "N")]
+    target: u64,
+    /// For the pilot, and for how many calls of a role may be in flight
+    #[arg(long, default_value = "sim", value_name = "FILE")]
+    endpoints: String,
+    /// Calls in flight of a role that states no `max_in_flight`
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    in_flight: u64,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Runs the verb.
+pub fn run(args: Args) -> anyhow::Result<Done> {
+    if let Some(k) = args.pilot {
+        let done = pilot(&args, k)?;
+        anyhow::ensure!(done == Done::Well, "the pilot did not end well");
+    }
+    let endpoints = match args.endpoints.as_str() {
+        "sim" => None,
+        path => match run::read_endpoints(path)? {
+            Some(endpoints) => Some(endpoints),
+            None => return Ok(Done::Findings),
+        },
+    };
+    let samples = block_on(read(&args.run))?;
+    let slots = |role: &str| slots_of(endpoints.as_ref(), role).unwrap_or(args.in_flight);
+    let Some(found) = estimate(&samples, args.target, &slots) else {
+        anyhow::bail!(
+            "none of the {} records of `{}` was kept, so nothing follows from it; run a larger \
+             pilot (`--pilot K`)",
+            samples.len(),
+            args.run
+        );
+    };
+    match args.format {
+        Format::Json => print_json(&found),
+        Format::Text => {
+            print!("{}", text(&found));
+            Ok(Done::Well)
+        }
+    }
+}
+
+/// The pilot is an ordinary run with a limit, by this same program.
+fn pilot(args: &Args, k: u64) -> anyhow::Result<Done> {
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    command.args(["run", &args.pipeline.pipeline, "--limit", &k.to_string(), "--out", &args.run]);
+    command.args(["--endpoints", &args.endpoints, "--seed", &args.pipeline.seed.to_string()]);
+    command.arg("--project").arg(&args.pipeline.project);
+    for (stage, param, value) in &args.pipeline.set {
+        command.args(["--set", &format!("{stage}.{param}={value}")]);
+    }
+    // Its report is not ours: stdout stays for the estimate.
+    let status = command.stdout(std::process::Stdio::null()).status()?;
+    Ok(if status.success() { Done::Well } else { Done::Findings })
+}
+
+fn slots_of(endpoints: Option<&Endpoints>, role: &str) -> Option<u64> {
+    endpoints?.get(role)?.max_in_flight.map(|n| n as u64)
+}
+
+/// One sample a prompt of the RUN.
+async fn read(uri: &str) -> anyhow::Result<Vec<Sample>> {
+    let store = Store::open(uri)?;
+    let manifest: serde_json::Value = serde_json::from_slice(&store.get(Layout::MANIFEST).await?)?;
+    let last = arrival(&manifest)
+        .ok_or_else(|| anyhow::anyhow!("the manifest of `{uri}` names no stages"))?;
+    let mut calls = HashMap::new();
+    ReadJournal::open(&store)
+        .await?
+        .scan(&mut |entry, again| {
+            if !again {
+                calls.insert(entry.key, (entry.request.role().to_owned(), entry.reply));
+            }
+        })
+        .await?;
+    let mut samples: BTreeMap<Id, Sample> = BTreeMap::new();
+    let mut seen: HashSet<CallKey> = HashSet::new();
+    for stage in decision_stages(&store).await? {
+        scan_decisions(&store, &stage, &mut |row| {
+            let sample = samples.entry(row.id).or_default();
+            if stage == last {
+                sample.kept |= row.disposition != Disposition::Failed;
+            }
+            for key in &row.calls {
+                // A call that several records share was bought once: the first pays.
+                if let (true, Some((role, reply))) = (seen.insert(*key), calls.get(key)) {
+                    sample.used.entry(role.clone()).or_default().add(reply);
+                }
+            }
+        })
+        .await?;
+    }
+    Ok(samples.into_values().collect())
+}
+
+/// The stage whose arrivals are finished trajectories: the one that balances, else the last.
+fn arrival(manifest: &serde_json::Value) -> Option<String> {
+    let stages = manifest.get("stages")?.as_array()?;
+    let balance = stages.iter().find(|s| s.get("kind").is_some_and(|k| k == "balance"));
+    balance.or(stages.last())?.get("name")?.as_str().map(str::to_owned)
+}
+
+fn text(found: &Estimate) -> String {
+    let Estimate { target, records, kept, prompts, cost_usd, hours, roles } = found;
+    let mut out = format!(
+        "for {target} trajectories (from {records} records, of which {kept} were kept; in \
+         brackets what holds in nine of ten)\n\n\
+         prompts  {}\ncost     ${}\nhours    {} (the slowest role; all work at the same time)\n\n\
+         {:<12} {:>26} {:>26} {:>26} {:>22} {:>20} {:>18} {:>6}\n",
+        whole(prompts),
+        small(cost_usd),
+        small(hours),
+        "role",
+        "calls",
+        "tokens in",
+        "tokens out",
+        "pictures",
+        "dollars",
+        "hours",
+        "slots",
+    );
+    for r in roles {
+        out.push_str(&format!(
+            "{:<12} {:>26} {:>26} {:>26} {:>22} {:>20} {:>18} {:>6}\n",
+            r.role,
+            whole(&r.calls),
+            whole(&r.tokens_in),
+            whole(&r.tokens_out),
+            whole(&r.images),
+            small(&r.cost_usd),
+            small(&r.hours),
+            r.slots
+        ));
+    }
+    out
+}
+
+fn whole(range: &Range) -> String {
+    format!("{} [{}..{}]", count(range.mid), count(range.low), count(range.high))
+}
+
+fn small(range: &Range) -> String {
+    format!("{:.2} [{:.2}..{:.2}]", range.mid, range.low, range.high)
+}
+
+/// Three figures: nobody needs more of an estimate.
+fn count(n: f64) -> String {
+    match n {
+        n if n >= 1e9 => format!("{:.2}G", n / 1e9),
+        n if n >= 1e6 => format!("{:.2}M", n / 1e6),
+        n if n >= 1e4 => format!("{:.1}k", n / 1e3),
+        n => format!("{n:.0}"),
+    }
+}
