@@ -133,6 +133,7 @@ fn routes() -> Router<Arc<Viewer>> {
         .route("/live", get(live))
         .route("/app.js", get(script))
         .route("/style.css", get(style))
+        .route("/icon.svg", get(icon))
 }
 
 async fn script() -> Response {
@@ -143,6 +144,11 @@ async fn script() -> Response {
 async fn style() -> Response {
     let kind = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
     (kind, include_str!("assets/style.css")).into_response()
+}
+
+async fn icon() -> Response {
+    let kind = [(header::CONTENT_TYPE, "image/svg+xml")];
+    (kind, include_str!("assets/icon.svg")).into_response()
 }
 
 /// The snapshot's version: pages ask for it and load again when it has changed.

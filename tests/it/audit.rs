@@ -152,10 +152,10 @@ async fn sql_answers_and_cannot_write() {
     let uri = dir.path().to_str().unwrap();
     let truth = make(uri, Plan { prompts: 80, ..Plan::default() }).await;
     for table in sql::TABLES {
-        let query = format!("select count(*) as n, * from {}", table.name);
+        let query = format!("select count(*) as total, * from {}", table.name);
         let json = stdout(&["audit", uri, "--sql", &query, "--format", "json"]);
         let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert!(rows[0]["n"].as_u64().unwrap() > 0, "{}", table.name);
+        assert!(rows[0]["total"].as_u64().unwrap() > 0, "{}", table.name);
         assert!(stdout(&["audit", "--tables"]).contains(&format!("{}: ", table.name)));
     }
     let query = "select sum(cost_usd), count(*) from calls";
