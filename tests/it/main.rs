@@ -4,6 +4,7 @@ mod audit;
 mod call;
 mod export;
 mod journal;
+mod journal_damage;
 mod kill;
 mod plan;
 mod pool;
