@@ -12,4 +12,5 @@ mod pool_known_truth;
 mod run;
 mod s3;
 mod scripted;
+mod sim;
 mod store;
