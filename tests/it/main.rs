@@ -14,3 +14,4 @@ mod run;
 mod s3;
 mod scripted;
 mod store;
+mod view;
