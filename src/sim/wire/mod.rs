@@ -52,11 +52,13 @@ pub fn data_url(url: &str) -> Result<Bytes, Refusal> {
     base64(data)
 }
 
-/// Standard base64, padded or not.
+/// Base64, standard or URL-safe (as google-genai writes it), padded or not.
 pub fn base64(data: &str) -> Result<Bytes, Refusal> {
     base64_simd::STANDARD
         .decode_to_vec(data)
         .or_else(|_| base64_simd::STANDARD_NO_PAD.decode_to_vec(data))
+        .or_else(|_| base64_simd::URL_SAFE.decode_to_vec(data))
+        .or_else(|_| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(data))
         .map(Bytes::from)
         .map_err(|_| Refusal::bad("an image's base64 does not decode"))
 }
