@@ -7,8 +7,7 @@
 
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{
-    CallError, ChatRequest, Images, Message, Model, Part, Request, Sampling, Speaker, Stack,
-    StackOptions,
+    CallError, ChatRequest, Images, Message, Part, Request, Sampling, Speaker, Stack, StackOptions,
 };
 use coldstart::diag::{Source, Style, render};
 use coldstart::env::Env;

@@ -8,6 +8,8 @@ export MAX_PIXELS="${MAX_PIXELS:-{{max_pixels}}}"
 export NPROC_PER_NODE="${GPUS:-8}"
 exec swift sft \
     --model "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \
+    --model_type qwen2_5_vl \
+    --template qwen2_5_vl \
     --dataset "$here/{{train}}.jsonl" {{val}}\
     --tuner_type full \
     --freeze_vit true \

@@ -256,8 +256,9 @@ pub fn svg(shape: &Shape, funnel: &Funnel, link: impl Fn(&str) -> Option<String>
             }
             @for edge in &layout.edges {
                 @let (x, y) = edge.points[0];
-                @let dx = (edge.points[1].0 - x).clamp(-16.0, 16.0);
-                text.flow x=(format!("{:.1}", x + dx / 2.0 + 5.0)) y=(format!("{:.1}", y + 17.0)) {
+                @let left = leans_left(&layout, edge);
+                text.flow x=(format!("{:.1}", if left { x - 5.0 } else { x + 5.0 })) y=(format!("{:.1}", y + 17.0))
+                    text-anchor=(if left { "end" } else { "start" }) {
                     (count(flow(edge)))
                     @if ports(edge.from) > 1 { " " tspan.port { (edge.port) } }
                     title { (shape.stages[edge.from].name) " → " (shape.stages[edge.to].name) }
@@ -272,6 +273,13 @@ pub fn svg(shape: &Shape, funnel: &Funnel, link: impl Fn(&str) -> Option<String>
             }
         }
     }
+}
+
+/// Of two edges that leave a stage, the left one's figure stands to its left, so that they do not
+/// meet.
+fn leans_left(layout: &Layout, edge: &DrawnEdge) -> bool {
+    let right_of = |e: &&DrawnEdge| e.from == edge.from && e.points[0].0 > edge.points[0].0;
+    layout.edges.iter().any(|e| right_of(&e))
 }
 
 fn node(name: &str, kind: &str, counts: Option<&&StageFunnel>, x: f64, y: f64) -> Markup {

@@ -4,6 +4,7 @@
 //! The one idea: it is fed row by row and keeps only counts and a few examples (picked by keyed
 //! hash, so the same ones each time), so a stage of a million rows costs no more than one of ten.
 
+use crate::audit::calibrate::accepts;
 use crate::audit::show::line;
 use crate::audit::stats::{Histogram, Share, Spread};
 use crate::record::{Answer, CheckSource, Decision, Disposition, Id};
@@ -30,8 +31,8 @@ pub struct StageAudit {
     pub orders: Option<OrderAudit>,
     /// Most often failed first.
     pub checks: Vec<CheckAudit>,
-    /// Passed, dropped and failed per category.
-    pub by_category: BTreeMap<String, [u64; 3]>,
+    /// Per category: rows, and those that were accepted (`calibrate::accepts`).
+    pub by_category: BTreeMap<String, Share>,
 }
 
 /// One way out of the stage: a reason, or a port passed without remark.
@@ -109,6 +110,7 @@ const EXAMPLES: usize = 5;
 #[derive(Default)]
 pub struct Deep {
     stage: String,
+    kind: String,
     counts: [u64; 3],
     reasons: BTreeMap<(Disposition, String, String), Kept>,
     scores: Vec<f64>,
@@ -118,7 +120,8 @@ pub struct Deep {
     voted: [u64; 2],
     orders: Orders,
     checks: BTreeMap<String, [u64; 4]>,
-    by_category: BTreeMap<String, [u64; 3]>,
+    /// Accepted, all.
+    by_category: BTreeMap<String, [u64; 2]>,
 }
 
 #[derive(Default)]
@@ -139,8 +142,9 @@ struct Orders {
 }
 
 impl Deep {
-    pub fn new(stage: &str) -> Deep {
-        Deep { stage: stage.to_owned(), ..Deep::default() }
+    /// `kind` says what accepting means; empty when unknown.
+    pub fn new(stage: &str, kind: &str) -> Deep {
+        Deep { stage: stage.to_owned(), kind: kind.to_owned(), ..Deep::default() }
     }
 
     /// Counts a row.
@@ -170,7 +174,9 @@ impl Deep {
             Some(counts) => counts,
             None => self.by_category.entry(row.category.clone()).or_default(),
         };
-        counts[row.disposition as usize] += 1;
+        let accepted = accepts(&self.kind, row.disposition, &row.port).unwrap_or(false);
+        counts[0] += u64::from(accepted);
+        counts[1] += 1;
     }
 
     fn keep(&mut self, row: &Decision) {
@@ -260,7 +266,11 @@ impl Deep {
                 .then(|| VoteAudit { unanimous: Share::of(same, voted), answers }),
             orders: self.orders.finish(),
             checks,
-            by_category: self.by_category,
+            by_category: self
+                .by_category
+                .into_iter()
+                .map(|(category, [accepted, all])| (category, Share::of(accepted, all)))
+                .collect(),
         }
     }
 }
@@ -336,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_judge_who_prefers_a_place_is_found() {
-        let mut deep = Deep::new("better");
+        let mut deep = Deep::new("better", "pairwise");
         for n in 0..100 {
             deep.push(&row(n, "second", "second"));
         }
@@ -356,7 +366,7 @@ mod tests {
     fn examples_are_few_and_do_not_depend_on_order() {
         let rows: Vec<Decision> = (0..200).map(|n| row(n, "tie", "tie")).collect();
         let audit = |rows: &mut dyn Iterator<Item = &Decision>| {
-            let mut deep = Deep::new("better");
+            let mut deep = Deep::new("better", "pairwise");
             rows.for_each(|row| deep.push(row));
             deep.finish()
         };

@@ -4,10 +4,12 @@ use crate::audit::deep::Deep;
 use crate::audit::findings::CHECKS;
 use crate::audit::gather::{Depth, gather};
 use crate::audit::show::{Look, audit_text, stage_text};
+use crate::audit::sql::{TABLES, query};
 use crate::audit::{AuditReport, RunDir};
 use crate::cli::Done;
-use crate::cli::shared::{Format, block_on, print_json};
-use std::io::IsTerminal;
+use crate::cli::shared::{block_on, print_json};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 
 /// Audit a RUN: why records were kept or dropped, what each filter costs, what is damaged
 #[derive(Debug, clap::Args)]
@@ -24,8 +26,26 @@ pub struct Args {
     /// List the checks that are made, and exit
     #[arg(long)]
     checks: bool,
+    /// Ask the RUN's tables in SQL, for instance "select reason, count(*) from stages group by 1"
+    #[arg(long, value_name = "QUERY", conflicts_with = "stage")]
+    sql: Option<String>,
+    /// List the tables and columns that --sql knows, and exit
+    #[arg(long)]
+    tables: bool,
+    /// Write the answer of --sql to a file: .csv, .json, .parquet or .txt
+    #[arg(long, value_name = "FILE", requires = "sql")]
+    out: Option<PathBuf>,
+    /// csv is for --sql
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: Shape,
+}
+
+/// How this verb prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Shape {
+    Text,
+    Json,
+    Csv,
 }
 
 /// Colours are for a terminal on stdout that did not refuse them.
@@ -42,13 +62,59 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         }
         return Ok(Done::Well);
     }
+    if args.tables {
+        print!("{}", tables());
+        return Ok(Done::Well);
+    }
+    if args.format == Shape::Csv && args.sql.is_none() {
+        anyhow::bail!("`--format csv` is for `--sql`; an audit is text or json");
+    }
     block_on(async {
         let run = RunDir::open(&args.run).await?;
-        match &args.stage {
-            Some(stage) => deep(&run, stage, args.format).await,
-            None => whole(&run, &args).await,
+        match (&args.sql, &args.stage) {
+            (Some(sql), _) => ask(&run, sql, &args).await,
+            (None, Some(stage)) => deep(&run, stage, args.format).await,
+            (None, None) => whole(&run, &args).await,
         }
     })
+}
+
+fn tables() -> String {
+    let mut out = String::new();
+    for table in TABLES {
+        out.push_str(&format!("{}: {}\n", table.name, table.about));
+        for (name, kind, about) in table.columns {
+            out.push_str(&format!("    {name:16} {kind:8} {about}").trim_end());
+            out.push('\n');
+        }
+    }
+    out
+}
+
+async fn ask(run: &RunDir, sql: &str, args: &Args) -> anyhow::Result<Done> {
+    let answer = query(run, sql).await?;
+    let Some(path) = &args.out else {
+        let bytes = match args.format {
+            Shape::Text => answer.text(look()).into_bytes(),
+            Shape::Csv => answer.csv()?,
+            Shape::Json => return print_json(&answer.json()),
+        };
+        std::io::stdout().write_all(&bytes)?;
+        return Ok(Done::Well);
+    };
+    let bytes = match path.extension().and_then(|ext| ext.to_str()) {
+        Some("csv") => answer.csv()?,
+        Some("json") => serde_json::to_vec_pretty(&answer.json())?,
+        Some("parquet") => answer.parquet()?,
+        Some("txt") => answer.text(Look::PLAIN).into_bytes(),
+        _ => {
+            anyhow::bail!("`--out` ends in .csv, .json, .parquet or .txt, not `{}`", path.display())
+        }
+    };
+    std::fs::write(path, bytes)
+        .map_err(|err| anyhow::anyhow!("cannot write `{}`: {err}", path.display()))?;
+    eprintln!("{} rows in `{}`", answer.rows.len(), path.display());
+    Ok(Done::Well)
 }
 
 async fn whole(run: &RunDir, args: &Args) -> anyhow::Result<Done> {
@@ -56,25 +122,25 @@ async fn whole(run: &RunDir, args: &Args) -> anyhow::Result<Done> {
     let facts = gather(run, depth).await?;
     let report = AuditReport::of(&args.run, &facts);
     match args.format {
-        Format::Text => print!("{}", audit_text(&report, look())),
-        Format::Json => {
+        Shape::Text => print!("{}", audit_text(&report, look())),
+        _ => {
             print_json(&report)?;
         }
     }
     Ok(if report.broken() { Done::Findings } else { Done::Well })
 }
 
-async fn deep(run: &RunDir, stage: &str, format: Format) -> anyhow::Result<Done> {
+async fn deep(run: &RunDir, stage: &str, format: Shape) -> anyhow::Result<Done> {
     let number = run.stage(stage)?;
-    let mut deep = Deep::new(stage);
+    let mut deep = Deep::new(stage, run.shape.kind(stage));
     let damaged = run.each(stage, &mut |row| deep.push(&row)).await?;
     let audit = deep.finish();
     for part in &damaged {
         eprintln!("error: `{}` cannot be read: {}", part.name, part.what);
     }
     match format {
-        Format::Text => print!("{}", stage_text(&audit, &run.shape.stages[number], look())),
-        Format::Json => {
+        Shape::Text => print!("{}", stage_text(&audit, &run.shape.stages[number], look())),
+        _ => {
             print_json(&audit)?;
         }
     }

@@ -4,6 +4,7 @@
 //! and an exit code: 0 done, 1 something the user can fix (or an audit finding), 2 our defect.
 
 mod audit;
+mod calibrate;
 mod check;
 mod completions;
 mod diff;
@@ -20,6 +21,7 @@ mod pool_inspect;
 mod pool_report;
 pub mod probe;
 mod progress;
+mod report;
 mod run;
 mod shared;
 mod sim;
@@ -47,6 +49,8 @@ enum Verb {
     Audit(audit::Args),
     Explain(explain::Args),
     Diff(diff::Args),
+    Calibrate(calibrate::Args),
+    Report(report::Args),
     View(view::Args),
     Endpoints(endpoints::Args),
     Estimate(estimate::Args),
@@ -73,6 +77,8 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Audit(args) => audit::run(args),
         Verb::Explain(args) => explain::run(args),
         Verb::Diff(args) => diff::run(args),
+        Verb::Calibrate(args) => calibrate::run(args),
+        Verb::Report(args) => report::run(args),
         Verb::View(args) => view::run(args),
         Verb::Endpoints(args) => endpoints::run(args),
         Verb::Estimate(args) => estimate::run(args),

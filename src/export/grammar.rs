@@ -91,7 +91,7 @@ pub fn conversation(
     let mut faults = Vec::new();
     let mut model = Vec::new();
     let mut slots = 0;
-    if turns.len() < 3 || turns.len() % 2 == 0 {
+    if turns.len() < 3 || turns.len().is_multiple_of(2) {
         faults.push(fault("turn_count", format!("{} turns do not end on the model", turns.len())));
     }
     for (at, (speaker, text)) in turns.iter().enumerate() {

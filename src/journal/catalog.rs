@@ -14,8 +14,8 @@ use crate::store::{Reader, Store, StoreError};
 use bytes::Bytes;
 use futures::StreamExt;
 use serde::Deserialize;
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Segments read at once when opening.
 const OPENING_READS: usize = 16;
@@ -26,11 +26,32 @@ const RELISTS: usize = 8;
 pub(super) struct Catalog {
     store: Store,
     index: Index,
-    /// By the number in `Loc`; `None` once merged away.
-    segments: RwLock<Vec<Option<Arc<Segment>>>>,
+    segments: RwLock<Segments>,
     damage: Mutex<Vec<Damage>>,
     /// Opened last first.
     readers: Mutex<Vec<(u32, Arc<Reader>)>>,
+}
+
+/// By the number in `Loc`. Those merged away are dropped, and their numbers not used again.
+#[derive(Default)]
+struct Segments {
+    next: u32,
+    live: HashMap<u32, Live>,
+}
+
+struct Live {
+    segment: Arc<Segment>,
+    /// Then it does not stand for the segments it was merged from.
+    damaged: bool,
+}
+
+impl Segments {
+    /// Whether all of `segment` is known: itself, or a whole one that it was merged into.
+    fn hold(&self, segment: &Segment) -> bool {
+        self.live.values().any(|live| {
+            *live.segment == *segment || (!live.damaged && segment.is_within(&live.segment))
+        })
+    }
 }
 
 impl Catalog {
@@ -64,13 +85,19 @@ impl Catalog {
     }
 
     /// The segments there are now, oldest first.
-    pub fn live(&self) -> Vec<(u32, Arc<Segment>)> {
-        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
-        let live = segments.iter().enumerate();
+    pub fn live(&self) -> Vec<Arc<Segment>> {
         let mut live: Vec<_> =
-            live.filter_map(|(n, s)| Some((n as u32, Arc::clone(s.as_ref()?)))).collect();
-        live.sort_by(|a, b| a.1.cmp(&b.1));
+            self.segments().live.values().map(|live| Arc::clone(&live.segment)).collect();
+        live.sort();
         live
+    }
+
+    fn segments(&self) -> RwLockReadGuard<'_, Segments> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn segments_mut(&self) -> RwLockWriteGuard<'_, Segments> {
+        self.segments.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lists, and reads what is new.
@@ -89,27 +116,20 @@ impl Catalog {
     }
 
     async fn read_new(&self) -> Result<(), StoreError> {
-        let known: HashSet<Segment> = self.live().into_iter().map(|(_, s)| (*s).clone()).collect();
         let mut listed = self.list().await?;
         // A merged segment before those within it, which are then skipped.
         listed.sort_by(|a, b| (&a.dir, a.first, b.last).cmp(&(&b.dir, b.first, a.last)));
-        let mut whole: Option<Segment> = None;
+        listed.retain(|segment| !self.segments().hold(segment));
         let store = &self.store;
-        let new = listed.into_iter().filter(|s| !known.contains(s));
-        let mut reads = futures::stream::iter(new)
+        let mut reads = futures::stream::iter(listed)
             .map(|segment| async move {
                 let items = segment.read(store).await;
                 (segment, items)
             })
             .buffered(OPENING_READS);
         while let Some((segment, items)) = reads.next().await {
-            if whole.as_ref().is_some_and(|whole| segment.is_within(whole)) {
-                continue;
-            }
-            let items = items?;
-            let damaged = self.adopt(segment.clone(), &items);
-            if segment.is_merged() && !damaged {
-                whole = Some(segment);
+            if !self.segments().hold(&segment) {
+                self.adopt(segment, &items?);
             }
         }
         Ok(())
@@ -128,44 +148,41 @@ impl Catalog {
     }
 
     /// Takes a segment in: its frames into the index, in place of those of segments it replaces.
-    /// Returns whether it is damaged.
-    pub fn adopt(&self, segment: Segment, items: &[Item]) -> bool {
+    pub fn adopt(&self, segment: Segment, items: &[Item]) {
         let name = segment.name();
-        let segment = Arc::new(segment);
-        let mut retired: HashSet<u32> = HashSet::new();
-        let number = {
-            let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-            if segment.is_merged() {
-                let within = |old: &Option<Arc<Segment>>| {
-                    old.as_ref().is_some_and(|old| old.is_within(&segment) && !old.is_fence())
-                };
-                let old = segments.iter().enumerate().filter(|(_, old)| within(old));
-                retired.extend(old.map(|(n, _)| n as u32));
-            }
-            segments.push(Some(Arc::clone(&segment)));
-            segments.len() as u32 - 1
-        };
-        let mut damaged = false;
+        let damaged = items.iter().any(|item| matches!(item, Item::Damage { .. }));
+        let Some((number, replaced)) = self.enter(segment, damaged) else { return };
         for item in items {
             match item {
                 Item::Frame(Place { key, offset, len }) => {
                     let loc = Loc { segment: number, offset: *offset, len: *len };
-                    self.index.insert(*key, loc, |old| retired.contains(&old.segment));
+                    self.index.insert(*key, loc, |old| replaced.contains(&old.segment));
                 }
-                Item::Damage { offset, what } => {
-                    damaged = true;
-                    self.report(&name, *offset, what);
-                }
+                Item::Damage { offset, what } => self.report(&name, *offset, what),
             }
         }
-        if !damaged && !retired.is_empty() {
-            let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-            for n in &retired {
-                segments[*n as usize] = None;
-            }
-            lock(&self.readers).retain(|(n, _)| !retired.contains(n));
+        if !damaged && !replaced.is_empty() {
+            self.segments_mut().live.retain(|n, _| !replaced.contains(n));
+            lock(&self.readers).retain(|(n, _)| !replaced.contains(n));
         }
-        damaged
+    }
+
+    /// A number for `segment`, and those of the segments it was merged from; `None` when it is
+    /// known already (a reader that listed again was quicker than the writer).
+    fn enter(&self, segment: Segment, damaged: bool) -> Option<(u32, HashSet<u32>)> {
+        let mut segments = self.segments_mut();
+        if segments.hold(&segment) {
+            return None;
+        }
+        let within = |live: &Live| live.segment.is_within(&segment) && !live.segment.is_fence();
+        let replaced = match segment.is_merged() {
+            true => segments.live.iter().filter(|(_, l)| within(l)).map(|(n, _)| *n).collect(),
+            false => HashSet::new(),
+        };
+        let number = segments.next;
+        segments.next += 1;
+        segments.live.insert(number, Live { segment: Arc::new(segment), damaged });
+        Some((number, replaced))
     }
 
     fn report(&self, segment: &str, offset: u64, what: &str) {
@@ -220,8 +237,7 @@ impl Catalog {
     }
 
     fn segment(&self, number: u32) -> Option<Arc<Segment>> {
-        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
-        segments.get(number as usize).cloned().flatten()
+        self.segments().live.get(&number).map(|live| Arc::clone(&live.segment))
     }
 
     /// The frame at `loc`; `None` when its segment was merged away since the index was asked.
@@ -255,7 +271,7 @@ impl Catalog {
         let mut given: HashSet<Short> = HashSet::with_capacity(self.len());
         let mut done: Vec<Arc<Segment>> = Vec::new();
         'list: for _ in 0..RELISTS {
-            for (_, segment) in self.live() {
+            for segment in self.live() {
                 if segment.is_fence() || done.contains(&segment) {
                     continue;
                 }
@@ -285,12 +301,11 @@ impl Catalog {
 
     /// A segment that is neither there nor merged into another was deleted by hand.
     fn drop_gone(&self, gone: &Segment) {
-        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-        for slot in segments.iter_mut() {
-            if slot.as_ref().is_some_and(|s| **s == *gone) {
-                *slot = None;
-                self.report(&gone.name(), 0, "the segment is gone");
-            }
+        let mut segments = self.segments_mut();
+        let before = segments.live.len();
+        segments.live.retain(|_, live| *live.segment != *gone);
+        if segments.live.len() < before {
+            self.report(&gone.name(), 0, "the segment is gone");
         }
     }
 }

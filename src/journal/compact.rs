@@ -19,9 +19,7 @@ const LARGE: u64 = 8 << 20;
 /// Merges runs of consecutive small segments of `dir`. What another process merged meanwhile is
 /// left to it.
 pub(super) async fn merge(catalog: &Catalog, dir: &str, nonce: [u8; 16]) -> Result<(), StoreError> {
-    let mut mine: Vec<Arc<Segment>> =
-        catalog.live().into_iter().map(|(_, s)| s).filter(|s| s.dir == dir).collect();
-    mine.sort();
+    let mine: Vec<Arc<Segment>> = catalog.live().into_iter().filter(|s| s.dir == dir).collect();
     let mut run: Vec<Arc<Segment>> = Vec::new();
     let mut size = 0;
     for segment in mine.into_iter().filter(|s| !s.is_fence()) {
@@ -60,6 +58,8 @@ async fn merge_run(
             bytes.extend_from_slice(&old[offset as usize..][..len as usize]);
         }
         taken.push(segment);
+        // Megabytes were just hashed and copied: let calls have their turn.
+        tokio::task::yield_now().await;
     }
     finish(catalog, &taken, &mut bytes, &mut places, nonce).await
 }
@@ -101,8 +101,8 @@ pub(super) async fn finish_earlier(catalog: &Catalog, dir: &str) -> Result<(), S
     let live = catalog.live();
     for (name, size) in catalog.store().list(dir).await? {
         let Some(old) = Segment::parse(&name, size).filter(|s| s.dir == dir) else { continue };
-        let known = live.iter().any(|(_, s)| **s == old);
-        let held = live.iter().any(|(_, s)| old.is_within(s));
+        let known = live.iter().any(|s| **s == old);
+        let held = live.iter().any(|s| old.is_within(s));
         if held && !known && !old.is_fence() {
             catalog.store().delete(&name).await?;
         }

@@ -28,7 +28,10 @@ pub struct Damage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// Another process wrote to this RUN after we opened it.
-    #[error("another coldstart process has taken over `{place}`")]
+    #[error(
+        "another coldstart process has taken over `{place}`; this one stops, nothing is lost: let \
+         the other finish, or stop it and run the same command again"
+    )]
     Fenced { place: String },
     #[error(transparent)]
     Store(#[from] StoreError),

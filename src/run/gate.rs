@@ -43,11 +43,24 @@ impl Gate {
         }
         rulings
             .into_iter()
-            .filter_map(|r| {
-                let at = places.get_mut(&r.id)?.pop()?;
-                Some((r, at))
+            .filter_map(|ruling| {
+                let here = places.get_mut(&ruling.id)?;
+                let index = if here.len() == 1 { 0 } else { self.meant(&ruling, here) };
+                let at = here.swap_remove(index);
+                Some((ruling, at))
             })
             .collect()
+    }
+
+    /// Which of several records of one id a ruling is about: the one of the outcome it names;
+    /// among those the least by content, so that arrival order does not show.
+    fn meant(&self, ruling: &Ruling, places: &[SpillRef]) -> usize {
+        let fits = |at: SpillRef| {
+            let outcome = self.read(at).ok().and_then(|t| self.with_gather(|g| g.outcome(&t)));
+            outcome.flatten() == ruling.outcome
+        };
+        let bytes = |at: SpillRef| self.spill.read(at).unwrap_or_default();
+        (0..places.len()).min_by_key(|&i| (!fits(places[i]), bytes(places[i]))).unwrap_or_default()
     }
 
     /// What waits, in the order of a keyed hash.

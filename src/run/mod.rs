@@ -10,9 +10,11 @@
 //! producers upstream of it are drained. Barriers keep records in a scratch file, so memory does
 //! not grow with the pool; sinks read them back in a keyed order.
 
+mod agree;
 mod engine;
 mod error;
 mod gate;
+mod guard;
 mod ledger;
 mod open;
 mod pending;

@@ -5,11 +5,13 @@ use crate::env::{Env, Phase};
 use crate::journal::{Journal, Journaled};
 use crate::plan::{Manifest, Plan};
 use crate::record::{Id, Report};
+use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
+use crate::run::guard::Guard;
 use crate::run::tally::Tally;
 use crate::run::{Progress, RunError, tables};
-use crate::stage::{SinkCx, SourceCx, Stage, StageError};
-use crate::store::{Blobs, Created, Layout, Ledger as LiveLedger, Store, StoreError};
+use crate::stage::{SinkCx, SourceCx, StageError};
+use crate::store::{Blobs, Layout, Ledger as LiveLedger, Store, StoreError};
 use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,7 +57,7 @@ const LEDGER_EVERY: Duration = Duration::from_secs(2);
 /// its records have come as far as a shard can take them).
 pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, RunError> {
     let manifest = Manifest::of(&plan, options.simulated, pools(&plan).await?, options.limit);
-    agree(&manifest, &options).await?;
+    let manifest = agree(manifest, &options).await?;
     let (dir, side) = match options.shard {
         None => (Layout::JOURNAL.to_owned(), options.store.clone()),
         Some(shard) => {
@@ -67,12 +69,14 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
         Arc::new(Journal::open(env.clone(), &options.store, &dir, options.commit_wait).await?);
     let live = LiveLedger::open(&side).await?;
     live.clear().await?;
-    let journaled = Arc::new(Journaled::new(
-        env.clone(),
-        journal.clone(),
-        options.blobs.clone(),
+    let guard = Arc::new(Guard::new(
         options.model.clone(),
+        options.store.clone(),
+        manifest.clone(),
+        !journal.is_empty(),
     ));
+    let journaled =
+        Arc::new(Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard));
     let tally = Arc::new(Tally::new(journaled.clone()));
     let engine = Arc::new(Engine::new(
         env.clone(),
@@ -86,100 +90,6 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
     let result = run.drive().await;
     journal.close().await?;
     result
-}
-
-/// The digests of what the sources read.
-async fn pools(plan: &Plan) -> Result<BTreeMap<String, String>, RunError> {
-    let mut out = BTreeMap::new();
-    for stage in &plan.stages {
-        if let Stage::Source { source, .. } = &stage.stage {
-            let digest = source.digest().await.map_err(|e| StoreError::Other {
-                place: stage.name.clone(),
-                what: e.to_string(),
-            })?;
-            out.extend(digest.map(|d| (stage.name.clone(), d)));
-        }
-    }
-    Ok(out)
-}
-
-/// Writes the manifest, or holds it against the one that is there.
-async fn agree(manifest: &Manifest, options: &Options) -> Result<(), RunError> {
-    let store = &options.store;
-    let place = store.uri();
-    let broken =
-        |what: String| RunError::Manifest { place: format!("{place}/{}", Layout::MANIFEST), what };
-    let bytes = serde_json::to_vec_pretty(manifest).map_err(|e| broken(e.to_string()))?;
-    if store.create(Layout::MANIFEST, bytes.clone().into()).await? == Created::New {
-        return Ok(());
-    }
-    let there = store.get(Layout::MANIFEST).await?;
-    let there: Manifest = serde_json::from_slice(&there).map_err(|e| broken(e.to_string()))?;
-    if there.simulated != manifest.simulated {
-        let word = |simulated| if simulated { "simulated" } else { "real" };
-        return Err(RunError::Simulated {
-            place,
-            holds: word(there.simulated),
-            are: word(manifest.simulated),
-        });
-    }
-    let differences = differences(&there, manifest);
-    if differences.is_empty() {
-        return Ok(());
-    }
-    if !options.into_changed_pipeline {
-        return Err(RunError::Changed { place, differences });
-    }
-    let old = format!("manifests/{}.json", &there.digest[..there.digest.len().min(16)]);
-    let old_bytes = serde_json::to_vec_pretty(&there).map_err(|e| broken(e.to_string()))?;
-    store.put(&old, old_bytes.into()).await?;
-    store.put(Layout::MANIFEST, bytes.into()).await?;
-    Ok(())
-}
-
-/// What differs, a line each.
-fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut say = |what: &str, a: &str, b: &str| {
-        if a != b {
-            out.push(format!("{what}: {a} -> {b}"));
-        }
-    };
-    say("pipeline", &old.pipeline, &new.pipeline);
-    say("seed", &old.seed.to_string(), &new.seed.to_string());
-    say("limit", &format!("{:?}", old.limit), &format!("{:?}", new.limit));
-    for stage in &new.stages {
-        let Some(before) = old.stages.iter().find(|s| s.name == stage.name) else {
-            say(&format!("stage {}", stage.name), "absent", "there");
-            continue;
-        };
-        say(&format!("stage {}: kind", stage.name), &before.kind, &stage.kind);
-        say(
-            &format!("stage {}: from", stage.name),
-            &before.from.join(", "),
-            &stage.from.join(", "),
-        );
-        for (name, value) in &stage.params {
-            let old = before.params.get(name).map_or("absent", String::as_str);
-            say(&format!("{}.{name}", stage.name), old, value);
-        }
-    }
-    for stage in old.stages.iter().filter(|s| !new.stages.iter().any(|n| n.name == s.name)) {
-        say(&format!("stage {}", stage.name), "there", "absent");
-    }
-    for (path, text) in &new.files {
-        // Stage files are told by their parameters, above.
-        let told = path.starts_with("stages/") && !path.ends_with("_models.toml");
-        if !told && old.files.get(path) != Some(text) {
-            say(path, "as it was", "changed");
-        }
-    }
-    for (stage, digest) in &new.pools {
-        if old.pools.get(stage) != Some(digest) {
-            say(&format!("what `{stage}` reads"), "as it was", "changed");
-        }
-    }
-    out
 }
 
 struct Run<'a> {
@@ -314,7 +224,7 @@ impl Run<'_> {
         let cx = SinkCx {
             store: self.options.store.clone(),
             blobs: self.options.blobs.clone(),
-            about: Report { simulated: self.manifest.simulated, ..self.report(true) },
+            about: self.report(true),
             pipeline: self.manifest.pipeline.clone(),
             pipeline_digest: self.manifest.digest.clone(),
             models: self.manifest.models.clone().into_iter().collect(),

@@ -191,7 +191,8 @@ fn json(status: u16, body: String) -> Reply {
 async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     if request.method() == Method::GET {
-        return finish(get(&shared, &path));
+        let google = request.headers().contains_key("x-goog-api-key");
+        return finish(get(&shared, &path, google));
     }
     let Some(route) = route(&path) else { return finish(json(404, no_route(&path))) };
     let Ok(body) = to_bytes(request.into_body(), BODY_LIMIT).await else {
@@ -273,10 +274,12 @@ fn no_route(path: &str) -> String {
     openai::error(404, "not_found", &format!("no route `{path}`; see /v1/models and /stats"))
 }
 
-fn get(shared: &Shared, path: &str) -> Reply {
+/// `google`: asked by Google's client, which lists models under `/v1` as well.
+fn get(shared: &Shared, path: &str, google: bool) -> Reply {
     match path {
         "/health" => json(200, r#"{"status":"ok","simulated":true}"#.to_owned()),
         "/stats" => json(200, serde_json::to_string(&shared.ledger.snapshot()).unwrap_or_default()),
+        "/v1/models" if google => json(200, gemini::models(&MODELS)),
         "/v1/models" => json(200, openai::models(&MODELS)),
         "/v1beta/models" => json(200, gemini::models(&MODELS)),
         _ => json(404, no_route(path)),

@@ -35,16 +35,16 @@ impl Default for World {
     fn default() -> World {
         World {
             seed: 1,
-            judge_error: 0.02,
+            judge_error: 0.015,
             leak: 0.05,
             format_error: 0.04,
             copy: 0.03,
-            contradiction: 0.03,
+            contradiction: 0.02,
             decode_error: 0.08,
             riddle_error: 0.06,
             drift: 0.04,
-            verifier_error: 0.02,
-            stubborn: 0.15,
+            verifier_error: 0.01,
+            stubborn: 0.04,
             clumsiness: 1.0,
         }
     }

@@ -4,7 +4,7 @@
 //! this record (quarantined, retried on the next run) or the whole run.
 
 use crate::call::CallError;
-use crate::record::{DatasetReport, Evidence, Id, Trajectory};
+use crate::record::{DatasetReport, Evidence, Id, Outcome, Trajectory};
 use crate::stage::Cx;
 use crate::store::{Blobs, Store};
 use futures::stream::BoxStream;
@@ -106,6 +106,8 @@ pub trait Source: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Ruling {
     pub id: Id,
+    /// Tells apart records of one id that came by several edges; see `Gather::outcome`.
+    pub outcome: Option<Outcome>,
     pub to: To,
     pub evidence: Evidence,
 }
@@ -118,6 +120,10 @@ pub trait Gather: Send {
     fn rule(&mut self) -> Vec<Ruling>;
     /// The kept record as it goes on (for instance with its outcome set).
     fn amend(&self, trajectory: Trajectory) -> Trajectory;
+    /// The outcome that a ruling on this record names.
+    fn outcome(&self, _: &Trajectory) -> Option<Outcome> {
+        None
+    }
     /// What to say of strata in the report.
     fn dataset_report(&self) -> Option<DatasetReport> {
         None

@@ -7,10 +7,10 @@
 //! path, and answers only to its own name.
 
 mod guard;
-mod images;
 mod pages;
 mod query;
 mod server;
 mod snapshot;
+mod thumbs;
 
 pub use server::{Served, Viewer};

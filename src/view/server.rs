@@ -1,15 +1,16 @@
 //! The server: state, routes, and what is not a page (pictures, labels, assets, liveness).
 
 use crate::audit::labels::Label;
+use crate::audit::pictures::{sniff, thumbnail};
 use crate::audit::{AuditError, RunDir};
 use crate::env::{Env, Phase};
 use crate::journal::ReadJournal;
 use crate::record::{Digest, Id};
 use crate::store::Layout;
 use crate::view::guard::{Guard, guard};
-use crate::view::images::{Thumbs, sniff, thumbnail};
 use crate::view::pages;
 use crate::view::snapshot::{Snapshot, changed};
+use crate::view::thumbs::Thumbs;
 use axum::extract::{Form, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -132,6 +133,7 @@ fn routes() -> Router<Arc<Viewer>> {
         .route("/live", get(live))
         .route("/app.js", get(script))
         .route("/style.css", get(style))
+        .route("/icon.svg", get(icon))
 }
 
 async fn script() -> Response {
@@ -142,6 +144,11 @@ async fn script() -> Response {
 async fn style() -> Response {
     let kind = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
     (kind, include_str!("assets/style.css")).into_response()
+}
+
+async fn icon() -> Response {
+    let kind = [(header::CONTENT_TYPE, "image/svg+xml")];
+    (kind, include_str!("assets/icon.svg")).into_response()
 }
 
 /// The snapshot's version: pages ask for it and load again when it has changed.
@@ -158,7 +165,8 @@ async fn blob(viewer: &Viewer, digest: &str) -> Result<(Digest, Bytes), String> 
     Ok((digest, bytes))
 }
 
-/// Content never changes under its digest.
+/// Content never changes under its digest. What is none of the three formats goes as plain bytes,
+/// which a browser does not show.
 fn picture(bytes: Bytes) -> Response {
     let kind = sniff(&bytes).map_or("application/octet-stream", |mime| mime.as_str());
     let headers = [

@@ -59,7 +59,7 @@ impl Snapshot {
         if let Some(audit) = known(&self.deep.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(audit);
         }
-        let mut deep = Deep::new(stage);
+        let mut deep = Deep::new(stage, self.run.shape.kind(stage));
         self.run.each(stage, &mut |row| deep.push(&row)).await?;
         let audit = Arc::new(deep.finish());
         let mut all = self.deep.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,36 +1,238 @@
 //! Audit over made-up RUNs with a known truth: figures, planted defects, lives, differences.
 
+mod defects;
 pub mod made;
 
-use coldstart::audit::findings::{Severity, findings};
+use coldstart::audit::calibrate::calibrate;
+use coldstart::audit::deep::Deep;
+use coldstart::audit::findings::Severity;
 use coldstart::audit::gather::{Depth, gather};
-use coldstart::audit::{AuditReport, RunDir};
+use coldstart::audit::labels::{Label, Truth};
+use coldstart::audit::lineage::life;
+use coldstart::audit::sampling::sample;
+use coldstart::audit::{AuditReport, Index, Reading, RunDir, sql};
+use coldstart::record::{Decision, Disposition, Id};
+use coldstart::store::{Ledger, Store, read_decisions};
 use made::{Plan, make};
+use std::process::{Command, Output};
 
 async fn audit(uri: &str) -> AuditReport {
     let run = RunDir::open(uri).await.unwrap();
-    let facts = gather(&run, Depth::Full).await.unwrap();
-    assert_eq!(findings(&facts), AuditReport::of(uri, &facts).findings);
-    AuditReport::of(uri, &facts)
+    AuditReport::of(uri, &gather(&run, Depth::Full).await.unwrap())
 }
 
-fn names(report: &AuditReport, severity: Severity) -> Vec<String> {
-    let of = report.findings.iter().filter(|f| f.severity == severity);
-    of.map(|f| format!("{} {} {:?}", f.check, f.what, f.examples)).collect()
+fn coldstart(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_coldstart")).args(args).output().unwrap()
+}
+
+fn stdout(args: &[&str]) -> String {
+    let output = coldstart(args);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[tokio::test]
 async fn a_sound_run_has_no_error() {
     let dir = tempfile::tempdir().unwrap();
     let uri = dir.path().to_str().unwrap();
-    let truth = make(uri, Plan::default()).await;
+    let truth = make(uri, Plan { hostile: true, ..Plan::default() }).await;
     let report = audit(uri).await;
-    assert_eq!(names(&report, Severity::Error), Vec::<String>::new());
+    let errors: Vec<_> = report.findings.iter().filter(|f| f.severity == Severity::Error).collect();
+    assert!(errors.is_empty(), "{errors:?}");
     assert_eq!(report.funnel.rows, truth.rows as u64);
     assert_eq!(report.calls_journaled, truth.calls as u64);
     assert_eq!(report.funnel.kept, truth.kept.len() as u64);
-    assert!(report.findings.iter().any(|f| f.check == "stratum_short"));
-    assert!(report.findings.iter().any(|f| f.check == "simulated"));
+    let warned = |check: &str| report.findings.iter().any(|f| f.check == check);
+    assert!(warned("stratum_short") && warned("simulated"));
+    for stage in &report.funnel.stages {
+        assert_eq!(stage.entered, stage.passed + stage.dropped + stage.failed, "{}", stage.stage);
+    }
+}
+
+#[tokio::test]
+async fn calibrate_finds_the_error_rate_the_world_was_set_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    let plan = Plan { prompts: 1500, judge_error: 0.08, calls: false, ..Plan::default() };
+    let truth = make(uri, plan).await;
+    let run = RunDir::open(uri).await.unwrap();
+    let index = Index::assemble(run.tables(Reading::Prompts).await.unwrap().columns);
+    let label = |(id, good): &(Id, bool)| Label {
+        id: *id,
+        stage: "judged".to_owned(),
+        agree: None,
+        truth: Some(if *good { Truth::Accept } else { Truth::Reject }),
+        weight: None,
+        note: String::new(),
+        by: String::new(),
+        at_ms: None,
+    };
+    let labels: Vec<Label> = truth.judged.iter().map(label).collect();
+    let all = calibrate(&index, &run.shape, &labels).unwrap();
+    let judged = &all[0];
+    assert_eq!(judged.all.labels, labels.len() as u64);
+    assert!(judged.all.error.holds(0.08), "{:?}", judged.all.error);
+    assert!(judged.all.error.high - judged.all.error.low < 0.05, "{:?}", judged.all.error);
+
+    // The same from a stratified sample of 300, by its weights.
+    let asked = sample(&index, &run.shape, &["judged"], 300, 7);
+    assert!((280..=320).contains(&asked.len()), "{}", asked.len());
+    let rows: f64 = asked.iter().map(|a| a.weight).sum();
+    assert!((rows - labels.len() as f64).abs() < 1e-6, "weights add up to all rows");
+    let known = |id: &Id| labels.iter().find(|l| l.id == *id).unwrap().clone();
+    let sampled: Vec<Label> =
+        asked.iter().map(|a| Label { weight: Some(a.weight), ..known(&a.id) }).collect();
+    let all = calibrate(&index, &run.shape, &sampled).unwrap();
+    assert!(all[0].all.error.holds(0.08), "{:?}", all[0].all.error);
+}
+
+#[tokio::test]
+async fn the_judge_who_prefers_a_place_is_told_from_the_one_who_does_not() {
+    for (bias, biased) in [(0.0, false), (0.15, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let uri = dir.path().to_str().unwrap();
+        let plan = Plan { prompts: 800, place_bias: bias, calls: false, ..Plan::default() };
+        make(uri, plan).await;
+        let run = RunDir::open(uri).await.unwrap();
+        let mut deep = Deep::new("better", "pairwise");
+        run.each("better", &mut |row| deep.push(&row)).await.unwrap();
+        assert_eq!(deep.finish().orders.unwrap().biased(), biased, "bias {bias}");
+    }
+}
+
+#[tokio::test]
+async fn a_life_is_told_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    make(uri, Plan { prompts: 80, ..Plan::default() }).await;
+    let run = RunDir::open(uri).await.unwrap();
+    let journal = run.journal().await.unwrap();
+    let coherent = read_decisions(run.store(), "coherent").await.unwrap();
+    let id = coherent[0].id;
+    let life = life(&run, &journal, &id).await.unwrap();
+    let stages: Vec<&str> = life.steps.iter().map(|s| s.decision.stage.as_str()).collect();
+    assert_eq!(&stages[..4], ["pool", "unique", "clean", "hard"]);
+    assert_eq!(life.story.rounds.len(), 2);
+    assert_eq!(life.story.draws.len(), 3);
+    assert!(life.story.reference.is_some());
+    let first = &life.story.rounds[0];
+    assert_eq!(first.thinking, "Count them, then place them.");
+    assert!(first.refined.ends_with("clearly arranged") && first.image.is_some());
+    let judgement = first.judgement.as_ref().unwrap();
+    assert!(!judgement.satisfied);
+    assert_eq!(judgement.checks[0].question, "every object is there");
+    assert!(life.steps.iter().all(|s| s.calls.iter().all(|c| c.entry.is_some())));
+    // By the command, by the start of its id.
+    let text = stdout(&["explain", uri, &id.hex()[..10]]);
+    assert!(text.contains("round 2") && text.contains("order_ab second"), "{text}");
+}
+
+#[tokio::test]
+async fn two_runs_are_compared() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (a, b) = (a.path().to_str().unwrap(), b.path().to_str().unwrap());
+    make(a, Plan { prompts: 60, calls: false, ..Plan::default() }).await;
+    make(b, Plan { prompts: 60, calls: false, votes: 3, judge_error: 0.4, ..Plan::default() })
+        .await;
+    let json = stdout(&["diff", a, b, "--format", "json"]);
+    let diff: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let count = |name: &str| diff[name].as_u64().unwrap();
+    assert_eq!(count("same") + count("changed"), 60);
+    assert!(count("changed") > 0);
+    assert_eq!(diff["texts"][0]["path"], "stages/made/judged.toml");
+    assert!(json.contains("+votes = 3"));
+    let same = stdout(&["diff", a, a]);
+    assert!(same.contains("60 records decide the same, 0 changed"), "{same}");
+}
+
+#[tokio::test]
+async fn sql_answers_and_cannot_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    let truth = make(uri, Plan { prompts: 80, ..Plan::default() }).await;
+    for table in sql::TABLES {
+        let query = format!("select count(*) as total, * from {}", table.name);
+        let json = stdout(&["audit", uri, "--sql", &query, "--format", "json"]);
+        let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert!(rows[0]["total"].as_u64().unwrap() > 0, "{}", table.name);
+        assert!(stdout(&["audit", "--tables"]).contains(&format!("{}: ", table.name)));
+    }
+    let query = "select sum(cost_usd), count(*) from calls";
+    let csv = stdout(&["audit", uri, "--sql", query, "--format", "csv"]);
+    assert!(csv.trim_end().ends_with(&format!(",{}", truth.calls)), "{csv}");
+    let out = dir.path().join("answer.parquet");
+    let query = "select stage, count(*) as n from stages group by 1";
+    stdout(&["audit", uri, "--sql", query, "--out", out.to_str().unwrap()]);
+    assert!(std::fs::read(out).unwrap().starts_with(b"PAR1"));
+    let victim = dir.path().join("written.db");
+    for query in [
+        format!("attach '{}' as x", victim.display()),
+        format!("select 1; attach '{}' as x", victim.display()),
+        "create table x (a)".to_owned(),
+        "select * from nowhere".to_owned(),
+    ] {
+        let refused = coldstart(&["audit", uri, "--sql", &query]);
+        assert_eq!(refused.status.code(), Some(1), "{query}");
+    }
+    assert!(!victim.exists());
+}
+
+#[tokio::test]
+async fn a_live_run_is_read_from_its_ledger() {
+    let (whole, live) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = whole.path().to_str().unwrap();
+    make(from, Plan { prompts: 60, calls: false, ..Plan::default() }).await;
+    let uri = live.path().to_str().unwrap();
+    std::fs::copy(whole.path().join("manifest.json"), live.path().join("manifest.json")).unwrap();
+    let store = Store::open(uri).unwrap();
+    let ledger = Ledger::open(&store).await.unwrap();
+    let rows = read_decisions(&Store::open(from).unwrap(), "hard").await.unwrap();
+    // A record that failed first and passed when it was tried again has one row.
+    let failed = Decision {
+        disposition: Disposition::Failed,
+        reason: "call".into(),
+        port: String::new(),
+        ..rows[0].clone()
+    };
+    for row in [&failed].into_iter().chain(&rows) {
+        ledger.push(row);
+    }
+    ledger.flush().await.unwrap();
+    let report = audit(uri).await;
+    let hard = report.funnel.stages.iter().find(|s| s.stage == "hard").unwrap();
+    assert_eq!((hard.entered, hard.failed), (rows.len() as u64, 0));
+    assert!(!report.complete);
+    assert!(report.findings.iter().any(|f| f.check == "incomplete"));
+    assert!(!report.findings.iter().any(|f| f.check == "lost_record"), "on their way, not lost");
+}
+
+#[tokio::test]
+async fn the_commands_speak_in_exit_codes() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    make(uri, Plan { prompts: 40, hostile: true, ..Plan::default() }).await;
+    let text = stdout(&["audit", uri]);
+    assert!(text.contains("funnel") && !text.contains('\u{1b}'), "colours off in a pipe");
+    let deep = stdout(&["audit", uri, "--stage", "judged"]);
+    assert!(!deep.contains('\u{1b}'), "model text cannot drive the terminal");
+    let wrong = coldstart(&["audit", uri, "--stage", "juged"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean `judged`?"));
+    let nowhere = coldstart(&["audit", dir.path().join("nowhere").to_str().unwrap()]);
+    assert_eq!(nowhere.status.code(), Some(1));
+    let out = dir.path().join("report.html");
+    stdout(&["report", uri, "--out", out.to_str().unwrap()]);
+    let page = std::fs::read_to_string(out).unwrap();
+    assert!(page.contains("Content-Security-Policy") && !page.contains("<script"));
+    assert!(!page.contains("http://") && !page.contains("https://"), "nothing from elsewhere");
+    // A planted error makes the exit code 1.
+    let part = dir.path().join("stages/better/part-00000.parquet");
+    std::fs::write(part, b"garbage").unwrap();
+    assert_eq!(coldstart(&["audit", uri]).status.code(), Some(1));
+    let sample = stdout(&["calibrate", uri, "--sample", "20"]);
+    let line: serde_json::Value = serde_json::from_str(sample.lines().next().unwrap()).unwrap();
+    assert!(line["truth"].is_null() && line["weight"].as_f64().unwrap() >= 1.0);
 }
 
 /// `COLDSTART_MADE=DIR cargo test --test it audit::made_for_a_look` leaves a RUN to look at.
@@ -41,5 +243,4 @@ async fn made_for_a_look() {
     let plan =
         Plan { prompts: prompts.unwrap_or(400), hostile: true, side: 256, ..Plan::default() };
     make(&dir, plan).await;
-    println!("made {dir}");
 }

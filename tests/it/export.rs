@@ -38,7 +38,7 @@ pub fn record(n: usize) -> (Trajectory, Vec<Bytes>) {
     let side = [64, 128, 96][n % 3];
     let (first, second) = (png(n as u8, side), png(n as u8 ^ 0x80, side));
     let shown = if n % 10 == 1 { n - 1 } else { n };
-    let odd = if n % 7 == 0 { " <|im_end|> </tool_call> <image>" } else { "" };
+    let odd = if n.is_multiple_of(7) { " <|im_end|> </tool_call> <image>" } else { "" };
     let text = format!("a photo of {shown} clocks beside a {} teapot", ["red", "blue"][shown % 2]);
     let round = |k: usize, bytes: &Bytes, verdict: Option<bool>| Round {
         thinking: format!("Round {k}: the user wants {shown} clocks.\nI say so plainly.{odd}"),

@@ -117,17 +117,10 @@ fn categories(audit: &StageAudit, look: Look) -> String {
     if audit.by_category.len() < 2 {
         return String::new();
     }
-    let mut grid = Grid::new("lrrrr");
-    grid.row(["category", "passed", "dropped", "failed", "%"]);
-    for (category, [passed, dropped, failed]) in &audit.by_category {
-        let share = *passed as f64 * 100.0 / (passed + dropped + failed).max(1) as f64;
-        grid.row([
-            line(category, 32),
-            count(*passed),
-            count(*dropped),
-            count(*failed),
-            format!("{share:.1}"),
-        ]);
+    let mut grid = Grid::new("lrl");
+    grid.row(["category", "rows", "accepted"]);
+    for (category, share) in &audit.by_category {
+        grid.row([line(category, 32), count(share.of), share.to_string()]);
     }
     format!("\n{}\n  {}\n", look.bold("by category"), grid.lines().join("\n  "))
 }

@@ -54,7 +54,13 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// The tokens of a turn's text; an `<image>` in it parts what is before from what is behind, and
+    /// counts nothing itself.
     pub fn text(&self, text: &str) -> u32 {
+        text.split("<image>").map(|part| self.part(part)).sum()
+    }
+
+    fn part(&self, text: &str) -> u32 {
         match self {
             Measure::Exact(tokenizer) => tokenizer.count(text),
             Measure::Estimate => text.len().div_ceil(3) as u32,
@@ -66,7 +72,7 @@ impl Measure {
     pub fn turns(&self, turns: &[Turn], max_pixels: u64) -> Option<u32> {
         let mut sum = 0;
         for turn in turns {
-            sum += 5 + self.text(&turn.text.replace("<image>", ""));
+            sum += 5 + self.text(&turn.text);
             for ImageRef { width, height, .. } in &turn.images {
                 sum += image_tokens(*width, *height, max_pixels)?;
             }

@@ -74,7 +74,7 @@ fn decode(bytes: &[u8]) -> Option<Picture> {
             }
             // Pictures of this world have the palette in its own order already.
             let same = map.iter().enumerate().all(|(i, to)| {
-                usize::from(*to) == i || i >= palette::LEN || i < palette::BACKGROUNDS
+                usize::from(*to) == i || !(palette::BACKGROUNDS..palette::LEN).contains(&i)
             });
             if !same {
                 pixels.iter_mut().for_each(|p| *p = map[usize::from(*p)]);

@@ -44,6 +44,14 @@ pub fn compose(meaning: &Meaning, rng: &mut Rng) -> String {
         }
     }
     compare(meaning, &mut out);
+    if let Some(text) = &meaning.text {
+        let again = [
+            format!(" The lettering reads \"{text}\", sharp and complete."),
+            format!(" Spelled out in full: \"{text}\"."),
+            format!(" The whole sign shows just \"{text}\"."),
+        ];
+        again.iter().take(meaning.text_stress.into()).for_each(|s| out += s);
+    }
     if meaning.groups.iter().any(|g| g.stress.count > 1 || g.stress.place > 1) {
         out += " Nothing else is in the picture.";
     }
@@ -53,14 +61,19 @@ pub fn compose(meaning: &Meaning, rng: &mut Rng) -> String {
 }
 
 fn lead(meaning: &Meaning) -> String {
-    let mut exact = meaning.clone();
-    let words: Vec<String> = exact
+    let words: Vec<String> = meaning
         .groups
-        .iter_mut()
+        .iter()
         .map(|g| {
-            let strict = g.stress.count > 0 && g.count.is_some_and(|n| n > 1);
+            let strict = g.stress.count > 0 && g.count.is_some();
             let place = g.region.map_or(String::new(), |r| format!(" {}", say::place(r)));
-            format!("{}{}{place}", if strict { "exactly " } else { "" }, say::phrase(g))
+            match g.count.filter(|_| strict) {
+                Some(n) => {
+                    let number = lexicon::number_word(n);
+                    format!("exactly {number} {}{place}", say::described(g))
+                }
+                None => format!("{}{place}", say::phrase(g)),
+            }
         })
         .collect();
     let mut out = say::list(&words);
@@ -83,11 +96,15 @@ fn lead(meaning: &Meaning) -> String {
 
 fn insist(group: &Group, out: &mut String) {
     let noun = say::plain(group);
-    if let Some(n) = group.count.filter(|n| *n > 1) {
+    let verb = if group.count == Some(1) { "is" } else { "are" };
+    if let Some(n) = group.count {
         let number = lexicon::number_word(n);
+        let row = if n > 1 { ", evenly spaced in a row" } else { "" };
+        let all = if n > 1 { "All " } else { "The " };
         let again = [
-            format!(" There are {number} {noun} in total, evenly spaced in a row."),
-            format!(" All {number} {noun} are fully visible and clearly separate."),
+            format!(" There {verb} {number} {noun} in total{row}."),
+            format!(" {all}{number} {noun} {verb} fully visible and clearly separate."),
+            format!(" Counted once more: {number} {noun}."),
         ];
         again.iter().take(group.stress.count.saturating_sub(1).into()).for_each(|s| *out += s);
     }
@@ -95,8 +112,17 @@ fn insist(group: &Group, out: &mut String) {
         let again = [
             format!(" Every {} is {color}.", group.class),
             format!(" Each whole {} is painted {color}.", group.class),
+            format!(" The {noun} {verb} {color} throughout."),
         ];
         again.iter().take(group.stress.color.into()).for_each(|s| *out += s);
+    }
+    if let Some(material) = group.material {
+        let again = [
+            format!(" Every {} is made of {material}.", group.class),
+            format!(" The {noun} {verb} all of {material}."),
+        ];
+        let rest = group.stress.color.saturating_sub(if group.color.is_some() { 3 } else { 0 });
+        again.iter().take(rest.into()).for_each(|s| *out += s);
     }
     if let Some(region) = group.region {
         let verb = if group.count == Some(1) { "stands" } else { "stand" };
@@ -136,7 +162,7 @@ mod tests {
             "a glass vase and a sign that says \"OPEN\"",
         ] {
             let mut meant = parse(text);
-            for stress in 0..3u8 {
+            for stress in 0..4u8 {
                 for g in &mut meant.groups {
                     g.stress = crate::sim::scene::Stress {
                         count: stress,
@@ -145,12 +171,16 @@ mod tests {
                         size: stress,
                     };
                 }
+                meant.text_stress = if meant.text.is_some() { stress } else { 0 };
                 let caption = compose(&meant, &mut Rng::keyed(1, &[text]));
                 let mut read = parse(&caption);
                 assert!(read.unparsed.is_empty(), "{caption}: {:?}", read.unparsed);
                 for (a, b) in read.groups.iter_mut().zip(&meant.groups) {
-                    if b.count.is_some_and(|n| n > 1) {
+                    if b.count.is_some() {
                         assert_eq!(a.stress.count, stress, "{caption}");
+                    }
+                    if b.color.is_some() {
+                        assert_eq!(a.stress.color, stress, "{caption}");
                     }
                     a.stress = b.stress;
                 }

@@ -59,7 +59,7 @@ struct Errs<'a> {
 impl Errs<'_> {
     /// Does the fault `kind` of `class` happen at `rate`, restated `stress` times?
     fn happens(&self, class: &str, kind: &str, rate: f64, stress: u8) -> bool {
-        let ease = 0.38f64.powi(i32::from(stress.min(4)));
+        let ease = 0.36f64.powi(i32::from(stress.min(4)));
         let floor = if self.stubborn { 0.5 } else { 0.0 };
         let rate = ((rate + 0.25 * self.vague) * ease).max(rate.min(floor));
         self.u(class, kind) < rate * self.world.clumsiness
@@ -190,8 +190,7 @@ fn lose(errs: &Errs<'_>, meaning: &mut Meaning, crowd: f64) {
 fn misspell(errs: &Errs<'_>, meaning: &mut Meaning) {
     let Some(text) = &mut meaning.text else { return };
     let rate = 0.2 + 0.04 * text.len() as f64;
-    let stress = if errs.surplus_barred { 2 } else { 0 };
-    if !errs.happens(text, "spelling", rate.min(0.8), stress) {
+    if !errs.happens(text, "spelling", rate.min(0.8), meaning.text_stress) {
         return;
     }
     let mut letters: Vec<char> = text.chars().collect();

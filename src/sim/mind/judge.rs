@@ -30,7 +30,7 @@ fn turned(finding: &Finding, entry: &Entry<'_>) -> Finding {
     if finding.answer == Answer::Yes {
         Finding {
             answer: Answer::No,
-            evidence: format!("Looking again, {expected} does not hold here."),
+            evidence: format!("I cannot clearly make out {expected} here."),
             fact: format!("{expected} cannot be made out as it should be"),
         }
     } else {
@@ -93,8 +93,24 @@ fn pixels(good: bool, evidence: &str, fact: &str) -> Finding {
     Finding { answer, evidence, fact }
 }
 
+/// A line of the reply; evidence before the answer, as the templates ask.
+#[derive(serde::Serialize)]
+struct Line {
+    id: String,
+    evidence: String,
+    answer: &'static str,
+}
+
+#[derive(serde::Serialize)]
+struct Judged<'a> {
+    checks: &'a [Line],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+    rationale: String,
+}
+
 struct Report {
-    checks: Vec<serde_json::Value>,
+    checks: Vec<Line>,
     findings: Vec<Finding>,
     satisfied: bool,
     passed: f64,
@@ -110,7 +126,7 @@ fn examine(world: &World, chat: &Chat, seen: &Seen, name: &str) -> Report {
             Answer::No | Answer::Void => "no",
             Answer::Unsure => "unsure",
         };
-        json!({"id": id, "evidence": f.evidence, "answer": answer})
+        Line { id: id.to_owned(), evidence: f.evidence.clone(), answer }
     };
     let checks = rules
         .iter()
@@ -137,15 +153,12 @@ pub fn judge(mind: &Mind, chat: &Chat, scored: bool) -> String {
     let mut rng = world.rng(&["rationale", chat.task(), &name, chat.request()]);
     let slip = rng.chance(world.contradiction);
     let rationale = prose::rationale(&seen, &report.findings, report.satisfied != slip, &mut rng);
-    if !scored {
-        return json!({"checks": report.checks, "rationale": rationale}).to_string();
-    }
-    let score = if report.satisfied {
-        9.0 + rng.below(2) as f64
-    } else {
-        (report.passed * 7.0).floor().min(6.0)
-    };
-    json!({"checks": report.checks, "score": score, "rationale": rationale}).to_string()
+    let score = scored.then(|| match report.satisfied {
+        true => 9.0 + rng.below(2) as f64,
+        false => (report.passed * 7.0).floor().min(6.0),
+    });
+    let judged = Judged { checks: &report.checks, score, rationale };
+    serde_json::to_string(&judged).unwrap_or_default()
 }
 
 /// `pairwise`.
@@ -184,5 +197,5 @@ pub fn compare(mind: &Mind, chat: &Chat) -> String {
             x => format!("Picture {x} fulfils more of what was asked."),
         }
     );
-    json!({"evidence": evidence, "better": better}).to_string()
+    format!("{{\"evidence\": {}, \"better\": \"{better}\"}}", json!(evidence))
 }

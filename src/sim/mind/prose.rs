@@ -270,7 +270,7 @@ const POSITIVE: [&str; 4] =
 
 /// What a text concludes: (names a fault, says all is well).
 pub fn conclusion(text: &str) -> (bool, bool) {
-    let lower = text.to_lowercase();
+    let lower = text.to_lowercase().replace("nothing is missing", "");
     let any = |cues: &[&str]| cues.iter().any(|c| lower.contains(c));
     (any(&NEGATIVE), any(&POSITIVE))
 }
@@ -281,7 +281,7 @@ pub fn faults(judgement: &str) -> Vec<String> {
     judgement
         .split(". ")
         .filter(|s| conclusion(s).0)
-        .filter(|s| !s.contains("asked") && !s.contains("request"))
+        .filter(|s| !s.contains("what was asked") && !s.contains("request"))
         .map(|s| LEADS.iter().find_map(|lead| s.strip_prefix(lead)).unwrap_or(s))
         .map(|s| s.trim().trim_end_matches('.').to_owned())
         .filter(|s| !s.is_empty())

@@ -20,8 +20,9 @@ pub fn think(world: &World, chat: &Chat) -> Said {
             if rng.chance(world.drift) {
                 riddle::blur(&mut meaning, &mut rng);
             }
+            meaning.text_stress = u8::from(rng.chance(0.3));
             for group in &mut meaning.groups {
-                let mut level = || u8::from(rng.chance(0.55)) + u8::from(rng.chance(0.2));
+                let mut level = || u8::from(rng.chance(0.3)) + u8::from(rng.chance(0.1));
                 group.stress =
                     Stress { count: level(), color: level(), place: level(), size: level() };
             }
@@ -65,6 +66,10 @@ pub fn reflect(world: &World, chat: &Chat) -> Said {
         Some(meaning) => caption::compose(meaning, &mut rng),
         None => loose(request, &mut rng),
     };
+    let surplus = faults.iter().any(|f| f.contains("not asked for"));
+    if surplus && !caption.contains("Nothing else") {
+        caption += " Nothing else is in the picture.";
+    }
     let hinted = !chat.tag("hint").is_empty() || chat.images.len() > 1;
     if hinted && rng.chance(world.leak) {
         give_away(&mut thought, &mut caption, &mut rng);
@@ -74,13 +79,16 @@ pub fn reflect(world: &World, chat: &Chat) -> Said {
 
 /// Keeps what the earlier caption insisted on, and insists more on what failed.
 fn insist(meaning: &mut Meaning, before: &Meaning, faults: &[String], rng: &mut Rng) {
+    let misspelt = faults.iter().any(|f| f.contains("lettering"));
+    meaning.text_stress = before.text_stress.max(if misspelt { 3 } else { 0 });
     for group in &mut meaning.groups {
         let old = before.groups.iter().find(|g| g.class == group.class);
         let old = old.map_or(Stress::default(), |g| g.stress);
         let named = faults.iter().any(|f| f.contains(group.class.as_str()));
         let mut more = |old: u8| {
-            let wish = if named { 2 } else { u8::from(rng.chance(0.5)) };
-            old.max(wish).min(3) + u8::from(named && old > 1)
+            let wish =
+                if named { 2 + u8::from(rng.chance(0.6)) } else { u8::from(rng.chance(0.5)) };
+            old.max(wish).min(3)
         };
         group.stress = Stress {
             count: more(old.count),
@@ -114,9 +122,11 @@ fn give_away(thought: &mut String, caption: &mut String, rng: &mut Rng) {
 
 /// A whole turn, now and then broken in one of the ways that real teachers break it.
 fn turn(world: &World, thought: String, caption: &str, rng: &mut Rng) -> Said {
+    let quoted = json!(caption);
     let call = |name: &str, argument: &str| {
-        let body = json!({"name": name, "arguments": {argument: caption}});
-        format!("<tool_call>\n{body}\n</tool_call>")
+        format!(
+            "<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {{\"{argument}\": {quoted}}}}}\n</tool_call>"
+        )
     };
     let good = call("image_generation_tool", "caption");
     if !rng.chance(world.format_error) {

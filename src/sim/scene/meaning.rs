@@ -35,6 +35,8 @@ pub struct Meaning {
     /// Over `groups`.
     pub relations: Vec<Relation>,
     pub text: Option<String>,
+    /// How often the lettering was quoted again.
+    pub text_stress: u8,
     /// Content words that the grammar has no place for, in order.
     pub unparsed: Vec<String>,
 }
@@ -56,6 +58,7 @@ impl Meaning {
             exclude: spec.exclude.iter().map(group).collect(),
             relations: spec.relations.clone(),
             text: spec.text.clone(),
+            text_stress: 0,
             unparsed: Vec::new(),
         }
     }

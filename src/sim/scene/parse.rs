@@ -20,7 +20,7 @@ const FLUFF: &str = " a an the of and with in on at to is are was were be being 
     colored coloured color colour colors colours painted made size sized sizes same next near beside against \
     one's has have having contains containing holds holding includes including up down over under across \
     everything anything must should clearly cut off nearby close closeup close-up very quite kept evenly entirely whole instances instance pieces piece \
-    far middle centre center edge upper lower top bottom left right above below larger smaller ";
+    throughout spelled out full counted once more says reads reading saying letter lettering letters just complete sharp over far middle centre center edge upper lower top bottom left right above below larger smaller ";
 
 fn is_fluff(word: &str) -> bool {
     static SET: std::sync::OnceLock<std::collections::HashSet<&'static str>> =
@@ -62,19 +62,21 @@ fn tokens(text: &str) -> Vec<Token> {
     out
 }
 
-/// Takes the first quoted passage out of `text`.
-fn quoted(text: &str) -> (String, Option<String>) {
+/// Takes the first quoted passage out of `text`, with its repetitions; says how many those were.
+fn quoted(text: &str) -> (String, Option<String>, u8) {
     for (open, close) in [('"', '"'), ('“', '”'), ('‘', '’')] {
         let Some(start) = text.find(open) else { continue };
         let after = start + open.len_utf8();
         let Some(len) = text[after..].find(close) else { continue };
         let inner = text[after..after + len].trim();
         if !inner.is_empty() && inner.len() <= 60 {
-            let rest = text[after + len + close.len_utf8()..].replace(['"', '“', '”'], " ");
-            return (format!("{} {rest}", &text[..start]), Some(inner.to_owned()));
+            let whole = &text[start..after + len + close.len_utf8()];
+            let again = text.matches(whole).count() - 1;
+            let rest = text.replace(whole, " ").replace(['"', '“', '”'], " ");
+            return (rest, Some(inner.to_owned()), again.min(9) as u8);
         }
     }
-    (text.to_owned(), None)
+    (text.to_owned(), None, 0)
 }
 
 /// What stands before a noun and will belong to it.
@@ -123,12 +125,12 @@ struct Reader<'a> {
 
 /// Reads `text`. Never fails: what has no place in the grammar is in `unparsed`.
 pub fn parse(text: &str) -> Meaning {
-    let (text, lettering) = quoted(text);
+    let (text, lettering, text_stress) = quoted(text);
     let tokens = tokens(&text);
     let mut reader = Reader {
         tokens: &tokens,
         at: 0,
-        meaning: Meaning { text: lettering, ..Meaning::default() },
+        meaning: Meaning { text: lettering, text_stress, ..Meaning::default() },
         pending: Pending::default(),
         ahead: None,
         relation: None,
@@ -232,7 +234,7 @@ impl Reader<'_> {
                 self.relation = Some((last, region));
             }
             self.pending = Pending::default();
-        } else {
+        } else if skip > 0 || !matches!(word, "over" | "under" | "beneath" | "underneath") {
             self.skip_canvas();
             self.set_region(region);
         }
@@ -443,7 +445,9 @@ impl Reader<'_> {
         ) && self.noun_at(1).is_none();
         match self.last.filter(|_| after).and_then(|i| self.meaning.groups.get_mut(i)) {
             Some(group) => {
-                group.stress.color += u8::from(color.is_some() && group.color == color);
+                let again = color.is_some() && group.color == color
+                    || material.is_some() && group.material == material;
+                group.stress.color += u8::from(again);
                 group.color = group.color.or(color);
                 group.material = group.material.or(material);
             }

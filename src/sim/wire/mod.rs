@@ -52,13 +52,12 @@ pub fn data_url(url: &str) -> Result<Bytes, Refusal> {
     base64(data)
 }
 
-/// Base64, standard or URL-safe (as google-genai writes it), padded or not.
+/// Base64, padded or not, of either alphabet: Google's own client sends the URL-safe one.
 pub fn base64(data: &str) -> Result<Bytes, Refusal> {
-    base64_simd::STANDARD
-        .decode_to_vec(data)
-        .or_else(|_| base64_simd::STANDARD_NO_PAD.decode_to_vec(data))
-        .or_else(|_| base64_simd::URL_SAFE.decode_to_vec(data))
-        .or_else(|_| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(data))
+    let unpadded = data.trim_end_matches('=');
+    base64_simd::STANDARD_NO_PAD
+        .decode_to_vec(unpadded)
+        .or_else(|_| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(unpadded))
         .map(Bytes::from)
         .map_err(|_| Refusal::bad("an image's base64 does not decode"))
 }

@@ -69,8 +69,10 @@ pub const KIND: Kind = Kind {
     compile,
 };
 
-fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
-    if facts.rounds == 0 || !facts.judged {
+fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    // A third call that was not drawn is where `rejection` cuts.
+    let third = facts.rounds >= 3 && params.text("open_end") == "rejection";
+    if facts.rounds == 0 || !(facts.judged || third) {
         return Err("a judged round".into());
     }
     Ok(vec![("picked", facts)])
@@ -147,7 +149,7 @@ impl Gather for Balance {
                 self.categories.len() - 1
             }
         };
-        let outcome = self.outcome(t);
+        let outcome = self.end_of(t);
         self.offered.push(Offer { id: t.prompt.id, category: category as u32, outcome });
     }
 
@@ -160,6 +162,7 @@ impl Gather for Balance {
         for offer in offered {
             let drop = |reason| Ruling {
                 id: offer.id,
+                outcome: offer.outcome,
                 to: To::Drop(reason),
                 evidence: Evidence::default(),
             };
@@ -178,7 +181,7 @@ impl Gather for Balance {
     }
 
     fn amend(&self, mut t: Trajectory) -> Trajectory {
-        t.outcome = self.outcome(&t);
+        t.outcome = self.end_of(&t);
         if t.outcome == Some(Outcome::Open) {
             t.rounds.truncate(self.rounds_of_open);
             if let Some(last) = t.rounds.last_mut() {
@@ -191,6 +194,10 @@ impl Gather for Balance {
         t
     }
 
+    fn outcome(&self, t: &Trajectory) -> Option<Outcome> {
+        self.end_of(t)
+    }
+
     fn dataset_report(&self) -> Option<DatasetReport> {
         Some(DatasetReport { strata: self.strata.clone(), ..DatasetReport::default() })
     }
@@ -198,8 +205,10 @@ impl Gather for Balance {
 
 impl Balance {
     /// A function of the record alone, so that shards and reruns agree.
-    fn outcome(&self, t: &Trajectory) -> Option<Outcome> {
-        let accepted = t.rounds.last()?.judgement.as_ref()?.satisfied;
+    fn end_of(&self, t: &Trajectory) -> Option<Outcome> {
+        // A third reflection that was not drawn has nothing to be accepted.
+        let last = t.rounds.last()?.judgement.as_ref();
+        let accepted = last.is_some_and(|j| j.satisfied);
         let can_open = t.rounds.len() >= self.rounds_of_open
             && (self.rounds_of_open == 2 || rejected(t, self.rounds_of_open - 2));
         match (t.rounds.len(), accepted) {
@@ -231,7 +240,8 @@ impl Balance {
                 );
                 let to =
                     if (rank as u64) < quota { To::Port("picked") } else { To::Drop("over_quota") };
-                rulings.push(Ruling { id, to, evidence: Evidence::note(note) });
+                let evidence = Evidence::note(note);
+                rulings.push(Ruling { id, outcome: Some(outcome), to, evidence });
             }
         }
     }
@@ -295,12 +305,12 @@ mod tests {
     #[test]
     fn outcomes_follow_from_the_rounds() {
         let b = balance(9, 0.0, 2);
-        assert_eq!(b.outcome(&record("a", &[true], false)), Some(Outcome::OneRound));
-        assert_eq!(b.outcome(&record("a", &[false, true], false)), Some(Outcome::Closed));
-        assert_eq!(b.outcome(&record("a", &[false, false], true)), Some(Outcome::Open));
-        assert_eq!(b.outcome(&record("a", &[false, false], false)), None);
+        assert_eq!(b.end_of(&record("a", &[true], false)), Some(Outcome::OneRound));
+        assert_eq!(b.end_of(&record("a", &[false, true], false)), Some(Outcome::Closed));
+        assert_eq!(b.end_of(&record("a", &[false, false], true)), Some(Outcome::Open));
+        assert_eq!(b.end_of(&record("a", &[false, false], false)), None);
         assert_eq!(
-            balance(9, 1.0, 2).outcome(&record("a", &[false, true], false)),
+            balance(9, 1.0, 2).end_of(&record("a", &[false, true], false)),
             Some(Outcome::Open)
         );
     }

@@ -77,5 +77,5 @@ fn to_ruling(id: crate::record::Id, ruling: dedup::Ruling) -> Ruling {
             Evidence { peer: Some(peer), score: Some(similarity), ..Evidence::default() },
         ),
     };
-    Ruling { id, to, evidence }
+    Ruling { id, outcome: None, to, evidence }
 }

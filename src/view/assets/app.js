@@ -1,7 +1,11 @@
 // Keys, rows that can be clicked, and following a live run. Every page works without it.
 (() => {
   const body = document.body;
-  const rows = () => [...document.querySelectorAll("[data-href]")];
+  // The list of records where there is one, else the rows of tables.
+  const rows = () => {
+    const list = [...document.querySelectorAll("ul.rows > [data-href]")];
+    return list.length ? list : [...document.querySelectorAll("[data-href]")];
+  };
   let at = -1;
 
   const go = (href) => { if (href) location.assign(href); };

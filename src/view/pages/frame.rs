@@ -46,6 +46,7 @@ impl<'a> Here<'a> {
                     meta name="color-scheme" content="light dark";
                     title { (title) " · coldstart" }
                     link rel="stylesheet" href={ (self.base) "/style.css" };
+                    link rel="icon" href={ (self.base) "/icon.svg" };
                     script src={ (self.base) "/app.js" } defer {}
                 }
                 body data-base=(self.base) data-version=(self.snapshot.version)
@@ -79,8 +80,7 @@ impl<'a> Here<'a> {
     }
 }
 
-/// The last part of the RUN's address: the whole is in the title attribute of nothing, since a
-/// page may be shown to others.
+/// The last part of the RUN's address: a page may be shown to others, who need not see the rest.
 fn run_name(run: &RunDir) -> String {
     run.name().trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
 }

@@ -100,10 +100,9 @@ fn figures(deep: &StageAudit) -> Markup {
             @if !deep.checks.is_empty() { section.card { h3 { "Checks that failed" }
                 (bars(&deep.checks.iter().filter(|c| c.no + c.unsure > 0).take(14).map(|c| (c.id.clone(), c.no + c.unsure)).collect::<Vec<_>>()))
             } }
-            @if deep.by_category.len() > 1 { section.card { h3 { "Passed by category" }
-                div.scroll { table { tbody { @for (category, n) in &deep.by_category {
-                    @let all = n.iter().sum::<u64>();
-                    tr { td { (category) } td.n { (count(n[0])) " of " (count(all)) } td { (meter(n[0] as f64 / all.max(1) as f64)) } }
+            @if deep.by_category.len() > 1 { section.card { h3 { "Accepted by category" }
+                div.scroll { table { tbody { @for (category, share) in &deep.by_category {
+                    tr { td { (category) } td.n { (count(share.hits)) " of " (count(share.of)) } td { (meter(share.share)) } }
                 } } } }
             } }
         }

@@ -138,6 +138,8 @@ struct Walk {
 
 impl Maker {
     async fn record(&mut self, number: usize) {
+        // Its own stream, so that another plan's record of this number is the same prompt.
+        self.rng = Rng::keyed(self.plan.seed, &["made", &number.to_string()]);
         let category = CATEGORIES[self.rng.below(CATEGORIES.len())];
         let source = if number.is_multiple_of(3) { "t2i" } else { "own" };
         let hostile = self.plan.hostile && number == 0;

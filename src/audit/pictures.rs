@@ -1,18 +1,13 @@
-//! Pictures by digest, and thumbnails of them, made when first asked for and kept in memory.
+//! What bytes of a picture are, and small versions of pictures.
 //!
-//! The type sent is what the bytes are, never what somebody said they are; anything that is not
-//! one of the three formats of a run is sent as plain bytes, which a browser does not show.
+//! The one idea: a picture of a RUN may be anything; its type is what its bytes are, never what
+//! somebody said they are, and one too large to decode safely is left alone.
 
-use crate::record::{Digest, Mime};
-use bytes::Bytes;
-use std::collections::HashMap;
+use crate::record::Mime;
 use std::io::Cursor;
-use std::sync::{Mutex, PoisonError};
 
 /// The longer side of a thumbnail, pixels.
 const SIDE: usize = 192;
-/// Thumbnails kept, bytes.
-const KEPT: usize = 64 << 20;
 /// Larger pictures are shown as they are: decoding them could take the machine down.
 const MOST_PIXELS: usize = 64 << 20;
 
@@ -23,27 +18,6 @@ pub fn sniff(bytes: &[u8]) -> Option<Mime> {
         [0xff, 0xd8, 0xff, ..] => Some(Mime::Jpeg),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Mime::Webp),
         _ => None,
-    }
-}
-
-/// Thumbnails made so far. When full, all are let go: they cost a few milliseconds each.
-#[derive(Default)]
-pub struct Thumbs {
-    made: Mutex<(HashMap<Digest, Bytes>, usize)>,
-}
-
-impl Thumbs {
-    pub fn get(&self, digest: &Digest) -> Option<Bytes> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).0.get(digest).cloned()
-    }
-
-    pub fn keep(&self, digest: Digest, thumb: Bytes) {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.1 + thumb.len() > KEPT {
-            *made = (HashMap::new(), 0);
-        }
-        made.1 += thumb.len();
-        made.0.insert(digest, thumb);
     }
 }
 

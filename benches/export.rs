@@ -1,0 +1,177 @@
+//! What an export costs: rate beside the disk's own, peak memory, and the rate of `--verify`.
+//!
+//! `cargo bench --bench export -- [trajectories] [folder]`; the folder should be on the disk that
+//! exports go to, with room for three times the data (600 KB a trajectory). Prints one figure a
+//! line. The binary is run as a user runs it; its peak memory is read from `/proc`.
+
+use bytes::Bytes;
+use coldstart::env::Env;
+use coldstart::export::dataset::{ShardOptions, ShardWriter};
+use coldstart::record::{
+    Digest, Id, ImageRef, Judgement, Mime, Outcome, Prompt, Round, Trajectory,
+};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Encoded bytes of an image.
+const IMAGE: usize = 300_000;
+
+/// A whole PNG by header and end; its pixels are noise that nobody decodes here.
+fn image(n: u64) -> (ImageRef, Bytes) {
+    let mut bytes = vec![0; IMAGE];
+    blake3::Hasher::new().update(&n.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    let mut head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    head.extend([512u32.to_be_bytes(), 512u32.to_be_bytes()].concat());
+    bytes[..head.len()].copy_from_slice(&head);
+    let tail = b"\0\0\0\0IEND\xaeB`\x82";
+    bytes[IMAGE - tail.len()..].copy_from_slice(tail);
+    let digest = Digest::of(&bytes);
+    let image = ImageRef { digest, mime: Mime::Png, width: 512, height: 512, bytes: IMAGE as u64 };
+    (image, bytes.into())
+}
+
+fn trajectory(n: u64) -> (Trajectory, Vec<Bytes>) {
+    let (first, second) = (image(2 * n), image(2 * n + 1));
+    let round = |k: u64, image: ImageRef, satisfied| Round {
+        thinking: format!("Round {k} of {n}. ").repeat(60),
+        refined: format!("picture {n} of round {k}, in daylight. ").repeat(10),
+        image: Some(image),
+        seed: Some(n),
+        judgement: Some(Judgement {
+            rationale: format!("Round {k} of {n} shows it. ").repeat(20),
+            satisfied,
+            score: 1.0,
+            checks: Vec::new(),
+        }),
+    };
+    let text = format!("prompt number {n}");
+    let prompt = Prompt {
+        id: Id::of("bench", &n.to_string(), &text),
+        text,
+        category: "bench".into(),
+        source: "bench".into(),
+        key: None,
+        reference: None,
+        spec: None,
+        gloss: None,
+        licence: None,
+    };
+    let rounds = vec![round(1, first.0, false), round(2, second.0, true)];
+    let outcome = Some(Outcome::Closed);
+    (Trajectory { rounds, outcome, ..Trajectory::new(prompt) }, vec![first.1, second.1])
+}
+
+/// Writes the dataset and gives its bytes.
+fn dataset(dir: &Path, count: u64) -> Result<u64, Failure> {
+    std::fs::create_dir_all(dir)?;
+    let mut total = 0;
+    for (shard, start) in (0..count).step_by(800).enumerate() {
+        let mut file = std::fs::File::create(dir.join(format!("train-{shard:05}.parquet")))?;
+        let mut writer = ShardWriter::new(ShardOptions::default())?;
+        for n in start..(start + 800).min(count) {
+            let (trajectory, images) = trajectory(n);
+            writer.push(&trajectory, &images)?;
+            for bytes in writer.take() {
+                file.write_all(&bytes)?;
+            }
+        }
+        for bytes in writer.finish()? {
+            file.write_all(&bytes)?;
+        }
+        file.sync_all()?;
+        total += file.metadata()?.len();
+    }
+    Ok(total)
+}
+
+/// Runs the binary; seconds and peak MB.
+fn run(env: &Env, args: &[&str]) -> Result<(f64, f64), Failure> {
+    let start = env.now();
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_coldstart")).args(args).stdout(Stdio::null()).spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0.0f64;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    loop {
+        if let Ok(text) = std::fs::read_to_string(&status) {
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kb = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+            peak = peak.max(kb.unwrap_or(0.0) / 1e3);
+        }
+        if let Some(code) = child.try_wait()? {
+            let seconds = (env.now() - start).as_secs_f64();
+            return if code.success() { Ok((seconds, peak)) } else { Err("it failed".into()) };
+        }
+        runtime.block_on(env.sleep(std::time::Duration::from_millis(5)));
+    }
+}
+
+/// The disk's own rate for the same bytes: as one file, and as image files each made durable by 16
+/// threads, which is what a folder of images asks of it. MB/s.
+fn disk(env: &Env, dir: &Path, count: u64) -> Result<(f64, f64), Failure> {
+    std::fs::create_dir_all(dir)?;
+    let (_, bytes) = image(0);
+    let total = (2 * count) as f64 * IMAGE as f64 / 1e6;
+    let start = env.now();
+    let mut file = std::fs::File::create(dir.join("one"))?;
+    for _ in 0..2 * count {
+        file.write_all(&bytes)?;
+    }
+    file.sync_all()?;
+    let one = total / (env.now() - start).as_secs_f64();
+    std::fs::remove_file(dir.join("one"))?;
+    let start = env.now();
+    std::thread::scope(|scope| {
+        for thread in 0..16u64 {
+            let bytes = bytes.clone();
+            scope.spawn(move || -> std::io::Result<()> {
+                for n in (thread..2 * count).step_by(16) {
+                    let mut file = std::fs::File::create(dir.join(n.to_string()))?;
+                    file.write_all(&bytes)?;
+                    file.sync_all()?;
+                }
+                Ok(())
+            });
+        }
+    });
+    let many = total / (env.now() - start).as_secs_f64();
+    std::fs::remove_dir_all(dir)?;
+    Ok((one, many))
+}
+
+fn main() -> Result<(), Failure> {
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let count: u64 = args.next().map_or(Ok(4_000), |n| n.parse())?;
+    let folder = args.next().unwrap_or_else(|| "target/bench-export".into());
+    let folder = Path::new(&folder);
+    let env = Env::real();
+    let data = folder.join("dataset");
+    let megabytes = dataset(&data, count)? as f64 / 1e6;
+    println!("dataset: {count} trajectories with 2 images of 300 KB, {megabytes:.0} MB");
+    let from = data.to_string_lossy().into_owned();
+    let to = folder.join("out").to_string_lossy().into_owned();
+    for form in ["universal", "llamafactory"] {
+        let (one, many) = disk(&env, &folder.join("disk"), count)?;
+        println!("disk: {one:.0} MB/s in one file, {many:.0} MB/s in durable image files");
+        let (seconds, peak) = run(&env, &["export", &from, "--format", form, "--out", &to])?;
+        let rate = megabytes / seconds;
+        let own = if form == "universal" { one } else { many };
+        println!(
+            "export {form}: {seconds:.1} s, {rate:.0} MB/s, {:.0} % of the disk's rate for such \
+             files, peak {peak:.0} MB",
+            100.0 * rate / own
+        );
+        run(&env, &["export", "--verify", &to])?;
+        let (seconds, peak) = run(&env, &["export", "--verify", &to])?;
+        println!(
+            "verify {form} (page cache): {seconds:.1} s, {:.2} GB/s, peak {peak:.0} MB",
+            megabytes / 1e3 / seconds
+        );
+        std::fs::remove_dir_all(&to)?;
+    }
+    std::fs::remove_dir_all(folder)?;
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! The audit as one self-contained HTML page: to send to a colleague.
+//!
+//! The one idea: nothing is fetched and nothing runs. Plots are inline SVG, pictures are data
+//! URLs, the style is inline, there is no script, and a content security policy in the page holds
+//! it to that. All text goes through maud, which escapes it.
+
+use crate::audit::dag;
+use crate::audit::deep::StageAudit;
+use crate::audit::findings::{Finding, Severity};
+use crate::audit::lineage::Life;
+use crate::audit::plot::{bars, histogram, meter};
+use crate::audit::report::AuditReport;
+use crate::audit::shape::Shape;
+use crate::audit::show::{count, line, money, visible};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// A trajectory to show, with its pictures as small PNGs.
+pub struct Sample {
+    pub life: Life,
+    /// What each picture is, and its PNG bytes.
+    pub pictures: Vec<(String, Vec<u8>)>,
+}
+
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+/// The page's text.
+pub fn page(
+    report: &AuditReport,
+    shape: &Shape,
+    stages: &[StageAudit],
+    samples: &[Sample],
+) -> String {
+    let name = report.run.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { "Audit of " (name) }
+                style { (PreEscaped(include_str!("../view/assets/style.css"))) }
+            }
+            body {
+                header { b { "coldstart audit" } span.run { (name) }
+                    @if report.simulated { span.badge.warn { "simulated world" } }
+                    @if !report.complete { span.badge { "not complete" } }
+                }
+                main {
+                    (figures(report))
+                    section { h2 { "Findings" } (findings(&report.findings)) }
+                    div.split {
+                        section.graph { (dag::svg(shape, &report.funnel, |stage| Some(format!("#{stage}")))) }
+                        div { (tables(report)) }
+                    }
+                    h2 { "Stages" }
+                    @for stage in stages { (one_stage(stage, shape)) }
+                    @if !samples.is_empty() { h2 { "Trajectories" } }
+                    @for sample in samples { (trajectory(sample)) }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn figures(report: &AuditReport) -> Markup {
+    let funnel = &report.funnel;
+    let figure = |value: String, what: &str| html! { div { b { (value) } span { (what) } } };
+    html! {
+        section.figures {
+            (figure(count(funnel.records), "records"))
+            (figure(count(funnel.kept), "kept"))
+            (figure(count(report.calls_journaled), "calls journaled"))
+            (figure(money(funnel.cost_usd), "spent"))
+            @if let Some(usd) = funnel.cost_per_kept_usd { (figure(money(usd), "a kept record")) }
+        }
+    }
+}
+
+fn findings(findings: &[Finding]) -> Markup {
+    html! {
+        @if findings.is_empty() { p { "None." } }
+        div.scroll { table { tbody { @for f in findings { tr {
+            td { b.bad[f.severity == Severity::Error] { (f.severity.as_str()) } }
+            td { code { (f.check) } @if !f.stage.is_empty() { " at " (f.stage) } }
+            td { (visible(&f.what)) @if f.count > 1 { " (" (count(f.count)) ")" }
+                @for example in &f.examples { p.note { (line(example, 200)) } }
+                @if !f.help.is_empty() { p.note { (f.help) } }
+            }
+        } } } } }
+    }
+}
+
+fn tables(report: &AuditReport) -> Markup {
+    html! {
+        section { h2 { "Funnel" }
+            div.scroll { table {
+                thead { tr { th { "stage" } th.n { "in" } th {} th.n { "passed" } th.n { "dropped" } th.n { "failed" } th.n { "calls" } th.n { "cost" } } }
+                tbody { @for s in &report.funnel.stages { tr {
+                    td { a href={ "#" (s.stage) } { (s.stage) } } td.n { (count(s.entered)) } td { (meter(s.kept_share())) }
+                    td.n { (count(s.passed)) } td.n { (count(s.dropped)) } td.n.bad[s.failed > 0] { (count(s.failed)) }
+                    td.n { (count(s.calls)) } td.n { (money(s.cost_usd)) }
+                } } }
+            } }
+        }
+        @if !report.strata.is_empty() { section { h2 { "Strata" }
+            div.scroll { table {
+                thead { tr { th { "stratum" } th.n { "there" } th.n { "wanted" } th.n { "got" } } }
+                tbody { @for (name, s) in &report.strata { tr {
+                    td { (name) } td.n { (count(s.available)) } td.n { (count(s.quota)) } td.n.bad[s.taken < s.quota] { (count(s.taken)) }
+                } } }
+            } }
+        } }
+        @if !report.roles.is_empty() { section { h2 { "Roles" }
+            @if report.calls_read < report.calls_journaled { p.note { "of a uniform sample of " (count(report.calls_read)) " calls" } }
+            div.scroll { table {
+                thead { tr { th { "role" } th.n { "calls" } th.n { "cost" } th.n { "ms p50" } th.n { "p95" } th.n { "retried" } } }
+                tbody { @for r in &report.roles { tr {
+                    td { (r.role) } td.n { (count(r.calls)) } td.n { (money(r.cost_usd)) }
+                    @match &r.latency_ms {
+                        Some(s) => { td.n { (format!("{:.0}", s.p50)) } td.n { (format!("{:.0}", s.p95)) } },
+                        None => { td {} td {} },
+                    }
+                    td.n { (format!("{:.1} %", r.retried as f64 * 100.0 / r.calls.max(1) as f64)) }
+                } } }
+            } }
+        } }
+    }
+}
+
+fn one_stage(stage: &StageAudit, shape: &Shape) -> Markup {
+    let reasons: Vec<(String, u64)> = stage
+        .reasons
+        .iter()
+        .map(|r| {
+            let way = [r.disposition.as_str(), &r.port, &r.reason];
+            let way: Vec<&str> = way.into_iter().filter(|w| !w.is_empty()).collect();
+            (way.join(" "), r.share.hits)
+        })
+        .collect();
+    html! {
+        section.card id=(stage.stage) {
+            h3 { (stage.stage) " " span.kind { (shape.kind(&stage.stage)) } }
+            @if let Some(s) = shape.stage(&stage.stage) { p.about { (s.about) } }
+            div.cards {
+                div { (bars(&reasons)) }
+                @if let Some(scores) = &stage.scores { div { p.note { "scores" } (histogram(&scores.histogram)) } }
+                @if let Some(orders) = &stage.orders { div { dl {
+                    dt { "both orders agree" } dd { (orders.agree.to_string()) }
+                    dt { "the later picture wins both" } dd { (orders.later_wins.to_string()) }
+                    dt { "of pairs decided by place: the first place" } dd { (orders.prefers_a.to_string()) }
+                } } }
+            }
+            @let dropped: Vec<_> = stage.reasons.iter().filter(|r| !r.reason.is_empty()).take(6).collect();
+            @if !dropped.is_empty() { details { summary { "examples" }
+                @for r in dropped { @for e in r.examples.iter().take(2) {
+                    p.note { b { (r.reason) } " · " (e.category) " · " (visible(&e.prompt)) @if !e.note.is_empty() { " — " (visible(&e.note)) } }
+                } }
+            } }
+        }
+    }
+}
+
+fn trajectory(sample: &Sample) -> Markup {
+    let life = &sample.life;
+    html! {
+        section.card {
+            p.text { b { (visible(&life.prompt)) } }
+            div.meta { span { (life.category) } span { (money(life.cost_usd)) } span.id { (life.id) } }
+            div.pictures.small { @for (what, png) in &sample.pictures {
+                figure {
+                    img alt=(what) src={ "data:image/png;base64," (base64_simd::STANDARD.encode_to_string(png)) };
+                    figcaption { (what) }
+                }
+            } }
+            @for (n, round) in life.story.rounds.iter().enumerate() {
+                p.tag { "round " (n + 1) ", refined prompt" }
+                p.text.refined { (visible(&round.refined)) }
+                @if let Some(j) = &round.judgement {
+                    p.note { span class={ "word " @if j.satisfied { "satisfied" } @else { "unsatisfied" } } { @if j.satisfied { "satisfied" } @else { "unsatisfied" } } " " (visible(&j.rationale)) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Filling the tables of `TABLES`.
+
+use crate::audit::error::AuditError;
+use crate::audit::index::Index;
+use crate::audit::run_dir::RunDir;
+use crate::audit::sql::fault;
+use crate::audit::tables::Texts;
+use crate::call::Output;
+use crate::export::dataset;
+use crate::journal::Entry;
+use crate::record::{Answer, CheckSource, Decision, NanoUsd};
+use crate::store::Layout;
+use rusqlite::{Connection, Statement, Transaction, params};
+
+/// Fills the (empty) table `name`, all or nothing.
+pub async fn fill(run: &RunDir, db: &mut Connection, name: &str) -> Result<(), AuditError> {
+    match name {
+        "stages" | "records" | "uses" => {
+            let index = Index::assemble(run.tables(Texts::Notes).await?.columns);
+            within(db, |tx| match name {
+                "stages" => stages(tx, &index),
+                "records" => records(tx, &index),
+                _ => uses(tx, &index),
+            })
+        }
+        "votes" | "checks" => evidence(run, db, name).await,
+        "calls" => calls(run, db).await,
+        _ => trajectories(run, db).await,
+    }
+}
+
+fn within(
+    db: &mut Connection,
+    work: impl FnOnce(&Transaction) -> rusqlite::Result<()>,
+) -> Result<(), AuditError> {
+    let tx = db.transaction().map_err(|err| fault(&err))?;
+    work(&tx).map_err(|err| fault(&err))?;
+    tx.commit().map_err(|err| fault(&err))
+}
+
+fn insert<'a>(tx: &'a Transaction, table: &str, columns: usize) -> rusqlite::Result<Statement<'a>> {
+    let marks = vec!["?"; columns].join(",");
+    tx.prepare(&format!("insert into {table} values ({marks})"))
+}
+
+fn real(x: f32) -> Option<f64> {
+    Some(f64::from(x)).filter(|x| !x.is_nan())
+}
+
+fn stages(tx: &Transaction, index: &Index) -> rusqlite::Result<()> {
+    let mut row = insert(tx, "stages", 12)?;
+    for (ordinal, rows) in index.stages.iter().enumerate() {
+        for n in 0..rows.len() {
+            let record = rows.record[n] as usize;
+            row.execute(params![
+                rows.stage,
+                ordinal as i64,
+                index.records.id[record].hex(),
+                index.names.get(index.records.category[record]),
+                index.names.get(index.records.source[record]),
+                rows.disposition[n].as_str(),
+                index.names.get(rows.port[n]),
+                index.names.get(rows.reason[n]),
+                real(rows.score[n]),
+                NanoUsd(rows.cost[n]).usd(),
+                rows.calls.get(n).len() as i64,
+                rows.note.get(n),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+fn records(tx: &Transaction, index: &Index) -> rusqlite::Result<()> {
+    let mut last = vec![(0, 0); index.records.len()];
+    let mut cost = vec![NanoUsd(0); index.records.len()];
+    for (s, rows) in index.stages.iter().enumerate() {
+        for (n, record) in rows.record.iter().enumerate() {
+            last[*record as usize] = (s, n);
+            cost[*record as usize] += NanoUsd(rows.cost[n]);
+        }
+    }
+    let mut row = insert(tx, "records", 9)?;
+    for (record, (s, n)) in last.into_iter().enumerate() {
+        let rows = &index.stages[s];
+        row.execute(params![
+            index.records.id[record].hex(),
+            index.names.get(index.records.category[record]),
+            index.names.get(index.records.source[record]),
+            index.records.prompt.get(record),
+            rows.stage,
+            rows.disposition[n].as_str(),
+            index.names.get(rows.port[n]),
+            index.names.get(rows.reason[n]),
+            cost[record].usd(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn uses(tx: &Transaction, index: &Index) -> rusqlite::Result<()> {
+    let mut row = insert(tx, "uses", 4)?;
+    for rows in &index.stages {
+        for n in 0..rows.len() {
+            let id = index.records.id[rows.record[n] as usize].hex();
+            for (at, key) in rows.calls.get(n).iter().enumerate() {
+                row.execute(params![rows.stage, id, at as i64, key.hex()])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A stage's rows wait here: SQLite's handles cannot cross threads while a table is read.
+async fn evidence(run: &RunDir, db: &mut Connection, name: &str) -> Result<(), AuditError> {
+    for stage in &run.shape.stages {
+        let mut waiting: Vec<Decision> = Vec::new();
+        run.each(&stage.name, &mut |row| {
+            let has = match name {
+                "votes" => !row.evidence.votes.is_empty(),
+                _ => !row.evidence.checks.is_empty(),
+            };
+            if has {
+                waiting.push(row);
+            }
+        })
+        .await?;
+        within(db, |tx| match name {
+            "votes" => votes(tx, &waiting),
+            _ => checks(tx, &waiting),
+        })?;
+    }
+    Ok(())
+}
+
+fn votes(tx: &Transaction, rows: &[Decision]) -> rusqlite::Result<()> {
+    let mut row = insert(tx, "votes", 5)?;
+    for d in rows {
+        for v in &d.evidence.votes {
+            let key = v.call.map(|key| key.hex());
+            row.execute(params![d.stage, d.id.hex(), v.ask, v.answer, key])?;
+        }
+    }
+    Ok(())
+}
+
+fn checks(tx: &Transaction, rows: &[Decision]) -> rusqlite::Result<()> {
+    let mut row = insert(tx, "checks", 6)?;
+    for d in rows {
+        for c in &d.evidence.checks {
+            let source = match c.source {
+                CheckSource::Rule => "rule",
+                CheckSource::Atom => "atom",
+            };
+            let answer = match c.answer {
+                Answer::Yes => "yes",
+                Answer::No => "no",
+                Answer::Unsure => "unsure",
+                Answer::Void => "void",
+            };
+            row.execute(params![d.stage, d.id.hex(), c.id, source, answer, c.evidence])?;
+        }
+    }
+    Ok(())
+}
+
+async fn calls(run: &RunDir, db: &mut Connection) -> Result<(), AuditError> {
+    let journal = run.journal().await?;
+    let mut waiting: Vec<(Entry, bool)> = Vec::new();
+    journal.scan(&mut |entry, again| waiting.push((entry, again))).await?;
+    within(db, |tx| {
+        let mut row = insert(tx, "calls", 16)?;
+        waiting.iter().try_for_each(|(entry, again)| add_call(&mut row, entry, *again))
+    })
+}
+
+fn add_call(row: &mut Statement, entry: &Entry, again: bool) -> rusqlite::Result<()> {
+    let reply = &entry.reply;
+    let (kind, image) = match &reply.output {
+        Output::Text { .. } => ("text", None),
+        Output::Image { image, .. } => ("image", Some(image.digest.hex())),
+        Output::Refused { .. } => ("refused", None),
+    };
+    row.execute(params![
+        entry.key.hex(),
+        entry.request.role(),
+        entry.request.model(),
+        reply.served,
+        kind,
+        entry.at_ms as i64,
+        reply.latency_ms as i64,
+        reply.attempts,
+        reply.cost.usd(),
+        reply.usage.input as i64,
+        reply.usage.cached as i64,
+        reply.usage.output as i64,
+        reply.usage.thinking as i64,
+        reply.finish,
+        image,
+        again,
+    ])?;
+    Ok(())
+}
+
+async fn trajectories(run: &RunDir, db: &mut Connection) -> Result<(), AuditError> {
+    for (name, _) in run.store().list(Layout::DATASET).await? {
+        if !name.ends_with(".parquet") {
+            continue;
+        }
+        let bytes = run.store().get(&name).await?;
+        let damaged = |err: dataset::DatasetError| AuditError::input(format!("`{name}`: {err}"));
+        let rows: Vec<dataset::Row> =
+            dataset::light(bytes).map_err(damaged)?.collect::<Result<_, _>>().map_err(damaged)?;
+        within(db, |tx| {
+            let mut into = insert(tx, "dataset", 10)?;
+            rows.into_iter().try_for_each(|row| add_trajectory(&mut into, row))
+        })?;
+    }
+    Ok(())
+}
+
+fn add_trajectory(into: &mut Statement, row: dataset::Row) -> rusqlite::Result<()> {
+    let t = row.into_trajectory();
+    into.execute(params![
+        t.prompt.id.hex(),
+        t.prompt.text,
+        t.prompt.category,
+        t.prompt.source,
+        t.outcome.map(|outcome| outcome.as_str()),
+        t.rounds.len() as i64,
+        t.improved,
+        t.calls.len() as i64,
+        t.rounds.last().map(|round| round.refined.as_str()),
+        t.prompt.licence,
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! `coldstart calibrate`: decisions against people's labels, and which ones to label.
+
+use crate::audit::calibrate::{Agreement, Calibration, Figure, calibrate};
+use crate::audit::labels::{Label, latest, parse};
+use crate::audit::sampling::{KINDS, sample};
+use crate::audit::show::{Grid, Look, line};
+use crate::audit::{Index, Reading, RunDir};
+use crate::cli::Done;
+use crate::cli::audit::look;
+use crate::cli::shared::{Format, block_on, print_json};
+use std::path::PathBuf;
+
+/// Hold decisions against people's labels: error rate, precision, recall, F1, kappa
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The RUN: a directory or a URI
+    run: String,
+    /// Labels as JSON lines: {"id", "stage", "agree": bool} or {"id", "stage", "truth":
+    /// "accept"|"reject"}; may be given several times. Without it, the viewer's labels
+    #[arg(long, value_name = "FILE")]
+    labels: Vec<PathBuf>,
+    /// Instead: write about N decisions worth labelling to stdout as JSON lines
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+    /// Only these stages; else judges, pairwise, pointwise, leak filters and consistency checks
+    #[arg(long, value_name = "STAGE")]
+    stage: Vec<String>,
+    /// The sample's seed
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Done> {
+    block_on(async {
+        let run = RunDir::open(&args.run).await?;
+        for stage in &args.stage {
+            run.stage(stage)?;
+        }
+        let index = Index::assemble(run.tables(Reading::Prompts).await?.columns);
+        match args.sample {
+            Some(size) => draw(&run, &index, &args, size),
+            None => hold(&run, &index, &args).await,
+        }
+    })
+}
+
+fn draw(run: &RunDir, index: &Index, args: &Args, size: usize) -> anyhow::Result<Done> {
+    let stages: Vec<&str> = match args.stage.is_empty() {
+        true => KINDS.iter().flat_map(|kind| run.shape.of_kind(kind)).collect(),
+        false => args.stage.iter().map(String::as_str).collect(),
+    };
+    let asked = sample(index, &run.shape, &stages, size, args.seed);
+    for row in &asked {
+        println!("{}", serde_json::to_string(row)?);
+    }
+    eprintln!(
+        "{} decisions; set `truth` of each to \"accept\" or \"reject\", then `calibrate --labels`",
+        asked.len()
+    );
+    Ok(Done::Well)
+}
+
+async fn hold(run: &RunDir, index: &Index, args: &Args) -> anyhow::Result<Done> {
+    let mut labels = labels(run, args).await?;
+    labels.retain(|label| args.stage.is_empty() || args.stage.contains(&label.stage));
+    if labels.is_empty() {
+        anyhow::bail!(
+            "there are no labels; make some in `coldstart view`, or fill in `calibrate --sample 200`"
+        );
+    }
+    let all = calibrate(index, &run.shape, &labels)?;
+    match args.format {
+        Format::Json => print_json(&all),
+        Format::Text => {
+            all.iter().for_each(|calibration| print!("{}", text(calibration, look())));
+            Ok(Done::Well)
+        }
+    }
+}
+
+async fn labels(run: &RunDir, args: &Args) -> anyhow::Result<Vec<Label>> {
+    if args.labels.is_empty() {
+        return Ok(run.labels().await?);
+    }
+    let mut out = Vec::new();
+    for path in &args.labels {
+        let place = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|err| anyhow::anyhow!("`{place}`: {err}"))?;
+        let (labels, open) = parse(&String::from_utf8_lossy(&bytes), &place)?;
+        if open > 0 {
+            eprintln!("`{place}`: {open} lines are not filled in");
+        }
+        out.extend(labels);
+    }
+    Ok(latest(out))
+}
+
+fn text(of: &Calibration, look: Look) -> String {
+    let mut out = format!("{} ({}): {} labels\n", look.bold(&of.stage), of.kind, of.all.labels);
+    let t = &of.all;
+    out.push_str(&format!(
+        "  accepted: {:.0} rightly, {:.0} wrongly; rejected: {:.0} rightly, {:.0} wrongly\n",
+        t.true_accept, t.false_accept, t.true_reject, t.false_reject
+    ));
+    if of.without_row > 0 {
+        out.push_str(&format!(
+            "  {} labels are on records without a decision here\n",
+            of.without_row
+        ));
+    }
+    let mut grid = Grid::new("lrlllll");
+    grid.row(["", "labels", "error", "precision", "recall", "F1", "kappa"]);
+    grid.row(cells("all", &of.all));
+    for (category, agreement) in &of.by_category {
+        grid.row(cells(category, agreement));
+    }
+    out.push_str(&format!("  {}\n\n", grid.lines().join("\n  ")));
+    out
+}
+
+fn cells(name: &str, a: &Agreement) -> [String; 7] {
+    let figure = |f: &Figure| format!("{:.3} [{:.3}, {:.3}]", f.value, f.low, f.high);
+    [
+        line(name, 32),
+        a.labels.to_string(),
+        figure(&a.error),
+        figure(&a.precision),
+        figure(&a.recall),
+        figure(&a.f1),
+        a.kappa.as_ref().map_or("-".to_owned(), figure),
+    ]
+}

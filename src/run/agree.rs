@@ -1,0 +1,97 @@
+//! Whether a RUN may be gone on with: its manifest against the plan at hand.
+
+use crate::plan::{Manifest, Plan};
+use crate::run::{Options, RunError};
+use crate::stage::Stage;
+use crate::store::{Created, Layout, StoreError};
+use std::collections::BTreeMap;
+
+/// The digests of what the sources read.
+pub async fn pools(plan: &Plan) -> Result<BTreeMap<String, String>, RunError> {
+    let mut out = BTreeMap::new();
+    for stage in &plan.stages {
+        if let Stage::Source { source, .. } = &stage.stage {
+            let digest = source.digest().await.map_err(|e| StoreError::Other {
+                place: stage.name.clone(),
+                what: e.to_string(),
+            })?;
+            out.extend(digest.map(|d| (stage.name.clone(), d)));
+        }
+    }
+    Ok(out)
+}
+
+/// Writes the manifest, or holds it against the one that is there. What an endpoints file leads to
+/// is only known by its replies (`Guard`); what is known beforehand is refused here.
+pub async fn agree(mut manifest: Manifest, options: &Options) -> Result<Manifest, RunError> {
+    let store = &options.store;
+    let place = store.uri();
+    let broken =
+        |what: String| RunError::Manifest { place: format!("{place}/{}", Layout::MANIFEST), what };
+    let bytes = |m: &Manifest| serde_json::to_vec_pretty(m).map_err(|e| broken(e.to_string()));
+    if store.create(Layout::MANIFEST, bytes(&manifest)?.into()).await? == Created::New {
+        return Ok(manifest);
+    }
+    let there = store.get(Layout::MANIFEST).await?;
+    let there: Manifest = serde_json::from_slice(&there).map_err(|e| broken(e.to_string()))?;
+    if manifest.simulated && !there.simulated {
+        return Err(RunError::Simulated { place, holds: "real", are: "simulated" });
+    }
+    manifest.simulated = there.simulated;
+    let differences = differences(&there, &manifest);
+    if differences.is_empty() {
+        return Ok(manifest);
+    }
+    if !options.into_changed_pipeline {
+        return Err(RunError::Changed { place, differences });
+    }
+    let old = format!("manifests/{}.json", &there.digest[..there.digest.len().min(16)]);
+    store.put(&old, bytes(&there)?.into()).await?;
+    store.put(Layout::MANIFEST, bytes(&manifest)?.into()).await?;
+    Ok(manifest)
+}
+
+/// What differs, a line each.
+fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut say = |what: &str, a: &str, b: &str| {
+        if a != b {
+            out.push(format!("{what}: {a} -> {b}"));
+        }
+    };
+    say("pipeline", &old.pipeline, &new.pipeline);
+    say("seed", &old.seed.to_string(), &new.seed.to_string());
+    say("limit", &format!("{:?}", old.limit), &format!("{:?}", new.limit));
+    for stage in &new.stages {
+        let Some(before) = old.stages.iter().find(|s| s.name == stage.name) else {
+            say(&format!("stage {}", stage.name), "absent", "there");
+            continue;
+        };
+        say(&format!("stage {}: kind", stage.name), &before.kind, &stage.kind);
+        say(
+            &format!("stage {}: from", stage.name),
+            &before.from.join(", "),
+            &stage.from.join(", "),
+        );
+        for (name, value) in &stage.params {
+            let old = before.params.get(name).map_or("absent", String::as_str);
+            say(&format!("{}.{name}", stage.name), old, value);
+        }
+    }
+    for stage in old.stages.iter().filter(|s| !new.stages.iter().any(|n| n.name == s.name)) {
+        say(&format!("stage {}", stage.name), "there", "absent");
+    }
+    for (path, text) in &new.files {
+        // Stage files are told by their parameters, above.
+        let told = path.starts_with("stages/") && !path.ends_with("_models.toml");
+        if !told && old.files.get(path) != Some(text) {
+            say(path, "as it was", "changed");
+        }
+    }
+    for (stage, digest) in &new.pools {
+        if old.pools.get(stage) != Some(digest) {
+            say(&format!("what `{stage}` reads"), "as it was", "changed");
+        }
+    }
+    out
+}

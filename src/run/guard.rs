@@ -1,0 +1,65 @@
+//! `Guard`: a `Model` wrapper that keeps simulated and real replies out of one RUN.
+//!
+//! The endpoints file need not say that its server is the simulated world; the replies do. So the
+//! first fresh reply settles what the RUN holds, in the manifest, before it is journaled.
+
+use crate::call::{CallError, Fatal, Model, Reply, Request};
+use crate::plan::Manifest;
+use crate::store::{Layout, Store};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// Lets a reply through only if it is of the RUN's kind.
+pub struct Guard {
+    inner: Arc<dyn Model>,
+    store: Store,
+    manifest: Manifest,
+    /// Whether the RUN's replies are simulated, once that is settled.
+    simulated: OnceCell<bool>,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Guard({:?})", self.inner)
+    }
+}
+
+impl Guard {
+    /// `settled`: the RUN holds replies already, of the manifest's kind.
+    pub fn new(inner: Arc<dyn Model>, store: Store, manifest: Manifest, settled: bool) -> Guard {
+        let simulated = OnceCell::new_with(settled.then_some(manifest.simulated));
+        Guard { inner, store, manifest, simulated }
+    }
+
+    async fn settle(&self, simulated: bool) -> Result<bool, CallError> {
+        if simulated != self.manifest.simulated {
+            let manifest = Manifest { simulated, ..self.manifest.clone() };
+            let failed = |what: String| CallError::Fatal { kind: Fatal::Store, what };
+            let bytes = serde_json::to_vec_pretty(&manifest).map_err(|e| failed(e.to_string()))?;
+            let put = self.store.put(Layout::MANIFEST, bytes.into()).await;
+            put.map_err(|e| failed(e.to_string()))?;
+        }
+        Ok(simulated)
+    }
+}
+
+#[async_trait::async_trait]
+impl Model for Guard {
+    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+        let reply = self.inner.call(request).await?;
+        let holds = *self.simulated.get_or_try_init(|| self.settle(reply.simulated)).await?;
+        if holds == reply.simulated {
+            return Ok(reply);
+        }
+        let word = |simulated| if simulated { "simulated" } else { "real" };
+        Err(CallError::Fatal {
+            kind: Fatal::Model,
+            what: format!(
+                "role `{}` gave a {} reply, and this RUN holds {} ones; choose a new `--out`",
+                request.role(),
+                word(reply.simulated),
+                word(holds)
+            ),
+        })
+    }
+}

@@ -1,0 +1,115 @@
+// Walks the viewer in a real browser: pipeline -> stage -> record -> label, at two widths, light
+// and dark, and proves that model text stays text. Usage: node walk.mjs URL OUT HOSTILE_ID
+import { chromium } from "playwright-core";
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+
+const [url, out, hostile] = process.argv.slice(2);
+mkdirSync(out, { recursive: true });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu"],
+});
+const own = new URL(url).origin;
+
+async function open(width, height, colorScheme) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+  const page = await context.newPage();
+  const faults = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") faults.push(message.text());
+  });
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("dialog", (dialog) => { faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(own)) faults.push(`a request to ${request.url()}`);
+  });
+  return { page, faults };
+}
+
+// Nothing may stick out of the page on either side.
+async function fits(page, what) {
+  const [wide, view] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(wide <= view, `${what} is ${wide} wide in a window of ${view}`);
+}
+
+async function shot(page, name) {
+  await page.screenshot({ path: `${out}/${name}.png`, fullPage: true });
+}
+
+async function walk(width, height, scheme) {
+  const { page, faults } = await open(width, height, scheme);
+  const name = (what) => `${what}-${width}-${scheme}`;
+  await page.goto(url);
+  await page.waitForSelector("svg.dag a.node");
+  await fits(page, "the pipeline");
+  await shot(page, name("pipeline"));
+  const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+  console.log(`${name("first paint")}: ${paint?.toFixed(0)} ms`);
+
+  await page.click('svg.dag a.node:has-text("judged")');
+  await page.waitForSelector("table.reasons");
+  assert.match(await page.textContent("h1"), /judged/);
+  await fits(page, "the stage");
+  await shot(page, name("stage"));
+
+  // A reason is a link to its records; the filter is in the address.
+  await page.click('table.reasons a:has-text("unsatisfied")');
+  await page.waitForURL(/port=unsatisfied/);
+  await page.waitForSelector("ul.rows li");
+
+  // By keys: down to the second row, open it, agree with the judge.
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".talk .turn");
+  await page.waitForFunction(() => [...document.images].every((i) => i.loading === "lazy" || i.complete));
+  await fits(page, "the record");
+  await shot(page, name("record"));
+  const broken = await page.evaluate(() => {
+    document.querySelectorAll("details").forEach((d) => { d.open = true; });
+    return [...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src);
+  });
+  assert.deepEqual(broken, [], "pictures that do not show");
+  await shot(page, name("record-open"));
+  await page.keyboard.press("a");
+  await page.waitForSelector('form.label button.on[value="yes"]');
+  await page.fill('.step.marked form.label input[name="note"]', "seen by the walk");
+  await page.click('.step.marked form.label button[value="no"]');
+  await page.waitForSelector('form.label button.on[value="no"]');
+  assert.equal(await page.inputValue('.step.marked form.label input[name="note"]'), "seen by the walk");
+
+  // On to the next record of the list, up to the list, and a search.
+  const before = page.url();
+  await page.keyboard.press("n");
+  await page.waitForURL((now) => String(now) !== before);
+  await page.keyboard.press("u");
+  await page.waitForSelector("ul.rows");
+  await page.goto(`${url}search`);
+  await page.keyboard.press("/");
+  await page.keyboard.type("blue clocks");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/q=blue/);
+  await fits(page, "the search");
+  await shot(page, name("search"));
+
+  // Markup, script and control characters of prompt and judgement stay text.
+  await page.goto(`${url}record/${hostile}`);
+  await page.waitForSelector(".talk .turn");
+  await page.evaluate(() => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
+  await shot(page, name("hostile"));
+  await fits(page, "the hostile record");
+  assert.match(await page.title(), /^Record /);
+  assert.ok((await page.textContent(".talk")).includes("<script>document.title='owned'</script>"));
+  assert.equal(await page.locator("main script, main img[src='x']").count(), 0);
+  assert.ok(await page.locator(".hidden-char").count() > 0, "control characters are shown");
+  assert.deepEqual(faults, [], "the browser complained");
+  await page.context().close();
+}
+
+await walk(1280, 900, "light");
+await walk(390, 844, "dark");
+await walk(1280, 900, "dark");
+await walk(390, 844, "light");
+await browser.close();
+console.log("walked");

@@ -1,0 +1,311 @@
+//! The run as a whole, on the simulated world: same bytes whatever the concurrency, crash or fault;
+//! no record lost; no call bought twice.
+
+use coldstart::call::endpoints::Endpoints;
+use coldstart::call::{Fatal, Stack, StackOptions};
+use coldstart::env::{Env, Phase};
+use coldstart::journal::{BlobImages, Entry, Journal, ReadJournal};
+use coldstart::plan::{Overrides, Project, compile};
+use coldstart::record::Report;
+use coldstart::run::{Options, Progress, RunError, Shard, execute};
+use coldstart::sim::{Faults, Server, SimOptions, World};
+use coldstart::store::{Blobs, Store};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One run of the paper's pipeline.
+struct Go {
+    limit: u64,
+    max_in_flight: usize,
+    faults: Faults,
+    set: Vec<(&'static str, &'static str, &'static str)>,
+    shard: Option<Shard>,
+    into_changed: bool,
+    pipeline: &'static str,
+}
+
+impl Default for Go {
+    fn default() -> Go {
+        Go {
+            limit: 12,
+            max_in_flight: 64,
+            faults: Faults::default(),
+            set: Vec::new(),
+            shard: None,
+            into_changed: false,
+            pipeline: "paper",
+        }
+    }
+}
+
+impl Go {
+    async fn run(&self, env: &Env, store: &Store) -> Result<Report, RunError> {
+        let options = SimOptions { faults: self.faults.clone(), ..SimOptions::default() };
+        let (url, _server) =
+            Server::start(env.clone(), World::default(), options).await.expect("a free port");
+        self.run_at(env, store, &url).await
+    }
+
+    async fn run_at(&self, env: &Env, store: &Store, url: &str) -> Result<Report, RunError> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let project = Project::open(root, self.pipeline).expect("opens");
+        let own = |(a, b, c): &(&str, &str, &str)| (a.to_string(), b.to_string(), c.to_string());
+        let mut set: Vec<_> = self.set.iter().map(own).collect();
+        set.push(own(&("pool", "path", root.join("data/pool").to_str().expect("UTF-8"))));
+        let plan = compile(&project, &Overrides { seed: 0, set, set_kind: vec![] })
+            .plan
+            .expect("compiles");
+        let text = Endpoints::sim_text(url).replace("\"30s\"", "\"500ms\"");
+        let source = coldstart::diag::Source { path: "sim".into(), text };
+        let endpoints = Endpoints::parse(Arc::new(source)).unwrap_or_else(|e| panic!("{e:?}"));
+        let blobs = Blobs::new(store.clone(), 8 << 20);
+        let images = Arc::new(BlobImages(blobs.clone()));
+        let stack = Stack::build(env, &endpoints, images, StackOptions::default())
+            .unwrap_or_else(|e| panic!("{e:?}"));
+        let options = Options {
+            store: store.clone(),
+            blobs,
+            model: stack.model(),
+            simulated: true,
+            max_in_flight: self.max_in_flight,
+            limit: Some(self.limit),
+            shard: self.shard,
+            into_changed_pipeline: self.into_changed,
+            commit_wait: Duration::from_millis(2),
+            progress: Arc::new(Progress::default()),
+        };
+        execute(env, plan, options).await
+    }
+}
+
+fn memory() -> Store {
+    Store::open("memory://").expect("memory")
+}
+
+/// Name and content of everything that must be the same bytes.
+async fn outcome(store: &Store) -> Vec<(String, blake3::Hash)> {
+    let mut out = Vec::new();
+    for folder in ["stages", "dataset"] {
+        for (name, _) in store.list(folder).await.expect("lists") {
+            out.push((name.clone(), blake3::hash(&store.get(&name).await.expect("reads"))));
+        }
+    }
+    assert!(out.len() > 16, "{out:?}");
+    out
+}
+
+fn conserved(report: &Report) {
+    for stage in &report.stages {
+        assert_eq!(stage.entered, stage.passed + stage.dropped + stage.failed, "{stage:?}");
+        let told: u64 = stage.reasons.values().sum();
+        assert_eq!(told, stage.dropped + stage.failed, "{stage:?}");
+    }
+}
+
+async fn entries(store: &Store) -> Vec<Entry> {
+    let mut out = Vec::new();
+    let journal = ReadJournal::open(store).await.expect("opens");
+    journal
+        .scan(&mut |entry, twice| {
+            assert!(!twice, "{} was bought twice", entry.key);
+            out.push(entry);
+        })
+        .await
+        .expect("scans");
+    out
+}
+
+/// A store with the first `keep` calls of a journal, and nothing else.
+async fn cut(env: &Env, full: &Store, entries: &[Entry]) -> Store {
+    let store = memory();
+    for (name, _) in full.list("blobs").await.expect("lists") {
+        store.put(&name, full.get(&name).await.expect("reads")).await.expect("puts");
+    }
+    let journal =
+        Journal::open(env.clone(), &store, "journal", Duration::ZERO).await.expect("opens");
+    let appends = entries.iter().map(|e| journal.append(e.clone()));
+    futures::future::try_join_all(appends).await.expect("appends");
+    journal.close().await.expect("closes");
+    store
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrency_does_not_show_in_the_bytes() {
+    let mut seen = Vec::new();
+    for max_in_flight in [1, 64] {
+        let store = memory();
+        let report = Go { limit: 40, max_in_flight, ..Go::default() }
+            .run(&Env::test(1), &store)
+            .await
+            .expect("runs");
+        conserved(&report);
+        assert!(report.complete && report.simulated && report.dataset.rows > 5, "{report:?}");
+        seen.push((report.dataset.digest, outcome(&store).await));
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_cut_after_any_event_leads_to_the_same_bytes() {
+    let go = Go { limit: 4, ..Go::default() };
+    let full = memory();
+    let report = go.run(&Env::test(1), &full).await.expect("runs");
+    let (all, whole) = (entries(&full).await, outcome(&full).await);
+    assert_eq!(all.len() as u64, report.calls.made);
+    for keep in 0..=all.len() {
+        let env = Env::test(2);
+        let store = cut(&env, &full, &all[..keep]).await;
+        let again = go.run(&env, &store).await.expect("goes on");
+        assert_eq!(again.calls.made, (all.len() - keep) as u64, "cut at {keep}");
+        assert_eq!(outcome(&store).await, whole, "cut at {keep}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_torn_at_any_place_costs_what_it_held_and_no_more() {
+    let go = Go { limit: 4, ..Go::default() };
+    let full = memory();
+    go.run(&Env::test(1), &full).await.expect("runs");
+    let (all, whole) = (entries(&full).await, outcome(&full).await);
+    let env = Env::test(2);
+    for part in 1..8 {
+        let store = cut(&env, &full, &all).await;
+        let segments = store.list("journal").await.expect("lists");
+        let (name, size) = segments.iter().max_by_key(|(_, size)| *size).expect("a segment");
+        let bytes = store.get(name).await.expect("reads");
+        let torn = bytes.slice(..*size as usize * part / 8);
+        store.put(name, torn).await.expect("tears");
+        let again = go.run(&env, &store).await.expect("goes on");
+        assert!(again.calls.made > 0 && again.calls.made < all.len() as u64, "{:?}", again.calls);
+        assert_eq!(outcome(&store).await, whole, "torn at {part}/8");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_of_servers_do_not_show_in_the_bytes() {
+    let calm = memory();
+    Go::default().run(&Env::test(1), &calm).await.expect("runs");
+    let calm = outcome(&calm).await;
+    let rates: [(&str, Faults); 7] = [
+        ("429", Faults { too_many: 0.05, ..Faults::default() }),
+        ("500", Faults { internal: 0.05, ..Faults::default() }),
+        ("503", Faults { unavailable: 0.05, ..Faults::default() }),
+        ("stall", Faults { stall: 0.02, ..Faults::default() }),
+        ("cut", Faults { cut: 0.05, ..Faults::default() }),
+        ("slow", Faults { slow: 0.02, ..Faults::default() }),
+        ("garbage", Faults { garbage: 0.05, ..Faults::default() }),
+    ];
+    for (name, faults) in rates {
+        let store = memory();
+        let report = Go { faults, ..Go::default() }.run(&Env::test(1), &store).await;
+        let report = report.unwrap_or_else(|e| panic!("{name}: {e}"));
+        conserved(&report);
+        let failed: u64 = report.stages.iter().map(|s| s.failed).sum();
+        assert_eq!(failed, 0, "{name}: {report:?}");
+        assert_eq!(outcome(&store).await, calm, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_are_drops_with_a_reason_and_another_model_stops_the_run() {
+    let blocked = Faults { blocked: 0.1, ..Faults::default() };
+    let report =
+        Go { faults: blocked, ..Go::default() }.run(&Env::test(1), &memory()).await.expect("runs");
+    conserved(&report);
+    let refused: u64 = report.stages.iter().filter_map(|s| s.reasons.get("refused")).sum();
+    assert!(refused > 0, "{report:?}");
+
+    let wrong = Faults { wrong_model: 1.0, ..Faults::default() };
+    match (Go { faults: wrong, ..Go::default() }).run(&Env::test(1), &memory()).await {
+        Err(RunError::Fatal { kind: Fatal::Model, what, report }) => {
+            assert!(what.contains("model"), "{what}");
+            assert!(!report.complete);
+            conserved(&report);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_graceful_stop_keeps_what_was_bought() {
+    let whole = memory();
+    let go = Go { limit: 20, ..Go::default() };
+    let made = go.run(&Env::test(1), &whole).await.expect("runs").calls.made;
+    let store = memory();
+    let env = Env::test(1);
+    let options =
+        SimOptions { latency: Duration::from_millis(5), slots: 8, ..SimOptions::default() };
+    let (url, server) =
+        Server::start(env.clone(), World::default(), options).await.expect("starts");
+    let stopper = async {
+        while server.stats().requests < made / 3 {
+            env.sleep(Duration::from_millis(1)).await;
+        }
+        env.shutdown().request(Phase::Draining);
+    };
+    let (result, ()) = tokio::join!(go.run_at(&env, &store, &url), stopper);
+    let Err(RunError::Stopped { report }) = result else { panic!("{result:?}") };
+    conserved(&report);
+    assert!(!report.complete && report.calls.made < made);
+    let bought = entries(&store).await.len() as u64;
+    assert_eq!(bought, report.calls.made, "every paid reply was journaled");
+    let again = go.run(&Env::test(3), &store).await.expect("goes on");
+    assert_eq!(again.calls.made, made - bought);
+    assert_eq!(outcome(&store).await, outcome(&whole).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_change_buys_only_what_depends_on_it_and_needs_a_word() {
+    let store = memory();
+    let first = Go::default().run(&Env::test(1), &store).await.expect("runs");
+    let mut changed = Go { set: vec![("judged", "votes", "3")], ..Go::default() };
+    match changed.run(&Env::test(1), &store).await {
+        Err(RunError::Changed { differences, .. }) => {
+            assert_eq!(differences, ["judged.votes: 1 -> 3"])
+        }
+        other => panic!("{other:?}"),
+    }
+    changed.into_changed = true;
+    let second = changed.run(&Env::test(1), &store).await.expect("runs");
+    let made = |r: &Report, role: &str| r.calls.by_role.get(role).map_or(0, |c| c.made);
+    assert_eq!(made(&second, "generator") + made(&second, "teacher") + made(&second, "writer"), 0);
+    let judged = second.stages.iter().find(|s| s.stage == "judged").expect("there").entered;
+    assert_eq!(made(&second, "judge"), 2 * judged, "two more votes each");
+    assert!(first.calls.made > second.calls.made);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shards_assemble_to_the_same_dataset() {
+    let whole = memory();
+    let go = Go::default();
+    let made = go.run(&Env::test(1), &whole).await.expect("runs").calls.made;
+    let store = memory();
+    let mut bought = 0;
+    for index in 0..3 {
+        let shard = Go { shard: Some(Shard { index, of: 3 }), ..Go::default() };
+        let report = shard.run(&Env::test(1), &store).await.expect("runs");
+        conserved(&report);
+        bought += report.calls.made;
+    }
+    assert_eq!(bought, made);
+    let merged = go.run(&Env::test(1), &store).await.expect("assembles");
+    assert_eq!(merged.calls.made, 0);
+    assert_eq!(outcome(&store).await, outcome(&whole).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_rounds_end_in_the_other_cut() {
+    let store = memory();
+    let go = Go { limit: 160, pipeline: "three_rounds", ..Go::default() };
+    let report = go.run(&Env::test(1), &store).await.expect("runs");
+    conserved(&report);
+    let open: u64 = report
+        .dataset
+        .strata
+        .iter()
+        .filter(|(name, _)| name.ends_with("/open"))
+        .map(|(_, s)| s.taken)
+        .sum();
+    assert!(open > 0, "{:?}", report.dataset);
+}

@@ -1,0 +1,162 @@
+//! The viewer: who is let in, pages in time, and a walk in a real browser.
+
+use crate::audit::made::{HOSTILE, Plan, make};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+struct Viewer {
+    child: Child,
+    url: String,
+}
+
+impl Viewer {
+    fn start(run: &str) -> Viewer {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_coldstart"))
+            .args(["view", run])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Viewer { child, url: url.trim().to_owned() }
+    }
+
+    fn port(&self) -> u16 {
+        self.url.split([':', '/']).nth(4).unwrap().parse().unwrap()
+    }
+
+    /// `/<token>/`
+    fn base(&self) -> String {
+        format!("/{}/", self.url.trim_end_matches('/').rsplit('/').next().unwrap())
+    }
+
+    /// Head and body of the answer.
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (String, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
+        let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    fn get(&self, path: &str) -> (String, String) {
+        let host = format!("127.0.0.1:{}", self.port());
+        self.ask("GET", &format!("{}{path}", self.base()), &[("Host", &host)], "")
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn status(head: &str) -> &str {
+    head.split(' ').nth(1).unwrap()
+}
+
+#[tokio::test]
+async fn strangers_are_refused_and_pages_are_hardened() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    let truth = make(uri, Plan { prompts: 60, hostile: true, ..Plan::default() }).await;
+    let viewer = Viewer::start(uri);
+    let host = format!("127.0.0.1:{}", viewer.port());
+    let base = viewer.base();
+
+    let (head, _) = viewer.ask("GET", "/", &[("Host", &host)], "");
+    assert_eq!(status(&head), "403", "without the token");
+    let (head, _) = viewer.ask("GET", &base, &[("Host", "evil.example")], "");
+    assert_eq!(status(&head), "421", "by a foreign name");
+    let evil = [("Host", host.as_str()), ("Origin", "http://evil.example")];
+    let (head, _) = viewer.ask("POST", &format!("{base}label"), &evil, "");
+    assert_eq!(status(&head), "403", "from a foreign page");
+    assert!(TcpStream::connect(("127.0.0.2", viewer.port())).is_err(), "loopback address only");
+
+    let first = truth.first.unwrap();
+    let pages = [
+        String::new(),
+        "stage/judged".to_owned(),
+        "stage/judged?port=unsatisfied&sort=-score".to_owned(),
+        format!("record/{first}"),
+        "search?q=clocks".to_owned(),
+    ];
+    for page in &pages {
+        let (head, body) = viewer.get(page);
+        assert_eq!(status(&head), "200", "{page}");
+        let head = head.to_lowercase();
+        assert!(head.contains("content-security-policy: default-src 'none'; script-src 'self';"));
+        assert!(head.contains("x-content-type-options: nosniff"));
+        assert!(!body.contains("<script>document") && !body.contains("onerror=\""), "{page}");
+        assert!(!body.contains('\u{1b}') && !body.contains('\u{202e}'), "{page}");
+        for place in ["href=\"", "src=\"", "action=\""] {
+            let stays = |rest: &str| rest.starts_with(base.trim_end_matches('/'));
+            assert!(body.split(place).skip(1).all(stays), "{page}: a link leads elsewhere");
+        }
+    }
+    assert!(viewer.get(&format!("record/{first}")).1.contains("&lt;script&gt;"));
+    assert!(HOSTILE.contains("<script>"));
+    assert_eq!(status(&viewer.get("image/../../manifest.json").0), "404");
+    assert_eq!(status(&viewer.get("record/zz").0), "404");
+    assert_eq!(status(&viewer.get("stage/nowhere").0), "404");
+
+    let own = [
+        ("Host", host.as_str()),
+        ("Origin", &format!("http://{host}") as &str),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+    ];
+    let body = format!("id={first}&stage=judged&agree=no&note=not+so&back=record%2F{first}");
+    let (head, _) = viewer.ask("POST", &format!("{base}label"), &own, &body);
+    assert_eq!(status(&head), "303", "{head}");
+    let output = Command::new(env!("CARGO_BIN_EXE_coldstart"))
+        .args(["calibrate", uri, "--format", "json"])
+        .output()
+        .unwrap();
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&all[0]["stage"], &all[0]["all"]["labels"]), (&"judged".into(), &1.into()));
+}
+
+/// Needs `tests/browser/setup.sh`; says so and passes where that has not been run.
+#[tokio::test]
+async fn a_walk_in_a_browser() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    if !folder.join("node_modules/playwright-core").exists() {
+        eprintln!("skipped: run tests/browser/setup.sh to install the browser");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().join("run");
+    let uri = uri.to_str().unwrap();
+    let plan = Plan { prompts: 150, hostile: true, side: 128, ..Plan::default() };
+    let truth = make(uri, plan).await;
+    let viewer = Viewer::start(uri);
+    let shots = dir.path().join("shots");
+    let output = Command::new("node")
+        .arg(folder.join("walk.mjs"))
+        .args([&viewer.url, shots.to_str().unwrap(), &truth.first.unwrap().hex()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}\n{wrong}");
+    assert!(said.contains("walked"));
+    let labels = std::fs::read_dir(Path::new(uri).join("labels")).unwrap().count();
+    assert_eq!(labels, 1, "one file of labels a viewer");
+}

@@ -1,0 +1,83 @@
+"""What the checks share: an export's rows as plain turns, whatever its form."""
+
+import io
+import json
+import os
+
+IM_END = "<|im_end|>\n"
+
+
+def account(folder):
+    with open(os.path.join(folder, "export.json")) as file:
+        return json.load(file)
+
+
+def rows(folder, split):
+    """(id, [(role, text)], [image bytes]) of each row, in order; roles system, user, model."""
+    path = os.path.join(folder, f"{split}.jsonl")
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            return [json_row(folder, json.loads(line)) for line in file]
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(os.path.join(folder, f"{split}.parquet"))
+    return [parquet_row(row) for row in table.to_pylist()]
+
+
+def json_row(folder, row):
+    images = []
+    for path in row["images"]:
+        with open(os.path.join(folder, path), "rb") as file:
+            images.append(file.read())
+    if "conversations" in row:
+        names = {"human": "user", "observation": "user", "gpt": "model", "function_call": "model"}
+        turns = [("system", row["system"])]
+        turns += [(names[t["from"]], t["value"]) for t in row["conversations"]]
+        return row["id"], turns, images
+    turns = []
+    for message in row["messages"]:
+        if message["role"] == "tool_call":
+            turns[-1] = ("model", turns[-1][1] + f"<tool_call>\n{message['content']}\n</tool_call>")
+            continue
+        names = {"assistant": "model", "tool": "user"}
+        turns.append((names.get(message["role"], message["role"]), message["content"]))
+    return row["id"], turns, images
+
+
+def parquet_row(row):
+    turns = []
+    for message in row["messages"]:
+        content = message["content"]
+        if isinstance(content, list):
+            content = "".join("<image>" if b["type"] == "image" else b["text"] for b in content)
+        role = "model" if message["role"] == "assistant" else message["role"]
+        turns.append((role, content))
+    return row["id"], turns, [image["bytes"] for image in row["images"]]
+
+
+def model_text(turns):
+    """What the loss must stand on: each model turn with its end."""
+    return "".join(text + IM_END for role, text in turns if role == "model")
+
+
+def unmasked(tokenizer, ids, labels):
+    """The text that the loss stands on."""
+    kept = [int(i) for i, label in zip(ids, labels) if int(label) != -100]
+    return tokenizer.decode(kept, skip_special_tokens=False)
+
+
+def same_pixels(a, b):
+    """Whether two encoded or decoded images are one, pixel by pixel."""
+    from PIL import Image
+
+    def pixels(image):
+        if isinstance(image, dict):
+            image = image.get("bytes") or image.get("path")
+        if isinstance(image, (bytes, bytearray)):
+            image = Image.open(io.BytesIO(image))
+        elif isinstance(image, str):
+            image = Image.open(image)
+        image = image.convert("RGB")
+        return image.size, image.tobytes()
+
+    return pixels(a) == pixels(b)
