@@ -14,5 +14,6 @@ mod pool_known_truth;
 mod run;
 mod s3;
 mod scripted;
+mod sim;
 mod store;
 mod view;
