@@ -2,6 +2,7 @@
 
 mod audit;
 mod call;
+mod endpoints;
 mod export;
 mod journal;
 mod journal_damage;
