@@ -15,12 +15,14 @@ mod export;
 mod funnel;
 mod graph;
 mod kinds;
+mod log;
 mod pool;
 mod pool_fingerprint;
 mod pool_inspect;
 mod pool_report;
 pub mod probe;
 mod progress;
+mod replay;
 mod report;
 mod run;
 mod shared;
@@ -44,6 +46,7 @@ struct Program {
 enum Verb {
     Run(run::Args),
     Check(check::Args),
+    Replay(replay::Args),
     Graph(graph::Args),
     Kinds(kinds::Args),
     Audit(audit::Args),
@@ -72,6 +75,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
     match verb {
         Verb::Run(args) => run::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::Replay(args) => replay::run(args),
         Verb::Graph(args) => graph::run(args),
         Verb::Kinds(args) => kinds::run(args),
         Verb::Audit(args) => audit::run(args),

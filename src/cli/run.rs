@@ -3,10 +3,10 @@
 use crate::call::endpoints::Endpoints;
 use crate::call::{Fatal, Stack, StackOptions};
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, print_json, tell};
-use crate::cli::{Done, funnel, progress};
+use crate::cli::{Done, funnel, log, progress};
 use crate::diag::Source;
 use crate::env::{Env, Phase};
-use crate::journal::BlobImages;
+use crate::journal::{BlobImages, ReadJournal};
 use crate::plan::Plan;
 use crate::record::{NanoUsd, Report};
 use crate::run::{Options, Progress, RunError, Shard, execute};
@@ -51,6 +51,11 @@ pub struct Args {
     /// Go on although the RUN was made by another pipeline, seed or pool
     #[arg(long)]
     into_changed_pipeline: bool,
+    /// Serve Prometheus metrics on this address, for instance 127.0.0.1:9464
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<std::net::SocketAddr>,
+    #[command(flatten)]
+    log: log::LogArgs,
     /// No progress
     #[arg(long, short)]
     quiet: bool,
@@ -75,6 +80,7 @@ fn parse_usd(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
+    args.log.start()?;
     let project = args.pipeline.open()?;
     let mut overrides = args.pipeline.overrides();
     if let Some(pool) = &args.pool {
@@ -111,8 +117,7 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
     }
     let store = Store::open(&args.out)?;
     let blobs = Blobs::new(store.clone(), 64 << 20);
-    let options =
-        StackOptions { budget: args.budget.map(NanoUsd::from_usd), ..StackOptions::default() };
+    let options = StackOptions { budget: budget_left(&args, &store).await? };
     let images = Arc::new(BlobImages(blobs.clone()));
     let stack = match Stack::build(&env, &endpoints, images, options) {
         Ok(stack) => stack,
@@ -121,7 +126,23 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
             return Ok(Done::Findings);
         }
     };
+    if let Some(address) = args.metrics {
+        let bound = crate::call::metrics::serve(&env, address, stack.clone()).await?;
+        eprintln!("metrics at http://{bound}/metrics");
+    }
     drive(&env, args, plan, store, blobs, stack, world.is_some()).await
+}
+
+/// What this process may still spend: the budget is for all runs on the RUN together.
+async fn budget_left(args: &Args, store: &Store) -> anyhow::Result<Option<NanoUsd>> {
+    let Some(budget) = args.budget.map(NanoUsd::from_usd) else { return Ok(None) };
+    let mut spent = NanoUsd(0);
+    let journal = ReadJournal::open(store).await?;
+    journal.scan(&mut |entry, _| spent += entry.reply.cost).await?;
+    if spent.0 > 0 {
+        eprintln!("${:.4} of ${:.4} were spent before", spent.usd(), budget.usd());
+    }
+    Ok(Some(NanoUsd(budget.0.saturating_sub(spent.0))))
 }
 
 /// The endpoints of a file, or None after telling what is wrong with it.
@@ -164,6 +185,7 @@ async fn drive(
         limit: args.limit,
         shard: args.shard,
         into_changed_pipeline: args.into_changed_pipeline,
+        write_dataset: true,
         progress: shown.clone(),
     };
     let signals = env.spawn(watch_signals(env.clone()));

@@ -30,7 +30,8 @@ pub struct PipelineArgs {
     pub set: Vec<(String, String, String)>,
 }
 
-fn parse_set(text: &str) -> Result<(String, String, String), String> {
+/// `STAGE.PARAM=VALUE`.
+pub fn parse_set(text: &str) -> Result<(String, String, String), String> {
     let wrong = || "write STAGE.PARAM=VALUE, for instance judged.votes=3".to_owned();
     let (left, value) = text.split_once('=').ok_or_else(wrong)?;
     let (stage, param) = left.split_once('.').ok_or_else(wrong)?;

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 /// A merged segment's size: held in memory while it is made.
-const TARGET: u64 = 16 << 20;
+const TARGET: u64 = 8 << 20;
 /// Segments of this size are left alone.
-const LARGE: u64 = 8 << 20;
+const LARGE: u64 = 4 << 20;
 
 /// Merges runs of consecutive small segments of `dir`. What another process merged meanwhile is
 /// left to it.
@@ -41,7 +41,10 @@ async fn merge_run(
     run: &[Arc<Segment>],
     nonce: [u8; 16],
 ) -> Result<(), StoreError> {
-    let mut bytes = frame::opening(nonce);
+    // Reserved at once: growth by doubling would hold the bytes twice.
+    let size: u64 = run.iter().map(|segment| segment.size).sum();
+    let mut bytes = Vec::with_capacity(size as usize + (size / 16) as usize);
+    bytes.extend_from_slice(&frame::opening(nonce));
     let mut places = Vec::new();
     let mut taken: Vec<&Segment> = Vec::new();
     for segment in run {

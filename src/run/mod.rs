@@ -21,6 +21,7 @@ mod pending;
 mod progress;
 mod tables;
 mod tally;
+mod visit;
 
 pub use error::RunError;
 pub use ledger::Ledger;

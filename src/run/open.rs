@@ -10,7 +10,7 @@ use crate::run::engine::{Engine, Node};
 use crate::run::guard::Guard;
 use crate::run::tally::Tally;
 use crate::run::{Progress, RunError, tables};
-use crate::stage::{SinkCx, SourceCx, StageError};
+use crate::stage::{Sealed, SinkCx, SourceCx, StageError};
 use crate::store::{Blobs, Layout, Ledger as LiveLedger, Store, StoreError};
 use futures::StreamExt;
 use std::collections::BTreeMap;
@@ -47,6 +47,8 @@ pub struct Options {
     pub into_changed_pipeline: bool,
     /// The longest a reply waits for company before its group is written.
     pub commit_wait: Duration,
+    /// Whether to write the dataset's shards; without, its records are only counted.
+    pub write_dataset: bool,
     pub progress: Arc<Progress>,
 }
 
@@ -218,6 +220,13 @@ impl Run<'_> {
         let engine = &self.engine;
         let Node::Sink(gate, sink) = &engine.nodes[i] else { return Ok(()) };
         let order = engine.sink_order(i);
+        if !self.options.write_dataset {
+            for &(_, at) in &order {
+                engine.sunk(i, &gate.read(at)?, None);
+            }
+            engine.progress.set_sealed(Sealed { rows: order.len() as u64, ..Sealed::default() });
+            return Ok(());
+        }
         let records = futures::stream::iter(order.clone())
             .map(|(_, at)| gate.read(at).map_err(|e| fatal_store(&e)))
             .boxed();

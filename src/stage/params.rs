@@ -3,7 +3,7 @@
 use crate::stage::{Kind, Ty};
 use std::collections::BTreeMap;
 
-/// A parameter's value.
+/// A parameter's value; `Display` writes it as TOML, so that a manifest can be read back.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     Int(i64),
@@ -16,13 +16,20 @@ pub enum Value {
 
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = |v: &str| toml::Value::String(v.to_owned()).to_string();
         match self {
             Value::Int(v) => write!(f, "{v}"),
-            Value::Float(v) => write!(f, "{v}"),
+            Value::Float(v) => write!(f, "{}", toml::Value::Float(*v)),
             Value::Bool(v) => write!(f, "{v}"),
-            Value::Text(v) => write!(f, "{v:?}"),
-            Value::Texts(v) => write!(f, "{v:?}"),
-            Value::Weights(v) => f.debug_map().entries(v.iter().map(|(k, n)| (k, n))).finish(),
+            Value::Text(v) => f.write_str(&text(v)),
+            Value::Texts(v) => {
+                write!(f, "[{}]", v.iter().map(|v| text(v)).collect::<Vec<_>>().join(", "))
+            }
+            Value::Weights(v) => {
+                let pairs =
+                    v.iter().map(|(k, n)| format!("{} = {}", text(k), toml::Value::Float(*n)));
+                write!(f, "{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+            }
         }
     }
 }
@@ -136,5 +143,26 @@ pub fn literal(ty: Ty, text: &str) -> Option<Value> {
             _ => Some(Value::Text(text.to_owned())),
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_reads_back_as_the_same_value() {
+        let weights = Value::Weights(vec![("one round".into(), 1.0), ("open".into(), 0.5)]);
+        let values = [
+            (Ty::Int { min: 0, max: 9 }, Value::Int(7)),
+            (Ty::Float { min: 0.0, max: 9.0 }, Value::Float(2.0)),
+            (Ty::Bool, Value::Bool(true)),
+            (Ty::Text, Value::Text("quo\"te\n\u{7}é".into())),
+            (Ty::Texts, Value::Texts(vec!["a b".into(), "\\".into()])),
+            (Ty::Weights, weights),
+        ];
+        for (ty, value) in values {
+            assert_eq!(literal(ty, &value.to_string()), Some(value));
+        }
     }
 }

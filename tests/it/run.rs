@@ -15,18 +15,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// One run of the paper's pipeline.
-struct Go {
+struct Go<'a> {
     limit: u64,
     max_in_flight: usize,
     faults: Faults,
-    set: Vec<(&'static str, &'static str, &'static str)>,
+    set: Vec<(&'a str, &'a str, &'a str)>,
     shard: Option<Shard>,
     into_changed: bool,
     pipeline: &'static str,
 }
 
-impl Default for Go {
-    fn default() -> Go {
+impl Default for Go<'_> {
+    fn default() -> Self {
         Go {
             limit: 12,
             max_in_flight: 64,
@@ -39,7 +39,7 @@ impl Default for Go {
     }
 }
 
-impl Go {
+impl Go<'_> {
     async fn run(&self, env: &Env, store: &Store) -> Result<Report, RunError> {
         let options = SimOptions { faults: self.faults.clone(), ..SimOptions::default() };
         let (url, _server) =
@@ -51,8 +51,8 @@ impl Go {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let project = Project::open(root, self.pipeline).expect("opens");
         let own = |(a, b, c): &(&str, &str, &str)| (a.to_string(), b.to_string(), c.to_string());
-        let mut set: Vec<_> = self.set.iter().map(own).collect();
-        set.push(own(&("pool", "path", root.join("data/pool").to_str().expect("UTF-8"))));
+        let mut set = vec![own(&("pool", "path", root.join("data/pool").to_str().expect("UTF-8")))];
+        set.extend(self.set.iter().map(own));
         let plan = compile(&project, &Overrides { seed: 0, set, set_kind: vec![] })
             .plan
             .expect("compiles");
@@ -72,6 +72,7 @@ impl Go {
             limit: Some(self.limit),
             shard: self.shard,
             into_changed_pipeline: self.into_changed,
+            write_dataset: true,
             commit_wait: Duration::from_millis(2),
             progress: Arc::new(Progress::default()),
         };
@@ -308,4 +309,24 @@ async fn three_rounds_end_in_the_other_cut() {
         .map(|(_, s)| s.taken)
         .sum();
     assert!(open > 0, "{:?}", report.dataset);
+}
+
+/// The real prompts of T2I-R1 whose specs the world's grammar is made for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_prompts_go_through_the_whole_pipeline() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/pools/t2i_r1.json");
+    if !path.exists() {
+        eprintln!("skipped: the prompts of T2I-R1 are not beside this checkout");
+        return;
+    }
+    let path = path.to_str().expect("UTF-8");
+    let set = vec![("pool", "path", path), ("synthetic", "count", "0")];
+    let store = memory();
+    let report =
+        Go { limit: 80, set, ..Go::default() }.run(&Env::test(1), &store).await.expect("runs");
+    conserved(&report);
+    let entered =
+        |name: &str| report.stages.iter().find(|s| s.stage == name).map_or(0, |s| s.entered);
+    assert_eq!(entered("pool"), 80);
+    assert!(entered("judged") > 0 && report.dataset.rows > 0, "{report:?}");
 }

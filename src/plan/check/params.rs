@@ -104,6 +104,8 @@ fn value_of(ty: Ty, value: &toml::Value) -> Result<Value, String> {
         (Ty::Tables, toml::Value::Array(items)) if items.iter().all(toml::Value::is_table) => {
             Ok(Value::Text(value.to_string()))
         }
+        // As a manifest keeps it; the kind reads the tables from its own file.
+        (Ty::Tables, toml::Value::String(v)) => Ok(Value::Text(v.clone())),
         (Ty::Tables, _) => Err(format!("is {value}; `[[…]]` tables are meant")),
         (_, toml::Value::String(v)) => Ok(Value::Text(v.clone())),
         (_, _) => Err(format!("is {value}; a text is meant")),

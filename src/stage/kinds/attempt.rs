@@ -1,6 +1,7 @@
 //! `attempt`: keeps only prompts that the plain generator fails (paper: FLUX fails 3 of 3).
 
 use super::generate::draw;
+use crate::call::{CallError, Fatal};
 use crate::diag::Diagnostic;
 use crate::record::{Attempt, Evidence, Trajectory, Vote};
 use crate::stage::checklist::Checklist;
@@ -111,6 +112,9 @@ impl Each for AttemptStage {
                 Ok(image) => image,
                 Err((reason, evidence)) => return Ok(Step::drop(t, reason, evidence)),
             };
+            if let Some(twin) = t.attempts.iter().find(|a| a.image.digest == image.digest) {
+                return Err(same_image(&self.generator.name, twin.seed, seed));
+            }
             let judged = match self.judging.judge(cx, &t, image, None, 1).await? {
                 Ok(judged) => judged,
                 Err(unjudged) => {
@@ -136,6 +140,17 @@ impl Each for AttemptStage {
         let evidence = Evidence { note, score: Some(best), votes, ..Evidence::default() };
         Ok(Step::out(t, "hard").with(evidence))
     }
+}
+
+/// A server that ignores seeds would make three draws one image, and pass@3 a lie: stop the run.
+fn same_image(role: &str, first: u64, second: u64) -> StageError {
+    StageError::Call(CallError::Fatal {
+        kind: Fatal::Model,
+        what: format!(
+            "role `{role}` drew the same image for seeds {first} and {second}: its server ignores \
+             seeds, so several draws are one; choose a server or dialect that takes a seed"
+        ),
+    })
 }
 
 /// `n` seeds, all different.

@@ -1,0 +1,137 @@
+//! One record at one stage: the visit, and the decision that it leaves behind.
+
+use crate::call::{CallError, Fatal};
+use crate::env::Phase;
+use crate::record::{Decision, Disposition, Evidence, Id, NanoUsd, Prompt, Trajectory};
+use crate::run::engine::{Abandoned, Engine};
+use crate::stage::{Cx, Each, StageError, Step, To, Used};
+use tracing::Instrument;
+
+impl Engine {
+    /// One record at one stage.
+    pub(super) async fn visit(
+        &self,
+        at: usize,
+        each: &dyn Each,
+        t: Trajectory,
+    ) -> Result<Vec<(usize, Trajectory)>, Abandoned> {
+        if self.phase() > Phase::Running {
+            return Err(Abandoned);
+        }
+        let name = &self.names[at];
+        let prompt = t.prompt.clone();
+        let cx = Cx::new(self.model.as_ref(), self.seed, name, prompt.id);
+        let span = tracing::info_span!("stage", stage = %name, record = %prompt.id);
+        let step = each.apply(t, &cx).instrument(span).await;
+        let used = cx.into_used();
+        match step {
+            Ok(Step { mut trajectory, to, evidence }) => {
+                remember(&mut trajectory, &used);
+                let decision = self.decision(at, &trajectory, &to, evidence, &used);
+                self.keep(at, decision);
+                Ok(match to {
+                    To::Port(port) => self.after(at, port, trajectory),
+                    To::Drop(_) => Vec::new(),
+                })
+            }
+            Err(StageError::Call(CallError::Stopped)) => Err(Abandoned),
+            Err(StageError::Call(CallError::Fatal { kind, what })) => {
+                self.stop(kind, format!("stage `{name}`, record {}: {what}", prompt.id));
+                Err(Abandoned)
+            }
+            Err(error) => {
+                let code = match &error {
+                    StageError::Record { code, .. } => code,
+                    StageError::Call(_) => "call_failed",
+                };
+                self.keep(at, self.failure(at, &prompt, code, &error.to_string(), &used));
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    pub(super) fn keep(&self, at: usize, decision: Decision) {
+        if let Err(error) = self.ledger.record(at, decision) {
+            self.store_failed(&error);
+        }
+    }
+
+    pub(super) fn bad(&self, at: usize, place: &str, reason: &'static str, what: String) {
+        let prompt = Prompt {
+            id: Id::of(&self.names[at], place, ""),
+            text: String::new(),
+            category: String::new(),
+            source: self.names[at].clone(),
+            key: Some(place.to_owned()),
+            reference: None,
+            spec: None,
+            gloss: None,
+            licence: None,
+        };
+        let t = Trajectory::new(prompt);
+        let evidence = Evidence::note(format!("{place}: {what}"));
+        self.keep(at, self.decision(at, &t, &To::Drop(reason), evidence, &[]));
+    }
+
+    pub(super) fn stage_failed(&self, error: StageError) {
+        match error {
+            StageError::Call(CallError::Fatal { kind, what }) => self.stop(kind, what),
+            other => self.stop(Fatal::Store, other.to_string()),
+        }
+    }
+
+    pub(super) fn decision(
+        &self,
+        at: usize,
+        t: &Trajectory,
+        to: &To,
+        evidence: Evidence,
+        used: &[Used],
+    ) -> Decision {
+        let (disposition, port, reason) = match to {
+            To::Port(port) => (Disposition::Passed, *port, ""),
+            To::Drop(reason) => (Disposition::Dropped, "", *reason),
+        };
+        Decision {
+            stage: self.names[at].clone(),
+            id: t.prompt.id,
+            category: t.prompt.category.clone(),
+            source: t.prompt.source.clone(),
+            disposition,
+            port: port.to_owned(),
+            reason: reason.to_owned(),
+            evidence,
+            calls: used.iter().map(|u| u.key).collect(),
+            cost: used.iter().map(|u| u.cost).sum::<NanoUsd>(),
+            prompt: t.prompt.text.chars().take(200).collect(),
+        }
+    }
+
+    pub(super) fn failure(
+        &self,
+        at: usize,
+        prompt: &Prompt,
+        code: &str,
+        what: &str,
+        used: &[Used],
+    ) -> Decision {
+        let t = Trajectory::new(prompt.clone());
+        let evidence = Evidence::note(what.chars().take(300).collect::<String>());
+        Decision {
+            disposition: Disposition::Failed,
+            reason: code.to_owned(),
+            ..self.decision(at, &t, &To::Drop(""), evidence, used)
+        }
+    }
+}
+
+/// Adds a stage's calls to the record's provenance.
+fn remember(t: &mut Trajectory, used: &[Used]) {
+    for call in used {
+        t.calls.push(call.key);
+        t.simulated |= call.simulated;
+        if let Err(at) = t.models.binary_search(&call.served) {
+            t.models.insert(at, call.served.clone());
+        }
+    }
+}
