@@ -187,7 +187,7 @@ fn ask(db: &Connection, query: &str) -> Result<Answer, AuditError> {
     if !statement.readonly() {
         return Err(AuditError::input("this statement writes; a RUN is only read"));
     }
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = Vec::new();
     let mut found = statement.query([]).map_err(|err| fault(&err))?;
     while let Some(row) = found.next().map_err(|err| fault(&err))? {
