@@ -12,7 +12,9 @@ pub mod look;
 pub mod mind;
 pub mod scene;
 
+mod deliver;
 mod faults;
+mod serve;
 mod server;
 mod stats;
 mod wire;

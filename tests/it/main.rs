@@ -2,6 +2,7 @@
 
 mod audit;
 mod call;
+mod endpoints;
 mod export;
 mod journal;
 mod journal_damage;
@@ -13,5 +14,6 @@ mod pool_known_truth;
 mod run;
 mod s3;
 mod scripted;
+mod sim;
 mod store;
 mod view;

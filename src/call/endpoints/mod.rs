@@ -13,6 +13,7 @@ mod fields;
 mod parse;
 mod sim;
 mod table;
+mod values;
 
 pub use examples::{EXAMPLES, example};
 pub use fields::FIELDS;

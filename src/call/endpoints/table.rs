@@ -108,6 +108,13 @@ impl Table {
         Diagnostic::error(code, title).at(&self.source, range.clone(), "")
     }
 
+    /// A fault at `range` that is named by line only: the line may hold a secret.
+    pub fn unshown(&self, code: &'static str, title: String, range: &Range<usize>) -> Diagnostic {
+        let before = self.source.text.get(..range.start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Diagnostic::error(code, title).note(format!("in line {line} of {}", self.source.path))
+    }
+
     /// `name` as `read` understands it; a value it does not is a fault that says `expected`.
     pub fn read<T>(
         &mut self,

@@ -1,43 +1,9 @@
-//! A checklist's question -> what it asks of the pixels -> the finding, with evidence.
+//! What is asked -> the finding, with evidence.
 
-use crate::record::{Answer, AtomKind, Region, Size};
-use crate::sim::look::{Seen, Thing};
+use crate::record::{Answer, Region, Size};
+use crate::sim::look::tell::{amount, is, overview, spot, whereabouts};
+use crate::sim::look::{Ask, Seen, Thing};
 use crate::sim::scene::{self, Group, lexicon};
-
-/// What a question asks of a picture.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ask {
-    Exists(Group),
-    Count {
-        group: Group,
-        least: u32,
-        most: u32,
-    },
-    Color {
-        class: String,
-        color: &'static str,
-    },
-    Material {
-        class: String,
-        material: &'static str,
-    },
-    Place {
-        group: Group,
-        region: Region,
-    },
-    Relation {
-        subject: Group,
-        region: Region,
-        object: Group,
-    },
-    Size {
-        group: Group,
-        size: Size,
-    },
-    Lettering(String),
-    /// A question about style, mood or knowledge that pixels of this world cannot answer.
-    Beyond,
-}
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,94 +12,6 @@ pub struct Finding {
     pub evidence: String,
     /// The fact as a clause for prose: "there are four clocks instead of five".
     pub fact: String,
-}
-
-impl Ask {
-    /// Understands a question, falling back to the expected answer's words.
-    pub fn of(question: &str, expected: &str) -> Ask {
-        match Ask::read(question) {
-            Ask::Beyond => Ask::read(expected),
-            ask => ask,
-        }
-    }
-
-    fn read(question: &str) -> Ask {
-        let meaning = scene::parse(question);
-        if let Some(text) = meaning.text {
-            return Ask::Lettering(text);
-        }
-        let lower = question.to_lowercase();
-        if let Some(group) = meaning.exclude.first() {
-            return Ask::Count { group: group.clone(), least: 0, most: 0 };
-        }
-        let mut groups = meaning.groups;
-        if groups.is_empty() {
-            return Ask::Beyond;
-        }
-        let first = groups.remove(0);
-        if let (Some(r), Some(object)) = (meaning.relations.first(), groups.first()) {
-            return Ask::Relation { subject: first, region: r.region, object: object.clone() };
-        }
-        Ask::of_group(first, &lower)
-    }
-
-    fn of_group(group: Group, lower: &str) -> Ask {
-        let trailing = scene::words(lower).pop();
-        let said = group.color.or(trailing.as_deref().and_then(lexicon::color));
-        if lower.contains("free of") {
-            return Ask::Count { group, least: 0, most: 0 };
-        }
-        let n = group.count.unwrap_or(1);
-        if lower.contains("fewer than") {
-            return Ask::Count { group, least: 0, most: n.saturating_sub(1) };
-        }
-        if lower.contains("exactly") {
-            return Ask::Count { group, least: n, most: n };
-        }
-        if let Some(size) = group.size {
-            return Ask::Size { group, size };
-        }
-        if let Some(region) = group.region {
-            return Ask::Place { group, region };
-        }
-        if let (Some(material), true) = (group.material, lower.contains("made of")) {
-            return Ask::Material { class: group.class, material };
-        }
-        let about_color = lower.starts_with("is every") || lower.starts_with("are ");
-        match said {
-            Some(color) if about_color => Ask::Color { class: group.class, color },
-            _ => Ask::Exists(group),
-        }
-    }
-
-    /// The kind of atom that asks this.
-    pub fn kind(&self) -> AtomKind {
-        match self {
-            Ask::Exists(_) => AtomKind::Object,
-            Ask::Count { most: 0, .. } => AtomKind::Negation,
-            Ask::Count { .. } => AtomKind::Count,
-            Ask::Color { .. } => AtomKind::Color,
-            Ask::Material { .. } => AtomKind::Attribute,
-            Ask::Place { .. } => AtomKind::Region,
-            Ask::Relation { .. } => AtomKind::Relation,
-            Ask::Size { .. } => AtomKind::Size,
-            Ask::Lettering(_) => AtomKind::Text,
-            Ask::Beyond => AtomKind::Style,
-        }
-    }
-
-    /// The class that is asked about.
-    pub fn class(&self) -> Option<&str> {
-        match self {
-            Ask::Exists(g)
-            | Ask::Count { group: g, .. }
-            | Ask::Place { group: g, .. }
-            | Ask::Size { group: g, .. } => Some(&g.class),
-            Ask::Relation { subject, .. } => Some(&subject.class),
-            Ask::Color { class, .. } | Ask::Material { class, .. } => Some(class),
-            Ask::Lettering(_) | Ask::Beyond => None,
-        }
-    }
 }
 
 /// Looks for what is asked.
@@ -149,7 +27,7 @@ pub fn check(seen: &Seen, ask: &Ask) -> Finding {
             |t| t.color.unwrap_or("colourless"),
         ),
         Ask::Material { class, material } => {
-            let made = format!("made of {material}");
+            let made = format!("made of {}", lexicon::substance(material));
             all(
                 seen,
                 class,
@@ -174,17 +52,13 @@ fn finding(good: bool, evidence: String, fact: String) -> Finding {
     Finding { answer: if good { Answer::Yes } else { Answer::No }, evidence, fact }
 }
 
-fn color_of(group: &Group) -> Option<&str> {
-    group.color
-}
-
 fn name(group: &Group, n: u32) -> String {
     let noun = lexicon::counted(&group.class, n);
     group.color.map_or(noun.to_string(), |color| format!("{color} {noun}"))
 }
 
 fn exists(seen: &Seen, group: &Group) -> Finding {
-    let n = seen.of(&group.class, color_of(group)).count() as u32;
+    let n = seen.of(&group.class, group.color).count() as u32;
     match n {
         0 => finding(
             false,
@@ -200,7 +74,7 @@ fn exists(seen: &Seen, group: &Group) -> Finding {
 }
 
 fn count(seen: &Seen, group: &Group, least: u32, most: u32) -> Finding {
-    let n = seen.of(&group.class, color_of(group)).count() as u32;
+    let n = seen.of(&group.class, group.color).count() as u32;
     let good = (least..=most).contains(&n);
     let fact = if good {
         format!("{} {} there", amount(n, &name(group, n)), is(n))
@@ -282,14 +156,14 @@ fn beyond(a: (f32, f32, f32), b: (f32, f32, f32), region: Region) -> bool {
 fn place(seen: &Seen, group: &Group, region: Region) -> Finding {
     let where_to = scene::say::place(region);
     let noun = name(group, 2);
-    let Some(mine) = center(seen.of(&group.class, color_of(group))) else {
+    let Some(mine) = center(seen.of(&group.class, group.color)) else {
         return finding(
             false,
             format!("There is no {} to place.", name(group, 1)),
             format!("no {} is there to stand {where_to}", name(group, 1)),
         );
     };
-    let n = seen.of(&group.class, color_of(group)).count() as u32;
+    let n = seen.of(&group.class, group.color).count() as u32;
     let noun = if n == 1 { name(group, 1) } else { noun };
     let others = center(seen.things.iter().filter(|t| t.class != group.class));
     let good = beyond(mine, others.unwrap_or((0.5, 0.5, 0.0)), region);
@@ -306,8 +180,8 @@ fn relation(seen: &Seen, subject: &Group, region: Region, object: &Group) -> Fin
     let (s, o) = (name(subject, 1), name(object, 1));
     let how = scene::say::relation(region);
     let (Some(a), Some(b)) = (
-        center(seen.of(&subject.class, color_of(subject))),
-        center(seen.of(&object.class, color_of(object))),
+        center(seen.of(&subject.class, subject.color)),
+        center(seen.of(&object.class, object.color)),
     ) else {
         return finding(
             false,
@@ -328,7 +202,7 @@ fn relation(seen: &Seen, subject: &Group, region: Region, object: &Group) -> Fin
 fn sized(seen: &Seen, group: &Group, size: Size) -> Finding {
     let n = name(group, 1);
     let than = if size == Size::Larger { "larger" } else { "smaller" };
-    let mine = center(seen.of(&group.class, color_of(group)));
+    let mine = center(seen.of(&group.class, group.color));
     let others = center(seen.things.iter().filter(|t| t.class != group.class));
     match (mine, others) {
         (Some(mine), Some(others)) => {
@@ -373,65 +247,5 @@ fn lettering(seen: &Seen, text: &str) -> Finding {
             "No lettering anywhere.".to_owned(),
             format!("the lettering \"{wanted}\" is missing"),
         ),
-    }
-}
-
-fn is(n: u32) -> &'static str {
-    if n == 1 { "is" } else { "are" }
-}
-
-fn amount(n: u32, noun: &str) -> String {
-    if n == 0 { format!("no {noun}") } else { format!("{} {noun}", lexicon::number_word(n)) }
-}
-
-/// "at the top left" and so on.
-fn spot(x: f32, y: f32) -> &'static str {
-    match ((x * 3.0) as i32, (y * 3.0) as i32) {
-        (0, 0) => "at the top left",
-        (1, 0) => "at the top",
-        (2, 0) => "at the top right",
-        (0, 1) => "on the left",
-        (1, 1) => "in the middle",
-        (2, 1) => "on the right",
-        (0, _) => "at the bottom left",
-        (1, _) => "at the bottom",
-        _ => "at the bottom right",
-    }
-}
-
-fn whereabouts(seen: &Seen, group: &Group) -> String {
-    let spots: Vec<String> =
-        seen.of(&group.class, color_of(group)).take(6).map(|t| spot(t.x, t.y).to_owned()).collect();
-    if spots.is_empty() { "nowhere".to_owned() } else { spots.join(", ") }
-}
-
-/// "three red clocks and a bowl are what I see", or that there is nothing.
-pub fn overview(seen: &Seen) -> String {
-    let mut kinds: Vec<(&str, Option<&str>, u32)> = Vec::new();
-    for t in &seen.things {
-        match kinds.iter_mut().find(|(c, k, _)| *c == t.class && *k == t.color) {
-            Some(kind) => kind.2 += 1,
-            None => kinds.push((&t.class, t.color, 1)),
-        }
-    }
-    let mut items: Vec<String> = kinds
-        .iter()
-        .take(5)
-        .map(|(class, color, n)| {
-            let noun = lexicon::counted(class, *n);
-            format!(
-                "{} {}{noun}",
-                lexicon::number_word(*n),
-                color.map_or(String::new(), |c| format!("{c} "))
-            )
-        })
-        .collect();
-    if let Some(text) = &seen.lettering {
-        items.push(format!("a board that reads \"{text}\""));
-    }
-    if items.is_empty() {
-        "nothing in it can be made out".to_owned()
-    } else {
-        format!("what I see is {}", scene::say::list(&items))
     }
 }

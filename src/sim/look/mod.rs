@@ -4,11 +4,15 @@
 //! Not here: errors (`mind::judge` adds them by rate) and prose. Nothing here ever sees a prompt's
 //! hidden truth: a foreign picture simply holds nothing that can be named.
 
+mod ask;
 mod check;
 mod read;
+mod tell;
 
-pub use check::{Ask, Finding, check, overview};
+pub use ask::Ask;
+pub use check::{Finding, check};
 pub use read::{Seen, Thing, read};
+pub use tell::overview;
 
 #[cfg(test)]
 mod tests;

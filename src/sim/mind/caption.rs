@@ -116,7 +116,7 @@ fn insist(group: &Group, out: &mut String) {
         ];
         again.iter().take(group.stress.color.into()).for_each(|s| *out += s);
     }
-    if let Some(material) = group.material {
+    if let Some(material) = group.material.map(lexicon::substance) {
         let again = [
             format!(" Every {} is made of {material}.", group.class),
             format!(" The {noun} {verb} all of {material}."),

@@ -6,7 +6,9 @@
 
 mod caption;
 mod chat;
+mod checklist;
 mod generator;
+mod intent;
 mod judge;
 mod prose;
 mod riddle;
@@ -50,13 +52,13 @@ impl Mind {
         match chat.task() {
             "riddle" => plain(text::write(world, chat)),
             "solve" => plain(text::solve(world, chat)),
-            "checklist" => plain(text::checklist(world, chat)),
+            "checklist" => plain(checklist::checklist(world, chat)),
             "judge" => plain(judge::judge(self, chat, false)),
             "pointwise" => plain(judge::judge(self, chat, true)),
             "pairwise" => plain(judge::compare(self, chat)),
             "leak" => plain(text::leak(world, chat)),
             "rederive" => plain(text::rederive(world, chat)),
-            "intent" => plain(text::intent(world, chat)),
+            "intent" => plain(intent::intent(world, chat)),
             "think_and_call" => teacher::think(world, chat),
             "reflect" => teacher::reflect(world, chat),
             _ => plain(small_talk(self, chat)),

@@ -114,6 +114,11 @@ pub fn material(word: &str) -> Option<&'static str> {
         .or_else(|| MATERIAL_WORDS.iter().find(|(w, _)| *w == word).map(|(_, m)| *m))
 }
 
+/// What a thing of `material` is made of: "wooden" -> "wood".
+pub fn substance(material: &str) -> &str {
+    if material == "wooden" { "wood" } else { material }
+}
+
 /// The number a word or digits mean, 0..=99.
 pub fn number(word: &str) -> Option<u32> {
     NUMBERS

@@ -1,0 +1,124 @@
+//! What a probe asks: one small chat with a red picture, or one drawing.
+
+use crate::call::{
+    CallError, ChatRequest, ImageRequest, Images, Message, Part, Request, Sampling, Speaker,
+    check_picture,
+};
+use crate::record::{Digest, ImageRef};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What is asked of a role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    pub role: String,
+    /// The model's name in the pipeline.
+    pub model: String,
+    pub sort: Sort,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sort {
+    Chat {
+        sampling: Sampling,
+        /// The role is shown pictures.
+        vision: bool,
+        /// The role is asked for JSON.
+        json: bool,
+    },
+    Image {
+        width: u32,
+        height: u32,
+        steps: Option<u32>,
+        guidance: Option<f64>,
+    },
+}
+
+pub fn question(ask: &Ask) -> Request {
+    let (sampling, vision, json) = match &ask.sort {
+        Sort::Chat { sampling, vision, json } => (sampling.clone(), *vision, *json),
+        Sort::Image { .. } => (Sampling::default(), false, false),
+    };
+    let mut text = match vision {
+        true => "Which colour is this picture? Answer with one word.".to_owned(),
+        false => "Say hello in one word.".to_owned(),
+    };
+    if json {
+        text.push_str(" Reply as JSON: {\"answer\": \"…\"}");
+    }
+    let mut parts = vec![Part::Text(text)];
+    parts.extend(vision.then(|| Part::Image(red_ref())));
+    let schema = json.then(|| {
+        serde_json::json!({
+            "type": "object",
+            "properties": {"answer": {"type": "string"}},
+            "required": ["answer"],
+            "additionalProperties": false,
+        })
+    });
+    Request::Chat(ChatRequest {
+        role: ask.role.clone(),
+        model: ask.model.clone(),
+        messages: vec![Message { speaker: Speaker::User, parts }],
+        sampling,
+        schema,
+        draw: 0,
+    })
+}
+
+pub fn draw(ask: &Ask, seed: u64) -> Request {
+    let (width, height, steps, guidance) = match &ask.sort {
+        Sort::Image { width, height, steps, guidance } => (*width, *height, *steps, *guidance),
+        Sort::Chat { .. } => (512, 512, None, None),
+    };
+    Request::Image(ImageRequest {
+        role: ask.role.clone(),
+        model: ask.model.clone(),
+        prompt: "three red apples on a wooden table".to_owned(),
+        negative_prompt: None,
+        width,
+        height,
+        steps,
+        guidance,
+        seed,
+        // Servers without seeds choose by the draw.
+        draw: (seed - 1) as u32,
+    })
+}
+
+/// The probe's own picture: 64 x 64 pixels of red.
+struct Red;
+
+#[async_trait::async_trait]
+impl Images for Red {
+    async fn image(&self, _: Digest) -> Result<Bytes, CallError> {
+        Ok(red())
+    }
+}
+
+pub fn test_images() -> Arc<dyn Images> {
+    Arc::new(Red)
+}
+
+fn red() -> Bytes {
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, 64, 64);
+    encoder.set_color(png::ColorType::Rgb);
+    let pixels: Vec<u8> = [220, 20, 20].iter().copied().cycle().take(64 * 64 * 3).collect();
+    // Writing to memory cannot fail; were it to, the picture would not decode and be told of.
+    if let Ok(mut writer) = encoder.write_header() {
+        let _ = writer.write_image_data(&pixels);
+    }
+    out.into()
+}
+
+fn red_ref() -> ImageRef {
+    let bytes = red();
+    check_picture(&bytes).unwrap_or(ImageRef {
+        digest: Digest::of(&bytes),
+        mime: crate::record::Mime::Png,
+        width: 64,
+        height: 64,
+        bytes: bytes.len() as u64,
+    })
+}

@@ -1,0 +1,82 @@
+//! The endpoints file's faults as text: each `tests/cases/endpoints/*.case` is a file and, under a
+//! line of `---`, what `Endpoints::parse` must say of it. `COLDSTART_BLESS=1` rewrites the cases.
+
+use coldstart::call::endpoints::Endpoints;
+use coldstart::diag::{Source, Style, render, summary};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/endpoints");
+    let mut out: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("the cases")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "case"))
+        .collect();
+    out.sort();
+    out
+}
+
+fn told(text: &str) -> String {
+    let source = Arc::new(Source { path: "my.toml".to_owned(), text: text.to_owned() });
+    let found = Endpoints::parse(source);
+    let faults = match &found {
+        Ok(endpoints) => endpoints.warnings(),
+        Err(faults) => faults,
+    };
+    format!("{}{}\n", render(faults, Style::Plain), summary(faults))
+}
+
+#[test]
+fn every_fault_is_told_with_its_place_and_a_remedy() {
+    let mut wrong = Vec::new();
+    let all = cases();
+    assert!(all.len() >= 15, "only {} cases", all.len());
+    for path in all {
+        let text = std::fs::read_to_string(&path).expect("a readable case");
+        let (file, expect) = text.split_once("\n---\n").unwrap_or((&text, ""));
+        let found = told(&format!("{file}\n"));
+        if std::env::var_os("COLDSTART_BLESS").is_some() {
+            std::fs::write(&path, format!("{file}\n---\n{found}")).expect("a writable case");
+        } else if found != expect {
+            wrong.push(format!("{}\nexpected\n{expect}\nfound\n{found}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+fn coldstart(args: &[&str]) -> (i32, String, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_coldstart")).args(args).output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (out.status.code().unwrap_or(-1), text(&out.stdout), text(&out.stderr))
+}
+
+#[test]
+fn the_verb_prints_examples_that_it_accepts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["local", "hosted", "mixed"] {
+        let (code, text, _) = coldstart(&["endpoints", "example", name]);
+        assert_eq!(code, 0);
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a writable file");
+        let (code, _, err) = coldstart(&["endpoints", "check", path.to_str().expect("UTF-8")]);
+        assert_eq!((code, err.contains("no errors")), (0, true), "{err}");
+    }
+    let (code, text, _) = coldstart(&["endpoints", "example", "--sim", "http://127.0.0.1:9"]);
+    assert_eq!((code, text.contains("127.0.0.1:9/v1beta")), (0, true));
+    let (code, _, err) = coldstart(&["endpoints", "example", "nothing"]);
+    assert_eq!((code, err.contains("hosted")), (1, true), "{err}");
+}
+
+#[test]
+fn the_lists_name_everything() {
+    let (_, protocols, _) = coldstart(&["endpoints", "protocols"]);
+    for entry in coldstart::call::protocol::PROTOCOLS {
+        assert!(protocols.contains(entry.name));
+    }
+    let (_, metrics, _) = coldstart(&["endpoints", "metrics"]);
+    for metric in coldstart::call::metrics::METRICS {
+        assert!(metrics.contains(metric.name) && metrics.contains(metric.panel));
+    }
+}
