@@ -59,7 +59,7 @@ fn header(bytes: &[u8]) -> Result<(Mime, u32, u32), ImageError> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         let reader = png::Decoder::new(Cursor::new(bytes)).read_info().map_err(damaged)?;
         let (width, height) = reader.info().size();
-        if !tail(bytes).windows(8).any(|w| w.starts_with(b"IEND")) {
+        if !ends(bytes, 8, |w| w.starts_with(b"IEND")) {
             return Err(ImageError::Damaged("its end is missing".to_owned()));
         }
         return Ok((Mime::Png, width, height));
@@ -68,7 +68,7 @@ fn header(bytes: &[u8]) -> Result<(Mime, u32, u32), ImageError> {
         let mut decoder = zune_jpeg::JpegDecoder::new(Cursor::new(bytes));
         decoder.decode_headers().map_err(damaged)?;
         let (width, height) = decoder.dimensions().unwrap_or((0, 0));
-        if !tail(bytes).windows(2).any(|w| w == b"\xff\xd9") {
+        if !ends(bytes, 2, |w| w == b"\xff\xd9") {
             return Err(ImageError::Damaged("its end is missing".to_owned()));
         }
         return Ok((Mime::Jpeg, width as u32, height as u32));
@@ -81,9 +81,11 @@ fn header(bytes: &[u8]) -> Result<(Mime, u32, u32), ImageError> {
     Err(ImageError::Type)
 }
 
-/// Cameras and editors append notes: the end is looked for in the last 64 KB.
-fn tail(bytes: &[u8]) -> &[u8] {
-    &bytes[bytes.len().saturating_sub(64 << 10)..]
+/// Whether a mark of `len` bytes is near the end: mostly in the last bytes, but cameras and editors
+/// append notes, so the last 64 KB are looked through.
+fn ends(bytes: &[u8], len: usize, is: impl Fn(&[u8]) -> bool + Copy) -> bool {
+    let last = |n: usize| &bytes[bytes.len().saturating_sub(n)..];
+    last(16).windows(len).any(is) || last(64 << 10).windows(len).any(is)
 }
 
 fn decode(mime: Mime, bytes: &[u8]) -> Result<(), ImageError> {

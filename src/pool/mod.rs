@@ -18,6 +18,7 @@ mod open;
 mod options;
 mod out;
 pub mod readers;
+pub mod report;
 mod sources;
 
 pub use detect::{Detected, detect};

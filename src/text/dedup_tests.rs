@@ -24,6 +24,10 @@ fn a_changed_slot_makes_another_prompt() {
         ("a red bus and a blue car", "a blue bus and a red car"),
         ("a dog on the left of a cat", "a dog on the right of a cat"),
         ("a dog on the left of a cat", "a cat on the left of a dog"),
+        (
+            "The yellow hexagon was balanced on the edge of the green diamond and the blue cylinder",
+            "The green diamond was balanced on the edge of the yellow hexagon and the blue cylinder",
+        ),
         ("a street with people", "a street without people"),
         ("a large cat and a small dog", "a small cat and a large dog"),
         ("a photo of a dog", "a photo of a cat"),

@@ -12,36 +12,40 @@ pub const BANDS: usize = 20;
 pub const ROWS: usize = 4;
 const PERMUTATIONS: usize = BANDS * ROWS;
 
-/// The minima of `PERMUTATIONS` hash functions over a set of shingles.
+/// The minima of `PERMUTATIONS` hash functions over a set of shingles. 16 bits each: sets have tens of
+/// shingles, and the least common machine multiplies and compares eight of these at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature([u32; PERMUTATIONS]);
+pub struct Signature([i16; PERMUTATIONS]);
 
-/// Odd multipliers and offsets, one pair a permutation; fixed for good.
-const KEYS: [(u32, u32); PERMUTATIONS] = keys();
+/// Odd multipliers for the two halves of a shingle, one pair a permutation; fixed for good.
+const KEYS: ([i16; PERMUTATIONS], [i16; PERMUTATIONS]) = keys();
 
-const fn keys() -> [(u32, u32); PERMUTATIONS] {
-    let mut out = [(0, 0); PERMUTATIONS];
+const fn keys() -> ([i16; PERMUTATIONS], [i16; PERMUTATIONS]) {
+    let (mut low, mut high) = ([0; PERMUTATIONS], [0; PERMUTATIONS]);
     let mut state: u64 = 0x243f_6a88_85a3_08d3;
     let mut i = 0;
     while i < PERMUTATIONS {
         state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         let mixed = (state ^ (state >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        out[i] = ((mixed >> 32) as u32 | 1, mixed as u32);
+        low[i] = (mixed >> 48) as i16 | 1;
+        high[i] = (mixed >> 32) as i16 | 1;
         i += 1;
     }
-    out
+    (low, high)
 }
 
 impl Signature {
-    /// The signature of a set (repeats do not matter). An empty set gives all-ones, which no
-    /// other set has in practice.
+    /// The signature of a set (repeats do not matter). An empty set gives the largest values, which
+    /// no other set has in practice.
     pub fn of(shingles: impl IntoIterator<Item = u32>) -> Signature {
-        let mut minima = [u32::MAX; PERMUTATIONS];
+        let mut minima = [i16::MAX; PERMUTATIONS];
+        let (by_low, by_high) = &KEYS;
         for shingle in shingles {
-            let spread = (hash::mix(u64::from(shingle), 1) >> 16) as u32;
-            for (minimum, (factor, offset)) in minima.iter_mut().zip(KEYS) {
-                let h = (spread ^ offset).wrapping_mul(factor);
-                *minimum = (*minimum).min(h ^ (h >> 15));
+            let spread = hash::mix(u64::from(shingle), 1);
+            let (low, high) = ((spread >> 16) as i16, (spread >> 32) as i16);
+            for i in 0..PERMUTATIONS {
+                let h = low.wrapping_mul(by_low[i]).wrapping_add(high.wrapping_mul(by_high[i]));
+                minima[i] = minima[i].min(h);
             }
         }
         Signature(minima)
@@ -56,7 +60,7 @@ impl Signature {
     fn bands(&self, salt: u64) -> [u32; BANDS] {
         let mut out = [0; BANDS];
         for (band, rows) in out.iter_mut().zip(self.0.chunks_exact(ROWS)) {
-            let joined = rows.iter().fold(salt, |state, &row| hash::mix(state, u64::from(row)));
+            let joined = rows.iter().fold(salt, |state, &row| hash::mix(state, row as u64));
             *band = (joined >> 32) as u32;
         }
         out

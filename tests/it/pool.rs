@@ -72,6 +72,16 @@ fn a_bad_row_can_stop_the_source() {
 }
 
 #[test]
+fn a_uri_reads_as_its_path_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    std::fs::write(&path, ODD).unwrap();
+    let uri = format!("file://{}", path.display());
+    let options = Options::default();
+    assert_eq!(show(&read(Path::new(&uri), &options)), show(&read(&path, &options)));
+}
+
+#[test]
 fn caps_and_length_bounds_hold() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.json");
@@ -127,4 +137,108 @@ fn what_is_not_there_or_not_known_is_said() {
     assert!(show(&read(&path, &wrong))[0].contains("did you mean `jsonl`"));
     let kinds = [BadKind::NoPrompt, BadKind::Syntax].map(BadKind::as_str);
     assert_eq!(kinds, ["no_prompt", "syntax"]);
+}
+
+/// Precision and recall of near-duplicates on pairs of our own making, a third of them hard: one
+/// number, colour, relation, size, negation or object changed is another prompt.
+#[test]
+fn near_duplicates_on_the_labelled_pairs() {
+    use coldstart::record::Id;
+    use coldstart::text::dedup::{Dedup, Ruling, THRESHOLD};
+    use std::collections::BTreeMap;
+    let cases = include_str!("../cases/pool/duplicates.tsv");
+    let mut by_change: BTreeMap<(&str, &str), (u32, u32)> = BTreeMap::new();
+    for line in cases.lines().filter(|l| !l.starts_with('#')) {
+        let [label, change, a, b] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let mut dedup = Dedup::new(THRESHOLD, 1);
+        dedup.offer(Id::of("a", "", a), a);
+        dedup.offer(Id::of("b", "", b), b);
+        let found = dedup.finish().iter().any(|(_, ruling)| *ruling != Ruling::Keep);
+        let cell = by_change.entry((label, change)).or_default();
+        cell.0 += 1;
+        cell.1 += u32::from(found);
+    }
+    let sum = |label: &str| {
+        by_change
+            .iter()
+            .filter(|(k, _)| k.0 == label)
+            .fold((0, 0), |s, (_, c)| (s.0 + c.0, s.1 + c.1))
+    };
+    let ((dups, found), (others, wrong)) = (sum("dup"), sum("other"));
+    let precision = f64::from(found) / f64::from(found + wrong);
+    let recall = f64::from(found) / f64::from(dups);
+    println!(
+        "precision {precision:.3} recall {recall:.3} of {dups} + {others} pairs: {by_change:?}"
+    );
+    assert!(precision >= 0.99 && recall >= 0.95, "{precision} {recall} {by_change:?}");
+}
+
+#[test]
+fn a_pool_is_inspected_and_reported_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let rows = "{\"prompt\": \"a photo of five clocks\", \"category\": \"counting\"}\n{\"prompt\": \"A photo of 5 clocks.\"}\n{\"prompt\": \"<b>a moth</b> in a jar of ink\"}\n{}\n";
+    std::fs::write(&path, rows).unwrap();
+    let run = |args: &[&str]| {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_coldstart"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .arg("pool")
+            .args(args)
+            .output()
+            .unwrap();
+        (
+            out.status.code(),
+            String::from_utf8(out.stdout).unwrap(),
+            String::from_utf8(out.stderr).unwrap(),
+        )
+    };
+    let pool = path.to_str().unwrap();
+    let (code, said, _) = run(&["inspect", pool]);
+    assert_eq!(code, Some(0));
+    assert!(
+        said.contains("3 rows") && said.contains("no_prompt") && said.contains("rows.jsonl#4"),
+        "{said}"
+    );
+    let html = folder.path().join("report.html");
+    let (code, said, _) =
+        run(&["report", pool, "--format", "json", "--html", html.to_str().unwrap()]);
+    assert_eq!(code, Some(0));
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(report["duplicates"]["near"], 1);
+    assert_eq!(report["contamination"]["dropped"], 2);
+    assert_eq!(report["bad"]["no_prompt"]["count"], 1);
+    let page = std::fs::read_to_string(html).unwrap();
+    assert!(page.contains("geneval_pp") && !page.contains("<b>a moth"));
+    let (code, said, _) = run(&["report", pool]);
+    assert!(code == Some(0) && said.contains("would be dropped"), "{said}");
+    let (code, _, said) = run(&["inspect", "nowhere/at/all"]);
+    assert!(code == Some(1) && said.contains("there is no file"), "{said}");
+    let out = folder.path().join("fp");
+    let (code, _, said) =
+        run(&["fingerprint", "--add", pool, "--name", "mine", "--out", out.to_str().unwrap()]);
+    assert!(code == Some(0) && out.join("mine.fp").exists() && said.contains("1 rows"), "{said}");
+    let (_, said, _) = run(&["inspect", "--formats"]);
+    for name in [
+        "blip3o_60k",
+        "sharegpt_4o",
+        "echo_4o",
+        "opengpt_4o",
+        "text_to_image_2m",
+        "genref",
+        "journeydb",
+        "t2i_r1",
+        "unigenbench",
+        "partiprompts",
+        "webdataset",
+        "parquet",
+        "jsonl",
+        "json",
+        "csv",
+        "folder",
+        "text",
+    ] {
+        assert!(said.lines().any(|l| l.starts_with(name)), "{name}");
+    }
 }
