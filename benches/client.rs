@@ -95,10 +95,10 @@ async fn drive(env: &Env, stack: &Stack, from: u64, calls: u64, width: u64) -> u
                     if n >= from + calls {
                         return;
                     }
-                    if let Err(error) = model.call(&request(n)).await {
-                        if failed.fetch_add(1, Ordering::Relaxed) < 3 {
-                            eprintln!("failed: {error}");
-                        }
+                    if let Err(error) = model.call(&request(n)).await
+                        && failed.fetch_add(1, Ordering::Relaxed) < 3
+                    {
+                        eprintln!("failed: {error}");
                     }
                 }
             })
@@ -121,7 +121,7 @@ fn cpu() -> f64 {
 
 async fn bench_cpu(env: &Env) -> Result<(), Failure> {
     let world = World::start(&["--port", "0", "--latency-ms", "20"])?;
-    let stack = stack(env, &[world.url.clone()], "max_in_flight = 128\n")?;
+    let stack = stack(env, std::slice::from_ref(&world.url), "max_in_flight = 128\n")?;
     drive(env, &stack, 0, 2_000, 128).await;
     let (start, before) = (env.now(), cpu());
     let calls = 20_000;
@@ -134,7 +134,7 @@ async fn bench_cpu(env: &Env) -> Result<(), Failure> {
 
 async fn timed(env: &Env, args: &[&str], lines: &str, calls: u64) -> Result<(f64, u64), Failure> {
     let world = World::start(args)?;
-    let stack = stack(env, &[world.url.clone()], lines)?;
+    let stack = stack(env, std::slice::from_ref(&world.url), lines)?;
     drive(env, &stack, 0, 200, 200).await;
     let start = env.now();
     let failed = drive(env, &stack, 1_000, calls, 1024).await;

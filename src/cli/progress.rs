@@ -143,7 +143,7 @@ impl View {
 fn set_stage(bar: &ProgressBar, now: &StageNow) {
     let entered = now.passed + now.dropped + now.failed + now.inside;
     let width = 24;
-    let filled = if entered == 0 { 0 } else { (now.passed * width / entered) as usize };
+    let filled = (now.passed * width).checked_div(entered).unwrap_or(0) as usize;
     let mark = if now.done { "done" } else { "" };
     bar.set_message(format!(
         "{:16} {}{} {:>6} in {:>6} passed {:>6} dropped {:>4} failed {:>5} inside {mark}",

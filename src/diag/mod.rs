@@ -45,7 +45,8 @@ pub struct Diagnostic {
     pub code: &'static str,
     /// Lower case, no period, names in backticks, says what is so.
     pub title: String,
-    pub span: Option<Span>,
+    /// Boxed, so that a `Result` with a diagnostic stays small.
+    pub span: Option<Box<Span>>,
     /// The facts that make it so, with all permitted values.
     pub notes: Vec<String>,
     /// One action, imperative, only when we know one.
@@ -75,7 +76,7 @@ impl Diagnostic {
         range: Range<usize>,
         label: impl Into<String>,
     ) -> Diagnostic {
-        self.span = Some(Span { source: source.clone(), range, label: label.into() });
+        self.span = Some(Box::new(Span { source: source.clone(), range, label: label.into() }));
         self
     }
 

@@ -69,6 +69,11 @@ pub struct Param {
     pub doc: &'static str,
 }
 
+/// Facts in to facts out by each port, or what is lacking.
+pub type Flow = fn(&Params, Facts) -> Result<Vec<(&'static str, Facts)>, String>;
+/// The same over all that enters together.
+pub type FlowAll = fn(&Params, &[Facts]) -> Result<(), String>;
+
 /// A kind of stage.
 pub struct Kind {
     pub name: &'static str,
@@ -82,9 +87,9 @@ pub struct Kind {
     pub params: &'static [Param],
     /// What leaves by each port, given what enters; Err says what is lacking (`an image in the
     /// last round`).
-    pub flow: fn(&Params, Facts) -> Result<Vec<(&'static str, Facts)>, String>,
+    pub flow: Flow,
     /// What must hold over all that enters together (a kind that gathers); Err as for `flow`.
-    pub flow_all: Option<fn(&Params, &[Facts]) -> Result<(), String>>,
+    pub flow_all: Option<FlowAll>,
     pub compile: fn(&mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>>,
 }
 

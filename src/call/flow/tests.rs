@@ -137,7 +137,7 @@ async fn every_call_is_answered_through_faults_of_every_sort() {
         11 => Some(Failure::again("hiccup")),
         _ => None,
     });
-    let model = stack(&env, &[server.clone()], Some(64), none());
+    let model = stack(&env, std::slice::from_ref(&server), Some(64), none());
     let outcomes = all(&env, &model, 600).await;
     assert!(outcomes.iter().all(Result::is_ok));
     let attempts: u32 = outcomes.iter().flatten().map(|reply| reply.attempts).sum();
@@ -149,7 +149,7 @@ async fn every_call_is_answered_through_faults_of_every_sort() {
 async fn a_full_server_is_never_asked_for_much_more_than_it_has() {
     let env = Env::real();
     let server = Server::new(&env, 37, |_| None);
-    let model = stack(&env, &[server.clone()], None, none());
+    let model = stack(&env, std::slice::from_ref(&server), None, none());
     assert!(all(&env, &model, 4000).await.iter().all(Result::is_ok));
     let (_, lane) = model.inner().inner().view().remove(0);
     assert!((25..=50).contains(&lane.limit), "found {}", lane.limit);
@@ -173,11 +173,11 @@ async fn a_dead_url_is_left_and_the_others_do_its_work() {
 async fn what_is_final_is_asked_once() {
     let env = Env::real();
     let server = Server::new(&env, 10, |_| Some(Failure::fatal(Fatal::Key, "bad key")));
-    let model = stack(&env, &[server.clone()], Some(4), none());
+    let model = stack(&env, std::slice::from_ref(&server), Some(4), none());
     let outcome = model.call(&request(0)).await;
     assert!(matches!(outcome, Err(CallError::Fatal { kind: Fatal::Key, .. })));
     let server = Server::new(&env, 10, |_| Some(Failure::record("too long")));
-    let model = stack(&env, &[server.clone()], Some(4), none());
+    let model = stack(&env, std::slice::from_ref(&server), Some(4), none());
     assert!(matches!(model.call(&request(0)).await, Err(CallError::Record { .. })));
     assert_eq!(server.seen.load(Ordering::SeqCst), 1);
 }
@@ -186,7 +186,7 @@ async fn what_is_final_is_asked_once() {
 async fn cancelled_calls_give_their_slots_back() {
     let env = Env::real();
     let server = Server::new(&env, 1000, |_| None);
-    let model = stack(&env, &[server.clone()], Some(3), none());
+    let model = stack(&env, std::slice::from_ref(&server), Some(3), none());
     for round in 0..40 {
         let jobs: Vec<_> = (0..12)
             .map(|i| {
@@ -213,7 +213,7 @@ async fn a_retry_waits_as_long_as_the_server_asked_and_holds_no_permit() {
         (n == 0).then(|| Failure::overload("429", Some(Duration::from_millis(300))))
     });
     let limits = Limits { max_in_flight: Some(1), ..none() };
-    let model = stack(&env, &[server.clone()], Some(1), limits);
+    let model = stack(&env, std::slice::from_ref(&server), Some(1), limits);
     let start = env.now();
     let first = model.clone();
     let waiting = env.spawn(async move { first.call(&request(0)).await });
@@ -236,7 +236,7 @@ async fn a_budget_is_never_passed_and_what_fits_is_bought() {
     // A call costs 10,000 nano-dollars and may cost as much: 20 output tokens at 500 each.
     let budget = Budget::new(NanoUsd(105_000));
     let limits = Limits { prices: Some(prices), budget: Some(budget), ..none() };
-    let model = stack(&env, &[server.clone()], Some(64), limits);
+    let model = stack(&env, std::slice::from_ref(&server), Some(64), limits);
     let outcomes = all(&env, &model, 200).await;
     assert_eq!(outcomes.iter().filter(|o| o.is_ok()).count(), 10);
     let money = |o: &Result<Reply, CallError>| {
