@@ -58,7 +58,10 @@ impl StageFunnel {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Split {
     pub name: String,
+    pub records: u64,
+    /// By stage, as are `dropped`.
     pub entered: Vec<u64>,
+    pub dropped: Vec<u64>,
     /// Passed the last stage.
     pub kept: u64,
 }
@@ -144,28 +147,27 @@ fn count(rows: &StageRows, index: &Index) -> StageFunnel {
 /// By a property of the record; most numerous first.
 fn split(index: &Index, of: &[u32]) -> Vec<Split> {
     let stages = index.stages.len();
-    let mut cells = vec![vec![0u64; stages]; index.names.len()];
-    let mut kept = vec![0u64; index.names.len()];
+    let none = |name| Split {
+        name: index.names.get(name as u32).to_owned(),
+        records: 0,
+        entered: vec![0; stages],
+        dropped: vec![0; stages],
+        kept: 0,
+    };
+    let mut out: Vec<Split> = (0..index.names.len()).map(none).collect();
+    for name in of {
+        out[*name as usize].records += 1;
+    }
     for (s, rows) in index.stages.iter().enumerate() {
-        for (row, record) in rows.record.iter().enumerate() {
-            let name = of[*record as usize] as usize;
-            cells[name][s] += 1;
-            if s + 1 == stages && rows.disposition[row] == Disposition::Passed {
-                kept[name] += 1;
-            }
+        for (record, disposition) in rows.record.iter().zip(&rows.disposition) {
+            let split = &mut out[of[*record as usize] as usize];
+            split.entered[s] += 1;
+            split.dropped[s] += u64::from(*disposition == Disposition::Dropped);
+            let last = s + 1 == stages && *disposition == Disposition::Passed;
+            split.kept += u64::from(last);
         }
     }
-    let mut out: Vec<Split> = cells
-        .into_iter()
-        .enumerate()
-        .filter(|(_, cells)| cells.iter().any(|n| *n > 0))
-        .map(|(name, entered)| Split {
-            name: index.names.get(name as u32).to_owned(),
-            kept: kept[name],
-            entered,
-        })
-        .collect();
-    let size = |s: &Split| s.entered.iter().copied().max().unwrap_or(0);
-    out.sort_by(|a, b| size(b).cmp(&size(a)).then_with(|| a.name.cmp(&b.name)));
+    out.retain(|split| split.records > 0);
+    out.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| a.name.cmp(&b.name)));
     out
 }

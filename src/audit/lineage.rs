@@ -139,12 +139,12 @@ pub async fn life(run: &RunDir, journal: &ReadJournal, id: &Id) -> Result<Life, 
     Ok(Life { id: *id, category, source, prompt, cost_usd: cost.usd(), steps, story })
 }
 
-/// Rows keep 200 characters of q; the requests hold it whole.
+/// Rows keep 200 characters of q; the requests hold it whole (some with words of the template
+/// around it, which are left out).
 fn whole_prompt(steps: &[LifeStep], short: &str) -> String {
     let calls = steps.iter().flat_map(|step| &step.calls);
-    let asked = calls.filter_map(|call| tagged(&call.asked(), "request").map(str::to_owned));
-    let longest = asked.max_by_key(String::len);
-    longest.filter(|q| q.len() > short.len()).unwrap_or_else(|| short.to_owned())
+    let mut asked = calls.filter_map(|call| tagged(&call.asked(), "request").map(str::to_owned));
+    asked.find(|q| q.starts_with(short)).unwrap_or_else(|| short.to_owned())
 }
 
 /// The one record whose id is `text` or starts with it.

@@ -84,7 +84,7 @@ fn tables() -> String {
     for table in TABLES {
         out.push_str(&format!("{}: {}\n", table.name, table.about));
         for (name, kind, about) in table.columns {
-            out.push_str(&format!("    {name:16} {kind:8} {about}").trim_end());
+            out.push_str(format!("    {name:16} {kind:8} {about}").trim_end());
             out.push('\n');
         }
     }

@@ -1,9 +1,10 @@
 //! `coldstart check`: every fault of a pipeline at once, before any model is called.
 
-use crate::cli::Done;
+use crate::cli::run::read_endpoints;
 use crate::cli::shared::{Format, PipelineArgs, print_json, tell};
+use crate::cli::{Done, probe};
 use crate::diag::{self, Diagnostic, Severity};
-use crate::plan::compile;
+use crate::plan::{Plan, compile};
 
 /// Check a pipeline: every error at once, with file, line and remedy; nothing is run
 #[derive(Debug, clap::Args)]
@@ -13,6 +14,12 @@ pub struct Args {
     /// Take warnings for errors
     #[arg(long)]
     deny_warnings: bool,
+    /// Also ask each endpoint one small true call, and name what is set up wrong
+    #[arg(long, requires = "endpoints")]
+    probe: bool,
+    /// The endpoints file to probe (`coldstart endpoints example`)
+    #[arg(long, value_name = "FILE")]
+    endpoints: Option<String>,
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -33,6 +40,10 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     let compiled = compile(&project, &args.pipeline.overrides());
     let found = &compiled.diagnostics;
     let bad = compiled.plan.is_none() || (args.deny_warnings && !found.is_empty());
+    if let (true, Some(plan), Some(path)) = (args.probe, &compiled.plan, &args.endpoints) {
+        tell(found);
+        return probed(plan, path, args.format, bad);
+    }
     match args.format {
         Format::Json => {
             print_json(&found.iter().map(row).collect::<Vec<_>>())?;
@@ -54,6 +65,16 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         }
     }
     Ok(if bad { Done::Findings } else { Done::Well })
+}
+
+/// The probe's findings; a pipeline that is wrong by itself stays wrong.
+fn probed(plan: &Plan, path: &str, format: Format, bad: bool) -> anyhow::Result<Done> {
+    let Some(endpoints) = read_endpoints(path)? else { return Ok(Done::Findings) };
+    let roles: Vec<&str> = plan.roles_used().iter().map(|role| role.name.as_str()).collect();
+    let missing = endpoints.missing(&roles);
+    tell(&missing);
+    let done = probe::run(plan, &endpoints, format)?;
+    Ok(if bad || !missing.is_empty() { Done::Findings } else { done })
 }
 
 fn row(d: &Diagnostic) -> Row<'_> {

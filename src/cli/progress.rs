@@ -117,7 +117,9 @@ impl View {
         let roles = self.stack.live();
         let calls: u64 = roles.iter().map(|r| r.done).sum();
         let cost: f64 = roles.iter().map(|r| r.cost.usd()).sum();
-        let settled: u64 = stages.iter().map(|s| s.dropped + s.failed).sum();
+        // A record is settled when it was dropped, failed, or waits at a barrier.
+        let dropped: u64 = stages.iter().map(|s| s.dropped + s.failed).sum();
+        let settled = dropped + stages.iter().filter(|s| s.barrier).map(|s| s.inside).sum::<u64>();
         let expected = self.progress.expected.load(Ordering::Relaxed);
         let seconds = self.seconds();
         let eta = match (expected, settled) {

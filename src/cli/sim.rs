@@ -69,8 +69,10 @@ struct FaultRates {
     /// 429 with Retry-After
     #[arg(long, value_name = "RATE", value_parser = rate)]
     fault_429: Option<f64>,
+    /// Internal server error
     #[arg(long, value_name = "RATE", value_parser = rate)]
     fault_500: Option<f64>,
+    /// Overloaded, without Retry-After
     #[arg(long, value_name = "RATE", value_parser = rate)]
     fault_503: Option<f64>,
     /// No answer until the client gives up

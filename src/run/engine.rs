@@ -58,7 +58,9 @@ impl Engine {
             plan.stages.iter().map(|s| s.kind.ports.first().map_or("", |p| p.name)).collect();
         let ledger = Ledger::new(progress.start(names.iter().cloned()))?;
         let mut nodes = Vec::new();
-        for stage in plan.stages {
+        for (index, stage) in plan.stages.into_iter().enumerate() {
+            let barrier = matches!(stage.stage, Stage::Gather(_) | Stage::Sink(_));
+            ledger.cell(index).barrier.store(barrier, Ordering::Relaxed);
             nodes.push(match stage.stage {
                 Stage::Source { source, make } => Node::Source { source, make },
                 Stage::Each(each) => Node::Each(each),
@@ -149,9 +151,13 @@ impl Engine {
         let Node::Source { source, .. } = &self.nodes[at] else { return };
         let pending = Pending::default();
         let mut items = source.items(cx);
+        let hint = source.size_hint().map(|n| cx.limit.map_or(n, |limit| n.min(limit)));
+        let mut read = 0;
+        self.progress.expected.fetch_add(hint.unwrap_or(0), Ordering::Relaxed);
         loop {
             let Some(permit) = self.permit().await else { break };
             let Some(item) = items.next().await else { break };
+            read += 1;
             match item {
                 Ok(Item::Record(t)) if self.foreign(at, t.prompt.id) => {}
                 Ok(Item::Record(t)) => self.start(at, *t, &pending, permit),
@@ -161,6 +167,10 @@ impl Engine {
                     break;
                 }
             }
+        }
+        if hint.is_none() {
+            // Known only now; barriers read their sources ahead of the calls, so it is early enough.
+            self.progress.expected.fetch_add(read, Ordering::Relaxed);
         }
         self.settle(at, &pending).await;
     }
@@ -190,8 +200,10 @@ impl Engine {
             let ticket = pending.ticket();
             self.env.spawn(async move {
                 let _held = (permit, ticket);
+                engine.progress.in_flight.fetch_add(1, Ordering::Relaxed);
                 let walk = engine.walk(engine.after(at, port, t));
                 engine.unless_aborted(walk).await;
+                engine.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
             });
         }
         self.settle(at, &pending).await;

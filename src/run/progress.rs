@@ -15,6 +15,8 @@ pub struct StageNow {
     pub failed: u64,
     /// Nothing more will come.
     pub done: bool,
+    /// Its records wait for the whole stream.
+    pub barrier: bool,
 }
 
 /// Shared between the engine (writes) and the drawer (reads).
@@ -36,6 +38,7 @@ pub struct Cell {
     pub dropped: AtomicU64,
     pub failed: AtomicU64,
     pub done: AtomicBool,
+    pub barrier: AtomicBool,
 }
 
 impl Progress {
@@ -67,6 +70,7 @@ impl Progress {
                 dropped: get(&cell.dropped),
                 failed: get(&cell.failed),
                 done: cell.done.load(Ordering::Relaxed),
+                barrier: cell.barrier.load(Ordering::Relaxed),
             })
             .collect()
     }

@@ -97,9 +97,4 @@ impl Kind {
     pub fn param(&self, name: &str) -> Option<&'static Param> {
         self.params.iter().find(|p| p.name == name)
     }
-
-    /// Whether it sees the whole stream before it answers.
-    pub fn is_barrier(&self) -> bool {
-        matches!(self.name, "dedup" | "balance" | "write_dataset")
-    }
 }

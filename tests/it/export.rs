@@ -357,6 +357,28 @@ fn table1_is_text_and_json() {
     assert!(good(&["export", "--formats"]).contains("verl-rl"));
 }
 
+/// The trainers' own code over every form, where `tests/trainers/setup.sh` has installed it.
+#[test]
+fn the_trainers_accept_every_form() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let env = root.join("target/trainers");
+    if !env.join("ready").exists() {
+        eprintln!("skipped: no trainers; install them by tests/trainers/setup.sh");
+        return;
+    }
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("dataset");
+    dataset(&data, 48);
+    let output = Command::new(root.join("tests/trainers/run.sh"))
+        .args([&env, &data])
+        .env("COLDSTART", env!("CARGO_BIN_EXE_coldstart"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("proofs hold"), "{said}");
+}
+
 /// Not a test of its own: makes the data that `tests/trainers/` runs on, when asked by
 /// `COLDSTART_EXPORT_FIXTURE=DIR`.
 #[test]

@@ -15,5 +15,6 @@ mod run;
 mod s3;
 mod scripted;
 mod sim;
+mod sim_coverage;
 mod store;
 mod view;

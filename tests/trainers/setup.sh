@@ -1,9 +1,15 @@
 #!/bin/sh
-# Installs the trainers into ENV. Two environments, since LLaMAFactory and TRL pin different
-# transformers. torch, torchvision and torchaudio are pinned together: the newest of each do not
-# import beside each other.
+# Installs the trainers: setup.sh [--all] [ENV]     (ENV: target/trainers of this checkout)
+# Without --all: LLaMAFactory, verl's loaders, `datasets`, DuckDB. With it also TRL and ms-swift, in
+# an environment of their own, since LLaMAFactory and TRL pin different transformers. torch,
+# torchvision and torchaudio are pinned together: the newest of each do not import beside each other.
 set -eu
-env=${1:?usage: setup.sh ENV}
+all=no
+if [ "${1:-}" = --all ]; then
+    all=yes
+    shift
+fi
+env=${1:-$(cd "$(dirname "$0")/../.." && pwd)/target/trainers}
 mkdir -p "$env"
 [ -x "$env/main/bin/python" ] || python3 -m venv "$env/main"
 "$env/main/bin/pip" install -q \
@@ -13,8 +19,11 @@ mkdir -p "$env"
 # verl (beside LLaMAFactory) and ms-swift (beside TRL: it wants newer `datasets`) without their own
 # dependencies: only their loaders are run.
 "$env/main/bin/pip" install -q --no-deps --upgrade --target "$env/verl" verl==0.9.1
-"$env/main/bin/pip" install -q --no-deps --upgrade --target "$env/swift" ms-swift==4.6.0
-[ -x "$env/trl/bin/python" ] || python3 -m venv "$env/trl"
-"$env/trl/bin/pip" install -q \
-    torch==2.11.0 torchvision==0.26.0 trl==1.16.0 transformers==5.23.0 datasets==5.2.0 \
-    dashscope==2.0.2 pillow modelscope peft json_repair qwen_vl_utils
+if [ "$all" = yes ]; then
+    [ -x "$env/trl/bin/python" ] || python3 -m venv "$env/trl"
+    "$env/trl/bin/pip" install -q \
+        torch==2.11.0 torchvision==0.26.0 trl==1.16.0 transformers==5.23.0 datasets==5.2.0 \
+        dashscope==2.0.2 pillow modelscope peft json_repair qwen_vl_utils
+    "$env/trl/bin/pip" install -q --no-deps --upgrade --target "$env/swift" ms-swift==4.6.0
+fi
+touch "$env/ready"

@@ -96,20 +96,18 @@ fn counts(of: &BTreeMap<String, u64>) -> String {
     parts.join(" · ")
 }
 
-/// For each category or source: in at the first stage it reached, and what was kept at each stage
-/// that all pass through would be too wide; so: seen, kept, share.
+/// A column a stage would be too wide; so: records, kept, and where most were dropped.
 fn splits(what: &str, splits: &[Split], funnel: &Funnel, look: Look) -> String {
     if splits.len() < 2 {
         return String::new();
     }
     let mut grid = Grid::new("lrrrl");
-    grid.row([what, "records", "kept", "%", "thinned most at"]);
+    grid.row([what, "records", "kept", "%", "dropped most at"]);
     for split in splits {
-        let seen = split.entered.iter().copied().max().unwrap_or(0);
-        let share = split.kept as f64 / seen.max(1) as f64;
+        let share = split.kept as f64 / split.records.max(1) as f64;
         grid.row([
             line(&split.name, 32),
-            count(seen),
+            count(split.records),
             count(split.kept),
             format!("{:.1}", share * 100.0),
             thinnest(split, funnel),
@@ -119,12 +117,11 @@ fn splits(what: &str, splits: &[Split], funnel: &Funnel, look: Look) -> String {
 }
 
 fn thinnest(split: &Split, funnel: &Funnel) -> String {
-    let steps = split.entered.windows(2).enumerate().filter(|(_, w)| w[0] > w[1]);
-    let most = steps.max_by_key(|(_, w)| w[0] - w[1]);
-    most.map_or(String::new(), |(at, w)| {
-        let stage = funnel.stages.get(at).map_or("", |s| s.stage.as_str());
-        format!("{stage} (-{})", count(w[0] - w[1]))
-    })
+    let most = split.dropped.iter().zip(&funnel.stages).max_by_key(|(dropped, _)| **dropped);
+    match most {
+        Some((dropped, stage)) if *dropped > 0 => format!("{} (-{})", stage.stage, count(*dropped)),
+        _ => String::new(),
+    }
 }
 
 fn table(name: &str, grid: &Grid, look: Look) -> String {

@@ -12,6 +12,3 @@ pub mod say;
 
 pub use meaning::{Group, Meaning, Stress};
 pub use parse::{parse, words};
-
-#[cfg(test)]
-mod coverage_tests;

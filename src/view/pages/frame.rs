@@ -61,22 +61,29 @@ impl<'a> Here<'a> {
                         @if simulated(self.snapshot) { span.badge.warn { "simulated world" } }
                     }
                     main { (body) }
-                    dialog #keys {
-                        h2 { "Keys" }
-                        dl {
-                            dt { kbd { "j" } " " kbd { "k" } } dd { "next, previous row (or record)" }
-                            dt { kbd { "Enter" } } dd { "open the row" }
-                            dt { kbd { "/" } } dd { "search" }
-                            dt { kbd { "a" } " " kbd { "d" } } dd { "agree, disagree with the marked decision" }
-                            dt { kbd { "u" } } dd { "up: to the list, to the pipeline" }
-                            dt { kbd { "?" } } dd { "this help" }
-                        }
-                        form method="dialog" { button { "close" } }
-                    }
+                    (keys())
                 }
             }
         };
         ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.into_string()).into_response()
+    }
+}
+
+/// What the script's keys do.
+fn keys() -> Markup {
+    html! {
+        dialog #keys {
+            h2 { "Keys" }
+            dl {
+                dt { kbd { "j" } " " kbd { "k" } } dd { "next, previous row (or record)" }
+                dt { kbd { "Enter" } } dd { "open the row" }
+                dt { kbd { "/" } } dd { "search" }
+                dt { kbd { "a" } " " kbd { "d" } } dd { "agree, disagree with the marked decision" }
+                dt { kbd { "u" } } dd { "up: to the list, to the pipeline" }
+                dt { kbd { "?" } } dd { "this help" }
+            }
+            form method="dialog" { button { "close" } }
+        }
     }
 }
 

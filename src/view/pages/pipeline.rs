@@ -94,7 +94,6 @@ fn splits(here: &Here, title: &str, field: &str, splits: &[Split]) -> Markup {
         }
         format!("{}/search{}", here.base, filter.query())
     };
-    let seen = |s: &Split| s.entered.iter().copied().max().unwrap_or(0);
     html! {
         @if splits.len() > 1 { section {
             h2 { (title) }
@@ -102,8 +101,8 @@ fn splits(here: &Here, title: &str, field: &str, splits: &[Split]) -> Markup {
                 thead { tr { th { (field) } th.n { "records" } th.n { "kept" } th {} } }
                 tbody { @for s in splits { tr data-href=(link(&s.name)) {
                     td { a href=(link(&s.name)) { (s.name) } }
-                    td.n { (count(seen(s))) } td.n { (count(s.kept)) }
-                    td { (meter(s.kept as f64 / seen(s).max(1) as f64)) }
+                    td.n { (count(s.records)) } td.n { (count(s.kept)) }
+                    td { (meter(s.kept as f64 / s.records.max(1) as f64)) }
                 } } }
             } }
         } }

@@ -105,7 +105,7 @@ fn steps(here: &Here, life: &Life, list: &str, filter: &Filter, labels: &[Label]
                     (evidence(step))
                     (label_form(here, life, step, back, labels))
                     @if !step.calls.is_empty() {
-                        details { summary { (step.calls.len()) " calls" }
+                        details { summary { (step.calls.len()) @if step.calls.len() == 1 { " call" } @else { " calls" } }
                             @for call in &step.calls { (one_call(here, call)) }
                         }
                     }

@@ -123,8 +123,6 @@ fn order_card(orders: &OrderAudit, share: &dyn Fn(&str, &Share) -> Markup) -> Ma
 }
 
 fn records(here: &Here, number: usize, name: &str, filter: &Filter, deep: &StageAudit) -> Markup {
-    let index = &here.snapshot.index;
-    let rows = &index.stages[number];
     let found = here.snapshot.rows(number, filter);
     let start = (filter.page * PAGE).min(found.len());
     let shown = &found[start..(start + PAGE).min(found.len())];
@@ -152,23 +150,30 @@ fn records(here: &Here, number: usize, name: &str, filter: &Filter, deep: &Stage
             h2 { "Records" }
             (filter_form(&format!("{}/stage/{name}", here.base), filter, &fields))
             (pages(found.len(), filter, |f| here.stage(name, f)))
-            ul.rows { @for &row in shown {
-                @let record = rows.record[row] as usize;
-                @let id = index.records.id[record];
-                @let href = record_link(here, &id.hex(), name, filter);
-                li data-href=(href) {
-                    a href=(href) { (said(&line(index.records.prompt.get(record), 160))) }
-                    div.meta {
-                        (outcome(rows.disposition[row], index.names.get(rows.port[row]), index.names.get(rows.reason[row])))
-                        span { (index.names.get(index.records.category[record])) }
-                        @if !rows.score[row].is_nan() { span { "score " (format!("{:.2}", rows.score[row])) } }
-                        @if rows.cost[row] > 0 { span { (money(NanoUsd(rows.cost[row]).usd())) } }
-                        span.id { (&id.hex()[..8]) }
-                    }
-                    @if !rows.note.get(row).is_empty() { p.note { (said(&line(rows.note.get(row), 220))) } }
-                }
-            } }
+            ul.rows { @for &row in shown { (one_row(here, number, row, name, filter)) } }
             (pages(found.len(), filter, |f| here.stage(name, f)))
+        }
+    }
+}
+
+fn one_row(here: &Here, number: usize, row: usize, name: &str, filter: &Filter) -> Markup {
+    let index = &here.snapshot.index;
+    let rows = &index.stages[number];
+    let record = rows.record[row] as usize;
+    let id = index.records.id[record].hex();
+    let href = record_link(here, &id, name, filter);
+    let note = rows.note.get(row);
+    html! {
+        li data-href=(href) {
+            a href=(href) { (said(&line(index.records.prompt.get(record), 160))) }
+            div.meta {
+                (outcome(rows.disposition[row], index.names.get(rows.port[row]), index.names.get(rows.reason[row])))
+                span { (index.names.get(index.records.category[record])) }
+                @if !rows.score[row].is_nan() { span { "score " (format!("{:.2}", rows.score[row])) } }
+                @if rows.cost[row] > 0 { span { (money(NanoUsd(rows.cost[row]).usd())) } }
+                span.id { (&id[..8]) }
+            }
+            @if !note.is_empty() { p.note { (said(&line(note, 220))) } }
         }
     }
 }

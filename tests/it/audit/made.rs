@@ -21,8 +21,10 @@ pub struct Plan {
     pub judge_error: f64,
     /// How often the pairwise judge takes the first place instead of looking.
     pub place_bias: f64,
-    /// Write journal, pictures and shards too.
+    /// Write the journal too.
     pub calls: bool,
+    /// Write pictures and shards too (only with `calls`).
+    pub pictures: bool,
     /// The first record's texts are full of markup and control characters.
     pub hostile: bool,
     /// Pixels of a picture's side.
@@ -39,6 +41,7 @@ impl Default for Plan {
             judge_error: 0.08,
             place_bias: 0.1,
             calls: true,
+            pictures: true,
             hostile: false,
             side: 24,
             votes: 1,
@@ -108,7 +111,8 @@ pub async fn make(uri: &str, plan: Plan) -> Truth {
         ),
         false => None,
     };
-    let shards = plan.calls.then(|| ShardWriter::new(ShardOptions::default()).unwrap());
+    let shards =
+        (plan.calls && plan.pictures).then(|| ShardWriter::new(ShardOptions::default()).unwrap());
     let mut maker = Maker {
         blobs: Blobs::new(store.clone(), 1 << 20),
         rng: Rng::keyed(plan.seed, &["made"]),
@@ -505,7 +509,7 @@ impl Maker {
 
     /// A PNG of one shade with a mark.
     fn picture(&self, shade: u32) -> Vec<u8> {
-        if !self.plan.calls {
+        if self.shards.is_none() {
             return shade.to_le_bytes().to_vec();
         }
         let side = self.plan.side as usize;
@@ -524,7 +528,7 @@ impl Maker {
     async fn blob(&mut self, bytes: Vec<u8>) -> ImageRef {
         let side = self.plan.side;
         let size = bytes.len() as u64;
-        let digest = match self.plan.calls {
+        let digest = match self.shards.is_some() {
             true => self.blobs.put(bytes.into()).await.unwrap(),
             false => Digest::of(&bytes),
         };

@@ -1,8 +1,8 @@
 //! The grammar against prompts of other people's making, where they are at hand: the path of a
 //! T2I-R1 prompt file in `COLDSTART_T2I_R1`.
 
-use crate::record::Region;
-use crate::sim::scene::{lexicon, parse};
+use coldstart::record::Region;
+use coldstart::sim::scene::{Meaning, lexicon, parse};
 use serde_json::Value;
 
 fn class(word: &str) -> Option<&'static str> {
@@ -35,11 +35,7 @@ fn understood(row: &Value) -> bool {
     counted && colors && placed(row, &meaning, group)
 }
 
-fn placed(
-    row: &Value,
-    meaning: &crate::sim::scene::Meaning,
-    group: impl Fn(&str) -> Option<usize>,
-) -> bool {
+fn placed(row: &Value, meaning: &Meaning, group: impl Fn(&str) -> Option<usize>) -> bool {
     let info = &row["spatial_info"];
     let region = match info["locality"].as_str() {
         Some(l) if l.contains("left") => Region::Left,
