@@ -52,7 +52,8 @@ pub fn wilson(hits: f64, of: f64) -> (f64, f64) {
     let z2 = Z * Z;
     let centre = (p + z2 / (2.0 * of)) / (1.0 + z2 / of);
     let half = Z / (1.0 + z2 / of) * (p * (1.0 - p) / of + z2 / (4.0 * of * of)).sqrt();
-    ((centre - half).max(0.0), (centre + half).min(1.0))
+    // At 0 and at 1 rounding could leave the estimate outside by a hair.
+    ((centre - half).clamp(0.0, p), (centre + half).clamp(p, 1.0))
 }
 
 /// Cohen's kappa of a 2 x 2 table: agreement beyond chance, -1..=1. None when both sides always
