@@ -270,7 +270,9 @@ fn every_verb_is_in_the_readme_and_every_flag_has_help() {
         let mut lines = help.lines().peekable();
         while let Some(line) = lines.next() {
             let flag = line.trim_start();
-            if !flag.starts_with("--") && !flag.starts_with("-") || !line.starts_with("  ") {
+            let is_flag =
+                flag.starts_with("--") || flag.starts_with('-') && !flag.starts_with("- ");
+            if !is_flag || !line.starts_with("  ") {
                 continue;
             }
             // Help stands behind the flag, or on the next line.
