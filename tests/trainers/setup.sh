@@ -15,9 +15,9 @@ mkdir -p "$env"
 "$env/main/bin/pip" install -q \
     torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0 \
     llamafactory==0.9.5 transformers==5.6.0 datasets==4.0.0 trl==0.24.0 \
-    dashscope==2.0.2 duckdb ray tensordict codetiming hydra-core
+    dashscope==2.0.2 duckdb ray tensordict codetiming hydra-core qwen_vl_utils
 # verl (beside LLaMAFactory) and ms-swift (beside TRL: it wants newer `datasets`) without their own
-# dependencies: only their loaders are run.
+# dependencies: only their loaders are run. verl's needs qwen_vl_utils, which it does not name.
 "$env/main/bin/pip" install -q --no-deps --upgrade --target "$env/verl" verl==0.9.1
 if [ "$all" = yes ]; then
     [ -x "$env/trl/bin/python" ] || python3 -m venv "$env/trl"
