@@ -22,7 +22,8 @@ pub use file::FingerprintError;
 
 use crate::record::Spec;
 use crate::text::{gloss, hash, lexicon, mask, normalise, spec, stem, words};
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 /// Why a prompt counts as a benchmark's; in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +68,8 @@ pub struct Hit {
 pub struct Fingerprints {
     benchmarks: Vec<Benchmark>,
     tables: [HashMap<u64, Place, hash::Plain>; 5],
+    /// (rule, hash) that further benchmarks hold as well, in the order of merging.
+    shared: BTreeMap<(usize, u64), Vec<Place>>,
     grams: grams::Filter,
 }
 
@@ -95,15 +98,26 @@ impl Fingerprints {
         file::read(bytes)
     }
 
-    /// Adds another benchmark's. Where two hold the same hash, the one merged first is named.
+    /// Adds another benchmark's. Where two hold the same hash, both are remembered: which rules drop
+    /// differs between them, and a report names every one.
     pub fn merge(&mut self, other: Fingerprints) {
         let shift = self.benchmarks.len() as u16;
+        let moved = |place: Place| Place { benchmark: place.benchmark + shift, ..place };
         self.benchmarks.extend(other.benchmarks);
-        for (mine, theirs) in self.tables.iter_mut().zip(other.tables) {
+        for (rule, (mine, theirs)) in self.tables.iter_mut().zip(other.tables).enumerate() {
             for (hash, place) in theirs {
-                let moved = Place { benchmark: place.benchmark + shift, ..place };
-                mine.entry(hash).and_modify(|p| *p = (*p).min(moved)).or_insert(moved);
+                match mine.entry(hash) {
+                    Entry::Vacant(free) => {
+                        free.insert(moved(place));
+                    }
+                    Entry::Occupied(_) => {
+                        self.shared.entry((rule, hash)).or_default().push(moved(place));
+                    }
+                }
             }
+        }
+        for (key, places) in other.shared {
+            self.shared.entry(key).or_default().extend(places.into_iter().map(moved));
         }
         self.grams.merge(&other.grams);
     }
@@ -136,11 +150,11 @@ impl Fingerprints {
         found
     }
 
-    /// One hit per rule that fires, advisory ones too: for reports.
+    /// One hit per benchmark and rule that fires, advisory ones too: for reports.
     pub fn check_all(&self, text: &str, spec: Option<&Spec>, gloss: Option<&str>) -> Vec<Hit> {
         let mut found: Vec<Hit> = Vec::new();
         self.look(text, spec, gloss, &mut |hit| {
-            if !found.iter().any(|h| h.rule == hit.rule) {
+            if !found.iter().any(|h| h.rule == hit.rule && h.benchmark == hit.benchmark) {
                 found.push(hit);
             }
             false
@@ -162,13 +176,13 @@ impl Fingerprints {
         {
             return;
         }
-        let read = spec.is_none();
+        // A source's spec may say less than its words do, so the words are read all the same.
         if let Some(gloss) = gloss
-            && self.ask_text(gloss, Reading { spec: read, masked: false }, seen)
+            && self.ask_text(gloss, Reading { spec: true, masked: false }, seen)
         {
             return;
         }
-        self.ask_text(text, Reading { spec: read, masked: true }, seen);
+        self.ask_text(text, Reading { spec: true, masked: true }, seen);
     }
 
     /// All rules on one text; true when `seen` has had enough.
@@ -200,14 +214,21 @@ impl Fingerprints {
     }
 
     fn ask(&self, rule: Rule, hash: u64, seen: &mut dyn FnMut(Hit) -> bool) -> bool {
-        let Some(place) = self.tables[rule as usize].get(&hash) else { return false };
-        let benchmark = &self.benchmarks[place.benchmark as usize];
-        seen(Hit {
-            benchmark: benchmark.name.clone(),
-            rule,
-            place: format!("row {}", place.row),
-            advisory: rule == Rule::Masked && !benchmark.drop_masked,
-        })
+        let Some(first) = self.tables[rule as usize].get(&hash) else { return false };
+        let others = self.shared.get(&(rule as usize, hash)).into_iter().flatten();
+        for place in std::iter::once(first).chain(others) {
+            let benchmark = &self.benchmarks[place.benchmark as usize];
+            let hit = Hit {
+                benchmark: benchmark.name.clone(),
+                rule,
+                place: format!("row {}", place.row),
+                advisory: rule == Rule::Masked && !benchmark.drop_masked,
+            };
+            if seen(hit) {
+                return true;
+            }
+        }
+        false
     }
 }
 

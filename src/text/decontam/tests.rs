@@ -83,6 +83,49 @@ fn masked_matches_outside_of_template_sets_are_only_reported() {
 }
 
 #[test]
+fn a_wording_that_two_sets_share_is_each_ones() {
+    let set = |name: &str, templates: bool| {
+        let mut builder = Builder::new(name, "ours", "none", templates);
+        builder.row("a photo of four umbrellas", None);
+        Fingerprints::load(&builder.finish()).unwrap()
+    };
+    // The set that only reports comes first, and must not hide the one that drops.
+    for order in [["prose", "templates"], ["templates", "prose"]] {
+        let mut all = Fingerprints::default();
+        order.iter().for_each(|name| all.merge(set(name, *name == "templates")));
+        let hit = all.check("a photo of nine umbrellas", None, None).unwrap();
+        assert_eq!((hit.benchmark.as_str(), hit.rule), ("templates", Rule::Masked));
+        let mut nested = Fingerprints::default();
+        nested.merge(all);
+        let mut named: Vec<String> = nested
+            .check_all("a photo of four umbrellas", None, None)
+            .into_iter()
+            .filter(|h| h.rule == Rule::Exact)
+            .map(|h| h.benchmark)
+            .collect();
+        named.sort();
+        assert_eq!(named, ["prose", "templates"]);
+    }
+}
+
+#[test]
+fn a_spec_that_says_less_than_the_words_does_not_hide_them() {
+    let poor = Spec {
+        include: vec![SpecObject {
+            class: "umbrella".into(),
+            count: 1,
+            color: None,
+            region: None,
+            size: None,
+            material: None,
+        }],
+        ..Spec::default()
+    };
+    let hit = fingerprints().check("4 umbrellas", Some(&poor), None).unwrap();
+    assert_eq!(hit.rule, Rule::Spec);
+}
+
+#[test]
 fn damage_is_named() {
     let mut builder = Builder::new("x", "ours", "none", true);
     builder.row("a photo of four umbrellas", None);
