@@ -4,11 +4,14 @@
 //! - *exact*: equal `normalise` forms;
 //! - *near*: equal slots, and a Jaccard similarity of at least the threshold (default 0.7) over
 //!   single words and adjacent pairs of words, where words are stems and fillers (`a`, `photo of`,
-//!   `please draw`) do not count. Where each text has a word that the other lacks (something was
-//!   replaced, not added) 0.85 is asked at least, so that another object makes another prompt.
+//!   `please draw`) do not count. Of 8 words one may be more or other, of 16 two (praise such as
+//!   `sharp focus` apart): in a short prompt every word is an object (`a watch`, `a watch face`).
+//!   Where each text has a word that the other lacks 0.85 is asked at least, so that another object
+//!   makes another prompt.
 //!
-//! Slots are numbers, colours, relations, sizes and negations, each bound to the word after it:
-//! a prompt with one of them changed is never a duplicate.
+//! Slots are numbers, colours, relations, sizes, negations and ways of drawing, each bound to the word
+//! after it, and what stands before the first relation: a prompt with one of them changed is never a
+//! duplicate.
 //!
 //! The one idea: in the order of the keyed hash (`Id::keyed`), a text is dropped if it is near an
 //! earlier text that was kept. So each dropped text is near a *kept* one (no chains of
@@ -18,6 +21,8 @@
 use crate::record::Id;
 use crate::text::minhash::{Lsh, Signature};
 use crate::text::{hash, lexicon, normalise, stem, words};
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 /// The documented default of `Dedup::new`.
 pub const THRESHOLD: f32 = 0.7;
@@ -25,6 +30,8 @@ pub const THRESHOLD: f32 = 0.7;
 const REPLACED: f32 = 0.85;
 /// Content words of a text that count; the rest of a longer text only counts for exactness.
 const MAX_WORDS: usize = 400;
+/// One word in so many may differ.
+const WORDS_PER_CHANGE: usize = 8;
 /// How many texts of one bucket each text is compared with; see `Lsh::pairs`.
 const BUCKET: usize = 24;
 const PURPOSE: &str = "dedup";
@@ -157,45 +164,56 @@ impl Dedup {
             return None;
         }
         let (wa, wb) = (self.words(a), self.words(b));
-        let singles = Overlap::of(wa.iter().copied(), wb.iter().copied());
-        let both = Overlap::of(shingles(wa), shingles(wb));
-        let similarity = both.shared as f32 / both.union().max(1) as f32;
-        let replaced = singles.shared < singles.left && singles.shared < singles.right;
+        let (less, more) = unshared(wa, wb);
+        if less.max(more) * WORDS_PER_CHANGE > wa.len().min(wb.len()) {
+            return None;
+        }
+        let similarity = jaccard(shingles(wa), shingles(wb));
+        let replaced = less > 0 && more > 0;
         let asked = if replaced { self.threshold.max(REPLACED) } else { self.threshold };
         (similarity >= asked).then_some(similarity)
     }
 }
 
-/// Sizes of two sets and of what they share.
-struct Overlap {
-    shared: usize,
-    left: usize,
-    right: usize,
+fn sorted(items: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut items: Vec<u32> = items.collect();
+    items.sort_unstable();
+    items
 }
 
-impl Overlap {
-    fn of(a: impl Iterator<Item = u32>, b: impl Iterator<Item = u32>) -> Overlap {
-        let set = |items: &mut dyn Iterator<Item = u32>| {
-            let mut items: Vec<u32> = items.collect();
-            items.sort_unstable();
-            items.dedup();
-            items
-        };
-        let (a, b) = (set(&mut { a }), set(&mut { b }));
-        let (mut i, mut j, mut shared) = (0, 0, 0);
-        while i < a.len() && j < b.len() {
-            match a[i].cmp(&b[j]) {
-                std::cmp::Ordering::Less => i += 1,
-                std::cmp::Ordering::Greater => j += 1,
-                std::cmp::Ordering::Equal => (i, j, shared) = (i + 1, j + 1, shared + 1),
-            }
+/// How many words of `a` are not in `b`, and of `b` not in `a`; repeats count, praise does not.
+fn unshared(a: &[u32], b: &[u32]) -> (usize, usize) {
+    static PRAISE: OnceLock<Vec<u32>> = OnceLock::new();
+    let praise =
+        PRAISE.get_or_init(|| sorted(lexicon::PRAISE.iter().map(|w| hash::text(&stem(w)) as u32)));
+    let counts = |word: &u32| usize::from(praise.binary_search(word).is_err());
+    let (a, b) = (sorted(a.iter().copied()), sorted(b.iter().copied()));
+    let (mut i, mut j, mut less, mut more) = (0, 0, 0, 0);
+    while i < a.len() || j < b.len() {
+        match (a.get(i), b.get(j)) {
+            (Some(x), Some(y)) if x == y => (i, j) = (i + 1, j + 1),
+            (Some(x), y) if y.is_none_or(|y| x < y) => (i, less) = (i + 1, less + counts(x)),
+            (_, Some(y)) => (j, more) = (j + 1, more + counts(y)),
+            (_, None) => break,
         }
-        Overlap { shared, left: a.len(), right: b.len() }
     }
+    (less, more)
+}
 
-    fn union(&self) -> usize {
-        self.left + self.right - self.shared
+/// The shared part of two sets.
+fn jaccard(a: impl Iterator<Item = u32>, b: impl Iterator<Item = u32>) -> f32 {
+    let (mut a, mut b) = (sorted(a), sorted(b));
+    a.dedup();
+    b.dedup();
+    let (mut i, mut j, mut shared) = (0, 0, 0usize);
+    while i < a.len() && j < b.len() {
+        match a[i].cmp(&b[j]) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => (i, j, shared) = (i + 1, j + 1, shared + 1),
+        }
     }
+    shared as f32 / (a.len() + b.len() - shared).max(1) as f32
 }
 
 /// Single words and adjacent pairs.
@@ -206,32 +224,51 @@ fn shingles(words: &[u32]) -> impl Iterator<Item = u32> + '_ {
 }
 
 /// Appends the content words' hashes to `arena` and returns the slots' hash: a sum over slots of
-/// hash(kind, value, next content word), so that the order of clauses does not matter.
+/// hash(kind, value, next content word), so that the order of clauses does not matter, and of what
+/// stands before the first relation, so that who stands by whom does.
 fn content(normal: &str, arena: &mut Vec<u32>) -> u64 {
     let start = arena.len();
-    let mut slots = 0u64;
+    let (mut slots, mut before) = (0u64, Some(0u64));
     let mut open: Option<u64> = None;
     for word in words(normal) {
-        if lexicon::is_filler(word) {
+        let slot = slot(word);
+        if slot.is_none() && lexicon::is_filler(word) {
             continue;
         }
-        let slot = lexicon::slot(word);
         let hashed = match &slot {
             Some((_, value)) => hash::text(value),
             None => hash::text(&stem(word)),
         };
-        if let Some(before) = open.take() {
-            slots = slots.wrapping_add(hash::mix(before, hashed));
+        if let Some(slot) = open.take() {
+            slots = slots.wrapping_add(hash::mix(slot, hashed));
         }
-        open = slot.map(|(kind, value)| hash::mix(kind as u64 + 1, hash::text(&value)));
+        if let Some(sum) = before {
+            let places = slot.as_ref().is_some_and(|(kind, value)| places(*kind, value));
+            before = if places { None } else { Some(sum.wrapping_add(hash::mix(hashed, 7))) };
+            slots = slots.wrapping_add(if places { hash::mix(sum, 8) } else { 0 });
+        }
+        open = slot.map(|(kind, value)| hash::mix(kind + 1, hash::text(&value)));
         if arena.len() - start < MAX_WORDS {
             arena.push(hashed as u32);
         }
     }
-    if let Some(before) = open {
-        slots = slots.wrapping_add(hash::mix(before, 0));
+    if let Some(slot) = open {
+        slots = slots.wrapping_add(hash::mix(slot, 0));
     }
     slots
+}
+
+/// The kind's number and the value of a slot; ways of drawing are slots here.
+fn slot(word: &str) -> Option<(u64, Cow<'static, str>)> {
+    if let Some(style) = lexicon::style(word) {
+        return Some((100, Cow::Borrowed(style)));
+    }
+    lexicon::slot(word).map(|(kind, value)| (kind as u64, value))
+}
+
+/// Whether a slot says where one thing is by another; `in` and `on` mostly name the scene of all.
+fn places(kind: u64, value: &str) -> bool {
+    kind == lexicon::Slot::Relation as u64 && value != "in" && value != "on"
 }
 
 #[cfg(test)]

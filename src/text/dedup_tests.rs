@@ -31,6 +31,16 @@ fn a_changed_slot_makes_another_prompt() {
         ("a street with people", "a street without people"),
         ("a large cat and a small dog", "a small cat and a large dog"),
         ("a photo of a dog", "a photo of a cat"),
+        ("a photo of a hot dog by a drum", "a photo of a dog by a drum"),
+        ("a tin whistle and a round clock", "a tin whistle and a round clock face"),
+        ("a stone mill and a wooden gate", "a stone mill and a wooden mill"),
+        ("a heron in the reeds", "a heron in the reeds of a canal"),
+        ("a fox asleep under an elm", "a cartoon of a fox asleep under an elm"),
+        ("a drawing of a barge on a river", "a painting of a barge on a river"),
+        (
+            "the square crate was wedged between the round barrel and the oval tub",
+            "the oval tub was wedged between the round barrel and the square crate",
+        ),
         (
             "a tall glass of orange juice next to a plate with two slices of toast in a sunny \
              kitchen with white tiles and a wooden table",
@@ -49,6 +59,12 @@ fn another_frame_or_inflection_does_not() {
         ("A photo of 5 clocks.", "a photo of five clocks"),
         ("a red bus and a blue car", "a blue car and a red bus"),
         ("a cat sits on a sofa", "A cat sitting on the sofa!"),
+        ("a tailor gives a button to a soldier", "to a soldier, a tailor gives a button"),
+        (
+            "a narrow street of old brick houses after rain, with lanterns lit at dusk",
+            "a narrow street of old brick houses after rain, with lanterns lit at dusk, highly \
+             detailed, 8k",
+        ),
         (
             "please draw a whale with corals growing on its roof",
             "a whale with coral growing on the roof",

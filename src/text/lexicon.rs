@@ -146,6 +146,50 @@ pub fn is_negation(word: &str) -> bool {
         || (word.ends_with("nt") && matches!(word, "isnt" | "arent" | "dont" | "doesnt" | "cant"))
 }
 
+/// How a picture is made, if the word says so: a cartoon of a house is no photo of one.
+pub fn style(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "cartoon" | "cartoons" | "comic" => "cartoon",
+        "painting" | "paintings" => "painting",
+        "watercolor" | "watercolour" => "watercolour",
+        "drawing" | "drawings" | "sketch" | "sketches" => "drawing",
+        "illustration" | "illustrations" => "illustration",
+        "emoji" => "emoji",
+        "logo" | "icon" => "logo",
+        "anime" | "manga" => "anime",
+        "sculpture" | "statue" => "sculpture",
+        "poster" => "poster",
+        "mosaic" => "mosaic",
+        _ => return None,
+    })
+}
+
+/// Words that praise a picture and ask for nothing in it (`highly detailed, sharp focus, 8k`).
+pub const PRAISE: [&str; 22] = [
+    "sharp",
+    "focus",
+    "high",
+    "highly",
+    "quality",
+    "detail",
+    "details",
+    "detailed",
+    "intricate",
+    "resolution",
+    "8k",
+    "4k",
+    "hd",
+    "uhd",
+    "hdr",
+    "masterpiece",
+    "best",
+    "award",
+    "winning",
+    "professional",
+    "beautiful",
+    "stunning",
+];
+
 /// The slot a word fills and its one spelling's hash-ready text; numbers as digits.
 pub fn slot(word: &str) -> Option<(Slot, std::borrow::Cow<'static, str>)> {
     use std::borrow::Cow::{Borrowed, Owned};
