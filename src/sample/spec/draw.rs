@@ -1,8 +1,8 @@
 //! One draw.
 
-use super::vocabulary::{Recipe, Share};
+use super::vocabulary::{Recipe, Share, opposite};
 use super::{Chance, Vocabulary};
-use crate::record::{Region, Size, Spec, SpecObject};
+use crate::record::{Relation, Size, Spec, SpecObject};
 
 /// Uniform in 0..1.
 pub(super) fn unit(chance: Chance) -> f64 {
@@ -27,6 +27,9 @@ pub(super) fn spec(words: &Vocabulary, recipe: &Recipe, chance: Chance) -> Spec 
     let [least, most] = recipe.objects;
     let kinds = least + below(chance, most.saturating_sub(least) + 1);
     let mut classes: Vec<&String> = file.objects.values().flatten().collect();
+    if happens(chance, recipe.knowledge) {
+        classes.retain(|class| file.knowledge.contains_key(*class));
+    }
     let mut include = Vec::with_capacity(kinds);
     for _ in 0..kinds.min(classes.len()) {
         let class = classes.swap_remove(below(chance, classes.len()));
@@ -45,8 +48,16 @@ pub(super) fn spec(words: &Vocabulary, recipe: &Recipe, chance: Chance) -> Spec 
             (first.size, second.size) = (Some(a), Some(b));
         }
     }
+    let mut relations = Vec::new();
+    if include.len() > 1
+        && happens(chance, recipe.relation)
+        && let Some(&region) = pick(chance, &file.relations)
+    {
+        relations.push(Relation { subject: 0, region, object: 1 });
+        include[..2].iter_mut().for_each(|object: &mut SpecObject| object.region = None);
+    }
     let text = happens(chance, recipe.text).then(|| pick(chance, &file.texts).cloned()).flatten();
-    Spec { include, text, ..Spec::default() }
+    Spec { include, relations, text, ..Spec::default() }
 }
 
 fn object(words: &Vocabulary, recipe: &Recipe, class: &str, chance: Chance) -> SpecObject {
@@ -65,15 +76,6 @@ fn object(words: &Vocabulary, recipe: &Recipe, class: &str, chance: Chance) -> S
         region: None,
         size: None,
         material: material.flatten(),
-    }
-}
-
-fn opposite(region: Region) -> Region {
-    match region {
-        Region::Left => Region::Right,
-        Region::Right => Region::Left,
-        Region::Above => Region::Below,
-        Region::Below => Region::Above,
     }
 }
 
@@ -117,10 +119,38 @@ mod tests {
                     "position" => assert!(objects[0].region.is_some()),
                     "size" => assert!(objects[0].size != objects[1].size),
                     "text" => assert!(drawn.spec.text.is_some()),
+                    "relation" => assert!(objects.len() == 3 && drawn.spec.relations.len() == 1),
+                    "knowledge" => {
+                        let facts = words.facts(category, &drawn.spec);
+                        assert_eq!(facts.lines().count(), objects.len(), "{facts}");
+                    }
                     _ => {}
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_relation_holds_out_the_side_that_it_gives() {
+        use crate::record::{Region, Relation, Spec, SpecObject};
+        let words = shipped();
+        let object = |class: &str| SpecObject {
+            class: class.into(),
+            count: 1,
+            color: None,
+            region: None,
+            size: None,
+            material: None,
+        };
+        let spec = |region| Spec {
+            include: vec![object("zebra"), object("cat")],
+            relations: vec![Relation { subject: 1, region, object: 0 }],
+            ..Spec::default()
+        };
+        // A cat to the right of a zebra puts the zebra on the left, which is held out.
+        assert!(words.is_held_out(&spec(Region::Right)));
+        assert!(!words.is_held_out(&spec(Region::Left)));
+        assert_eq!(words.facts("counting", &spec(Region::Left)), "");
     }
 
     #[test]

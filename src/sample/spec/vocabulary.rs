@@ -33,15 +33,15 @@ pub(super) struct File {
     pub sizes: Vec<Size>,
     #[serde(default)]
     pub materials: Vec<String>,
-    #[serde(default, rename = "relations")]
-    _relations: Vec<Region>,
+    #[serde(default)]
+    pub relations: Vec<Region>,
     #[serde(default)]
     pub texts: Vec<String>,
     /// Groups are for the reader; objects of all are drawn alike.
     pub objects: BTreeMap<String, Vec<String>>,
-    /// For sentences; drawing does not need them.
-    #[serde(default, rename = "plurals")]
-    _plurals: BTreeMap<String, String>,
+    /// What is known of a class: facts by which a riddle can name it.
+    #[serde(default)]
+    pub knowledge: BTreeMap<String, Spanned<Vec<String>>>,
     pub weights: BTreeMap<String, Spanned<f64>>,
     pub category: BTreeMap<String, Spanned<Recipe>>,
     pub style: Vec<Style>,
@@ -70,6 +70,12 @@ pub(super) struct Recipe {
     pub size: Share,
     #[serde(default)]
     pub text: Share,
+    /// The first object stands to a side of the second (and any others anywhere).
+    #[serde(default)]
+    pub relation: Share,
+    /// Only objects of which something is known.
+    #[serde(default)]
+    pub knowledge: Share,
 }
 
 /// `true`, `false`, or a probability.
@@ -106,14 +112,15 @@ pub(super) struct HeldOut {
 }
 
 impl HeldOut {
-    fn holds(&self, object: &SpecObject) -> bool {
+    /// `region`: the object's own, or what a relation gives it.
+    fn holds(&self, object: &SpecObject, region: Option<Region>) -> bool {
         fn fits<T: PartialEq>(wanted: &Option<T>, is: Option<&T>) -> bool {
             wanted.as_ref().is_none_or(|w| is == Some(w))
         }
         fits(&self.class, Some(&object.class))
             && fits(&self.count, Some(&object.count))
             && fits(&self.color, object.color.as_ref())
-            && fits(&self.region, object.region.as_ref())
+            && fits(&self.region, region.as_ref())
             && fits(&self.size, object.size.as_ref())
             && fits(&self.material, object.material.as_ref())
     }
@@ -153,12 +160,43 @@ impl Vocabulary {
 
     /// Whether a spec holds a combination that synthesis never draws.
     pub fn is_held_out(&self, spec: &Spec) -> bool {
-        let held = &self.file.held_out;
-        spec.include.iter().any(|object| held.iter().any(|h| h.get_ref().holds(object)))
+        let held = |at: usize, object: &SpecObject| {
+            let region = object.region.or_else(|| implied(spec, at));
+            self.file.held_out.iter().any(|h| h.get_ref().holds(object, region))
+        };
+        spec.include.iter().enumerate().any(|(at, object)| held(at, object))
+    }
+
+    /// What is known of the objects of a spec, a line each; empty where `category` asks for none.
+    pub fn facts(&self, category: &str, spec: &Spec) -> String {
+        let asked = self.recipe(category).is_some_and(|recipe| recipe.knowledge.0 > 0.0);
+        let known = spec.include.iter().filter(|_| asked).filter_map(|object| {
+            let facts = self.file.knowledge.get(&object.class)?;
+            Some(format!("{}: {}", object.class, facts.get_ref().join("; or ")))
+        });
+        known.collect::<Vec<_>>().join("\n")
     }
 
     pub(super) fn recipe(&self, category: &str) -> Option<&Recipe> {
         self.file.category.get(category).map(Spanned::get_ref)
+    }
+}
+
+/// Where a relation puts the object.
+fn implied(spec: &Spec, at: usize) -> Option<Region> {
+    spec.relations.iter().find_map(|r| match at {
+        _ if r.subject == at => Some(r.region),
+        _ if r.object == at => Some(opposite(r.region)),
+        _ => None,
+    })
+}
+
+pub(super) fn opposite(region: Region) -> Region {
+    match region {
+        Region::Left => Region::Right,
+        Region::Right => Region::Left,
+        Region::Above => Region::Below,
+        Region::Below => Region::Above,
     }
 }
 
@@ -195,6 +233,19 @@ fn check(file: &File, source: &Arc<Source>) -> Vec<Diagnostic> {
             found.push(Diagnostic::error("V05", title).at(source, recipe.span(), ""));
         }
     }
+    for (class, facts) in &file.knowledge {
+        if !classes.contains(&class.as_str()) {
+            let title = format!("`knowledge` has facts of `{class}`, which is not in `objects`");
+            let known = classes.iter().copied();
+            found.push(
+                Diagnostic::error("V07", title).at(source, facts.span(), "").suggest(class, known),
+            );
+        }
+        if facts.get_ref().iter().all(|fact| fact.trim().is_empty()) {
+            let title = format!("`knowledge` has nothing to say of `{class}`");
+            found.push(Diagnostic::error("V07", title).at(source, facts.span(), ""));
+        }
+    }
     for held in &file.held_out {
         let h = held.get_ref();
         if h.is_empty() {
@@ -225,9 +276,12 @@ fn faults(recipe: &Recipe, file: &File, classes: usize) -> Vec<String> {
     {
         out.push(format!("no number of `counts` is within {low} to {high}"));
     }
-    let pairs = recipe.region.0 > 0.0 || recipe.size.0 > 0.0;
+    let pairs = [recipe.region, recipe.size, recipe.relation].iter().any(|share| share.0 > 0.0);
     if pairs && least < 2 {
-        out.push("`region` and `size` need two kinds of object at least".to_owned());
+        out.push("`region`, `size` and `relation` need two kinds of object at least".to_owned());
+    }
+    if recipe.knowledge.0 > 0.0 && most > file.knowledge.len() {
+        out.push(format!("of {most} kinds of object, `knowledge` knows {}", file.knowledge.len()));
     }
     for (name, share, empty) in [
         ("color", recipe.color, file.colors.is_empty()),
@@ -235,6 +289,8 @@ fn faults(recipe: &Recipe, file: &File, classes: usize) -> Vec<String> {
         ("region", recipe.region, file.regions.is_empty()),
         ("size", recipe.size, file.sizes.is_empty()),
         ("text", recipe.text, file.texts.is_empty()),
+        ("relation", recipe.relation, file.relations.is_empty()),
+        ("knowledge", recipe.knowledge, file.knowledge.is_empty()),
     ] {
         if !(0.0..=1.0).contains(&share.0) {
             out.push(format!("`{name}` is neither true, false nor a share from 0 to 1"));

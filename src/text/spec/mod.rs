@@ -26,15 +26,17 @@ pub fn spec_hash(spec: &Spec) -> u64 {
 }
 
 /// One text for all specs of one meaning: classes in the singular with synonyms folded, objects
-/// sorted and equal ones added up, `left/right` and `above/below` as relations turned one way, an
+/// sorted and equal ones added up, `left/right` and `above/below` as relations turned one way (two
+/// objects on opposite sides are related by them, with or without others), an
 /// object `larger` than its only companion makes that one `smaller`. `exclude` does not count: it
 /// only says that the count is strict.
 pub fn canonical(spec: &Spec) -> String {
     let mut objects: Vec<SpecObject> = spec.include.iter().map(fold).collect();
     let mut relations: Vec<(usize, Region, usize)> =
         spec.relations.iter().map(|r| (r.subject, r.region, r.object)).collect();
-    if objects.len() == 2 {
-        complete_pair(&mut objects, &mut relations);
+    relate_sides(&mut objects, &mut relations);
+    if let [a, b] = &mut objects[..] {
+        complete_sizes(a, b);
     }
     let mut related: Vec<String> = relations
         .into_iter()
@@ -76,29 +78,32 @@ fn fold(object: &SpecObject) -> SpecObject {
     }
 }
 
-/// What a pair leaves unsaid: the other one's side and size.
-fn complete_pair(objects: &mut [SpecObject], relations: &mut Vec<(usize, Region, usize)>) {
+/// Two objects on opposite sides, or one of a pair on a side: a relation said another way.
+fn relate_sides(objects: &mut [SpecObject], relations: &mut Vec<(usize, Region, usize)>) {
     let opposite = |r: Region| match r {
         Region::Left => Region::Right,
         Region::Right => Region::Left,
         Region::Above => Region::Below,
         Region::Below => Region::Above,
     };
-    let (a, b) = (objects[0].region, objects[1].region);
-    let first = match (a, b) {
-        (Some(a), Some(b)) if b == opposite(a) => Some(a),
-        (Some(a), None) => Some(a),
-        (None, Some(b)) => Some(opposite(b)),
-        _ => None,
+    let sides = objects.iter().enumerate().filter_map(|(at, o)| Some((at, o.region?)));
+    let found = match sides.collect::<Vec<_>>()[..] {
+        [(a, side), (b, other)] if other == opposite(side) => (a, side, b),
+        [(a, side)] if objects.len() == 2 => (a, side, 1 - a),
+        _ => return,
     };
-    if let (Some(region), true) = (first, relations.is_empty()) {
-        relations.push((0, region, 1));
+    if relations.is_empty() {
+        relations.push(found);
         objects.iter_mut().for_each(|o| o.region = None);
     }
+}
+
+/// What a pair leaves unsaid: the other one's size.
+fn complete_sizes(a: &mut SpecObject, b: &mut SpecObject) {
     let other = |s: Size| if s == Size::Larger { Size::Smaller } else { Size::Larger };
-    match (objects[0].size, objects[1].size) {
-        (Some(s), None) => objects[1].size = Some(other(s)),
-        (None, Some(s)) => objects[0].size = Some(other(s)),
+    match (a.size, b.size) {
+        (Some(size), None) => b.size = Some(other(size)),
+        (None, Some(size)) => a.size = Some(other(size)),
         _ => {}
     }
 }
@@ -135,6 +140,10 @@ mod tests {
             (
                 "A photo of two boats on the above and two skises on the below",
                 "two boats above two skis",
+            ),
+            (
+                "a dog on the left, a red cup on the right and a lamp",
+                "a dog to the left of a red cup and a lamp",
             ),
         ] {
             let (sa, sb) = (parse(a).unwrap(), parse(b).unwrap());
