@@ -24,10 +24,3 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         Verb::Fingerprint(args) => pool_fingerprint::run(args),
     }
 }
-
-/// How a verb of `pool` prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    Text,
-    Json,
-}

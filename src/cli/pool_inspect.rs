@@ -1,10 +1,13 @@
 //! `coldstart pool inspect PATH`: what a path is taken for, what is in it, what cannot be used.
 
 use crate::cli::Done;
-use crate::cli::pool::Format;
-use crate::pool::readers::READERS;
-use crate::pool::{Bad, Fields, Images, Item, Options, RawPrompt, Verify, detect, open};
+use crate::cli::shared::Format;
+use crate::pool::readers::{READERS, Reader};
+use crate::pool::{
+    Bad, BadKind, Ending, Fields, Images, Item, Options, RawPrompt, Verify, detect, open,
+};
 use futures::StreamExt;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Say what a path is read as, the fields it maps, counts, a few rows, and what cannot be used.
@@ -57,11 +60,31 @@ struct Found {
     rows: u64,
     /// True when `--limit` ended the count.
     more: bool,
-    images: u64,
+    /// Where each of our fields was found, in how many rows.
+    fields: Vec<Mapped>,
+    images: Pictures,
     specs: u64,
     categories: BTreeMap<String, u64>,
     bad: BTreeMap<&'static str, BadRows>,
     sample: Vec<Sample>,
+    /// Files of the folder that the format does not read.
+    unread_files: u64,
+    unread_examples: Vec<String>,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Mapped {
+    ours: &'static str,
+    theirs: String,
+    rows: u64,
+}
+
+/// Reference images, by what became of them.
+#[derive(Debug, Default, serde::Serialize)]
+struct Pictures {
+    found: u64,
+    missing: u64,
+    damaged: u64,
 }
 
 #[derive(Debug, Default, serde::Serialize)]
@@ -82,10 +105,7 @@ struct Sample {
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
     if args.formats {
-        for reader in READERS {
-            println!("{:<18} {}\n{:<18} {}\n", reader.name, reader.about, "", reader.layout);
-        }
-        return Ok(Done::Well);
+        return formats(args.format);
     }
     let path = args.path.clone().unwrap_or_default();
     let runtime = tokio::runtime::Runtime::new()?;
@@ -95,6 +115,20 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         Format::Text => print_text(&found),
     }
     Ok(if found.rows == 0 { Done::Findings } else { Done::Well })
+}
+
+fn formats(format: Format) -> anyhow::Result<Done> {
+    match format {
+        Format::Text => READERS.iter().for_each(|reader| {
+            println!("{:<18} {}\n{:<18} {}\n", reader.name, reader.about, "", reader.layout);
+        }),
+        Format::Json => {
+            let row = |r: &Reader| json!({"name": r.name, "about": r.about, "layout": r.layout});
+            let rows: Vec<serde_json::Value> = READERS.iter().map(row).collect();
+            println!("{}", serde_json::to_string_pretty(&rows)?);
+        }
+    }
+    Ok(Done::Well)
 }
 
 fn options(args: &Args) -> Options {
@@ -136,6 +170,7 @@ async fn walk(path: &str, args: &Args) -> anyhow::Result<Found> {
         match item? {
             Item::Row(row) => found.row(&row, args.rows),
             Item::Bad(bad) => found.bad(&bad),
+            Item::End(ending) => found.end(*ending),
         }
     }
     found.more = args.limit == Some(found.rows);
@@ -145,7 +180,7 @@ async fn walk(path: &str, args: &Args) -> anyhow::Result<Found> {
 impl Found {
     fn row(&mut self, row: &RawPrompt, shown: usize) {
         self.rows += 1;
-        self.images += u64::from(row.reference.is_some());
+        self.images.found += u64::from(row.reference.is_some());
         self.specs += u64::from(row.spec.is_some());
         *self.categories.entry(row.category.clone()).or_default() += 1;
         if self.sample.len() < shown {
@@ -169,11 +204,20 @@ impl Found {
     }
 
     fn bad(&mut self, bad: &Bad) {
+        self.images.missing += u64::from(bad.kind == BadKind::MissingImage);
+        self.images.damaged += u64::from(bad.kind == BadKind::DamagedImage);
         let rows = self.bad.entry(bad.kind.as_str()).or_default();
         rows.count += 1;
         if rows.examples.len() < 3 {
             rows.examples.push(format!("{}: {}", bad.place, bad.detail));
         }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        let fields = ending.fields.into_iter();
+        self.fields = fields.map(|(ours, theirs, rows)| Mapped { ours, theirs, rows }).collect();
+        self.unread_files = ending.unread;
+        self.unread_examples = ending.unread_names;
     }
 }
 
@@ -181,10 +225,14 @@ fn print_text(found: &Found) {
     println!("{}: `{}`, {}", found.path, found.format, found.about);
     println!("{} files, {} bytes", found.files, found.bytes);
     let more = if found.more { " (stopped by --limit)" } else { "" };
-    println!(
-        "{} rows{more}, {} with an image, {} with a spec",
-        found.rows, found.images, found.specs
-    );
+    println!("{} rows{more}, {} with a spec", found.rows, found.specs);
+    let images = &found.images;
+    println!("{} images, {} missing, {} damaged", images.found, images.missing, images.damaged);
+    print_unread(found);
+    println!("\nfields");
+    for field in &found.fields {
+        println!("  {:>9}  {:<9} from {}", field.rows, field.ours, plain(&field.theirs, 60));
+    }
     println!("\ncategories");
     let mut categories: Vec<_> = found.categories.iter().collect();
     categories.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), name.as_str()));
@@ -207,10 +255,18 @@ fn print_text(found: &Found) {
         let spec = if row.spec { "  [spec]" } else { "" };
         println!(
             "  {}  {}{image}{spec}\n    {}",
-            row.key,
+            plain(&row.key, 120),
             plain(&row.category, 40),
             plain(&row.text, 200)
         );
+    }
+}
+
+fn print_unread(found: &Found) {
+    if found.unread_files > 0 {
+        let names: Vec<String> = found.unread_examples.iter().map(|n| plain(n, 60)).collect();
+        let rest = if found.unread_files > names.len() as u64 { ", …" } else { "" };
+        println!("{} files not read: {}{rest}", found.unread_files, names.join(", "));
     }
 }
 

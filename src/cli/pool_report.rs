@@ -1,10 +1,10 @@
 //! `coldstart pool report`: what a pool holds, as text, JSON and one self-contained page.
 
 use crate::cli::Done;
-use crate::cli::pool::Format;
 use crate::cli::pool_inspect::plain;
+use crate::cli::shared::Format;
 use crate::diag::{self, Style, render, summary};
-use crate::pool::report::{Report, collect, page};
+use crate::pool::report::{Report, collect, page, ranges};
 use crate::pool::{Images, Sources, Verify, open_all};
 use crate::text::decontam::Fingerprints;
 use crate::text::dedup::THRESHOLD;
@@ -23,11 +23,12 @@ pub struct Args {
     /// A file with `[[source]]` tables, such as stages/<pipeline>/pool.toml.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
-    /// Fingerprints of evaluation sets: .fp files or folders of them. May be repeated.
-    #[arg(long, default_value = "data/fingerprints")]
+    /// Fingerprints of evaluation sets: .fp files or folders of them. May be repeated. Without it,
+    /// those of data/fingerprints are taken where that folder is.
+    #[arg(long)]
     fingerprints: Vec<PathBuf>,
     /// Likeness from which two prompts are near duplicates, 0.3 to 1.
-    #[arg(long, default_value_t = THRESHOLD)]
+    #[arg(long, default_value_t = THRESHOLD, value_parser = threshold)]
     threshold: f32,
     /// Keys which of two duplicates is kept, as a run's seed does.
     #[arg(long, default_value_t = 0)]
@@ -42,13 +43,20 @@ pub struct Args {
     format: Format,
 }
 
+fn threshold(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(value) if (0.3..=1.0).contains(&value) => Ok(value),
+        _ => Err("give a number from 0.3 to 1".to_owned()),
+    }
+}
+
 pub fn run(args: Args) -> anyhow::Result<Done> {
     let mut sources = match &args.sources {
         Some(file) => read_sources(file)?,
         None => Sources::default(),
     };
     for path in &args.paths {
-        sources.list.extend(Sources::one(path).list);
+        sources.add(path);
     }
     for source in &mut sources.list {
         source.options.verify = Verify::Header;
@@ -56,7 +64,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             source.options.images = Images::Skip;
         }
     }
-    let fingerprints = load(&args.fingerprints)?;
+    let fingerprints = load(&paths_of(&args))?;
     let runtime = tokio::runtime::Runtime::new()?;
     let walk = collect(open_all(&sources), &fingerprints, args.threshold, args.seed);
     let report = runtime.block_on(walk)?;
@@ -84,6 +92,19 @@ fn read_sources(file: &Path) -> anyhow::Result<Sources> {
         bail!("`{}` lists no `[[source]]`", file.display());
     }
     Ok(sources)
+}
+
+fn paths_of(args: &Args) -> Vec<PathBuf> {
+    let usual = PathBuf::from("data/fingerprints");
+    if args.fingerprints.is_empty() && !usual.is_dir() {
+        eprintln!(
+            "overlap with evaluation sets is not checked: there is no `{}` here; \
+             name fingerprints by --fingerprints",
+            usual.display()
+        );
+        return Vec::new();
+    }
+    if args.fingerprints.is_empty() { vec![usual] } else { args.fingerprints.clone() }
 }
 
 fn load(paths: &[PathBuf]) -> anyhow::Result<Fingerprints> {
@@ -121,6 +142,7 @@ fn print_text(report: &Report) {
     if report.by_source.len() > 1 {
         table("sources", &report.by_source, report.rows);
     }
+    bars("length, in words", &ranges(&report.words), report.rows);
     table("languages", &report.by_language, report.rows);
     let d = &report.duplicates;
     println!("\nduplicates (likeness {:.2} or more)", d.threshold);
@@ -134,8 +156,10 @@ fn print_text(report: &Report) {
         );
     }
     let c = &report.contamination;
-    println!("\noverlap with {} evaluation sets", c.benchmarks.len());
-    println!("  {:>9}  would be dropped", c.dropped);
+    match c.benchmarks.len() {
+        0 => println!("\noverlap with evaluation sets: not checked"),
+        n => println!("\noverlap with {n} evaluation sets\n  {:>9}  would be dropped", c.dropped),
+    }
     for (title, hits) in [("", &c.hits), (" (reported only)", &c.advisory)] {
         for (set, rules) in hits {
             for (rule, n) in rules {
@@ -146,6 +170,10 @@ fn print_text(report: &Report) {
     if report.images.count > 0 {
         println!("\n{} images, {} bytes", report.images.count, report.images.bytes);
         table("types", &report.images.by_type, report.images.count);
+        bars("longer side, in pixels", &ranges(&report.images.sides), report.images.count);
+    }
+    if report.unread_files > 0 {
+        println!("\n{} files not read; `coldstart pool inspect` names some", report.unread_files);
     }
     let bad: BTreeMap<String, u64> = report.bad.iter().map(|(k, b)| (k.clone(), b.count)).collect();
     if !bad.is_empty() {
@@ -153,16 +181,23 @@ fn print_text(report: &Report) {
     }
 }
 
+/// Largest first.
 fn table(title: &str, counts: &BTreeMap<String, u64>, of: u64) {
-    println!("\n{title}");
-    let mut rows: Vec<_> = counts.iter().collect();
-    rows.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), name.as_str()));
-    for (name, n) in rows.iter().take(25) {
-        let share = **n as f64 / of.max(1) as f64;
-        let bar = "▇".repeat((share * 40.0).round() as usize);
-        println!("  {n:>9}  {:<24} {bar}", plain(name, 24));
+    let mut rows: Vec<(String, u64)> = counts.iter().map(|(k, n)| (k.clone(), *n)).collect();
+    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let more = rows.len().saturating_sub(25);
+    rows.truncate(25);
+    bars(title, &rows, of);
+    if more > 0 {
+        println!("  … and {more} more");
     }
-    if rows.len() > 25 {
-        println!("  … and {} more", rows.len() - 25);
+}
+
+fn bars(title: &str, rows: &[(String, u64)], of: u64) {
+    println!("\n{title}");
+    for (name, n) in rows {
+        let share = *n as f64 / of.max(1) as f64;
+        let bar = "▇".repeat((share.min(1.0) * 40.0).round() as usize);
+        println!("{}", format!("  {n:>9}  {:<24} {bar}", plain(name, 24)).trim_end());
     }
 }

@@ -166,23 +166,14 @@ impl Benchmark {
 }
 
 /// The spec of a GenEval or GenEval++ row: `include` with class, count, color, region, size and
-/// `position: ["right of", 0]`.
+/// `position: ["right of", 0]`; `exclude` alike.
 pub fn spec_of(row: &Value) -> Option<Spec> {
     let mut spec = Spec::default();
+    for object in row.get("exclude").and_then(Value::as_array).into_iter().flatten() {
+        spec.exclude.push(object_of(object)?);
+    }
     for (index, object) in row.get("include")?.as_array()?.iter().enumerate() {
-        let text = |key: &str| object.get(key).and_then(Value::as_str);
-        spec.include.push(SpecObject {
-            class: text("class")?.to_owned(),
-            count: object.get("count").and_then(Value::as_u64).unwrap_or(1) as u32,
-            color: text("color").map(str::to_owned),
-            region: text("region").and_then(region),
-            size: match text("size") {
-                Some("larger") => Some(Size::Larger),
-                Some("smaller") => Some(Size::Smaller),
-                _ => None,
-            },
-            material: None,
-        });
+        spec.include.push(object_of(object)?);
         if let Some([way, other]) =
             object.get("position").and_then(Value::as_array).map(Vec::as_slice)
             && let (Some(way), Some(other)) = (way.as_str().and_then(region), other.as_u64())
@@ -192,6 +183,23 @@ pub fn spec_of(row: &Value) -> Option<Spec> {
         }
     }
     (!spec.include.is_empty()).then_some(spec)
+}
+
+fn object_of(object: &Value) -> Option<SpecObject> {
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    let count = object.get("count").and_then(Value::as_u64).unwrap_or(1);
+    Some(SpecObject {
+        class: text("class")?.to_owned(),
+        count: u32::try_from(count).ok()?,
+        color: text("color").map(str::to_owned),
+        region: text("region").and_then(region),
+        size: match text("size") {
+            Some("larger") => Some(Size::Larger),
+            Some("smaller") => Some(Size::Smaller),
+            _ => None,
+        },
+        material: None,
+    })
 }
 
 /// A side in the words of open sets: `left`, `left of`, `on the left of`, `on top of`, …

@@ -4,10 +4,11 @@
 //! need no map; a name given by the user is the only one tried. `a.b` reaches into objects.
 
 use crate::record::Spec;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Names of fields; None means the usual ones.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fields {
     pub prompt: Option<String>,
@@ -61,46 +62,57 @@ impl Fields {
         names(&self.image, IMAGE)
     }
 
-    /// The prompt of a row.
-    pub fn prompt_of(&self, row: &Value) -> Option<String> {
+    /// The prompt of a row, and under which name it is there.
+    pub fn prompt_of(&self, row: &Value) -> Option<(&str, String)> {
         if let (Value::String(text), None) = (row, &self.prompt) {
-            return Some(text.clone());
+            return Some(("the row itself", text.clone()));
         }
-        self.prompt_names().iter().find_map(|name| text_at(row, name))
+        first(self.prompt_names(), row)
     }
 
-    pub fn category_of(&self, row: &Value) -> Option<String> {
-        self.category_names().iter().find_map(|name| text_at(row, name))
+    pub fn category_of(&self, row: &Value) -> Option<(&str, String)> {
+        first(self.category_names(), row)
     }
 
     /// The path that a row gives for its image.
-    pub fn image_of(&self, row: &Value) -> Option<String> {
-        self.image_names().iter().find_map(|name| text_at(row, name))
+    pub fn image_of(&self, row: &Value) -> Option<(&str, String)> {
+        first(self.image_names(), row)
     }
 
-    pub fn gloss_of(&self, row: &Value) -> Option<String> {
-        names(&self.gloss, &["gloss", "plain", "plain_meaning"])
-            .iter()
-            .find_map(|n| text_at(row, n))
+    pub fn gloss_of(&self, row: &Value) -> Option<(&str, String)> {
+        first(names(&self.gloss, &["gloss", "plain", "plain_meaning"]), row)
     }
 
-    pub fn licence_of(&self, row: &Value) -> Option<String> {
-        names(&self.licence, &["licence", "license"]).iter().find_map(|n| text_at(row, n))
+    pub fn licence_of(&self, row: &Value) -> Option<(&str, String)> {
+        first(names(&self.licence, &["licence", "license"]), row)
     }
 
-    /// The spec, given as an object or as JSON in a string; Err says why it cannot be used.
-    pub fn spec_of(&self, row: &Value) -> Result<Option<Spec>, String> {
-        let found = names(&self.spec, &["spec"]).iter().find_map(|name| at(row, name).cloned());
-        let parsed = match found {
-            None | Some(Value::Null) => return Ok(None),
-            Some(Value::String(text)) => serde_json::from_str(&text),
-            Some(value) => serde_json::from_value(value),
+    /// The spec, given as an object or as JSON in a string, or as GenEval's own `include` beside the
+    /// prompt; Err says why it cannot be used.
+    pub fn spec_of(&self, row: &Value) -> Result<Option<(&str, Spec)>, String> {
+        let name = self.spec.as_deref().unwrap_or("spec");
+        let not = |why: &dyn std::fmt::Display| format!("its `{name}` is not understood: {why}");
+        let spec = match at(row, name) {
+            None | Some(Value::Null) => {
+                let include = row.get("include").filter(|i| self.spec.is_none() && i.is_array());
+                let Some(_) = include else { return Ok(None) };
+                let spec = crate::pool::benchmark::spec_of(row);
+                let spec = spec.ok_or("its `include` is not a list of objects with a `class`")?;
+                return Ok(Some(("include", spec)));
+            }
+            Some(Value::String(text)) => serde_json::from_str(text).map_err(|e| not(&e))?,
+            Some(value) => Spec::deserialize(value).map_err(|e| not(&e))?,
         };
-        parsed.map(Some).map_err(|e| format!("its spec is not understood: {e}"))
+        Ok(Some((name, spec)))
     }
 }
 
-fn names<'a>(given: &'a Option<String>, usual: &'a [&'a str]) -> Vec<&'a str> {
+/// The first of `names` that holds a text.
+fn first<'a>(names: Vec<&'a str>, row: &Value) -> Option<(&'a str, String)> {
+    names.into_iter().find_map(|name| Some((name, text_at(row, name)?)))
+}
+
+fn names<'a>(given: &'a Option<String>, usual: &[&'static str]) -> Vec<&'a str> {
     match given {
         Some(name) => vec![name],
         None => usual.to_vec(),
@@ -136,14 +148,15 @@ mod tests {
     #[test]
     fn usual_names_are_tried_and_a_given_one_is_the_only_one() {
         let row = json!({"instruction": "draw", "prompt": "", "meta": {"q": "a cat", "kind": "x"}});
-        assert_eq!(Fields::default().prompt_of(&row).as_deref(), Some("draw"));
+        let some = |name: &'static str, text: &str| Some((name, text.to_owned()));
+        assert_eq!(Fields::default().prompt_of(&row), some("instruction", "draw"));
         let mapped = Fields {
             prompt: Some("meta.q".into()),
             category: Some("meta.kind".into()),
             ..Fields::default()
         };
-        assert_eq!(mapped.prompt_of(&row).as_deref(), Some("a cat"));
-        assert_eq!(mapped.category_of(&row).as_deref(), Some("x"));
+        assert_eq!(mapped.prompt_of(&row), some("meta.q", "a cat"));
+        assert_eq!(mapped.category_of(&row), some("meta.kind", "x"));
         let none = Fields { prompt: Some("nope".into()), ..Fields::default() };
         assert_eq!(none.prompt_of(&row), None);
     }
@@ -155,7 +168,10 @@ mod tests {
         let direct = fields.spec_of(&json!({ "spec": spec })).unwrap();
         let quoted = fields.spec_of(&json!({ "spec": spec.to_string() })).unwrap();
         assert_eq!(direct, quoted);
-        assert_eq!(direct.unwrap().include[0].count, 5);
+        assert_eq!(direct.unwrap().1.include[0].count, 5);
+        let geneval = json!({"include": [{"class": "clock", "count": 5}], "prompt": "…"});
+        assert_eq!(fields.spec_of(&geneval).unwrap().unwrap().1.include[0].count, 5);
+        assert!(fields.spec_of(&json!({"include": ["clock"]})).is_err());
         assert!(fields.spec_of(&json!({"spec": {"inclde": []}})).is_err());
     }
 }

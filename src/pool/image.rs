@@ -38,8 +38,14 @@ pub fn image_check(bytes: &[u8]) -> Result<ImageRef, ImageError> {
     check(bytes, Verify::Decode)
 }
 
-/// What the bytes are, checked as far as `verify` says.
+/// What the bytes are, checked as far as `verify` says. A decoder that panics on hostile bytes has
+/// found damage, which is this image's and not its source's.
 pub fn check(bytes: &[u8], verify: Verify) -> Result<ImageRef, ImageError> {
+    std::panic::catch_unwind(|| checked(bytes, verify))
+        .unwrap_or_else(|_| Err(ImageError::Damaged("the decoder gave up on it".to_owned())))
+}
+
+fn checked(bytes: &[u8], verify: Verify) -> Result<ImageRef, ImageError> {
     let (mime, width, height) = header(bytes)?;
     let pixels = u64::from(width) * u64::from(height);
     if width < MIN_SIDE || height < MIN_SIDE || pixels > MAX_PIXELS {
@@ -76,6 +82,10 @@ fn header(bytes: &[u8]) -> Result<(Mime, u32, u32), ImageError> {
     if bytes.len() > 12 && bytes.starts_with(b"RIFF") && &bytes[8..12] == b"WEBP" {
         let decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
         let (width, height) = decoder.dimensions();
+        let size = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+        if bytes.len() < size as usize + 8 {
+            return Err(ImageError::Damaged("its end is missing".to_owned()));
+        }
         return Ok((Mime::Webp, width, height));
     }
     Err(ImageError::Type)

@@ -8,6 +8,8 @@ use crate::pool::PoolError;
 use crate::store::Store;
 use bytes::Bytes;
 use std::io::{self, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Handle;
 
 /// Fetched from a bucket at once.
@@ -27,6 +29,8 @@ pub struct Input {
     /// True when the URI is a file.
     pub single: bool,
     handle: Handle,
+    /// Of each file, whether a reader has opened it: to tell what was left alone.
+    opened: Arc<[AtomicBool]>,
 }
 
 impl Input {
@@ -39,7 +43,8 @@ impl Input {
             let plain_file = store.local_path(name).is_none_or(|path| path.is_file());
             if plain_file && let Ok(size) = store.size(name).await {
                 let files = vec![(name.to_owned(), size)];
-                return Ok(Input { uri: uri.to_owned(), store, files, single: true, handle });
+                let (uri, opened) = (uri.to_owned(), unopened(&files));
+                return Ok(Input { uri, store, files, single: true, handle, opened });
             }
         }
         let store = Store::open(uri)?;
@@ -49,7 +54,8 @@ impl Input {
             let what = "there is no file at this path, nor a folder with files in it".to_owned();
             return Err(PoolError::Unknown { uri: uri.to_owned(), what });
         }
-        Ok(Input { uri: uri.to_owned(), store, files, single: false, handle })
+        let (uri, opened) = (uri.to_owned(), unopened(&files));
+        Ok(Input { uri, store, files, single: false, handle, opened })
     }
 
     /// All files, sorted by name.
@@ -63,6 +69,15 @@ impl Input {
         self.files.iter().map(|(name, _)| name.as_str()).filter(|name| fits(name)).collect()
     }
 
+    /// As `ending`; all files where none ends so: what a format that the user named is read from.
+    pub fn ending_or_all(&self, endings: &[&str]) -> Vec<&str> {
+        let fitting = self.ending(endings);
+        if fitting.is_empty() {
+            return self.files.iter().map(|(name, _)| name.as_str()).collect();
+        }
+        fitting
+    }
+
     /// The files whose name (without folders) is `name`.
     pub fn named(&self, name: &str) -> Vec<&str> {
         let base = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
@@ -70,22 +85,46 @@ impl Input {
     }
 
     pub fn size(&self, name: &str) -> u64 {
-        self.files.iter().find(|(n, _)| n == name).map_or(0, |(_, size)| *size)
+        self.listed(name).map_or(0, |at| self.files[at].1)
+    }
+
+    /// Where a file stands in the listing.
+    fn listed(&self, name: &str) -> Option<usize> {
+        self.files.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()
+    }
+
+    /// Files that were listed and never opened.
+    pub fn unread(&self) -> Vec<&str> {
+        let all = self.files.iter().zip(self.opened.iter());
+        let left = all.filter(|(_, opened)| !opened.load(Ordering::Relaxed));
+        left.map(|((name, _), _)| name.as_str()).collect()
+    }
+
+    fn note_opened(&self, name: &str) {
+        if let Some(at) = self.listed(name) {
+            self.opened[at].store(true, Ordering::Relaxed);
+        }
     }
 
     /// The file's bytes as they lie.
     pub fn raw(&self, name: &str) -> io::Result<Stream> {
+        self.note_opened(name);
+        self.whole(name, u64::MAX)
+    }
+
+    /// The first `most` bytes at least.
+    fn whole(&self, name: &str, most: u64) -> io::Result<Stream> {
         match self.store.local_path(name) {
             Some(path) => Ok(Box::new(std::fs::File::open(path)?)),
-            None => Ok(Box::new(self.remote(name, 0))),
+            None => Ok(Box::new(self.remote(name, 0, most))),
         }
     }
 
-    fn remote(&self, name: &str, from: u64) -> Remote {
+    fn remote(&self, name: &str, from: u64, most: u64) -> Remote {
         Remote {
             store: self.store.clone(),
             handle: self.handle.clone(),
-            size: self.size(name),
+            size: self.size(name).min(most),
             name: name.to_owned(),
             next: from,
             held: Bytes::new(),
@@ -108,6 +147,7 @@ impl Input {
 
     /// `len` bytes from `from`; for formats that read at random.
     pub fn range(&self, name: &str, from: u64, len: usize) -> io::Result<Bytes> {
+        self.note_opened(name);
         if let Some(path) = self.store.local_path(name) {
             use std::os::unix::fs::FileExt;
             let mut bytes = vec![0; len];
@@ -120,25 +160,39 @@ impl Input {
 
     /// A whole file that is not larger than `max`; None where it is not there.
     pub fn small_file(&self, name: &str, max: u64) -> io::Result<Option<Vec<u8>>> {
-        if let Some(path) = self.store.local_path(name) {
-            if !path.is_file() {
-                return Ok(None);
-            }
-        } else if !self.handle.block_on(self.store.exists(name)).map_err(io::Error::other)? {
-            return Ok(None);
-        }
-        let size = match self.store.local_path(name) {
-            Some(path) => std::fs::metadata(path)?.len(),
-            None => self.handle.block_on(self.store.size(name)).map_err(io::Error::other)?,
-        };
+        let Some(size) = self.size_beside(name)? else { return Ok(None) };
         if size > max {
             return Err(io::Error::other(format!("{size} bytes; at most {max} are read")));
         }
         Ok(Some(self.range(name, 0, size as usize)?.to_vec()))
     }
 
+    /// The size of a file that a row names, None where it is not there. A folder in a bucket has been
+    /// listed whole; beside a single file others may lie.
+    fn size_beside(&self, name: &str) -> io::Result<Option<u64>> {
+        if let Some(path) = self.store.local_path(name) {
+            return match std::fs::metadata(path) {
+                Ok(meta) => Ok(meta.is_file().then_some(meta.len())),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(e) => Err(e),
+            };
+        }
+        match self.listed(name) {
+            Some(at) => Ok(Some(self.files[at].1)),
+            None if !self.single => Ok(None),
+            None => {
+                let exists = self.handle.block_on(self.store.exists(name));
+                if !exists.map_err(io::Error::other)? {
+                    return Ok(None);
+                }
+                self.handle.block_on(self.store.size(name)).map(Some).map_err(io::Error::other)
+            }
+        }
+    }
+
     /// A stream from `from` on.
     pub fn stream_from(&self, name: &str, from: u64) -> io::Result<Stream> {
+        self.note_opened(name);
         match self.store.local_path(name) {
             Some(path) => {
                 use std::io::Seek;
@@ -146,14 +200,14 @@ impl Input {
                 file.seek(io::SeekFrom::Start(from))?;
                 Ok(Box::new(file))
             }
-            None => Ok(Box::new(self.remote(name, from))),
+            None => Ok(Box::new(self.remote(name, from, u64::MAX))),
         }
     }
 
     /// The first bytes, decompressed; empty when it cannot be read.
     pub fn head(&self, name: &str, len: u64) -> Vec<u8> {
         let mut head = Vec::new();
-        if let Ok(stream) = self.open(name) {
+        if let Ok(stream) = self.whole(name, len.max(1 << 16)).and_then(decompress) {
             // A torn archive's beginning is still good for telling what it is.
             let _ = stream.take(len).read_to_end(&mut head);
         }
@@ -168,6 +222,10 @@ impl Input {
             format!("{}/{name}", self.uri.trim_end_matches('/'))
         }
     }
+}
+
+fn unopened(files: &[(String, u64)]) -> Arc<[AtomicBool]> {
+    files.iter().map(|_| AtomicBool::new(false)).collect()
 }
 
 /// A URI's folder and its last part; None where there is no folder to open.

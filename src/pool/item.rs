@@ -8,6 +8,18 @@ use bytes::Bytes;
 pub enum Item {
     Row(Box<RawPrompt>),
     Bad(Bad),
+    /// The last of a source that was read to its end, or to its cap.
+    End(Box<Ending>),
+}
+
+/// What a source turned out to be, once it has been walked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ending {
+    /// (our field, the name under which the source has it, rows): most rows first.
+    pub fields: Vec<(&'static str, String, u64)>,
+    /// Files of the folder that were not opened: how many, and the first few names.
+    pub unread: u64,
+    pub unread_names: Vec<String>,
 }
 
 /// A prompt as its source has it, checked: not empty, bounded, without grammar tags.
@@ -27,6 +39,8 @@ pub struct RawPrompt {
     pub gloss: Option<String>,
     /// The image that came with the prompt, verified.
     pub reference: Option<Reference>,
+    /// What the row came without (`missing_image: …`); each was an `Item::Bad` of its own.
+    pub losses: Vec<String>,
 }
 
 /// An image's bytes and what checking them said.
@@ -70,6 +84,8 @@ pub enum BadKind {
     DamagedImage,
     /// An image that no row names.
     OrphanImage,
+    /// A member of an archive that is neither a file nor a folder: a link, a device.
+    NotAFile,
     /// An absolute path, or one with `..`.
     UnsafePath,
     /// The archive ends early or is not one.
@@ -77,6 +93,22 @@ pub enum BadKind {
 }
 
 impl BadKind {
+    pub const ALL: [BadKind; 13] = [
+        BadKind::NoPrompt,
+        BadKind::PromptTooLong,
+        BadKind::GrammarTag,
+        BadKind::Syntax,
+        BadKind::Encoding,
+        BadKind::TooLarge,
+        BadKind::Field,
+        BadKind::MissingImage,
+        BadKind::DamagedImage,
+        BadKind::OrphanImage,
+        BadKind::NotAFile,
+        BadKind::UnsafePath,
+        BadKind::DamagedArchive,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             BadKind::NoPrompt => "no_prompt",
@@ -89,6 +121,7 @@ impl BadKind {
             BadKind::MissingImage => "missing_image",
             BadKind::DamagedImage => "damaged_image",
             BadKind::OrphanImage => "orphan_image",
+            BadKind::NotAFile => "not_a_file",
             BadKind::UnsafePath => "unsafe_path",
             BadKind::DamagedArchive => "damaged_archive",
         }

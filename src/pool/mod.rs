@@ -19,13 +19,14 @@ mod options;
 mod out;
 pub mod readers;
 pub mod report;
+mod source_file;
 mod sources;
 
 pub use detect::{Detected, detect};
 pub use error::PoolError;
 pub use fields::Fields;
 pub use image::{ImageError, Verify, image_check};
-pub use item::{Bad, BadKind, Item, RawPrompt, Reference};
+pub use item::{Bad, BadKind, Ending, Item, RawPrompt, Reference};
 pub use open::{open, open_all};
 pub use options::{Images, OnBad, Options};
 pub use sources::{Source, Sources};

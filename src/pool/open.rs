@@ -47,7 +47,8 @@ fn spawn(
         let walk = std::panic::AssertUnwindSafe(|| {
             let mut out = Out::new(sender, &options, &options.name, &uri);
             // A halt is the reader's normal end when the consumer has enough.
-            let _ = read(&input, &mut out);
+            let whole = read(&input, &mut out).is_ok();
+            out.end(if whole { input.unread() } else { Vec::new() });
         });
         // A decoder that panics on hostile bytes must not look like the end of the source.
         if std::panic::catch_unwind(walk).is_err() {

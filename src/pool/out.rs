@@ -1,7 +1,9 @@
 //! Where readers put what they find: the checks that every format shares, and the channel.
 
 use crate::pool::image::check;
-use crate::pool::{Bad, BadKind, Images, Item, OnBad, Options, PoolError, RawPrompt, Reference};
+use crate::pool::{
+    Bad, BadKind, Ending, Fields, Images, Item, OnBad, Options, PoolError, RawPrompt, Reference,
+};
 use crate::record::Spec;
 use bytes::Bytes;
 use serde_json::Value;
@@ -25,6 +27,8 @@ pub struct Draft {
     pub licence: Option<String>,
     pub spec: Option<Spec>,
     pub gloss: Option<String>,
+    /// What the row does without; see `Out::lost`.
+    pub losses: Vec<String>,
     /// Not kept where a row waits in a scratch file for its image.
     #[serde(skip)]
     pub image: Picture,
@@ -50,10 +54,14 @@ pub struct Out<'a> {
     /// As the user gave it; opens every place.
     uri: String,
     yielded: u64,
+    /// (our field, theirs, rows): a handful.
+    fields: Vec<(&'static str, String, u64)>,
+    hushed: bool,
+    failed: bool,
 }
 
 /// Tags of the trajectory's grammar, which may not come in by a prompt (sources.md, rule 4).
-const GRAMMAR: [&str; 11] = [
+const GRAMMAR: [&str; 15] = [
     "<image>",
     "<tool_call>",
     "</tool_call>",
@@ -62,7 +70,11 @@ const GRAMMAR: [&str; 11] = [
     "<think>",
     "</think>",
     "<judge>",
+    "</judge>",
     "<answer>",
+    "</answer>",
+    "<video>",
+    "<audio>",
     "<|im_",
     "<|vision_",
 ];
@@ -74,7 +86,17 @@ impl<'a> Out<'a> {
         name: &'a str,
         uri: &str,
     ) -> Out<'a> {
-        Out { sender, options, name, uri: uri.trim_end_matches('/').to_owned(), yielded: 0 }
+        let uri = uri.trim_end_matches('/').to_owned();
+        Out {
+            sender,
+            options,
+            name,
+            uri,
+            yielded: 0,
+            fields: Vec::new(),
+            hushed: false,
+            failed: false,
+        }
     }
 
     /// Whether images should be read at all.
@@ -82,32 +104,73 @@ impl<'a> Out<'a> {
         self.options.images != Images::Skip
     }
 
+    /// Notes where the source has a field of ours.
+    pub fn mapped(&mut self, ours: &'static str, theirs: &str) {
+        match self.fields.iter_mut().find(|(o, t, _)| *o == ours && t == theirs) {
+            Some((_, _, rows)) => *rows += 1,
+            None => self.fields.push((ours, theirs.to_owned(), 1)),
+        }
+    }
+
+    /// The source has been walked, as far as was wanted; `unread` are files that were left alone. An
+    /// error stays the last item.
+    pub(super) fn end(mut self, unread: Vec<&str>) {
+        if self.failed {
+            return;
+        }
+        let mut fields = std::mem::take(&mut self.fields);
+        let place = |ours: &str| Fields::NAMES.iter().position(|name| *name == ours);
+        fields.sort_by_key(|(ours, _, rows)| (place(ours), std::cmp::Reverse(*rows)));
+        let unread_names = unread.iter().take(5).map(|name| clean(name)).collect();
+        let unread = unread.len() as u64;
+        // A consumer that is gone needs no ending.
+        let _ = self.send(Ok(Item::End(Box::new(Ending { fields, unread, unread_names }))));
+    }
+
+    /// What was noted of a field does not count: the reader knows it from elsewhere.
+    pub fn forget(&mut self, ours: &'static str) {
+        self.fields.retain(|(o, _, _)| *o != ours);
+    }
+
+    fn taken<T>(&mut self, ours: &'static str, found: Option<(&str, T)>) -> Option<T> {
+        let (theirs, value) = found?;
+        self.mapped(ours, theirs);
+        Some(value)
+    }
+
     /// A row of a table of JSON objects, by the field map. The image is the reader's business.
     pub fn draft_of(&mut self, key: String, row: &Value) -> Result<Draft, Halt> {
         let fields = &self.options.fields;
-        let spec = match fields.spec_of(row) {
-            Ok(spec) => spec,
-            Err(why) => {
-                self.bad(&key, BadKind::Field, &why, true)?;
-                None
-            }
+        let (spec, wrong) = match fields.spec_of(row) {
+            Ok(spec) => (self.taken("spec", spec), None),
+            Err(why) => (None, Some(why)),
         };
-        let fields = &self.options.fields;
-        Ok(Draft {
-            text: fields.prompt_of(row),
-            category: fields.category_of(row),
-            licence: fields.licence_of(row),
-            gloss: fields.gloss_of(row),
+        let own_category = self.options.category.is_none();
+        let mut draft = Draft {
+            text: self.taken("prompt", fields.prompt_of(row)),
+            category: self.taken("category", fields.category_of(row).filter(|_| own_category)),
+            licence: self.taken("licence", fields.licence_of(row)),
+            gloss: self.taken("gloss", fields.gloss_of(row)),
             spec,
-            image: Picture::None,
             key,
-        })
+            ..Draft::default()
+        };
+        if let Some(why) = wrong {
+            self.lost(&mut draft, BadKind::Field, &why)?;
+        }
+        Ok(draft)
+    }
+
+    /// Counts something that the row goes on without.
+    pub fn lost(&mut self, draft: &mut Draft, kind: BadKind, what: &str) -> Flow {
+        draft.losses.push(format!("{}: {}", kind.as_str(), clean(what)));
+        self.bad(&draft.key, kind, what, true)
     }
 
     /// Checks a row and sends it on.
-    pub fn row(&mut self, draft: Draft) -> Flow {
+    pub fn row(&mut self, mut draft: Draft) -> Flow {
         let Some(text) = self.text(&draft)? else { return Ok(()) };
-        let reference = self.picture(&draft)?;
+        let reference = self.picture(&mut draft)?;
         if self.options.images == Images::Require && reference.is_none() {
             if matches!(draft.image, Picture::None) {
                 self.bad(&draft.key, BadKind::MissingImage, "the row has no image", false)?;
@@ -122,6 +185,7 @@ impl<'a> Out<'a> {
             spec: draft.spec,
             gloss: draft.gloss.map(|g| g.trim().to_owned()).filter(|g| !g.is_empty()),
             reference,
+            losses: draft.losses,
             key: draft.key,
         };
         self.send(Ok(Item::Row(Box::new(row))))?;
@@ -152,24 +216,23 @@ impl<'a> Out<'a> {
         Ok(Some(text.to_owned()))
     }
 
-    fn picture(&mut self, draft: &Draft) -> Result<Option<Reference>, Halt> {
-        let kept = self.options.images != Images::Require;
-        match &draft.image {
-            _ if !self.wants_images() => Ok(None),
-            Picture::None => Ok(None),
+    fn picture(&mut self, draft: &mut Draft) -> Result<Option<Reference>, Halt> {
+        let (kind, why) = match &draft.image {
+            _ if !self.wants_images() => return Ok(None),
+            Picture::None => return Ok(None),
             Picture::Missing(wanted) => {
-                let why = format!("its image `{wanted}` is not there");
-                self.bad(&draft.key, BadKind::MissingImage, &why, kept)?;
-                Ok(None)
+                (BadKind::MissingImage, format!("its image `{wanted}` is not there"))
             }
             Picture::Bytes(bytes) => match check(bytes, self.options.verify) {
-                Ok(image) => Ok(Some(Reference { bytes: bytes.clone(), image })),
-                Err(error) => {
-                    self.bad(&draft.key, BadKind::DamagedImage, &error.to_string(), kept)?;
-                    Ok(None)
-                }
+                Ok(image) => return Ok(Some(Reference { bytes: bytes.clone(), image })),
+                Err(error) => (BadKind::DamagedImage, error.to_string()),
             },
+        };
+        match self.options.images {
+            Images::Require => self.bad(&draft.key, kind, &why, false)?,
+            Images::Load | Images::Skip => self.lost(draft, kind, &why)?,
         }
+        Ok(None)
     }
 
     fn category(&self, own: Option<String>) -> String {
@@ -182,9 +245,18 @@ impl<'a> Out<'a> {
         mapped.or(own).unwrap_or_else(|| self.name.to_owned())
     }
 
+    /// While on, what cannot be used is not counted: for what is walked again.
+    pub fn hush(&mut self, on: bool) {
+        self.hushed = on;
+    }
+
     /// Counts something that cannot be used; `place` is relative to the source.
     pub fn bad(&mut self, place: &str, kind: BadKind, detail: &str, row_kept: bool) -> Flow {
-        let detail: String = detail.chars().take(300).collect();
+        if self.hushed {
+            return Ok(());
+        }
+        let detail: String = clean(detail).chars().take(300).collect();
+        let place = clean(place);
         let place =
             if place.is_empty() { self.uri.clone() } else { format!("{}: {place}", self.uri) };
         if self.options.on_bad == OnBad::Stop {
@@ -201,12 +273,13 @@ impl<'a> Out<'a> {
         Halt
     }
 
-    /// True once the consumer has enough.
-    pub fn is_over(&self) -> bool {
-        self.options.cap.is_some_and(|cap| self.yielded >= cap) || self.sender.is_closed()
-    }
-
     fn send(&mut self, item: Result<Item, PoolError>) -> Flow {
+        self.failed |= item.is_err();
         self.sender.blocking_send(item).map_err(|_| Halt)
     }
+}
+
+/// Names and messages hold what a foreign archive says; a terminal must not obey it.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

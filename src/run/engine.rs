@@ -159,8 +159,8 @@ impl Engine {
             let Some(item) = items.next().await else { break };
             read += 1;
             match item {
-                Ok(Item::Record(t)) if self.foreign(at, t.prompt.id) => {}
-                Ok(Item::Record(t)) => self.start(at, *t, &pending, permit),
+                Ok(Item::Record(t, _)) if self.foreign(at, t.prompt.id) => {}
+                Ok(Item::Record(t, said)) => self.start(at, *t, said, &pending, permit),
                 Ok(Item::Bad { place, reason, what }) => self.bad(at, &place, reason, what),
                 Err(error) => {
                     self.stage_failed(error);
@@ -232,6 +232,7 @@ impl Engine {
         self: &Arc<Self>,
         at: usize,
         t: Trajectory,
+        said: Evidence,
         pending: &Pending,
         permit: tokio::sync::OwnedSemaphorePermit,
     ) {
@@ -240,7 +241,7 @@ impl Engine {
         self.env.spawn(async move {
             let _held = (permit, ticket);
             engine.progress.in_flight.fetch_add(1, Ordering::Relaxed);
-            engine.unless_aborted(engine.enter(at, t)).await;
+            engine.unless_aborted(engine.enter(at, t, said)).await;
             engine.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
         });
     }
@@ -253,14 +254,14 @@ impl Engine {
     }
 
     /// A record's first stage: its source, which may still have to make it.
-    async fn enter(&self, at: usize, t: Trajectory) -> Result<(), Abandoned> {
+    async fn enter(&self, at: usize, t: Trajectory, said: Evidence) -> Result<(), Abandoned> {
         let Node::Source { make, .. } = &self.nodes[at] else { return Ok(()) };
         self.ledger.cell(at).inside.fetch_add(1, Ordering::Relaxed);
         let next = match make {
             Some(each) => self.visit(at, each.as_ref(), t).await?,
             None => {
                 let port = self.first_ports[at];
-                let decision = self.decision(at, &t, &To::Port(port), Evidence::default(), &[]);
+                let decision = self.decision(at, &t, &To::Port(port), said, &[]);
                 self.keep(at, decision);
                 self.after(at, port, t)
             }

@@ -73,13 +73,10 @@ pub trait Each: Send + Sync {
 
 /// What a source yields.
 pub enum Item {
-    Record(Box<Trajectory>),
+    /// A record, and what is to be said of how it came (that its image is missing).
+    Record(Box<Trajectory>, Evidence),
     /// Something at `place` that is not a record (a row without a prompt, a damaged member).
-    Bad {
-        place: String,
-        reason: &'static str,
-        what: String,
-    },
+    Bad { place: String, reason: &'static str, what: String },
 }
 
 /// What a source may reach.

@@ -47,7 +47,7 @@ const OPEN: char = '\u{E000}';
 const CLOSE: char = '\u{E001}';
 
 /// The tags of our templates' sections; text of others may not hold them.
-const TAGS: [&str; 14] = [
+const TAGS: [&str; 15] = [
     "request",
     "plain_meaning",
     "style",
@@ -61,6 +61,7 @@ const TAGS: [&str; 14] = [
     "texts",
     "hint",
     "brief",
+    "facts",
     "image",
 ];
 

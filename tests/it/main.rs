@@ -11,6 +11,7 @@ mod plan;
 mod pool;
 mod pool_formats;
 mod pool_known_truth;
+mod pool_traps;
 mod run;
 mod s3;
 mod scripted;

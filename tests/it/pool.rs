@@ -4,8 +4,15 @@ use coldstart::pool::{BadKind, Item, OnBad, Options, PoolError, Sources, open, o
 use futures::StreamExt;
 use std::path::Path;
 
-/// Everything a source yields.
+/// Everything a source yields but its ending.
 pub fn read(uri: &Path, options: &Options) -> Vec<Result<Item, PoolError>> {
+    let mut items = read_to_end(uri, options);
+    items.retain(|item| !matches!(item, Ok(Item::End(_))));
+    items
+}
+
+/// Everything a source yields.
+fn read_to_end(uri: &Path, options: &Options) -> Vec<Result<Item, PoolError>> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(open(uri.to_str().unwrap(), options).collect())
 }
@@ -26,6 +33,7 @@ pub fn show(items: &[Result<Item, PoolError>]) -> Vec<String> {
                 let place = bad.place.rsplit('/').next().unwrap_or_default();
                 format!("{} @ {place}", bad.kind.as_str())
             }
+            Ok(Item::End(_)) => "end".to_owned(),
             Err(e) => format!("error: {e}"),
         })
         .collect()
@@ -116,8 +124,9 @@ fn sources_are_mixed_by_weight() {
     let items: Vec<_> = runtime.block_on(open_all(&sources).collect());
     let texts: Vec<String> = items
         .iter()
-        .map(|item| match item {
-            Ok(Item::Row(row)) => row.text.clone(),
+        .filter_map(|item| match item {
+            Ok(Item::Row(row)) => Some(row.text.clone()),
+            Ok(Item::End(_)) => None,
             other => panic!("{other:?}"),
         })
         .collect();

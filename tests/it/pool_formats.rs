@@ -6,7 +6,7 @@ use coldstart::pool::{Images, Item, Options, detect};
 use std::path::{Path, PathBuf};
 
 /// A PNG of one grey, so that images can be told apart by their size.
-fn png(width: u32) -> Vec<u8> {
+pub fn png(width: u32) -> Vec<u8> {
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, width, 16);
     encoder.set_color(png::ColorType::Grayscale);
@@ -16,7 +16,7 @@ fn png(width: u32) -> Vec<u8> {
     out
 }
 
-fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, bytes) in members {
         let mut header = tar::Header::new_gnu();
@@ -30,16 +30,17 @@ fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-fn gz(bytes: &[u8]) -> Vec<u8> {
+pub fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut encoder, bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-struct Folder(tempfile::TempDir);
+/// Files of a test.
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new(files: &[(&str, Vec<u8>)]) -> Folder {
+    pub fn new(files: &[(&str, Vec<u8>)]) -> Folder {
         let folder = Folder(tempfile::tempdir().unwrap());
         for (name, bytes) in files {
             let path = folder.path(name);
@@ -49,12 +50,12 @@ impl Folder {
         folder
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// What it is taken for, and what comes of it.
-    fn reads(&self, name: &str, options: &Options) -> (String, Vec<String>) {
+    pub fn reads(&self, name: &str, options: &Options) -> (String, Vec<String>) {
         let path = self.path(name);
         (format_of(&path), show(&read(&path, options)))
     }
@@ -65,7 +66,7 @@ fn format_of(path: &Path) -> String {
     runtime.block_on(detect(path.to_str().unwrap(), None)).unwrap().format.to_owned()
 }
 
-fn check(folder: &Folder, name: &str, format: &str, expected: &[&str]) {
+pub fn check(folder: &Folder, name: &str, format: &str, expected: &[&str]) {
     let (found, shown) = folder.reads(name, &Options::default());
     assert_eq!(found, format);
     assert_eq!(shown, expected);

@@ -83,7 +83,7 @@ fn texts(path: &Path) -> Vec<String> {
         .into_iter()
         .filter_map(|item| match item {
             Ok(Item::Row(row)) => Some(row.text.clone()),
-            Ok(Item::Bad(_)) => None,
+            Ok(Item::Bad(_) | Item::End(_)) => None,
             Err(e) => panic!("{e}"),
         })
         .collect()

@@ -4,7 +4,7 @@
 
 use super::Reader;
 use super::tars::samples;
-use super::webdataset::{row, tars};
+use super::webdataset::{row, tars, wanted};
 use crate::pool::input::{Input, bare};
 use crate::pool::open::name_of;
 use crate::pool::out::{Flow, Out};
@@ -43,7 +43,7 @@ fn claims(input: &Input) -> bool {
 fn read(input: &Input, out: &mut Out) -> Flow {
     for name in tars(input) {
         let category = name_of(name);
-        samples(input, name, out, &mut |out, sample| row(out, sample, Some(&category)))?;
+        samples(input, name, out, wanted, &mut |out, sample| row(out, sample, Some(&category)))?;
     }
     Ok(())
 }

@@ -80,7 +80,9 @@ fn add(
 ) -> Result<(), Halt> {
     let mut draft = out.draft_of(key, row)?;
     draft.category = Some(category.to_owned());
+    out.forget("category");
     let image = row.get("output_image").and_then(Value::as_str).unwrap_or_default();
+    out.mapped("image", "output_image");
     join.add(out, draft, base(image))
 }
 

@@ -70,17 +70,21 @@ fn row(input: &Input, out: &mut Out, stem: &str, image: &str, text: &str) -> Flo
         }
     } else {
         match String::from_utf8(bytes) {
-            Ok(prompt) => Draft {
-                key: stem.to_owned(),
-                text: Some(prompt.trim_start_matches('\u{feff}').to_owned()),
-                ..Draft::default()
-            },
+            Ok(prompt) => {
+                out.mapped("prompt", "{name}.txt");
+                Draft {
+                    key: stem.to_owned(),
+                    text: Some(prompt.trim_start_matches('\u{feff}').to_owned()),
+                    ..Draft::default()
+                }
+            }
             Err(_) => return out.bad(text, BadKind::Encoding, "not UTF-8", false),
         }
     };
     let folder = stem.rsplit_once('/').map(|(folder, _)| folder.to_owned());
     draft.category = draft.category.or(folder);
     if out.wants_images() {
+        out.mapped("image", "{name}.png|jpg|webp");
         draft.image = match input.small_file(image, max) {
             Ok(Some(bytes)) => Picture::Bytes(bytes.into()),
             Ok(None) => Picture::Missing(image.to_owned()),

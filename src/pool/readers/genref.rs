@@ -17,11 +17,16 @@ pub const READER: Reader = Reader {
     },
     read: |input, out| {
         for name in tars(input) {
-            samples(input, name, out, &mut row)?;
+            samples(input, name, out, wanted, &mut row)?;
         }
         Ok(())
     },
 };
+
+fn wanted(ending: &str) -> bool {
+    let good = ending.strip_prefix("good_image.").is_some_and(|e| IMAGES.contains(&e));
+    good || ending == "prompt.txt" || ending == "subset.txt"
+}
 
 fn row(out: &mut Out, mut sample: Sample) -> Flow {
     let good: Vec<String> = IMAGES.iter().map(|e| format!("good_image.{e}")).collect();
@@ -33,6 +38,9 @@ fn row(out: &mut Out, mut sample: Sample) -> Flow {
     let texts = sample.text(&["prompt.txt"]).and_then(|p| Ok((p, sample.text(&["subset.txt"])?)));
     match texts {
         Ok((text, category)) => {
+            out.mapped("prompt", "{key}.prompt.txt");
+            out.mapped("category", "{key}.subset.txt");
+            out.mapped("image", "{key}.good_image.jpg");
             out.row(Draft { key: sample.key, text, category, image, ..Draft::default() })
         }
         Err(why) => out.bad(&sample.key, BadKind::Encoding, &why, false),

@@ -1,4 +1,4 @@
-//! Rows in one file, their images in archives: the rows wait in a scratch file (16 bytes each in
+//! Rows in one file, their images in archives: the rows wait in a scratch file (33 bytes each in
 //! memory) while the archives go by once, in their own order.
 
 use super::tars::{Member, is_image};

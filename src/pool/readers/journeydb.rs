@@ -48,7 +48,8 @@ fn read(input: &Input, out: &mut Out) -> Flow {
         }
         join.seal();
         for (name, _) in input.files() {
-            if !name.contains("imgs/") || !input.place(name).contains(split) {
+            let place = input.place(name);
+            if !name.contains("imgs/") || split_of(&place) != Some(split) {
                 continue;
             }
             let shard = name_of(name);
@@ -67,6 +68,8 @@ fn rows(input: &Input, out: &mut Out, annotation: &str, join: &mut Join) -> Flow
     let mut each = |out: &mut Out, key: String, row: serde_json::Value| {
         let mut draft = out.draft_of(key, &row)?;
         draft.category = None;
+        out.forget("category");
+        out.mapped("image", "img_path");
         let path = row.get("img_path").and_then(|v| v.as_str()).unwrap_or_default();
         join.add(out, draft, &last_two(path))
     };
@@ -80,6 +83,11 @@ fn rows(input: &Input, out: &mut Out, annotation: &str, join: &mut Join) -> Flow
         }),
         Err(e) => out.bad(annotation, BadKind::DamagedArchive, &e.to_string(), false),
     }
+}
+
+/// Of which split a file is, by the innermost folder that says so.
+fn split_of(place: &str) -> Option<&str> {
+    place.rsplit('/').find(|part| ["train", "valid", "test"].contains(part))
 }
 
 /// `000/x.jpg` of `./000/x.jpg`.

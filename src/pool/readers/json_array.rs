@@ -18,11 +18,7 @@ pub const READER: Reader = Reader {
 };
 
 fn read(input: &Input, out: &mut Out) -> Flow {
-    let mut names = input.ending(&[".json"]);
-    if names.is_empty() {
-        names = input.files().iter().map(|(name, _)| name.as_str()).collect();
-    }
-    for name in names {
+    for name in input.ending_or_all(&[".json"]) {
         rows(input, name, out, &mut |out, key, row| table_row(input, name, out, key, &row))?;
     }
     Ok(())

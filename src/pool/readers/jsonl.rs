@@ -1,14 +1,15 @@
 //! JSON lines: one object (or string) a line; `.jsonl`, `.ndjson`, `.jsonlines`, or a `.json` that
-//! is lines despite its name.
+//! is lines despite its name. A file that opens with `[` is read as an array, whatever it is called.
 
 use super::Reader;
+use super::json_array;
 use crate::pool::BadKind;
 use crate::pool::input::Input;
 use crate::pool::lines::{Line, Lines};
 use crate::pool::out::{Draft, Flow, Out, Picture};
 use bytes::Bytes;
 use serde_json::Value;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 pub const READER: Reader = Reader {
     name: "jsonl",
@@ -29,6 +30,10 @@ fn claims(input: &Input) -> bool {
     json.first().is_some_and(|name| is_lines(&input.head(name, 1 << 16)))
 }
 
+fn is_array(head: &[u8]) -> bool {
+    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().starts_with(b"[")
+}
+
 /// A first line that is a whole JSON object.
 fn is_lines(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
@@ -41,10 +46,7 @@ fn is_lines(head: &[u8]) -> bool {
 fn read(input: &Input, out: &mut Out) -> Flow {
     let mut names = input.ending(&ENDINGS);
     if names.is_empty() {
-        names = input.ending(&[".json"]);
-    }
-    if names.is_empty() {
-        names = input.files().iter().map(|(name, _)| name.as_str()).collect();
+        names = input.ending_or_all(&[".json"]);
     }
     for name in names {
         rows(input, name, out, &mut |out, key, row| table_row(input, name, out, key, &row))?;
@@ -72,6 +74,13 @@ pub(super) fn rows_of(
     out: &mut Out,
     each: &mut dyn FnMut(&mut Out, String, Value) -> Flow,
 ) -> Flow {
+    let mut stream = BufReader::with_capacity(1 << 16, stream);
+    // Some sets call one array `.jsonl`.
+    match stream.fill_buf() {
+        Ok(head) if is_array(head) => return json_array::rows_of(stream, name, out, each),
+        // A source that cannot be read says so again, at once.
+        Ok(_) | Err(_) => {}
+    }
     let mut lines = Lines::new(stream, out.options.max_bytes);
     loop {
         match lines.next_line() {
@@ -106,10 +115,11 @@ pub(super) fn table_row(
 ) -> Flow {
     let mut draft: Draft = out.draft_of(key, row)?;
     if out.wants_images()
-        && let Some(path) = out.options.fields.image_of(row)
+        && let Some((field, path)) = out.options.fields.image_of(row)
         && looks_like_image(&path)
     {
-        draft.image = linked(input, name, &path, out, &draft.key)?;
+        out.mapped("image", field);
+        linked(input, name, &path, out, &mut draft)?;
     }
     out.row(draft)
 }
@@ -119,26 +129,30 @@ pub(super) fn looks_like_image(path: &str) -> bool {
     [".png", ".jpg", ".jpeg", ".webp"].iter().any(|e| lower.ends_with(e))
 }
 
-/// The bytes of an image that a row of `name` links to, by a path relative to its folder.
+/// Fills in the image that a row of `name` links to, by a path relative to its folder.
 pub(super) fn linked(
     input: &Input,
     name: &str,
     path: &str,
     out: &mut Out,
-    key: &str,
-) -> Result<Picture, crate::pool::out::Halt> {
+    draft: &mut Draft,
+) -> Flow {
+    if path.contains("://") {
+        draft.image = Picture::Missing(format!("{path} (web addresses are not fetched)"));
+        return Ok(());
+    }
     let Some(safe) = safe_path(path) else {
         let why = format!("`{path}` leads out of the source");
-        out.bad(key, BadKind::UnsafePath, &why, true)?;
-        return Ok(Picture::None);
+        return out.lost(draft, BadKind::UnsafePath, &why);
     };
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     let whole = if folder.is_empty() { safe } else { format!("{folder}/{safe}") };
-    Ok(match input.small_file(&whole, out.options.max_bytes) {
+    draft.image = match input.small_file(&whole, out.options.max_bytes) {
         Ok(Some(bytes)) => Picture::Bytes(Bytes::from(bytes)),
         Ok(None) => Picture::Missing(whole),
         Err(e) => Picture::Missing(format!("{whole} ({e})")),
-    })
+    };
+    Ok(())
 }
 
 /// A relative path without `.` parts, or None where it could leave its folder.

@@ -29,14 +29,20 @@ pub const READER: Reader = Reader {
 const BATCH: usize = 16;
 
 fn read(input: &Input, out: &mut Out) -> Flow {
-    for name in input.ending(&[".parquet"]) {
-        if let Err(Trouble::Damaged(why)) = file(input, name, out) {
-            out.bad(name, BadKind::DamagedArchive, &why, false)?;
-        } else if out.is_over() {
-            return Err(Halt);
+    for name in input.ending_or_all(&[".parquet"]) {
+        match unpanicked(|| file(input, name, out)) {
+            Ok(()) => {}
+            Err(Trouble::Damaged(why)) => out.bad(name, BadKind::DamagedArchive, &why, false)?,
+            Err(Trouble::Halted) => return Err(Halt),
         }
     }
     Ok(())
+}
+
+/// The decoder may panic on hostile bytes; that is this file's damage and no other's.
+fn unpanicked(read: impl FnOnce() -> Result<(), Trouble>) -> Result<(), Trouble> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(Trouble::Damaged("the decoder gave up on it".to_owned())))
 }
 
 enum Trouble {
@@ -112,9 +118,13 @@ fn one(
         for wanted in out.options.fields.image_names() {
             let Some(column) = batch.column_by_name(wanted) else { continue };
             match picture(column, row) {
-                Found::Bytes(bytes) => draft.image = Picture::Bytes(bytes),
+                Found::Bytes(bytes) => {
+                    out.mapped("image", wanted);
+                    draft.image = Picture::Bytes(bytes);
+                }
                 Found::Path(path) if looks_like_image(&path) => {
-                    draft.image = linked(input, name, &path, out, &draft.key)?;
+                    out.mapped("image", wanted);
+                    linked(input, name, &path, out, &mut draft)?;
                 }
                 Found::Path(_) | Found::Nothing => continue,
             }
@@ -140,6 +150,9 @@ fn picture(column: &ArrayRef, row: usize) -> Found {
         }
         DataType::LargeBinary => {
             Found::Bytes(Bytes::copy_from_slice(column.as_binary::<i64>().value(row)))
+        }
+        DataType::BinaryView => {
+            Found::Bytes(Bytes::copy_from_slice(column.as_binary_view().value(row)))
         }
         DataType::Struct(_) => {
             let parts = column.as_struct();
@@ -174,10 +187,8 @@ fn value(column: &ArrayRef, row: usize) -> Option<Value> {
             let key = *dictionary.normalized_keys().get(row)?;
             return value(dictionary.values(), key);
         }
-        DataType::List(_) => {
-            let list = column.as_list::<i32>().value(row);
-            Value::Array((0..list.len()).filter_map(|i| value(&list, i)).collect())
-        }
+        DataType::List(_) => of_list(&column.as_list::<i32>().value(row)),
+        DataType::LargeList(_) => of_list(&column.as_list::<i64>().value(row)),
         DataType::Struct(fields) => {
             let parts = column.as_struct();
             let cells = fields.iter().zip(parts.columns());
@@ -187,6 +198,10 @@ fn value(column: &ArrayRef, row: usize) -> Option<Value> {
         }
         _ => return None,
     })
+}
+
+fn of_list(list: &ArrayRef) -> Value {
+    Value::Array((0..list.len()).filter_map(|i| value(list, i)).collect())
 }
 
 /// A file as the parquet crate wants it.
@@ -209,6 +224,11 @@ impl ChunkReader for Object {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        // Lengths come from the file itself: nothing is allocated for what cannot be there.
+        if start.checked_add(length as u64).is_none_or(|end| end > self.len()) {
+            let what = format!("{length} bytes at {start} are past its end");
+            return Err(parquet::errors::ParquetError::EOF(what));
+        }
         Ok(self.input.range(&self.name, start, length)?)
     }
 }

@@ -22,17 +22,14 @@ fn read(input: &Input, out: &mut Out) -> Flow {
     let mut join = Join::new(out)?;
     for name in input.named("text_to_image.json") {
         json_array::rows(input, name, out, &mut |out, key, row| {
-            let draft = out.draft_of(key, &row)?;
+            let mut draft = out.draft_of(key, &row)?;
             let image = row.get("output_image").and_then(|v| v.as_str()).unwrap_or_default();
+            out.mapped("image", "output_image");
             match safe_path(image) {
                 Some(path) => join.add(out, draft, stem(&path)),
                 None => {
-                    out.bad(
-                        &draft.key,
-                        BadKind::UnsafePath,
-                        &format!("image path `{image}`"),
-                        true,
-                    )?;
+                    let why = format!("`{image}` leads out of the source");
+                    out.lost(&mut draft, BadKind::UnsafePath, &why)?;
                     out.row(draft)
                 }
             }

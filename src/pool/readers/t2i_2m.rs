@@ -3,7 +3,7 @@
 
 use super::Reader;
 use super::tars::samples;
-use super::webdataset::{row, tars};
+use super::webdataset::{row, tars, wanted};
 use crate::pool::input::Input;
 use crate::pool::out::{Flow, Out};
 
@@ -24,7 +24,7 @@ fn folder(input: &Input, name: &str) -> Option<&'static str> {
 fn read(input: &Input, out: &mut Out) -> Flow {
     for name in tars(input) {
         let category = folder(input, name);
-        samples(input, name, out, &mut |out, sample| row(out, sample, category))?;
+        samples(input, name, out, wanted, &mut |out, sample| row(out, sample, category))?;
     }
     Ok(())
 }

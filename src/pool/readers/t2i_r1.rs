@@ -24,6 +24,7 @@ fn json(input: &Input) -> Vec<&str> {
 
 fn claims(input: &Input) -> bool {
     let first = json(input).first().map(|name| input.head(name, 4096)).unwrap_or_default();
+    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&first);
     let line = first.split(|&b| b == b'\n').next().unwrap_or_default();
     serde_json::from_slice::<Value>(line)
         .is_ok_and(|row| row.get("nouns").is_some() && row.get("task_type").is_some())
@@ -36,6 +37,9 @@ fn read(input: &Input, out: &mut Out) -> Flow {
             draft.category = row.get("task_type").and_then(Value::as_str).map(str::to_owned);
             let said = draft.text.as_deref().and_then(text::spec::parse);
             draft.spec = draft.spec.or(said).or_else(|| spec_of(&row));
+            if draft.spec.is_some() {
+                out.mapped("spec", "the prompt, numeracy_info, spatial_info");
+            }
             draft.licence = draft.licence.or(Some("Apache-2.0".to_owned()));
             out.row(draft)
         })?;

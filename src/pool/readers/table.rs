@@ -14,7 +14,7 @@ pub const READER: Reader = Reader {
     name: "csv",
     about: "CSV or TSV with a header line, fields by name",
     layout: "*.csv, *.tsv (.gz, .zst), UTF-8, header first; fields as for `jsonl`; TSV has no quoting",
-    claims: |input| !tables(input).is_empty(),
+    claims: |input| !input.ending(&ENDINGS).is_empty(),
     read,
 };
 
@@ -26,16 +26,10 @@ pub const PARTIPROMPTS: Reader = Reader {
     read,
 };
 
-fn tables(input: &Input) -> Vec<&str> {
-    input.ending(&[".csv", ".tsv"])
-}
+const ENDINGS: [&str; 2] = [".csv", ".tsv"];
 
 fn read(input: &Input, out: &mut Out) -> Flow {
-    let mut names = tables(input);
-    if names.is_empty() {
-        names = input.files().iter().map(|(name, _)| name.as_str()).collect();
-    }
-    for name in names {
+    for name in input.ending_or_all(&ENDINGS) {
         rows(input, name, out)?;
     }
     Ok(())
@@ -46,7 +40,11 @@ fn rows(input: &Input, name: &str, out: &mut Out) -> Flow {
         Ok(stream) => stream,
         Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
     };
-    let (stream, budget) = Records::new(stream, out.options.max_bytes);
+    // The parser reads ahead.
+    let most = out.options.max_bytes.max(1 << 16);
+    let (stream, budget) =
+        Records::new(stream, "a record is over the bound (is a quote left open?)");
+    budget.set(most);
     let tsv = bare(name).ends_with(".tsv");
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(if tsv { b'\t' } else { b',' })
@@ -59,7 +57,7 @@ fn rows(input: &Input, name: &str, out: &mut Out) -> Flow {
     };
     let mut record = csv::ByteRecord::new();
     loop {
-        budget.renew();
+        budget.set(most);
         match reader.read_byte_record(&mut record) {
             Ok(false) => return Ok(()),
             Ok(true) => {}

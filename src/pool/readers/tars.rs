@@ -1,9 +1,10 @@
 //! Walking tar archives member by member, and grouping members into WebDataset samples.
 //!
-//! The one idea: a member is held only while it is handled, a sample only until the next begins; the
-//! size of an archive never matters. A member that cannot be read is named; an archive that breaks
-//! off ends there and the next one goes on.
+//! The one idea: a member is held only while it is handled, a sample only until the next begins, and
+//! of a sample only the parts that its format reads; the size of an archive never matters. A member
+//! that cannot be read is named; an archive that breaks off ends there and the next one goes on.
 
+use super::bounded::Records;
 use super::jsonl::safe_path;
 use crate::pool::BadKind;
 use crate::pool::input::{Input, Stream};
@@ -63,34 +64,52 @@ pub fn members_of(
     each: &mut dyn FnMut(&mut Out, &mut Member) -> Flow,
 ) -> Flow {
     let max = out.options.max_bytes;
-    let mut archive = tar::Archive::new(BufReader::with_capacity(1 << 18, stream));
-    let entries = match archive.entries() {
+    let damaged = |out: &mut Out, what: &str| out.bad(name, BadKind::DamagedArchive, what, false);
+    let stream = BufReader::with_capacity(1 << 18, stream);
+    let (stream, budget) = Records::new(stream, "a member's header is over the bound");
+    let mut archive = tar::Archive::new(stream);
+    let mut entries = match archive.entries() {
         Ok(entries) => entries,
-        Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+        Err(e) => return damaged(out, &e.to_string()),
     };
-    for entry in entries {
-        let mut entry = match entry {
-            Ok(entry) => entry,
+    let mut unread = 0;
+    loop {
+        budget.set(HEADERS.saturating_add(unread));
+        let mut entry = match entries.next() {
+            Some(Ok(entry)) => entry,
             // After a damaged header nothing tells where the next one is.
-            Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+            Some(Err(e)) => return damaged(out, &e.to_string()),
+            None if budget.at_end() => {
+                return damaged(out, "it ends without an end mark: it may be cut off");
+            }
+            None => return Ok(()),
         };
-        if !entry.header().entry_type().is_file() {
+        budget.set(u64::MAX);
+        let stored = entry.header().entry_size().unwrap_or(0);
+        unread = stored.max(if is_plain(&entry) { entry.size() } else { 0 });
+        let shown = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let place = format!("{name}/{shown}");
+        if !is_plain(&entry) {
+            if !entry.header().entry_type().is_dir() {
+                out.bad(&place, BadKind::NotAFile, "a link, device or sparse file", false)?;
+            }
             continue;
         }
-        let shown = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let Some(path) = safe_path(&shown) else {
-            out.bad(
-                &format!("{name}/{shown}"),
-                BadKind::UnsafePath,
-                "leads out of the archive",
-                false,
-            )?;
+            out.bad(&place, BadKind::UnsafePath, "leads out of the archive", false)?;
             continue;
         };
-        let size = entry.header().entry_size().unwrap_or(0);
+        let size = entry.size();
         each(out, &mut Member { path, size, data: &mut entry, max })?;
     }
-    Ok(())
+}
+
+/// What headers and long names may take between two members.
+const HEADERS: u64 = 1 << 20;
+
+fn is_plain<R: Read>(entry: &tar::Entry<'_, R>) -> bool {
+    let kind = entry.header().entry_type();
+    kind.is_file() || kind.is_contiguous()
 }
 
 /// The members of one WebDataset sample: those next to each other whose paths agree up to the first
@@ -99,7 +118,7 @@ pub fn members_of(
 pub struct Sample {
     /// `shard.tar/dir/000017`.
     pub key: String,
-    /// (what follows the first dot, in lower case; bytes).
+    /// (what follows the first dot, in lower case; bytes): those that were asked for.
     pub parts: Vec<(String, Vec<u8>)>,
 }
 
@@ -131,11 +150,13 @@ pub fn is_image(path: &str) -> bool {
     IMAGES.iter().any(|e| lower.strip_suffix(e).is_some_and(|rest| rest.ends_with('.')))
 }
 
-/// Calls `each` for every sample of the archive `name`.
+/// Calls `each` for every sample of the archive `name`, with those of its parts that `wanted` says
+/// yes to, by their endings in lower case.
 pub fn samples(
     input: &Input,
     name: &str,
     out: &mut Out,
+    wanted: fn(&str) -> bool,
     each: &mut dyn FnMut(&mut Out, Sample) -> Flow,
 ) -> Flow {
     let mut open = Sample::default();
@@ -155,19 +176,34 @@ pub fn samples(
             flush(out, std::mem::take(&mut open), each)?;
             open.key = key;
         }
-        if !out.wants_images() && is_image(&member.path) {
-            open.parts.push((ending, Vec::new()));
-            return Ok(());
-        }
-        match member.bytes() {
-            Ok(bytes) => open.parts.push((ending, bytes)),
-            Err((kind, why)) => out.bad(&format!("{name}/{}", member.path), kind, &why, false)?,
-        }
-        Ok(())
+        if wanted(&ending) { part(out, &mut open, ending, name, member) } else { Ok(()) }
     })?;
     flush(out, open, each)
 }
 
+/// Adds a member to its sample.
+fn part(
+    out: &mut Out,
+    sample: &mut Sample,
+    ending: String,
+    name: &str,
+    member: &mut Member,
+) -> Flow {
+    let place = format!("{name}/{}", member.path);
+    if sample.parts.iter().any(|(known, _)| *known == ending) {
+        return out.bad(&place, BadKind::Syntax, "its sample has such a part already", false);
+    }
+    if !out.wants_images() && is_image(&member.path) {
+        sample.parts.push((ending, Vec::new()));
+        return Ok(());
+    }
+    match member.bytes() {
+        Ok(bytes) => sample.parts.push((ending, bytes)),
+        Err((kind, why)) => out.bad(&place, kind, &why, false)?,
+    }
+    Ok(())
+}
+
 fn flush(out: &mut Out, sample: Sample, each: &mut dyn FnMut(&mut Out, Sample) -> Flow) -> Flow {
-    if sample.parts.is_empty() { Ok(()) } else { each(out, sample) }
+    if sample.key.is_empty() { Ok(()) } else { each(out, sample) }
 }

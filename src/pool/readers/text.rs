@@ -32,10 +32,7 @@ fn texts(input: &Input) -> Vec<&str> {
 }
 
 fn lines(input: &Input, out: &mut Out, licence: Option<&str>) -> Flow {
-    let mut names = texts(input);
-    if names.is_empty() {
-        names = input.files().iter().map(|(name, _)| name.as_str()).collect();
-    }
+    let names = input.ending_or_all(&[".txt"]);
     let several = names.len() > 1;
     for name in names {
         let stream = match input.open(name) {
@@ -52,13 +49,16 @@ fn lines(input: &Input, out: &mut Out, licence: Option<&str>) -> Flow {
             match reader.next_line() {
                 Ok(None) => break,
                 Ok(Some(Line::Text(_, text))) if text.trim().is_empty() => {}
-                Ok(Some(Line::Text(number, text))) => out.row(Draft {
-                    key: key(number),
-                    text: Some(text),
-                    category: category.clone(),
-                    licence: licence.map(str::to_owned),
-                    ..Draft::default()
-                })?,
+                Ok(Some(Line::Text(number, text))) => {
+                    out.mapped("prompt", "the line");
+                    out.row(Draft {
+                        key: key(number),
+                        text: Some(text),
+                        category: category.clone(),
+                        licence: licence.map(str::to_owned),
+                        ..Draft::default()
+                    })?
+                }
                 Ok(Some(Line::Encoding(n))) => {
                     out.bad(&key(n), BadKind::Encoding, "not UTF-8", false)?
                 }

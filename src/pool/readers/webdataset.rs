@@ -14,16 +14,23 @@ pub const READER: Reader = Reader {
              as for `jsonl`); a key ends at the first dot of the file's name",
     claims: |input| !tars(input).is_empty(),
     read: |input, out| {
-        for name in tars(input) {
-            samples(input, name, out, &mut |out, sample| row(out, sample, None))?;
+        for name in input.ending_or_all(&TARS) {
+            samples(input, name, out, wanted, &mut |out, sample| row(out, sample, None))?;
         }
         Ok(())
     },
 };
 
+const TARS: [&str; 2] = [".tar", ".tgz"];
+
 /// The tar files of a source.
 pub fn tars(input: &Input) -> Vec<&str> {
-    input.ending(&[".tar", ".tgz"])
+    input.ending(&TARS)
+}
+
+/// Whether `row` reads a part of this ending.
+pub fn wanted(ending: &str) -> bool {
+    ending == "json" || TEXTS.contains(&ending) || IMAGES.contains(&ending)
 }
 
 /// The endings of a sample's text.
@@ -39,10 +46,17 @@ pub fn row(out: &mut Out, mut sample: Sample, category: Option<&str>) -> Flow {
         },
         None => Draft { key: sample.key.clone(), ..Draft::default() },
     };
+    let own = draft.text.is_none();
     let text = match sample.text(&TEXTS) {
         Ok(text) => draft.text.clone().or(text),
         Err(why) => return out.bad(&sample.key, BadKind::Encoding, &why, false),
     };
+    if own && text.is_some() {
+        out.mapped("prompt", "{key}.txt");
+    }
+    if image.is_some() {
+        out.mapped("image", "{key}.jpg|png|webp");
+    }
     let image = match image {
         Some(bytes) => Picture::Bytes(bytes.into()),
         None => Picture::Missing(format!("{}.jpg", sample.key)),

@@ -36,6 +36,8 @@ pub struct Report {
     pub contamination: Contamination,
     /// Rows that cannot be used, by code.
     pub bad: BTreeMap<String, BadRows>,
+    /// Files of the sources' folders that no format read.
+    pub unread_files: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -69,7 +71,7 @@ pub struct Contamination {
     pub benchmarks: Vec<String>,
     /// Prompts that `decontaminate` would drop.
     pub dropped: u64,
-    /// Set -> rule -> prompts; each prompt counts once per rule.
+    /// Set -> rule -> prompts; each prompt counts once per set and rule.
     pub hits: BTreeMap<String, BTreeMap<String, u64>>,
     /// The same of hits that are only reported (masked wording outside of template sets).
     pub advisory: BTreeMap<String, BTreeMap<String, u64>>,
@@ -107,6 +109,7 @@ pub async fn collect(
         match item? {
             Item::Row(row) => walk.row(&row)?,
             Item::Bad(bad) => walk.bad(&bad),
+            Item::End(ending) => walk.report.unread_files += ending.unread,
         }
     }
     walk.finish()
@@ -238,6 +241,21 @@ impl Walk<'_> {
         }
         Ok(self.report)
     }
+}
+
+/// What a cell of `words` or of `sides` is called: `4 to 5`, `129 and more`.
+pub fn ranges(table: &[(u64, u64)]) -> Vec<(String, u64)> {
+    let mut from = 1;
+    let mut out = Vec::new();
+    for &(bound, count) in table {
+        let name = match bound {
+            u64::MAX => format!("{from} and more"),
+            bound => format!("{from} to {bound}"),
+        };
+        out.push((name, count));
+        from = bound.saturating_add(1);
+    }
+    out
 }
 
 fn count_in(table: &mut [(u64, u64)], value: u64) {

@@ -1,7 +1,7 @@
-//! The report as one self-contained HTML page: inline styles and SVG, no script, no request; all
+//! The report as one self-contained HTML page: inline styles, no script, no request; all
 //! text from a pool is escaped. Light and dark follow the reader's setting.
 
-use super::Report;
+use super::{Report, ranges};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::BTreeMap;
 
@@ -51,7 +51,10 @@ h1{margin:0;font-size:1.6rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}.sub,.note{
 .tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem}.tile b{display:block;font-size:1.4rem;font-variant-numeric:tabular-nums}.tile span{color:var(--dim);font-size:.85rem}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:0 2rem}
 table{border-collapse:collapse;width:100%;font-size:.92rem}th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}th{color:var(--dim);font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.scroll{overflow-x:auto}svg{display:block;width:100%;height:auto}svg text{fill:var(--fg);font:13px system-ui,sans-serif}svg .v{fill:var(--dim)}svg rect{fill:var(--bar)}
+.scroll{overflow-x:auto}
+.bars{list-style:none;margin:0;padding:0}.bars li{display:grid;grid-template-columns:minmax(6rem,14rem) 1fr 5.5rem;gap:.6rem;align-items:center;padding:.12rem 0}
+.name{text-align:right;overflow-wrap:anywhere;font-size:.92rem;line-height:1.25}.bar{display:block}.bar span{display:block;min-width:1px;height:1rem;border-radius:2px;background:var(--bar)}.v{color:var(--dim);font-variant-numeric:tabular-nums;font-size:.92rem}
+@media(max-width:32rem){body{padding:1rem}.bars li{grid-template-columns:7rem 1fr 4.2rem;gap:.4rem}}
 ";
 
 fn tiles(report: &Report) -> Markup {
@@ -68,6 +71,7 @@ fn tiles(report: &Report) -> Markup {
             (tile(report.with_spec, "with a spec"))
             (tile(report.images.count, "with an image"))
             (tile(unusable, "findings in reading"))
+            (tile(report.unread_files, "files not read"))
         }
     }
 }
@@ -98,35 +102,20 @@ fn sorted(counts: &BTreeMap<String, u64>, most: usize) -> Vec<(String, u64)> {
     rows
 }
 
-fn ranges(table: &[(u64, u64)]) -> Vec<(String, u64)> {
-    let mut from = 1;
-    let mut out = Vec::new();
-    for &(bound, count) in table {
-        let name = if bound == u64::MAX {
-            format!("{from} and more")
-        } else {
-            format!("{from} to {bound}")
-        };
-        out.push((name, count));
-        from = bound.saturating_add(1);
-    }
-    out
-}
-
-/// A bar chart with its figures; readable by screen readers as a list of texts.
+/// A bar chart with its figures: a list, so that it wraps on a narrow screen and is read out well.
 fn bars(rows: &[(String, u64)]) -> Markup {
     let most = rows.iter().map(|r| r.1).max().unwrap_or(0).max(1);
-    let height = rows.len() * 24 + 4;
     html! {
         @if rows.is_empty() { p.note { "None." } }
         @else {
-            svg viewBox={ "0 0 720 " (height) } role="img" {
-                @for (i, (name, count)) in rows.iter().enumerate() {
-                    @let y = i * 24;
-                    @let width = (*count as f64 / most as f64 * 400.0).max(if *count > 0 { 1.5 } else { 0.0 });
-                    text x="232" y=(y + 17) text-anchor="end" { (clip(name, 30)) }
-                    rect x="240" y=(y + 4) width=(format!("{width:.1}")) height="17" rx="2" {}
-                    text.v x=(format!("{:.1}", 248.0 + width)) y=(y + 17) { (number(*count)) }
+            ul.bars {
+                @for (name, count) in rows {
+                    @let width = *count as f64 / most as f64 * 100.0;
+                    li {
+                        span.name { (clip(name, 60)) }
+                        span.bar { span style=(format!("width:{width:.2}%")) {} }
+                        span.v { (number(*count)) }
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use crate::call::{CallError, Fatal};
 use crate::diag::Diagnostic;
 use crate::pool::{self, Item as PoolItem, Sources};
-use crate::record::{Digest, Id, Prompt, Trajectory};
+use crate::record::{Digest, Evidence, Id, Prompt, Trajectory};
 use crate::stage::{
     Arity, Compile, Facts, Item, Kind, Param, Params, Port, Reason, Source, SourceCx, Stage,
     StageError, Ty,
@@ -18,7 +18,9 @@ pub const KIND: Kind = Kind {
     docs: "Reads `path`, or the sources listed in the stage file as `[[source]]` tables (weights, \
            caps, field and category maps), which `path` overrides when it is given. The format is \
            told from the files (`coldstart pool inspect PATH` says what it takes a path for). A row \
-           that cannot be used is dropped here with its place and reason, never in silence. \
+           that cannot be used is dropped here with its place and reason, never in silence; one \
+           that only lost its image or spec passes, and its evidence says so. `on_bad = \"stop\"` of \
+           a source makes either fatal. \
            Reference images are verified, bounded and stored once by content. `limit` (or the \
            flag `--limit`) takes only the first rows.",
     arity: Arity::None,
@@ -34,6 +36,7 @@ pub const KIND: Kind = Kind {
         Reason { code: "missing_image", doc: "the row names an image that is not there" },
         Reason { code: "damaged_image", doc: "an image that cannot be decoded, or out of bounds" },
         Reason { code: "orphan_image", doc: "an image that no row names" },
+        Reason { code: "not_a_file", doc: "a link or device in an archive" },
         Reason { code: "unsafe_path", doc: "an absolute path, or one with `..`" },
         Reason { code: "damaged_archive", doc: "the archive ends early or is not one" },
     ],
@@ -84,6 +87,8 @@ struct ReadPool {
     limit: u64,
 }
 
+/// Reference images on their way into the store at once: a bucket answers late, but to many.
+const PUTS: usize = 16;
 /// Pools up to this size are digested by content, larger ones by names and sizes.
 const DIGEST_BYTES: u64 = 64 << 20;
 
@@ -114,11 +119,12 @@ impl Source for ReadPool {
                 taken += usize::from(matches!(item, Ok(PoolItem::Row(_))));
                 futures::future::ready(taken <= limit)
             })
-            .filter_map(move |item| async move {
+            .map(move |item| async move {
                 match item {
                     Ok(PoolItem::Row(row)) => Some(record(*row, &cx.blobs).await),
-                    // The row itself came: its loss of an image is told by `coldstart pool inspect`.
+                    // The row itself came, and its evidence says what it lost.
                     Ok(PoolItem::Bad(bad)) if bad.row_kept => None,
+                    Ok(PoolItem::End(_)) => None,
                     Ok(PoolItem::Bad(bad)) => Some(Ok(Item::Bad {
                         place: bad.place,
                         reason: bad.kind.as_str(),
@@ -130,6 +136,8 @@ impl Source for ReadPool {
                     }))),
                 }
             })
+            .buffered(PUTS)
+            .filter_map(futures::future::ready)
             .boxed()
     }
 }
@@ -142,7 +150,8 @@ async fn record(row: pool::RawPrompt, blobs: &Blobs) -> Result<Item, StageError>
             Some(reference.image)
         }
     };
-    Ok(Item::Record(Box::new(Trajectory::new(Prompt {
+    let lost = Evidence::note(row.losses.join("; "));
+    let prompt = Prompt {
         id: Id::of(&row.source, &row.key, &row.text),
         text: row.text,
         category: row.category,
@@ -152,7 +161,8 @@ async fn record(row: pool::RawPrompt, blobs: &Blobs) -> Result<Item, StageError>
         spec: row.spec,
         gloss: row.gloss,
         licence: row.licence,
-    }))))
+    };
+    Ok(Item::Record(Box::new(Trajectory::new(prompt)), lost))
 }
 
 /// Names, sizes and, of small pools, contents.
@@ -179,4 +189,57 @@ async fn digest_into(hasher: &mut blake3::Hasher, path: &str) -> Result<(), Stor
 
 fn store_error(error: StoreError) -> StageError {
     StageError::Call(CallError::Fatal { kind: Fatal::Store, what: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KIND, ReadPool};
+    use crate::pool::{BadKind, OnBad, Sources};
+    use crate::stage::{Item, Source, SourceCx, StageError};
+    use crate::store::{Blobs, Store};
+    use futures::StreamExt;
+
+    async fn items(rows: &str, on_bad: OnBad) -> Vec<Result<Item, StageError>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        std::fs::write(&path, rows).unwrap();
+        let mut sources = Sources::one(path.to_str().unwrap());
+        sources.list[0].options.on_bad = on_bad;
+        let blobs = Blobs::new(Store::open("memory://").unwrap(), 0);
+        let cx = SourceCx { blobs, seed: 0, limit: None };
+        ReadPool { sources, limit: 0 }.items(&cx).collect().await
+    }
+
+    const ROWS: &str = "{\"prompt\": \"one\", \"image\": \"no.png\"}\n{}\n{\"prompt\": \"two\"}\n";
+
+    #[tokio::test]
+    async fn a_lost_image_is_said_of_its_record_and_a_lost_row_is_a_drop() {
+        let found = items(ROWS, OnBad::Skip).await;
+        let said: Vec<String> = found
+            .into_iter()
+            .map(|item| match item {
+                Ok(Item::Record(t, said)) => format!("{}: {}", t.prompt.text, said.note),
+                Ok(Item::Bad { reason, .. }) => reason.to_owned(),
+                Err(error) => format!("{error:?}"),
+            })
+            .collect();
+        assert_eq!(
+            said,
+            ["one: missing_image: its image `no.png` is not there", "no_prompt", "two: "]
+        );
+    }
+
+    #[tokio::test]
+    async fn either_can_be_fatal() {
+        let found = items(ROWS, OnBad::Stop).await;
+        assert!(matches!(&found[..], [Err(StageError::Call(_))]), "{}", found.len());
+    }
+
+    #[test]
+    fn every_kind_of_bad_row_is_a_reason_of_the_stage() {
+        for kind in BadKind::ALL {
+            let known = KIND.reasons.iter().any(|reason| reason.code == kind.as_str());
+            assert!(known, "{}", kind.as_str());
+        }
+    }
 }

@@ -33,6 +33,7 @@ pub const KIND: Kind = Kind {
     arity: Arity::None,
     ports: &[Port { name: "solvable", doc: "the solver read the spec back" }],
     reasons: &[
+        Reason { code: "exhausted", doc: "the vocabulary has fewer distinct specs than `count`" },
         Reason { code: "unsolved", doc: "the solver read another spec out of it" },
         Reason { code: "ambiguous", doc: "the solver says that it has several meanings" },
         Reason { code: "unwritten", doc: "the writer's reply was not the JSON asked for" },
@@ -54,7 +55,8 @@ pub const KIND: Kind = Kind {
             name: "vocabulary",
             ty: Ty::File,
             default: Some("vocabulary.toml"),
-            doc: "objects, colours, …, category weights, styles",
+            doc: "objects, colours, relations, knowledge, …, category weights, styles, held-out \
+                  combinations",
         },
         Param {
             name: "writer",
@@ -64,7 +66,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "riddle_template",
-            ty: Ty::Template { fields: &["plain", "style", "brief", "spec"] },
+            ty: Ty::Template { fields: &["plain", "style", "brief", "spec", "facts"] },
             default: Some("riddle.j2"),
             doc: "what the writer is asked",
         },
@@ -137,13 +139,31 @@ impl Source for Specs {
         let draws = (wanted as u64).saturating_mul(20);
         let specs = (0..draws).filter_map(move |n| {
             let t = self.draw(cx.seed, n)?;
-            seen.insert(spec_hash(t.prompt.spec.as_ref()?)).then_some(Ok(Item::Record(Box::new(t))))
+            seen.insert(spec_hash(t.prompt.spec.as_ref()?)).then_some(t)
         });
-        futures::stream::iter(specs.take(wanted)).boxed()
+        let ended = specs.take(wanted).map(Some).chain(std::iter::once(None));
+        let items = ended.scan(0, move |made, spec| {
+            let item = match spec {
+                Some(t) => {
+                    *made += 1;
+                    Some(Ok(Item::Record(Box::new(t), Evidence::default())))
+                }
+                None => (*made < wanted).then(|| Ok(self.exhausted(*made, wanted))),
+            };
+            Some(item)
+        });
+        futures::stream::iter(items.flatten()).boxed()
     }
 }
 
 impl Specs {
+    fn exhausted(&self, made: usize, wanted: usize) -> Item {
+        let what = format!(
+            "{made} distinct specs were drawn of {wanted}: add to the vocabulary or lower `count`"
+        );
+        Item::Bad { place: self.stage.clone(), reason: "exhausted", what }
+    }
+
     fn draw(&self, seed: u64, n: u64) -> Option<Trajectory> {
         let mut rng = Rng::keyed(seed, &[&self.stage, "spec", &n.to_string()]);
         let category = self.vocabulary.pick_category(&mut || rng.next_u64())?.to_owned();
@@ -198,7 +218,8 @@ impl Each for Make {
             .text("plain", t.prompt.gloss.as_deref().unwrap_or_default())
             .text("style", &style.name)
             .text("brief", &style.brief)
-            .text("spec", &spec_json(t.prompt.spec.as_ref()));
+            .text("spec", &spec_json(t.prompt.spec.as_ref()))
+            .text("facts", &self.facts(&t));
         let riddle = match self.writer.json::<RawRiddle>(cx, &context, 0).await? {
             Said::Read(raw, _) => bound(&raw.prompt, 2000),
             Said::Garbage(what) => return Ok(Step::drop(t, "unwritten", Evidence::note(what))),
@@ -220,6 +241,11 @@ impl Make {
     fn style(&self, t: &Trajectory) -> Option<&Style> {
         let index = t.prompt.key.as_ref()?.split_once(':')?.1.parse::<usize>().ok()?;
         self.vocabulary.styles().get(index)
+    }
+
+    fn facts(&self, t: &Trajectory) -> String {
+        let facts = |spec| self.vocabulary.facts(&t.prompt.category, spec);
+        t.prompt.spec.as_ref().map(facts).unwrap_or_default()
     }
 
     async fn solve(&self, t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
