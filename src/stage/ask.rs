@@ -122,7 +122,7 @@ fn message(message: template::Message) -> Message {
 }
 
 /// The JSON object in `text`: alone, in a code fence, or after stray words.
-fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(super) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let text = text.rsplit_once("</think>").map_or(text, |(_, rest)| rest);
     let start = text.find('{').ok_or_else(|| format!("no JSON in “{}”", clip(text)))?;
     let end = text.rfind('}').filter(|end| *end > start).ok_or("the JSON is cut off")?;

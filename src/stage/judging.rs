@@ -1,8 +1,8 @@
 //! Judging one image: ask a judge per rule and atom, conclude by code, vote.
 
-use crate::record::{Answer, Evidence, ImageRef, Judgement, Trajectory, Vote};
+use crate::record::{Answer, Atom, Evidence, ImageRef, Judgement, Trajectory, Vote};
 use crate::rules::{Given, Rules, Verdict, conclude};
-use crate::stage::ask::{Asker, Said, atom_rows, rule_rows};
+use crate::stage::ask::{Asker, Said, atom_rows, read_json, rule_rows};
 use crate::stage::grammar::control_token;
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
@@ -55,6 +55,25 @@ struct RawCheck {
     evidence: String,
     /// A word or, from models that think in JSON, a boolean.
     answer: serde_json::Value,
+}
+
+/// The verdict that a judge's reply comes to, and its rationale; Err says why it cannot be read.
+pub fn read_judgement(
+    rules: &Rules,
+    atoms: &[Atom],
+    text: &str,
+) -> Result<(Verdict, String), String> {
+    let raw: RawReply = read_json(text)?;
+    Ok((concluded(rules, atoms, raw.checks), bound(&raw.rationale, 4000)))
+}
+
+fn concluded(rules: &Rules, atoms: &[Atom], checks: Vec<RawCheck>) -> Verdict {
+    let given = checks.into_iter().map(|c| Given {
+        id: c.id,
+        answer: answer(&c.answer),
+        evidence: bound(&c.evidence, 300),
+    });
+    conclude(rules, atoms, &given.collect::<Vec<_>>())
 }
 
 impl Judging {
@@ -115,16 +134,7 @@ impl Judging {
         draw: u32,
         key: crate::record::CallKey,
     ) -> Reading {
-        let given: Vec<Given> = raw
-            .checks
-            .into_iter()
-            .map(|c| Given {
-                id: c.id,
-                answer: answer(&c.answer),
-                evidence: bound(&c.evidence, 300),
-            })
-            .collect();
-        let verdict = conclude(&self.rules, &trajectory.atoms, &given);
+        let verdict = concluded(&self.rules, &trajectory.atoms, raw.checks);
         let word = if verdict.satisfied { "satisfied" } else { "unsatisfied" };
         Reading {
             vote: Vote { ask: format!("vote_{}", draw + 1), answer: word.into(), call: Some(key) },

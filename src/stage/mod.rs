@@ -23,6 +23,7 @@ pub use contract::{
 pub use cx::{Cx, Used};
 pub use facts::Facts;
 pub use grammar::{Call, Fault, parse_call};
+pub use judging::read_judgement;
 pub use kind::{Arity, Kind, Param, Port, Reason, Ty, kind};
 pub use kinds::KINDS;
 pub use params::{Params, Value, literal};

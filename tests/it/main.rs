@@ -4,6 +4,7 @@ mod audit;
 mod call;
 mod endpoints;
 mod export;
+mod hostile;
 mod journal;
 mod journal_damage;
 mod kill;

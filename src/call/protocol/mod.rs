@@ -6,6 +6,7 @@
 //!
 //! To add one: a file with a `compile` function, and a line in the table.
 
+pub mod captured;
 mod chat_reply;
 mod comfyui;
 mod gemini;

@@ -8,6 +8,7 @@ mod bpe;
 mod pieces;
 
 pub use bpe::{Tokenizer, TokenizerError};
+pub use pieces::PATTERN;
 
 use crate::export::conversation::Turn;
 use crate::record::ImageRef;
