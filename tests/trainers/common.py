@@ -85,6 +85,16 @@ def same_pixels(a, b):
     return pixels(a) == pixels(b)
 
 
+IMAGE_PAD = 151655
+
+
+def plain_ids(ids, other=None):
+    """Ids with each picture as one pad (LLaMAFactory scales a large one down before it counts patches,
+    the others bound the patches: a row of patches less), or what of `other` stands at their places."""
+    kept = [k for k, id_ in enumerate(ids) if id_ != IMAGE_PAD or ids[k - 1] != IMAGE_PAD]
+    return [int((other or ids)[k]) for k in kept]
+
+
 def scratch():
     """A folder to write into; it goes with the machine's temporary files."""
     return tempfile.mkdtemp(prefix="coldstart-")

@@ -18,8 +18,13 @@ const PATCH: u32 = 28;
 /// The processor's own floor of pixels.
 const MIN_PIXELS: f64 = 56.0 * 56.0;
 
+/// The processor's own ceiling, which holds after the trainer has scaled the image down.
+const CEILING: f64 = 12_845_056.0;
+
 /// The tokens of an image of `width` x `height` pixels that is scaled down to `max_pixels` first,
-/// with the two that enclose it. None when its sides' ratio is over 200: the processor refuses it.
+/// with the two that enclose it, as LLaMAFactory has it: to `max_pixels` first, then to whole patches.
+/// verl, ms-swift and TRL bound the whole patches instead, which never makes more.
+/// None when its sides' ratio is over 200: the processor refuses it.
 pub fn image_tokens(width: u32, height: u32, max_pixels: u64) -> Option<u32> {
     let (mut width, mut height) = (f64::from(width), f64::from(height));
     if width < 1.0 || height < 1.0 || width.max(height) / width.min(height) > 200.0 {
@@ -34,8 +39,8 @@ pub fn image_tokens(width: u32, height: u32, max_pixels: u64) -> Option<u32> {
     (width, height) = (width.max(side), height.max(side));
     let round = |n: f64| ((n / side).round_ties_even() * side).max(side);
     let (mut w, mut h) = (round(width), round(height));
-    if w * h > max {
-        let beta = (width * height / max).sqrt();
+    if w * h > CEILING {
+        let beta = (width * height / CEILING).sqrt();
         let fit = |n: f64| ((n / beta / side).floor() * side).max(side);
         (w, h) = (fit(width), fit(height));
     } else if w * h < MIN_PIXELS {
@@ -131,6 +136,8 @@ mod tests {
     fn image_tokens_follow_the_processor() {
         let default = 768 * 768;
         assert_eq!(image_tokens(1024, 1024, default), Some(27 * 27 + 2));
+        assert_eq!(image_tokens(1024, 768, default), Some(32 * 24 + 2));
+        assert_eq!(image_tokens(1280, 720, default), Some(37 * 21 + 2));
         assert_eq!(image_tokens(512, 512, default), Some(18 * 18 + 2));
         assert_eq!(image_tokens(28, 28, default), Some(4 + 2));
         assert_eq!(image_tokens(10_000, 40, default), None);
