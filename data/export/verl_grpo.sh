@@ -13,8 +13,8 @@ exec python3 -m verl.trainer.main_ppo \
     data.train_files="$here/{{train}}.parquet" \
     data.val_files="$here/{{val}}.parquet" \
     data.train_batch_size=240 \
-    data.max_prompt_length=2048 \
-    data.max_response_length=14336 \
+    data.max_prompt_length={{max_prompt}} \
+    data.max_response_length={{max_response}} \
     data.filter_overlong_prompts=True \
     data.truncation=error \
     data.return_raw_chat=True \

@@ -22,13 +22,13 @@ import re
 
 POINT, FORMAT, PAIR = 0.7, -0.2, 0.3
 
-CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", re.S)
+# What stands between two tags of the grammar holds none of them, so that a turn with two calls, or
+# with a call and an answer, is no turn.
+INSIDE = r"(?:(?!</?(?:think|judge|tool_call|answer)>).)*"
+CALL = rf"<think>{INSIDE}</think>\s*<tool_call>(?P<call>{INSIDE})</tool_call>"
 # A model turn: first, accept or reject (the prompt's turn is not in the response).
-FIRST = re.compile(r"\s*<think>.*?</think>\s*<tool_call>.*?</tool_call>\s*", re.S)
-LATER = re.compile(
-    r"\s*<judge>.*?</judge>\s*(<answer>.*?</answer>|<think>.*?</think>\s*<tool_call>.*?</tool_call>)\s*",
-    re.S,
-)
+FIRST = re.compile(CALL, re.S)
+LATER = re.compile(rf"<judge>{INSIDE}</judge>\s*(?:<answer>{INSIDE}</answer>|{CALL})", re.S)
 OBSERVATION = re.compile(r"<tool_response>.*?</tool_response>", re.S)
 ROLES = re.compile(r"(?:^|\n)(?:user|assistant|tool)\n")
 
@@ -49,25 +49,31 @@ def turns(response):
     return [turn for turn in (part.strip() for part in text.split("\0")) if turn]
 
 
+def calls_well(text):
+    """Whether a call is strict JSON that names the tool and gives a caption."""
+    try:
+        call = json.loads(text)
+    except ValueError:
+        return False
+    if not isinstance(call, dict) or call.get("name") != "image_generation_tool":
+        return False
+    arguments = call.get("arguments")
+    return isinstance(arguments, dict) and isinstance(arguments.get("caption"), str)
+
+
 def well_formed(response):
-    """Whether every turn keeps the grammar and every call is strict JSON with a caption."""
+    """Whether every turn keeps the grammar, only the last one answers, and every call is good."""
     found = turns(response)
-    if not found or not FIRST.fullmatch(found[0]):
-        return False
-    if any(not LATER.fullmatch(turn) for turn in found[1:]):
-        return False
-    if any("<answer>" in turn for turn in found[:-1]):
-        return False
-    for call in CALL.findall(response):
-        try:
-            arguments = json.loads(call)
-        except ValueError:
+    for k, turn in enumerate(found):
+        match = (LATER if k else FIRST).fullmatch(turn)
+        if not match:
             return False
-        if arguments.get("name") != "image_generation_tool":
+        call = match.group("call")
+        if call is None and k + 1 < len(found):
             return False
-        if not isinstance(arguments.get("arguments", {}).get("caption"), str):
+        if call is not None and not calls_well(call):
             return False
-    return True
+    return bool(found)
 
 
 def resample(rounds, keep=8):

@@ -5,6 +5,8 @@
 //! all prompts and settles the splits, one that streams rows to files; memory holds neither images
 //! nor conversations of more than a few rows.
 
+mod groups;
+mod place;
 mod read;
 mod verify;
 mod write;
@@ -24,15 +26,18 @@ use std::path::PathBuf;
 #[command(after_help = "Formats: see `coldstart export --formats`.\n\
     An export can be told whole by its `export.json`, which is written last.")]
 pub struct Args {
-    /// A RUN, or a folder of dataset shards: a directory or a bucket URI
+    /// A RUN (finished or not), or a folder of dataset shards: a directory or a bucket URI
     #[arg(required_unless_present_any = ["verify", "formats"])]
     source: Option<String>,
-    /// The trainer's form
-    #[arg(long, value_name = "F", requires = "out")]
+    /// The trainer's form; with --verify and --table1: text or json
+    #[arg(long, value_name = "F")]
     format: Option<String>,
-    /// Where to write: a directory or a bucket URI that is empty or holds an earlier export
+    /// Where to write: a directory or a bucket URI that is empty or holds an unfinished export
     #[arg(long, value_name = "DIR")]
     out: Option<String>,
+    /// Write over an earlier export in DIR; files that are not an export's stay
+    #[arg(long, requires = "out")]
+    replace: bool,
     /// Shares of train, validation and test; prompts that are alike stay on one side
     #[arg(long, default_value = "1", value_parser = Shares::parse, value_name = "SHARES")]
     split: Shares,
@@ -51,23 +56,26 @@ pub struct Args {
     /// Longer conversations are left out
     #[arg(long, default_value_t = 16_384, value_name = "N")]
     max_tokens: u32,
-    /// The trainer's tokenizer.json (Qwen2 family); without it lengths are over-estimated
+    /// The trainer's tokenizer.json (Qwen2 family); without it lengths are estimated
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
     /// The pixels an image is scaled down to by the trainer
     #[arg(long, default_value_t = 768 * 768, value_name = "N")]
     max_image_pixels: u64,
-    /// The judge's rules, for `verl-rl`'s ground truth; default: the project's
+    /// The judge's rules, for `verl-rl`'s ground truth; default: the RUN's own
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// The project's root, for files that an unfinished RUN names only by digest (fingerprints)
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    project: PathBuf,
     /// How reports are printed
     #[arg(long, value_enum, default_value = "text")]
     report: ReportArg,
     /// Re-read an export and prove all that it promises
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["format", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
     verify: Option<String>,
     /// Print the paper's Table 1 diagnostics of the data; write nothing
-    #[arg(long, conflicts_with_all = ["format", "out", "verify"])]
+    #[arg(long, conflicts_with_all = ["out", "verify"])]
     table1: bool,
     /// Describe the formats
     #[arg(long)]
@@ -110,6 +118,20 @@ impl Args {
             ControlArg::Reject => ControlTokens::Reject,
         }
     }
+
+    /// Whether the report is asked for as JSON: by `--report`, or by `--format` where it names no
+    /// trainer's form.
+    fn as_json(&self) -> bool {
+        self.report == ReportArg::Json || self.format.as_deref() == Some("json")
+    }
+
+    /// Refuses a trainer's form where `--format` means the report's.
+    fn check_report_format(&self) -> anyhow::Result<()> {
+        match self.format.as_deref() {
+            None | Some("text" | "json") => Ok(()),
+            Some(other) => bail!("`--format {other}`: a report is printed as `text` or `json`"),
+        }
+    }
 }
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
@@ -117,12 +139,15 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         print_formats();
         return Ok(Done::Well);
     }
+    if args.verify.is_some() || args.table1 {
+        args.check_report_format()?;
+    }
     if let Some(dir) = &args.verify {
         return block_on(verify::verify(dir, &args));
     }
     let source = args.source.as_deref().context("a RUN or a dataset folder is missing")?;
     if args.table1 {
-        return block_on(read::table1(source, args.report == ReportArg::Json));
+        return block_on(read::table1(source, &args.project, args.as_json()));
     }
     let (Some(format), Some(out)) = (&args.format, &args.out) else {
         bail!("say what to write: `--format F --out DIR` (or `--table1`, `--verify DIR`)");

@@ -4,13 +4,14 @@
 
 use crate::audit::show::diff_text;
 use crate::audit::{Index, Reading, RunDir, Side, diff};
-use crate::call::{CallError, Model, Reply, Request};
+use crate::call::{CallError, Model, Output, Reply, Request};
 use crate::cli::Done;
 use crate::cli::audit::look;
 use crate::cli::shared::{Format, block_on, parse_set, print_json, tell};
 use crate::env::Env;
 use crate::journal::ReadJournal;
-use crate::plan::{Manifest, compile};
+use crate::plan::{Manifest, Plan, compile};
+use crate::record::Report;
 use crate::run::{Options, Progress, execute};
 use crate::store::{Blobs, Layout, Store};
 use std::collections::BTreeMap;
@@ -50,13 +51,30 @@ async fn replay(args: Args) -> anyhow::Result<Done> {
         tell(&compiled.diagnostics);
         return Ok(Done::Findings);
     };
-    let missing =
-        Arc::new(Missing { journal: ReadJournal::open(&store).await?, by_role: Mutex::default() });
     let folder = tempfile::tempdir()?;
     let scratch = folder.path().to_string_lossy().into_owned();
+    let (report, missing) = rebuild(&store, &manifest, plan, &scratch, false).await?;
+    show(&args, &scratch, &report, &missing).await
+}
+
+/// Runs `plan` in the folder `scratch` on what the RUN at `store` has journaled, with its dataset if
+/// `dataset` says so: the report, and the calls that the journal does not hold, by role.
+pub async fn rebuild(
+    store: &Store,
+    manifest: &Manifest,
+    plan: Plan,
+    scratch: &str,
+    dataset: bool,
+) -> anyhow::Result<(Report, BTreeMap<String, u64>)> {
+    let blobs = Blobs::new(store.clone(), 64 << 20);
+    let missing = Arc::new(Missing {
+        journal: ReadJournal::open(store).await?,
+        blobs: blobs.clone(),
+        by_role: Mutex::default(),
+    });
     let options = Options {
-        store: Store::open(&scratch)?,
-        blobs: Blobs::new(store.clone(), 16 << 20),
+        store: Store::open(scratch)?,
+        blobs,
         model: missing.clone(),
         simulated: manifest.simulated,
         max_in_flight: 256,
@@ -64,18 +82,18 @@ async fn replay(args: Args) -> anyhow::Result<Done> {
         shard: None,
         into_changed_pipeline: false,
         commit_wait: Duration::from_millis(20),
-        write_dataset: false,
+        write_dataset: dataset,
         progress: Arc::new(Progress::default()),
     };
     let report = execute(&Env::real(), plan, options).await?;
     let missing = missing.by_role.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    show(&args, &scratch, &report, &missing).await
+    Ok((report, missing))
 }
 
 async fn show(
     args: &Args,
     scratch: &str,
-    report: &crate::record::Report,
+    report: &Report,
     missing: &BTreeMap<String, u64>,
 ) -> anyhow::Result<Done> {
     let (before, after) = (RunDir::open(&args.run).await?, RunDir::open(scratch).await?);
@@ -103,6 +121,8 @@ async fn show(
 /// Answers from a RUN's journal; counts what is not there.
 struct Missing {
     journal: ReadJournal,
+    /// A journaled reply names its image; who makes the call wants the bytes as well.
+    blobs: Blobs,
     by_role: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -117,7 +137,14 @@ impl Model for Missing {
     async fn call(&self, request: &Request) -> Result<Reply, CallError> {
         let key = request.key();
         match self.journal.reply(&key).await {
-            Ok(Some(reply)) => Ok(reply),
+            Ok(Some(mut reply)) => {
+                if let Output::Image { image, bytes } = &mut reply.output {
+                    let found = self.blobs.get(image.digest).await;
+                    let found = found.map_err(|e| CallError::Record { what: e.to_string() })?;
+                    *bytes = Some(found);
+                }
+                Ok(reply)
+            }
             Ok(None) => {
                 let mut by_role = self.by_role.lock().unwrap_or_else(PoisonError::into_inner);
                 *by_role.entry(request.role().to_owned()).or_default() += 1;

@@ -21,6 +21,8 @@ pub struct CardFacts {
     pub licence: Option<String>,
     /// The sheet of sample pictures, as a path beside the card.
     pub grid: Option<String>,
+    /// The shards' name: what stands before `-00000.parquet`.
+    pub split: String,
 }
 
 impl CardFacts {
@@ -94,11 +96,15 @@ fn front_matter(report: &Report, facts: &CardFacts) -> String {
         _ => "1M<n<10M",
     };
     let licence = facts.licence.as_deref().unwrap_or("other");
+    let plain = licence.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
+    let quoted = serde_json::Value::from(licence).to_string();
+    let licence = if plain { licence } else { &quoted };
+    let split = if facts.split.is_empty() { "train" } else { &facts.split };
     let simulated = if report.simulated { "\n- simulated" } else { "" };
     format!(
         "---\nlicense: {licence}\ntask_categories:\n- text-to-image\nsize_categories:\n- {size}\n\
          tags:\n- agent\n- trajectories\n- coldstart{simulated}\nconfigs:\n- config_name: default\n  \
-         data_files:\n  - split: train\n    path: train-*.parquet\n---\n"
+         data_files:\n  - split: {split}\n    path: {split}-*.parquet\n---\n"
     )
 }
 
@@ -188,6 +194,15 @@ mod tests {
         let mut facts = CardFacts::default();
         facts.models.insert("<script>|x".into(), 2);
         let card = render(&report, &facts);
+        assert!(card.contains("\n  - split: train\n    path: train-*.parquet\n---\n"));
+        let other = CardFacts {
+            split: "held_out".into(),
+            licence: Some("mine: all rights".into()),
+            ..CardFacts::default()
+        };
+        let other = render(&report, &other);
+        assert!(other.contains("path: held_out-*.parquet"));
+        assert!(other.starts_with("---\nlicense: \"mine: all rights\"\n"));
         assert!(card.contains("SIMULATED") && card.contains("\n- simulated\n"));
         assert!(card.contains("| a\\|b/open | 3 | 2 | 2 |"));
         assert!(card.contains("| \\<script\\>\\|x | 2 |"));

@@ -50,6 +50,13 @@ pub fn images() -> DataType {
     list(group(vec![column("bytes", DataType::Binary), text("path")]))
 }
 
+/// `images` with `max_pixels` for each: verl scales an image down to it (its loader hands the struct
+/// to `qwen_vl_utils.fetch_image`, whose own bound is 16,384 tokens an image).
+pub fn bounded_images() -> DataType {
+    let bound = column("max_pixels", DataType::Int64);
+    list(group(vec![column("bytes", DataType::Binary), text("path"), bound]))
+}
+
 /// `list<struct<role: string, content: string>>`.
 pub fn messages() -> DataType {
     list(group(vec![text("role"), text("content")]))

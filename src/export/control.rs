@@ -6,9 +6,8 @@
 
 use std::borrow::Cow;
 
-/// Literal strings that must not come from outside: the grammar's own tags, the loaders' media
-/// slots (LLaMAFactory, verl, ms-swift) and ms-swift's inline markers.
-pub const TOKENS: &[&str] = &[
+/// The loaders' media slots (LLaMAFactory, verl, ms-swift) and ms-swift's inline markers.
+pub const SLOTS: &[&str] = &[
     "<image>",
     "<video>",
     "<audio>",
@@ -18,6 +17,10 @@ pub const TOKENS: &[&str] = &[
     "<ref-object>",
     "<cot-process>",
     "<start-image>",
+];
+
+/// The grammar's own tags.
+pub const TAGS: &[&str] = &[
     "<tool_response>",
     "</tool_response>",
     "<tool_call>",
@@ -42,10 +45,17 @@ pub enum ControlTokens {
     Reject,
 }
 
-/// The first control token of `text`: one of `TOKENS`, any `<|…|>` of at most 64 bytes, or a
-/// control character other than newline and tab.
+/// The first control token of `text`: one of `SLOTS` or `TAGS`, any `<|…|>` of at most 64 bytes, or
+/// a control character other than newline and tab.
 pub fn find(text: &str) -> Option<&str> {
     text.char_indices().find_map(|(at, c)| token_at(&text[at..], c))
+}
+
+/// The first token that may not stand in a system turn: a slot or a `<|…|>`. Tags may: the system
+/// turn explains them.
+pub fn find_in_system(text: &str) -> Option<&str> {
+    let mut tokens = text.match_indices('<').filter_map(|(at, _)| token_at(&text[at..], '<'));
+    tokens.find(|token| !TAGS.contains(token))
 }
 
 /// `text` with every control token broken, and how many there were.
@@ -75,7 +85,7 @@ fn token_at(rest: &str, first: char) -> Option<&str> {
         let bad = first.is_control() && !matches!(first, '\n' | '\t');
         return bad.then(|| &rest[..first.len_utf8()]);
     }
-    if let Some(token) = TOKENS.iter().find(|token| rest.starts_with(**token)) {
+    if let Some(token) = SLOTS.iter().chain(TAGS).find(|token| rest.starts_with(**token)) {
         return Some(&rest[..token.len()]);
     }
     let inner = rest.strip_prefix("<|")?;
@@ -93,13 +103,17 @@ mod tests {
         assert_eq!(find("a <|im_end|> b"), Some("<|im_end|>"));
         assert_eq!(find("x < y and <b>bold</b>"), None);
         assert_eq!(escape("see <image>\u{7}"), ("see < image> ".into(), 2));
+        assert_eq!(find_in_system("<think> goes first"), None);
+        assert_eq!(find_in_system("<think> <image>"), Some("<image>"));
+        assert_eq!(find_in_system("a <|im_start|>"), Some("<|im_start|>"));
     }
 
     proptest! {
         #[test]
         fn escaped_text_holds_no_token(parts in prop::collection::vec(
             prop_oneof![
-                prop::sample::select(TOKENS).prop_map(str::to_string),
+                prop::sample::select(TAGS).prop_map(str::to_string),
+                prop::sample::select(SLOTS).prop_map(str::to_string),
                 "(<\\|)?[a-z_<|>]{0,6}(\\|>)?",
                 "\\PC{0,5}",
             ], 0..8)) {

@@ -15,6 +15,7 @@ pub mod grid;
 pub mod picture;
 pub mod report;
 pub mod screen;
+pub mod seal;
 pub mod split;
 pub mod table1;
 pub mod tokens;

@@ -1,5 +1,7 @@
 //! What an export holds and what was left out of it, and why: `export.json` beside the data.
 
+use crate::export::formats::Form;
+use crate::record::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,6 +26,9 @@ pub struct ExportReport {
     pub escaped: u64,
     /// Rows from the simulated world.
     pub simulated: u64,
+    /// Digests of the files beside rows and images.
+    #[serde(default)]
+    pub files: BTreeMap<String, Digest>,
     pub version: String,
 }
 
@@ -35,6 +40,9 @@ pub struct SplitReport {
     pub image_bytes: u64,
     pub tokens: u64,
     pub longest: u32,
+    /// `Seal::digest` of its rows.
+    #[serde(default)]
+    pub digest: String,
 }
 
 /// Rows left out for one reason.
@@ -87,6 +95,43 @@ impl ExportReport {
         }
         out
     }
+}
+
+/// README.md of an export: what it is, how to train on it, what is in it and what is not.
+pub fn readme(form: &Form, report: &ExportReport) -> String {
+    use std::fmt::Write;
+    let mut out = format!("# {}: {}\n\n", form.name, form.about);
+    if report.simulated > 0 {
+        let _ = writeln!(
+            out,
+            "> **SIMULATED DATA**: {} of the {} rows come from coldstart's simulated world; do not \
+             train a model for use on them.\n",
+            report.simulated,
+            report.rows()
+        );
+    }
+    let _ = writeln!(out, "{}\n", form.docs);
+    out.push_str("| split | rows | images | tokens | longest row |\n|---|---:|---:|---:|---:|\n");
+    for (name, split) in &report.splits {
+        let SplitReport { rows, images, tokens, longest, .. } = split;
+        let _ = writeln!(out, "| {name} | {rows} | {images} | {tokens} | {longest} |");
+    }
+    let exact = if report.tokens_exact { "counted with the tokenizer" } else { "estimates" };
+    let _ = writeln!(
+        out,
+        "\nDialect `{}`. Tokens are {exact}; no row has more than {}, with images scaled down to {} \
+         pixels. {} control tokens of prompts and model text were broken by a space.",
+        report.dialect, report.max_tokens, report.max_image_pixels, report.escaped
+    );
+    for (code, left) in &report.left_out {
+        let _ = writeln!(out, "- left out: `{code}` {}", left.count);
+    }
+    let _ = writeln!(
+        out,
+        "\nWritten by coldstart {}; `coldstart export --verify .` in this folder proves it.",
+        report.version
+    );
+    out
 }
 
 /// Lines of a table by code, with examples.

@@ -1,6 +1,6 @@
 //! What may go into an export: a trajectory becomes an example, or is left out for a reason.
 
-use crate::export::conversation::{self, Conversation, Options};
+use crate::export::conversation::{self, Conversation, Options, Turn};
 use crate::export::picture;
 use crate::export::tokens::Measure;
 use crate::record::{Digest, ImageRef, Trajectory};
@@ -43,16 +43,20 @@ impl Screen {
         for (image, bytes) in shown.iter().zip(images) {
             whole(image, bytes)?;
         }
-        let tokens =
-            self.measure.turns(&conversation.turns, self.max_image_pixels).ok_or_else(|| Left {
-                code: "image_bounds",
-                what: "sides' ratio is over 200".into(),
-            })?;
+        let tokens = self.tokens(&conversation.turns).ok_or_else(|| Left {
+            code: "image_bounds",
+            what: "an image's sides have a ratio over 200".into(),
+        })?;
         if tokens > self.max_tokens {
             let what = format!("{tokens} tokens, at most {}", self.max_tokens);
             return Err(Left { code: "too_long", what });
         }
         Ok(Passed { conversation, tokens })
+    }
+
+    /// The tokens of these turns in training. None when an image cannot be used.
+    pub fn tokens(&self, turns: &[Turn]) -> Option<u32> {
+        self.measure.turns(turns, self.options.dialect, self.max_image_pixels)
     }
 }
 

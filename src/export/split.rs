@@ -1,6 +1,6 @@
 //! Splits by prompt group: no prompt, near-duplicate or spec stands on both sides.
 //!
-//! Not here: what near-duplicates are (the caller brings keys; `cli::export` takes them from
+//! Not here: what near-duplicates are (the caller joins them; `cli::export` takes them from
 //! `text`). The one idea: records that share any key are one group, and a group goes to a split by
 //! the smallest keyed hash of its members, so that order and shards do not matter.
 
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub struct Shares(Vec<(String, f64)>);
 
 /// The names splits get, in order.
-const NAMES: [&str; 3] = ["train", "validation", "test"];
+pub const NAMES: [&str; 3] = ["train", "validation", "test"];
 
 impl Shares {
     /// From `0.98,0.02`: one to three shares above 0 that sum to 1 (within 1e-6). The error says
@@ -62,6 +62,7 @@ impl Default for Shares {
 #[derive(Debug, Default)]
 pub struct Groups {
     ids: Vec<Id>,
+    places: HashMap<Id, u32>,
     parents: Vec<u32>,
     keys: HashMap<[u8; 16], u32>,
 }
@@ -72,14 +73,24 @@ impl Groups {
         let at = self.ids.len() as u32;
         self.ids.push(id);
         self.parents.push(at);
+        if let Some(same) = self.places.insert(id, at) {
+            self.unite(at, same);
+        }
         for key in keys {
             let hash = short(key);
             match self.keys.get(&hash) {
-                Some(&other) => self.join(at, other),
+                Some(&other) => self.unite(at, other),
                 None => {
                     self.keys.insert(hash, at);
                 }
             }
+        }
+    }
+
+    /// Puts two records that were added into one group.
+    pub fn join(&mut self, a: Id, b: Id) {
+        if let (Some(&a), Some(&b)) = (self.places.get(&a), self.places.get(&b)) {
+            self.unite(a, b);
         }
     }
 
@@ -92,7 +103,7 @@ impl Groups {
         at
     }
 
-    fn join(&mut self, a: u32, b: u32) {
+    fn unite(&mut self, a: u32, b: u32) {
         let (a, b) = (self.root(a), self.root(b));
         let (low, high) = (a.min(b), a.max(b));
         self.parents[high as usize] = low;

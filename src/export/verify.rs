@@ -5,12 +5,14 @@
 //! digest in their names, and the sums against `export.json`.
 
 use crate::export::conversation::Dialect;
-use crate::export::formats::{Back, Form};
+use crate::export::formats::{Back, DATASET_INFO, Form};
 use crate::export::grammar;
 use crate::export::picture;
 use crate::export::report::{ExportReport, LeftOut};
+use crate::export::seal::Seal;
 use crate::export::tokens::{Measure, image_tokens};
-use crate::record::Digest;
+use crate::record::{Digest, Id};
+use crate::text::dedup::{Dedup, THRESHOLD};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
@@ -25,6 +27,8 @@ pub struct Verdict {
     pub bytes: u64,
     /// By code; empty when all holds.
     pub findings: BTreeMap<String, LeftOut>,
+    /// Files beside the data that were changed since (settings may be).
+    pub edited: Vec<String>,
 }
 
 /// The proof under way.
@@ -37,7 +41,11 @@ pub struct Verifier<'a> {
     proved: HashMap<String, Option<u32>>,
     /// The split each prompt was first seen in.
     prompts: HashMap<Digest, String>,
+    /// Likeness of prompts, where there are several splits, and each row's split.
+    near: Dedup,
+    sides: HashMap<Id, String>,
     rows: BTreeMap<String, u64>,
+    seals: HashMap<String, Seal>,
 }
 
 impl<'a> Verifier<'a> {
@@ -49,7 +57,10 @@ impl<'a> Verifier<'a> {
             verdict: Verdict::default(),
             proved: HashMap::new(),
             prompts: HashMap::new(),
+            near: Dedup::new(THRESHOLD, report.seed),
+            sides: HashMap::new(),
             rows: BTreeMap::new(),
+            seals: HashMap::new(),
         }
     }
 
@@ -70,6 +81,7 @@ impl<'a> Verifier<'a> {
         let count = self.rows.entry(split.to_string()).or_default();
         *count += 1;
         let place = format!("{split} row {count}");
+        self.seal(split, row, inside);
         let back = match (self.form.back)(row) {
             Ok(back) => back,
             Err(what) => return self.find("row", &place, &what),
@@ -94,7 +106,9 @@ impl<'a> Verifier<'a> {
             let what = format!("{images} images for {} slots", slots.unwrap_or(0));
             self.find("image_count", &place, &what);
         }
-        let text = back.turns.iter().map(|(_, text)| 5 + self.measure.text(text)).sum::<u32>();
+        let dialect = self.dialect();
+        let turns = back.turns.iter();
+        let text: u32 = turns.map(|(who, text)| self.measure.turn(*who, text, dialect)).sum();
         if tokens.is_some_and(|tokens| tokens + text > self.report.max_tokens) {
             let what = format!("{} tokens", tokens.unwrap_or(0) + text);
             self.find("too_long", &place, &what);
@@ -102,8 +116,24 @@ impl<'a> Verifier<'a> {
         self.sides(&back, split, &place);
     }
 
+    fn dialect(&self) -> Dialect {
+        let native = self.report.dialect == Dialect::Native.as_str();
+        if native { Dialect::Native } else { Dialect::Text }
+    }
+
+    fn seal(&mut self, split: &str, row: &Value, inside: &[(Bytes, String)]) {
+        let outside = row.get("images").and_then(Value::as_array).into_iter().flatten();
+        let names = inside.iter().map(|(_, path)| path.as_str());
+        let names = names.chain(outside.filter_map(Value::as_str));
+        self.seals.entry(split.to_string()).or_default().add(row, names);
+    }
+
     /// The number of image slots, when the grammar holds.
     fn grammar(&mut self, back: &Back, place: &str) -> Option<usize> {
+        let system = back.turns.first().map(|(_, text)| Digest::of(text.as_bytes()).hex());
+        if system.as_ref() != Some(&self.report.system_digest) {
+            self.find("system_altered", place, "its system turn is not the one that was written");
+        }
         if back.prompt_only {
             let asked = back.turns.get(1).map(|(_, text)| text.as_str()).unwrap_or_default();
             if let Some(fault) = grammar::prompt(asked) {
@@ -111,9 +141,7 @@ impl<'a> Verifier<'a> {
             }
             return Some(0);
         }
-        let native = self.report.dialect == Dialect::Native.as_str();
-        let dialect = if native { Dialect::Native } else { Dialect::Text };
-        match grammar::conversation(&back.turns, dialect) {
+        match grammar::conversation(&back.turns, self.dialect()) {
             Ok((_, slots)) => Some(slots),
             Err(faults) => {
                 for fault in faults {
@@ -165,15 +193,46 @@ impl<'a> Verifier<'a> {
             let what = format!("its prompt stands in split `{seen}` as well");
             self.find("split_leak", place, &what);
         }
+        let id: Option<Id> = back.id.parse().ok().filter(|_| self.report.splits.len() > 1);
+        if let Some(id) = id {
+            self.near.offer(id, prompt.strip_prefix("Prompt: ").unwrap_or(prompt));
+            self.sides.insert(id, split.to_string());
+        }
+    }
+
+    /// Holds a file beside the data against the account.
+    pub fn beside(&mut self, name: &str, wanted: Digest, bytes: Option<&[u8]>) {
+        match bytes {
+            None => self.find("file_missing", name, "it is not there"),
+            Some(bytes) if Digest::of(bytes) == wanted => {}
+            // The loader's own map of the data; the others are settings, which are the user's.
+            Some(_) if name == DATASET_INFO => {
+                self.find("file_altered", name, "it is not what was written");
+            }
+            Some(_) => self.verdict.edited.push(name.to_string()),
+        }
     }
 
     /// Holds the sums against the export's own account.
     pub fn finish(mut self) -> Verdict {
-        for (name, split) in &self.report.splits {
+        let report = self.report;
+        for (name, split) in &report.splits {
             let found = self.rows.get(name).copied().unwrap_or(0);
             if found != split.rows {
-                let what = format!("{found} rows, `export.json` says {}", split.rows);
-                self.verdict.findings.entry("row_count".into()).or_default().add(name, &what);
+                self.find("row_count", name, &format!("{found} rows, written were {}", split.rows));
+            }
+            if self.seals.remove(name).unwrap_or_default().digest().hex() != split.digest {
+                self.find("rows_altered", name, "its rows are not those that were written");
+            }
+        }
+        let near = std::mem::replace(&mut self.near, Dedup::new(THRESHOLD, 0));
+        for (a, b) in near.pairs() {
+            let (Some(one), Some(other)) = (self.sides.get(&a), self.sides.get(&b)) else {
+                continue;
+            };
+            if one != other {
+                let what = format!("its prompt is nearly that of {b} in split `{other}`");
+                self.find("split_leak", &a.hex(), &what);
             }
         }
         self.verdict

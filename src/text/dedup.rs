@@ -99,14 +99,37 @@ impl Dedup {
 
     /// A ruling for each id, sorted by id.
     pub fn finish(mut self) -> Vec<(Id, Ruling)> {
-        self.rows.sort_by_key(|r| r.id);
-        self.rows.dedup_by_key(|r| r.id);
-        self.rows.sort_by_cached_key(|r| (r.id.keyed(PURPOSE, self.seed), r.id));
+        self.order();
         let (firsts, mut rulings) = self.exact();
         self.near(&firsts, &mut rulings);
         let mut out: Vec<(Id, Ruling)> = self.rows.iter().map(|r| r.id).zip(rulings).collect();
         out.sort_by_key(|&(id, _)| id);
         out
+    }
+
+    /// Every pair that was found alike, exact or near, whether a ruling would keep its texts or
+    /// not: what must stay on one side of a split. (A ruling names one kept text; a text may be
+    /// near to several.)
+    pub fn pairs(mut self) -> Vec<(Id, Id)> {
+        self.order();
+        let (firsts, rulings) = self.exact();
+        let exact = self.rows.iter().zip(&rulings).filter_map(|(row, ruling)| match ruling {
+            Ruling::Exact { peer } => Some((*peer, row.id)),
+            _ => None,
+        });
+        let mut pairs: Vec<(Id, Id)> = exact.collect();
+        let near = self.edges(&firsts).into_iter();
+        pairs.extend(near.map(|(later, earlier, _)| {
+            (self.rows[earlier as usize].id, self.rows[later as usize].id)
+        }));
+        pairs
+    }
+
+    /// Rows once each, in keyed order.
+    fn order(&mut self) {
+        self.rows.sort_by_key(|r| r.id);
+        self.rows.dedup_by_key(|r| r.id);
+        self.rows.sort_by_cached_key(|r| (r.id.keyed(PURPOSE, self.seed), r.id));
     }
 
     /// The first row of each normal form, in keyed order, and rulings for all others.
@@ -128,6 +151,18 @@ impl Dedup {
     }
 
     fn near(&self, firsts: &[u32], rulings: &mut [Ruling]) {
+        for (later, earlier, similarity) in self.edges(firsts) {
+            let open = rulings[later as usize] == Ruling::Keep;
+            if open && rulings[earlier as usize] == Ruling::Keep {
+                let peer = self.rows[earlier as usize].id;
+                rulings[later as usize] = Ruling::Near { peer, similarity };
+            }
+        }
+    }
+
+    /// Later, earlier, similarity of each near pair, by the later one in keyed order: when it is
+    /// looked at, all earlier ones are decided.
+    fn edges(&self, firsts: &[u32]) -> Vec<(u32, u32, f32)> {
         let mut lsh = Lsh::with_capacity(firsts.len());
         for &rank in firsts {
             let row = &self.rows[rank as usize];
@@ -143,15 +178,9 @@ impl Dedup {
                 edges.push((b, a, similarity));
             }
         });
-        // By the later one, in keyed order: when it is looked at, all earlier ones are decided.
         edges.sort_unstable_by_key(|&(later, earlier, _)| (later, earlier));
-        for &(later, earlier, similarity) in &edges {
-            let open = rulings[later as usize] == Ruling::Keep;
-            if open && rulings[earlier as usize] == Ruling::Keep {
-                let peer = self.rows[earlier as usize].id;
-                rulings[later as usize] = Ruling::Near { peer, similarity };
-            }
-        }
+        edges.dedup_by_key(|&mut (later, earlier, _)| (later, earlier));
+        edges
     }
 
     fn words(&self, row: &Row) -> &[u32] {

@@ -11,10 +11,14 @@ use std::process::{Command, Output};
 /// Stands in everything that only the filters may see.
 const CANARY: &str = "CANARY-7f3a";
 
-fn png(shade: u8, side: usize) -> Bytes {
-    let rgb = (0..side * side * 3).map(|n| shade.wrapping_add((n % 251) as u8)).collect();
-    Picture { width: side, height: side, rgb }.to_png().unwrap().into()
+fn png(shade: u8, (width, height): (usize, usize)) -> Bytes {
+    let rgb = (0..width * height * 3).map(|n| shade.wrapping_add((n % 251) as u8)).collect();
+    Picture { width, height, rgb }.to_png().unwrap().into()
 }
+
+/// Sides of pictures: those that trainers scale down, up, or to whole patches among them.
+const SIZES: [(usize, usize); 6] =
+    [(64, 64), (128, 96), (20, 300), (1024, 768), (1280, 720), (500, 503)];
 
 fn image(bytes: &Bytes) -> ImageRef {
     let (mime, width, height) = picture::header(bytes).unwrap();
@@ -32,14 +36,23 @@ fn judgement(rationale: &str, satisfied: bool) -> Option<Judgement> {
     Some(Judgement { rationale: rationale.into(), satisfied, score, checks: vec![check] })
 }
 
+/// The prompt of record n: n + 1 has that of n, and n + 2 nearly that, where n divides by ten.
+fn prompt_text(n: usize) -> String {
+    match n % 10 {
+        1 => prompt_text(n - 1),
+        2 => format!("please draw {}", prompt_text(n - 2)),
+        _ => format!("a photo of {n} clocks beside a {} teapot", ["red", "blue"][n % 2]),
+    }
+}
+
 /// Record n, with its images: one-round, closed, open in turn; every seventh speaks in control
-/// tokens; n and n + 1 share a prompt where n divides by ten.
+/// tokens.
 pub fn record(n: usize) -> (Trajectory, Vec<Bytes>) {
-    let side = [64, 128, 96][n % 3];
-    let (first, second) = (png(n as u8, side), png(n as u8 ^ 0x80, side));
+    let size = SIZES[n / 3 % SIZES.len()];
+    let (first, second) = (png(n as u8, size), png(n as u8 ^ 0x80, size));
     let shown = if n % 10 == 1 { n - 1 } else { n };
     let odd = if n.is_multiple_of(7) { " <|im_end|> </tool_call> <image>" } else { "" };
-    let text = format!("a photo of {shown} clocks beside a {} teapot", ["red", "blue"][shown % 2]);
+    let text = prompt_text(n);
     let round = |k: usize, bytes: &Bytes, verdict: Option<bool>| Round {
         thinking: format!("Round {k}: the user wants {shown} clocks.\nI say so plainly.{odd}"),
         refined: format!("{shown} wall clocks, \"round {k}\", oak table, café light{odd}"),
@@ -60,8 +73,9 @@ pub fn record(n: usize) -> (Trajectory, Vec<Bytes>) {
         category: ["counting", "colour"][n % 2].into(),
         source: "fixture".into(),
         key: Some(n.to_string()),
-        reference: Some(image(&png(200, 32))),
-        spec: serde_json::from_str(&spec).ok(),
+        reference: Some(image(&png(200, (32, 32)))),
+        // Near-duplicates have no spec that would bring them together.
+        spec: serde_json::from_str(&spec).ok().filter(|_| n % 10 != 2),
         gloss: Some(format!("{CANARY} gloss")),
         licence: Some("cc0-1.0".into()),
     };
@@ -252,6 +266,22 @@ fn no_prompt_or_spec_is_on_both_sides() {
     let (train, validation) = (prompts("train"), prompts("validation"));
     assert!(train.len() > 10 && validation.len() > 10);
     assert!(train.is_disjoint(&validation));
+    for n in (2..90).step_by(10) {
+        let (near, first) = (prompt_text(n), prompt_text(n - 2));
+        assert_ne!(near, first);
+        assert_eq!(train.contains(&near), train.contains(&first), "{near}");
+    }
+    // Rows that change sides are found, by their words or by their likeness.
+    let proof = good(&["export", "--verify", to]);
+    assert!(proof.contains("all holds"), "{proof}");
+    for (from, to) in [("train", "swap"), ("validation", "train"), ("swap", "validation")] {
+        let file = |name: &str| out.join(format!("data/{name}-00000.parquet"));
+        std::fs::rename(file(from), file(to)).unwrap();
+    }
+    let swapped = coldstart(&["export", "--verify", to, "--format", "json"]);
+    assert_eq!(swapped.status.code(), Some(1));
+    let swapped: serde_json::Value = serde_json::from_slice(&swapped.stdout).unwrap();
+    assert!(swapped["findings"]["rows_altered"]["count"].as_u64() == Some(2), "{swapped}");
 }
 
 #[test]
@@ -266,54 +296,266 @@ fn control_tokens_can_be_rejected_and_long_rows_left_out() {
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["left_out"]["control_token"]["count"], 2);
     assert_eq!(report["splits"]["train"]["rows"], 12);
-    let long = coldstart(&[&base[..], &["--max-tokens", "50"]].concat());
+    let long = coldstart(&[&base[..], &["--max-tokens", "50", "--replace"]].concat());
     assert_eq!(long.status.code(), Some(1), "nothing is left");
     assert!(String::from_utf8_lossy(&long.stdout).contains("too_long"));
 }
 
+/// An export in a folder of its own, to be harmed and proved.
+struct Harmed {
+    temp: tempfile::TempDir,
+    args: Vec<String>,
+}
+
+impl Harmed {
+    fn new(form: &str, more: &[&str]) -> Harmed {
+        let temp = tempfile::tempdir().unwrap();
+        dataset(&temp.path().join("dataset"), 12);
+        let mut args: Vec<String> =
+            ["export", "--replace", "--format", form].map(Into::into).into();
+        args.extend(more.iter().map(|arg| arg.to_string()));
+        for (flag, name) in [("", "dataset"), ("--out", "out")] {
+            args.extend(Some(flag.to_string()).filter(|flag| !flag.is_empty()));
+            args.push(temp.path().join(name).display().to_string());
+        }
+        Harmed { temp, args }
+    }
+
+    fn out(&self) -> PathBuf {
+        self.temp.path().join("out")
+    }
+
+    /// Exports anew, harms it, and gives the exit code and what `--verify` said.
+    fn after(&self, harm: impl Fn(&Path)) -> (Option<i32>, String) {
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        good(&args);
+        harm(&self.out());
+        let output = coldstart(&["export", "--verify", self.out().to_str().unwrap()]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said + &String::from_utf8_lossy(&output.stderr))
+    }
+
+    #[track_caller]
+    fn found(&self, code: &str, harm: impl Fn(&Path)) {
+        let (exit, said) = self.after(harm);
+        assert!(exit == Some(1) && said.contains(code), "{code} was not found:\n{said}");
+    }
+}
+
+/// Replaces the first `from` in the file `name` of an export.
+fn edit(name: &'static str, from: &'static str, to: impl Into<String> + Clone) -> impl Fn(&Path) {
+    move |out| {
+        let text = std::fs::read_to_string(out.join(name)).unwrap();
+        assert!(text.contains(from), "{name} has no {from}");
+        std::fs::write(out.join(name), text.replacen(from, &to.clone().into(), 1)).unwrap();
+    }
+}
+
+fn picture(out: &Path) -> PathBuf {
+    files(&out.join("images")).into_iter().next().unwrap()
+}
+
 #[test]
 fn verify_finds_each_kind_of_damage() {
+    let text = Harmed::new("llamafactory", &["--split", "0.7,0.3"]);
+    for (name, from, to, code) in [
+        ("train.jsonl", "wall clocks", "<|im_end|>", "control_token"),
+        ("train.jsonl", "wall clocks", "tall clocks", "rows_altered"),
+        ("train.jsonl", "Prompt: ", "Prompt: < image>", "rows_altered"),
+        ("train.jsonl", "Prompt: ", "Request: ", "grammar"),
+        ("train.jsonl", "Call the tool at least once", "Call the tool", "system_altered"),
+        ("train.jsonl", "\"from\":\"gpt\"", "\"from\":\"human\"", "alternation"),
+        ("train.jsonl", "</tool_call>\"", "</call>\"", "grammar"),
+        ("train.jsonl", "<tool_response><image>", "<tool_response>", "grammar"),
+        ("train.jsonl", "\"images\":[\"images/", "\"images\":[\"../images/", "image_missing"),
+        ("train.jsonl", "\"images\":[", "\"images\":[\"images/aa/a.png\",", "image_count"),
+        ("train.jsonl", "\n", "\n{\"id\":\"", "row"),
+        ("dataset_info.json", "\"function_tag\"", "\"function\"", "file_altered"),
+    ] {
+        text.found(code, edit(name, from, to));
+    }
+    text.found("too_long", edit("export.json", "\"max_tokens\": 16384", "\"max_tokens\": 900"));
+    text.found("image_missing", |out| std::fs::remove_file(picture(out)).unwrap());
+    text.found("image_altered", |out| {
+        let bytes = std::fs::read(picture(out)).unwrap();
+        std::fs::write(picture(out), &bytes[..bytes.len() / 2]).unwrap();
+    });
+    text.found("image_altered", |out| {
+        let mut bytes = std::fs::read(picture(out)).unwrap();
+        *bytes.iter_mut().nth(60).unwrap() ^= 1;
+        std::fs::write(picture(out), bytes).unwrap();
+    });
+    text.found("cut short", |out| {
+        let text = std::fs::read_to_string(out.join("train.jsonl")).unwrap();
+        std::fs::write(out.join("train.jsonl"), &text[..text.len() - 40]).unwrap();
+    });
+    let lines = |out: &Path, change: &dyn Fn(&mut Vec<String>)| {
+        let text = std::fs::read_to_string(out.join("train.jsonl")).unwrap();
+        let mut lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
+        change(&mut lines);
+        std::fs::write(out.join("train.jsonl"), lines.concat()).unwrap();
+    };
+    text.found("row_count", |out| lines(out, &|lines| drop(lines.pop())));
+    text.found("row_count", |out| lines(out, &|lines| lines.push(lines[0].clone())));
+    text.found("rows_altered", |out| lines(out, &|lines| lines.swap(0, 1)));
+    text.found("rows_altered", |out| lines(out, &|lines| lines[1] = lines[0].clone()));
+    text.found("split_leak", |out| {
+        let held = std::fs::read_to_string(out.join("validation.jsonl")).unwrap();
+        lines(out, &|lines| lines.push(format!("{}\n", held.lines().next().unwrap())));
+    });
+    text.found("row_count", |out| std::fs::remove_file(out.join("train.jsonl")).unwrap());
+    text.found("file_missing", |out| std::fs::remove_file(out.join("sft.yaml")).unwrap());
+    // Settings are the user's: a changed one is told, and no fault.
+    let (exit, said) = text.after(edit("sft.yaml", "8 GPUs", "4 GPUs"));
+    assert!(exit == Some(0) && said.contains("changed since it was written: sft.yaml"), "{said}");
+    text.found("not finished", |out| std::fs::remove_file(out.join("export.json")).unwrap());
+    for form in ["llamafactory", "ms-swift"] {
+        let native = Harmed::new(form, &["--dialect", "native"]);
+        native.found("rows_altered", edit("train.jsonl", "Generate an image", "Draw an image"));
+        native.found("row", edit("train.jsonl", "tool", "tol"));
+    }
+}
+
+/// The rows of a Parquet file with their images; None when it cannot be read.
+fn rows_of(file: &Path) -> Option<Vec<(serde_json::Value, Vec<(Bytes, String)>)>> {
+    let bytes = Bytes::from(std::fs::read(file).unwrap());
+    coldstart::export::dataset::table(bytes).ok()?.collect::<Result<_, _>>().ok()
+}
+
+#[test]
+fn verify_finds_damage_inside_parquet() {
+    for (form, name) in [
+        ("universal", "train.parquet"),
+        ("verl-sft", "train.parquet"),
+        ("verl-rl", "train.parquet"),
+        ("trl", "train.parquet"),
+        ("hf", "data/train-00000.parquet"),
+    ] {
+        let export = Harmed::new(form, &[]);
+        export.found("file", |out| {
+            let bytes = std::fs::read(out.join(name)).unwrap();
+            std::fs::write(out.join(name), &bytes[..bytes.len() - 8]).unwrap();
+        });
+        export.found("row_count", |out| {
+            let _ = std::fs::remove_file(out.join(name));
+        });
+        // A flipped byte is found, unless it changes no row.
+        export.after(|_| ());
+        let rows = rows_of(&export.out().join(name)).unwrap();
+        let size = std::fs::metadata(export.out().join(name)).unwrap().len();
+        for k in 1..12 {
+            let at = (4 + (size - 200) * k / 12) as usize;
+            let (exit, said) = export.after(|out| {
+                let mut bytes = std::fs::read(out.join(name)).unwrap();
+                bytes[at] ^= 0x55;
+                std::fs::write(out.join(name), bytes).unwrap();
+            });
+            let good_rows = || rows_of(&export.out().join(name)) == Some(rows.clone());
+            assert!(
+                exit == Some(1) || exit == Some(0) && good_rows(),
+                "byte {at} of {form}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_export_is_written_over_only_when_told_and_leaves_other_files() {
     let temp = tempfile::tempdir().unwrap();
     let data = temp.path().join("dataset");
-    dataset(&data, 9);
-    let out = temp.path().join("out");
+    dataset(&data, 6);
+    let (from, out) = (data.to_str().unwrap(), temp.path().join("out"));
     let to = out.to_str().unwrap();
-    let export = ["export", data.to_str().unwrap(), "--format", "llamafactory", "--out", to];
-    let findings = |harm: &dyn Fn()| -> String {
-        good(&export);
-        harm();
-        let output = coldstart(&["export", "--verify", to]);
-        assert_eq!(output.status.code(), Some(1));
-        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
+    let export = |form: &str, more: &[&str]| {
+        coldstart(&[&["export", from, "--format", form, "--out", to], more].concat())
     };
-    let lines = out.join("train.jsonl");
-    let edit = |from: &'static str, to: &'static str| {
-        let lines = lines.clone();
-        move || {
-            let text = std::fs::read_to_string(&lines).unwrap();
-            assert!(text.contains(from));
-            std::fs::write(&lines, text.replacen(from, to, 1)).unwrap();
-        }
+    assert_eq!(export("llamafactory", &[]).status.code(), Some(0));
+    std::fs::create_dir_all(out.join("saves/checkpoint-9")).unwrap();
+    let mine = ["saves/checkpoint-9/model.safetensors", "notes.txt", "images/cat.png"];
+    for name in mine {
+        std::fs::write(out.join(name), name).unwrap();
+    }
+    let refused = export("universal", &[]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said.contains("6 rows of format llamafactory") && said.contains("--replace"), "{said}");
+    assert!(good(&["export", "--verify", to]).contains("all holds"), "nothing was touched");
+    assert_eq!(export("universal", &["--replace"]).status.code(), Some(0));
+    assert!(good(&["export", "--verify", to]).contains("all holds"));
+    for name in mine {
+        assert_eq!(std::fs::read_to_string(out.join(name)).unwrap(), name);
+    }
+    assert!(!out.join("train.jsonl").exists(), "the old export's rows are gone");
+    // What a crash left is begun again without a word.
+    std::fs::rename(out.join("export.json"), out.join("export.unfinished")).unwrap();
+    assert_eq!(export("trl", &[]).status.code(), Some(0));
+    assert!(good(&["export", "--verify", to]).contains("all holds"));
+}
+
+/// A RUN that was killed has no dataset; its journal still says what the rows are.
+#[test]
+fn a_run_without_its_dataset_is_exported_from_its_journal() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = temp.path().join("run");
+    let (from, whole, again) =
+        (run.to_str().unwrap().to_string(), temp.path().join("whole"), temp.path().join("again"));
+    good(&["run", "--quiet", "--limit", "120", "--out", &from]);
+    let export = |out: &Path| {
+        let to = out.to_str().unwrap();
+        coldstart(&["export", &from, "--format", "llamafactory", "--out", to])
     };
-    let picture = || files(&out.join("images")).into_iter().next().unwrap();
-    assert!(findings(&edit("wall clocks", "<|im_end|>")).contains("control_token"));
-    assert!(findings(&edit("\"from\":\"gpt\"", "\"from\":\"human\"")).contains("alternation"));
-    assert!(findings(&edit("</tool_call>", "</call>")).contains("grammar"));
-    assert!(findings(&edit("<image>", "")).contains("grammar"));
-    assert!(findings(&|| std::fs::remove_file(picture()).unwrap()).contains("image_missing"));
-    let cut = || {
-        let bytes = std::fs::read(picture()).unwrap();
-        std::fs::write(picture(), &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(export(&whole).status.code(), Some(0));
+    for name in ["dataset", "stages"] {
+        std::fs::remove_dir_all(run.join(name)).unwrap();
+    }
+    std::fs::remove_file(run.join("report.json")).unwrap();
+    let journal = files(&run.join("journal"));
+    let output = export(&again);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("has not come to its end (0 calls"), "{said}");
+    let rows = |out: &Path| std::fs::read_to_string(out.join("train.jsonl")).unwrap();
+    assert!(rows(&whole).lines().count() > 10);
+    assert_eq!(rows(&whole), rows(&again));
+    assert_eq!(journal, files(&run.join("journal")), "the RUN is only read");
+    let left: Vec<_> =
+        std::fs::read_dir(temp.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+    // Of a RUN that has hardly begun there is nothing to export.
+    for segment in journal {
+        std::fs::remove_file(segment).unwrap();
+    }
+    let none = export(&temp.path().join("none"));
+    assert_eq!(none.status.code(), Some(1));
+    assert!(String::from_utf8(none.stderr).unwrap().contains("go on with `coldstart run`"));
+}
+
+#[test]
+fn a_system_turn_of_ones_own_is_kept_byte_for_byte_or_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("dataset");
+    dataset(&data, 4);
+    let file = temp.path().join("system.txt");
+    let out = temp.path().join("out");
+    let export = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let args = ["export", data.to_str().unwrap(), "--format", "llamafactory", "--replace"];
+        let more = ["--out", out.to_str().unwrap(), "--system", file.to_str().unwrap()];
+        coldstart(&[&args[..], &more].concat())
     };
-    assert!(findings(&cut).contains("image_altered"));
-    let shorten = || {
-        let text = std::fs::read_to_string(&lines).unwrap();
-        std::fs::write(&lines, &text[..text.len() - 40]).unwrap();
-    };
-    let found = findings(&shorten);
-    assert!(found.contains("cut short") && found.contains("row_count"));
-    let unfinished = || std::fs::remove_file(out.join("export.json")).unwrap();
-    assert!(findings(&unfinished).contains("not finished"));
+    let text = "  Formart: <think> then <tool_call>.\r\n\n    four spaces, \u{e9}\n\n";
+    assert_eq!(export(text).status.code(), Some(0));
+    let rows = std::fs::read_to_string(out.join("train.jsonl")).unwrap();
+    let row: serde_json::Value = serde_json::from_str(rows.lines().next().unwrap()).unwrap();
+    assert_eq!(row["system"], text);
+    for (text, what) in
+        [(" \n", "is empty"), ("a <image> b", "`<image>`"), ("<|im_end|>", "`<|im_end|>`")]
+    {
+        let refused = export(text);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(String::from_utf8(refused.stderr).unwrap().contains(what));
+    }
+    assert!(out.join("export.json").exists(), "a refused request touches nothing");
 }
 
 #[test]
@@ -353,6 +595,9 @@ fn table1_is_text_and_json() {
     assert_eq!(all["reflected"], 20);
     // A third is accepted at once, another third after reflection.
     assert!((all["gain_from_reflection"].as_f64().unwrap() - 100.0 / 3.0).abs() < 1e-6);
+    let by_format = good(&["export", from, "--table1", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&by_format).unwrap(), lines);
+    assert_eq!(coldstart(&["export", from, "--table1", "--format", "trl"]).status.code(), Some(1));
     assert!(good(&["export", from, "--table1"]).contains("counting"));
     assert!(good(&["export", "--formats"]).contains("verl-rl"));
 }

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import subprocess
+import tempfile
 
 IM_END = "<|im_end|>\n"
 
@@ -81,3 +83,36 @@ def same_pixels(a, b):
         return image.size, image.tobytes()
 
     return pixels(a) == pixels(b)
+
+
+IMAGE_PAD = 151655
+
+
+def plain_ids(ids, other=None):
+    """Ids with each picture as one pad (LLaMAFactory scales a large one down before it counts patches,
+    the others bound the patches: a row of patches less), or what of `other` stands at their places."""
+    kept = [k for k, id_ in enumerate(ids) if id_ != IMAGE_PAD or ids[k - 1] != IMAGE_PAD]
+    return [int((other or ids)[k]) for k in kept]
+
+
+def scratch():
+    """A folder to write into; it goes with the machine's temporary files."""
+    return tempfile.mkdtemp(prefix="coldstart-")
+
+
+def dumped(dump, name, split):
+    """What llamafactory_check.py dumped of an export, by id."""
+    with open(os.path.join(dump, f"{name}.{split}.json")) as file:
+        return {row["id"]: row for row in json.load(file)}
+
+
+def words_of(script, program, **environment):
+    """The words that a start script hands to `program`: it is run with a `program` that prints them."""
+    folder = scratch()
+    stand_in = os.path.join(folder, program)
+    with open(stand_in, "w") as file:
+        file.write("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    os.chmod(stand_in, 0o755)
+    path = folder + os.pathsep + os.environ["PATH"]
+    environment = {**os.environ, "PATH": path, **environment}
+    return subprocess.check_output(["sh", script], env=environment, text=True).splitlines()

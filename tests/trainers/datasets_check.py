@@ -3,11 +3,26 @@
 usage: datasets_check.py DATASET HF_EXPORT
 """
 
+import glob
 import os
 import sys
 import tempfile
 
 import common
+
+
+def card(folder):
+    """The card's front matter, by the hub's own reader and by that of `datasets`."""
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCard
+
+    data = DatasetCard.load(os.path.join(folder, "README.md"), ignore_metadata_errors=False).data
+    assert data.tags and "coldstart" in data.tags, data
+    configs = MetadataConfigs.from_dataset_card_data(data)
+    files = configs["default"]["data_files"]
+    for split in files:
+        assert glob.glob(os.path.join(folder, split["path"])), split
+    return [split["split"] for split in files]
 
 
 def main(dataset, export):
@@ -25,8 +40,12 @@ def main(dataset, export):
     print(f"pyarrow: {len(raw)} rows in {len(shards)} shards")
     plain = datasets.load_dataset("parquet", data_files=shards, split="train")
     hub = datasets.load_dataset(export)
-    card = os.path.exists(os.path.join(dataset, "README.md"))
-    for name, data in [("shards", plain)] + ([("folder", datasets.load_dataset(dataset, split="train"))] if card else []):
+    forms = [("shards", plain)]
+    if os.path.exists(os.path.join(dataset, "README.md")):
+        [split] = card(dataset)
+        forms.append(("folder by its card", datasets.load_dataset(dataset, split=split)))
+    assert sorted(card(export)) == sorted(hub), "the card's splits"
+    for name, data in forms:
         assert len(data) == len(raw), name
         for row, wanted in zip(data, raw):
             assert row["id"] == wanted["id"] and row["messages"] == wanted["messages"]

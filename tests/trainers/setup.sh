@@ -11,19 +11,30 @@ if [ "${1:-}" = --all ]; then
 fi
 env=${1:-$(cd "$(dirname "$0")/../.." && pwd)/target/trainers}
 mkdir -p "$env"
+rm -f "$env/ready"
+# A registry may stumble once. Modules are compiled when they are first imported: most never are.
+install() { # environment, what
+    pip="$env/$1/bin/pip"
+    shift
+    set -- install -q --no-compile --disable-pip-version-check "$@"
+    "$pip" "$@" || { echo "once more: pip $*" >&2; sleep 10; "$pip" "$@"; }
+}
 [ -x "$env/main/bin/python" ] || python3 -m venv "$env/main"
-"$env/main/bin/pip" install -q \
+install main \
     torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0 \
     llamafactory==0.9.5 transformers==5.6.0 datasets==4.0.0 trl==0.24.0 \
     dashscope==2.0.2 duckdb ray tensordict codetiming hydra-core qwen_vl_utils
 # verl (beside LLaMAFactory) and ms-swift (beside TRL: it wants newer `datasets`) without their own
 # dependencies: only their loaders are run. verl's needs qwen_vl_utils, which it does not name.
-"$env/main/bin/pip" install -q --no-deps --upgrade --target "$env/verl" verl==0.9.1
+install main --no-deps --upgrade --target "$env/verl" verl==0.9.1
 if [ "$all" = yes ]; then
     [ -x "$env/trl/bin/python" ] || python3 -m venv "$env/trl"
-    "$env/trl/bin/pip" install -q \
-        torch==2.11.0 torchvision==0.26.0 trl==1.16.0 transformers==5.23.0 datasets==5.2.0 \
+    # torch is 5 GB: the second environment looks for it in the first one, behind its own packages.
+    site() { "$env/$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
+    site main >"$(site trl)/main.pth"
+    install trl \
+        trl==1.16.0 transformers==5.23.0 datasets==5.2.0 \
         dashscope==2.0.2 pillow modelscope peft json_repair qwen_vl_utils
-    "$env/trl/bin/pip" install -q --no-deps --upgrade --target "$env/swift" ms-swift==4.6.0
+    install trl --no-deps --upgrade --target "$env/swift" ms-swift==4.6.0
 fi
 touch "$env/ready"

@@ -1,6 +1,7 @@
 """TRL's own collator and training template over an export of form `trl`.
 
-usage: trl_check.py EXPORT MODEL [LF_DUMP]
+usage: trl_check.py MODEL DUMP EXPORT
+Rows are held against what llamafactory_check.py dumped of the same records.
 """
 
 import json
@@ -11,7 +12,38 @@ import tempfile
 import common
 
 
-def main(folder, model, dump):
+def settings(start, folder, model):
+    """`sft.py` itself, with a trainer that only takes its arguments."""
+    import datasets
+    import trl
+
+    taken = {}
+
+    class Trainer:
+        def __init__(self, **given):
+            taken.update(given)
+
+        def train(self):
+            taken["trained"] = True
+
+    class Config(trl.SFTConfig):
+        def __init__(self, **given):
+            # What a CPU cannot.
+            super().__init__(**{**given, "bf16": False, "output_dir": common.scratch()})
+
+    os.chdir(folder)
+    code = start.replace("Qwen/Qwen2.5-VL-7B-Instruct", model)
+    code = code.replace("from trl import SFTConfig, SFTTrainer", "")
+    exec(compile(code, "sft.py", "exec"), {"SFTConfig": Config, "SFTTrainer": Trainer})
+    args = taken["args"]
+    assert args.per_device_train_batch_size * args.gradient_accumulation_steps * 8 == 256
+    assert args.learning_rate == 1e-5 and args.num_train_epochs == 3 and taken["trained"]
+    assert args.assistant_only_loss and args.max_length is None
+    assert isinstance(taken["train_dataset"], datasets.Dataset)
+    print("trl sft.py: runs, with the paper's settings")
+
+
+def main(model, dump, folder):
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="trl-cache-")
     import trl
@@ -22,9 +54,11 @@ def main(folder, model, dump):
 
     with open(os.path.join(folder, "sft.py")) as file:
         start = file.read()
-    compile(start, "sft.py", "exec")
+    settings(start, folder, model)
     files = json.loads(start.split("data_files=")[1].split(")")[0])
-    processor = AutoProcessor.from_pretrained(model)
+    bound = common.account(folder)["max_image_pixels"]
+    assert f"max_pixels={bound}" in start
+    processor = AutoProcessor.from_pretrained(model, max_pixels=bound)
     # The published template, as TRL ships it: the training template is found by an exact match.
     published = os.path.join(os.path.dirname(trl.__file__), "chat_templates", "qwen2_5_vl.jinja")
     with open(published) as file:
@@ -33,14 +67,10 @@ def main(folder, model, dump):
         processor, max_length=None, assistant_only_loss=True,
         chat_template=get_training_chat_template(processor),
     )
-    known = {}
-    if dump:
-        with open(dump) as file:
-            known = {row["id"]: row for row in json.load(file)}
+    known = common.dumped(dump, "llamafactory-text", "train")
     data = load_dataset("parquet", data_files={k: os.path.join(folder, v) for k, v in files.items()})
     wanted = common.rows(folder, "train")
     assert len(data["train"]) == len(wanted)
-    same = 0
     for row, (id_, turns, images) in zip(data["train"], wanted):
         for seen, sent in zip(row["images"], images):
             assert common.same_pixels(seen, sent), id_
@@ -50,12 +80,13 @@ def main(folder, model, dump):
         # TRL's template may leave the newline behind a turn's end without loss.
         plain = lambda text: text.replace("<|im_end|>\n", "<|im_end|>")
         assert plain(text) == plain(common.model_text(turns)), f"{id_}:\n{text!r}"
-        if id_ in known:
-            assert ids == known[id_]["ids"], id_
-            same += 1
-    assert not known or same == len(wanted)
-    print(f"trl {trl.__version__}: {len(wanted)} rows, loss on the model's turns only; {same} rows as LLaMAFactory has them")
+        theirs = known[id_]["ids"]
+        assert common.plain_ids(ids) == common.plain_ids(theirs) and len(ids) <= len(theirs), id_
+    print(
+        f"trl {trl.__version__}: {len(wanted)} rows, loss on the model's turns only, tokens as "
+        "LLaMAFactory has them"
+    )
 
 
 if __name__ == "__main__":
-    main(os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
+    main(*(os.path.abspath(path) for path in sys.argv[1:4]))

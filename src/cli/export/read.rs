@@ -1,13 +1,22 @@
 //! The source of an export: the shards of a RUN or of a dataset folder, wherever they lie.
+//!
+//! Not here: what becomes of the rows (`write`). The one idea: a RUN that has not come to its end
+//! has no shards, but its journal says what they would be by now; so they are made, and the rest is
+//! as with any dataset.
 
 use crate::cli::Done;
+use crate::cli::replay::rebuild;
+use crate::cli::shared::tell;
 use crate::export::dataset;
 use crate::export::table1::{self, Table1};
-use crate::store::{Layout, Reader, Store};
+use crate::plan::{Manifest, compile};
+use crate::store::{Layout, Reader, Store, StoreError};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use parquet::file::reader::{ChunkReader, Length};
+use std::path::Path;
 use std::sync::Arc;
+use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 /// A dataset's shards, in order.
@@ -16,42 +25,104 @@ pub struct Source {
     pub shards: Vec<String>,
     /// The dataset's card.
     pub card: Option<String>,
-    /// Whether a report says that the run came to its end; absent for a dataset folder.
-    pub complete: Option<bool>,
+    /// The judge's rules as the RUN had them: path and text.
+    pub rules: Option<(String, String)>,
+    /// Where the shards of an unfinished RUN were made; deleted when this is dropped.
+    _scratch: Option<TempDir>,
 }
 
-/// Finds the shards of `uri`.
-pub async fn open(uri: &str) -> anyhow::Result<Source> {
+/// Finds the shards of `uri`; of an unfinished RUN they are made first, in a folder of their own
+/// beside `near` (a local path), or else where temporary files go.
+pub async fn open(uri: &str, project: &Path, near: Option<&Path>) -> anyhow::Result<Source> {
     let store = Store::open(uri)?;
-    let run = store.exists(Layout::MANIFEST).await?;
-    let folder = if run { Layout::DATASET } else { "" };
-    let list = store.list(folder).await?;
-    let shards: Vec<String> = list
-        .into_iter()
-        .map(|(name, _)| name)
-        .filter(|name| {
-            name.ends_with(".parquet")
-                && !name[folder.len()..].trim_start_matches('/').contains('/')
-        })
-        .collect();
-    if shards.is_empty() {
-        let remedy = if run {
-            "the run has not written its dataset yet; go on with `coldstart run`, then export"
-        } else {
-            "give a RUN, or the folder that holds its `train-00000.parquet`"
-        };
-        bail!("no dataset shards in `{uri}`\n  {remedy}");
+    let manifest = match store.get(Layout::MANIFEST).await {
+        Ok(bytes) => {
+            let place = || format!("`{uri}/{}`", Layout::MANIFEST);
+            Some(serde_json::from_slice::<Manifest>(&bytes).with_context(place)?)
+        }
+        Err(StoreError::NotFound { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let folder = if manifest.is_some() { Layout::DATASET } else { "" };
+    let rules = manifest.as_ref().and_then(rules);
+    let shards = shards(&store, folder).await?;
+    if !shards.is_empty() {
+        let card = card(&store, folder).await;
+        return Ok(Source { store, shards, card, rules, _scratch: None });
     }
-    let card = if run { format!("{folder}/README.md") } else { "README.md".to_string() };
-    let card = match store.get(&card).await {
-        Ok(bytes) => String::from_utf8(bytes.to_vec()).ok(),
-        Err(_) => None,
+    let Some(manifest) = manifest else {
+        bail!(
+            "no dataset shards in `{uri}`\n  give a RUN, or the folder that holds its \
+             `train-00000.parquet`"
+        );
     };
-    let complete = match store.get(Layout::REPORT).await {
-        Ok(bytes) => serde_json::from_slice(&bytes).ok().map(|r: crate::record::Report| r.complete),
-        Err(_) => None,
+    let (store, scratch) = unfinished(&store, &manifest, uri, project, near).await?;
+    let shards = self::shards(&store, Layout::DATASET).await?;
+    let card = card(&store, Layout::DATASET).await;
+    Ok(Source { store, shards, card, rules, _scratch: Some(scratch) })
+}
+
+/// The shards right inside `folder`, in order.
+async fn shards(store: &Store, folder: &str) -> anyhow::Result<Vec<String>> {
+    let names = store.list(folder).await?.into_iter().map(|(name, _)| name);
+    let inside = |name: &String| {
+        let rest = name.strip_prefix(folder).unwrap_or(name);
+        name.ends_with(".parquet") && !rest.trim_start_matches('/').contains('/')
     };
-    Ok(Source { store, shards, card, complete })
+    Ok(names.filter(inside).collect())
+}
+
+async fn card(store: &Store, folder: &str) -> Option<String> {
+    let name = format!("{folder}/README.md");
+    let bytes = store.get(name.trim_start_matches('/')).await.ok()?;
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+/// The rules that the RUN's judge was shown.
+fn rules(manifest: &Manifest) -> Option<(String, String)> {
+    let judge = manifest.stages.iter().find(|stage| stage.kind == "judge")?;
+    let name = judge.params.get("rules")?.trim_matches('"');
+    let mut paths = [format!("data/{name}"), name.to_string()].into_iter();
+    paths.find_map(|path| Some((path.clone(), manifest.files.get(&path)?.clone())))
+}
+
+/// The dataset of a RUN that has none yet, made from its journal.
+async fn unfinished(
+    run: &Store,
+    manifest: &Manifest,
+    uri: &str,
+    project: &Path,
+    near: Option<&Path>,
+) -> anyhow::Result<(Store, TempDir)> {
+    // As much room is needed for a moment as the export takes, so it is taken from the same disk.
+    let near = near.and_then(|path| std::path::absolute(path).ok());
+    let scratch = match near.as_deref().and_then(Path::parent).filter(|parent| parent.is_dir()) {
+        Some(parent) => tempfile::Builder::new().prefix(".coldstart-").tempdir_in(parent)?,
+        None => tempfile::tempdir()?,
+    };
+    let folder = scratch.path().to_string_lossy().into_owned();
+    let compiled = compile(&manifest.project(Some(project)), &manifest.overrides());
+    let Some(plan) = compiled.plan else {
+        tell(&compiled.diagnostics);
+        bail!(
+            "the pipeline of `{uri}` cannot be compiled here\n  name the project's root by \
+             `--project`"
+        );
+    };
+    let (report, missing) = rebuild(run, manifest, plan, &folder, true).await?;
+    let rows = report.dataset.rows;
+    if rows == 0 {
+        bail!(
+            "`{uri}` has not written its dataset, and no record has come to its end yet\n  go on \
+             with `coldstart run`, then export"
+        );
+    }
+    let open: u64 = missing.values().sum();
+    eprintln!(
+        "note: the run has not come to its end ({open} calls are wanted next); this exports the \
+         {rows} rows that its journal makes by now"
+    );
+    Ok((Store::open(&folder)?, scratch))
 }
 
 /// Ranges of one object, for the Parquet reader; to be used on a blocking thread.
@@ -131,8 +202,8 @@ pub fn light(
 }
 
 /// Prints the diagnostics of Table 1.
-pub async fn table1(uri: &str, json: bool) -> anyhow::Result<Done> {
-    let source = open(uri).await?;
+pub async fn table1(uri: &str, project: &Path, json: bool) -> anyhow::Result<Done> {
+    let source = open(uri, project, None).await?;
     let handle = Handle::current();
     let work = move || -> anyhow::Result<Table1> {
         let mut table = Table1::default();

@@ -1,8 +1,8 @@
 //! `coldstart export --verify DIR`: reads an export back and prints what does not hold.
 
+use crate::cli::export::Args;
 use crate::cli::export::read::Ranges;
 use crate::cli::export::write::{ACCOUNT, measure};
-use crate::cli::export::{Args, ReportArg};
 use crate::cli::{Done, shared};
 use crate::export::dataset;
 use crate::export::formats::{self, Container, Form};
@@ -34,7 +34,7 @@ pub async fn verify(uri: &str, args: &Args) -> anyhow::Result<Done> {
     };
     let measure = measure(args)?;
     if report.tokens_exact && matches!(measure, Measure::Estimate) {
-        eprintln!("note: token lengths are over-estimated; give the `--tokenizer` of the export");
+        eprintln!("note: token lengths are estimated; give the `--tokenizer` of the export");
     }
     let handle = Handle::current();
     let work = move || prove(&store, form, &report, measure, &handle);
@@ -43,18 +43,18 @@ pub async fn verify(uri: &str, args: &Args) -> anyhow::Result<Done> {
 }
 
 fn tell(verdict: &Verdict, args: &Args) -> anyhow::Result<Done> {
-    match args.report {
-        ReportArg::Json => {
-            shared::print_json(verdict)?;
+    if args.as_json() {
+        shared::print_json(verdict)?;
+    } else {
+        println!("{} rows, {} images read back", verdict.rows, verdict.images);
+        let mut lines = String::new();
+        left_out(&mut lines, "finding", &verdict.findings);
+        print!("{lines}");
+        for name in &verdict.edited {
+            println!("  changed since it was written: {name}");
         }
-        ReportArg::Text => {
-            println!("{} rows, {} images read back", verdict.rows, verdict.images);
-            let mut lines = String::new();
-            left_out(&mut lines, "finding", &verdict.findings);
-            print!("{lines}");
-            if verdict.findings.is_empty() {
-                println!("all holds");
-            }
+        if verdict.findings.is_empty() {
+            println!("all holds");
         }
     }
     Ok(if verdict.findings.is_empty() { Done::Well } else { Done::Findings })
@@ -83,6 +83,13 @@ fn prove(
                 }
             }
         }
+    }
+    for (name, digest) in &report.files {
+        let bytes = match handle.block_on(store.get(name)) {
+            Err(StoreError::NotFound { .. }) => None,
+            bytes => Some(bytes?),
+        };
+        verifier.beside(name, *digest, bytes.as_deref());
     }
     Ok(verifier.finish())
 }

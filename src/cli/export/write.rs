@@ -1,25 +1,27 @@
 //! Writing an export: a thread that renders rows, and a task that carries their bytes to the store.
 
+use crate::cli::export::place::{make_room, seal};
 use crate::cli::export::read::{self, Ranges, Source};
-use crate::cli::export::{Args, ReportArg};
+use crate::cli::export::{Args, groups};
 use crate::cli::{Done, shared};
 use crate::diag;
+use crate::export::control;
 use crate::export::conversation::{self, Options};
 use crate::export::dataset;
-use crate::export::formats::{Example, Files, Form, Piece, Settings, Writer};
-use crate::export::report::{ExportReport, SplitReport};
+use crate::export::formats::{Example, Files, Form, Piece, README, Settings, Writer};
+use crate::export::report::{ExportReport, SplitReport, readme};
 use crate::export::screen::Screen;
-use crate::export::split::{Groups, Shares};
+use crate::export::seal::Seal;
+use crate::export::split::Shares;
 use crate::export::tokens::{Measure, Tokenizer};
 use crate::record::{Digest, Id};
 use crate::rules::Rules;
 use crate::store::{Store, StoreWriter};
-use crate::text::dedup::{Dedup, Ruling};
 use anyhow::{Context, bail};
-use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -34,14 +36,13 @@ const WAITING: usize = 16;
 const AT_ONCE: usize = 16;
 
 pub async fn write(form: &'static Form, from: &str, to: &str, args: &Args) -> anyhow::Result<Done> {
-    let source = read::open(from).await?;
-    if source.complete == Some(false) {
-        eprintln!("note: the run has not come to its end; this exports the dataset as it stands");
-    }
     let out = Store::open(to)?;
-    make_room(&out).await?;
+    // What can be wrong with the request is told before a RUN is read or a folder cleared.
+    let shape = Shape::new(form, args)?;
+    let source = read::open(from, &args.project, out.local_path("").as_deref()).await?;
+    let job = Job::new(shape, source, args)?;
+    make_room(&out, args.replace).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
-    let job = Job::new(form, source, args)?;
     let handle = Handle::current();
     let render = tokio::task::spawn_blocking(move || job.run(&handle, &sender));
     let carried = carry(&out, receiver).await;
@@ -49,51 +50,31 @@ pub async fn write(form: &'static Form, from: &str, to: &str, args: &Args) -> an
     // A full disk ends the carrying; that is the error to tell, not the closed channel.
     carried?;
     let report = rendered?;
-    out.put(ACCOUNT, serde_json::to_vec_pretty(&report)?.into()).await?;
-    tell(&report, args)
-}
-
-fn tell(report: &ExportReport, args: &Args) -> anyhow::Result<Done> {
-    match args.report {
-        ReportArg::Json => shared::print_json(report)?,
-        ReportArg::Text => {
-            print!("{}", report.text());
-            Done::Well
-        }
-    };
+    tell(&report, args)?;
+    let trained = args.split.names().into_iter().next().unwrap_or_default();
     if report.rows() == 0 {
         bail!("no row could be exported; the report says why");
     }
+    if report.splits.get(&trained).is_none_or(|split| split.rows == 0) {
+        bail!(
+            "no row fell into `{trained}`\n  choose other shares by `--split`, or another `--seed`"
+        );
+    }
+    seal(&out, &report).await?;
     Ok(Done::Well)
 }
 
-/// Refuses a folder of other things; removes an earlier export, its account first, so that what is
-/// left is never taken for whole.
-async fn make_room(out: &Store) -> anyhow::Result<()> {
-    let there = out.list("").await?;
-    if there.is_empty() {
-        return Ok(());
-    }
-    if !there.iter().any(|(name, _)| name == ACCOUNT || name == MARK) {
-        bail!(
-            "`{}` is not empty and holds no earlier export\n  choose an empty folder by `--out`",
-            out.uri()
-        );
-    }
-    out.put(MARK, Bytes::from_static(b"an export is being written\n")).await?;
-    out.delete(ACCOUNT).await?;
-    for (name, _) in there.iter().filter(|(name, _)| name != MARK && name != ACCOUNT) {
-        out.delete(name).await?;
+fn tell(report: &ExportReport, args: &Args) -> anyhow::Result<()> {
+    if args.as_json() {
+        shared::print_json(report)?;
+    } else {
+        print!("{}", report.text());
     }
     Ok(())
 }
 
-/// Stands in a folder while an export is written.
-const MARK: &str = "export.unfinished";
-
 /// Writes what comes, in order per file, several files at once.
 async fn carry(out: &Store, mut pieces: mpsc::Receiver<Vec<Piece>>) -> anyhow::Result<()> {
-    out.put(MARK, Bytes::from_static(b"an export is being written\n")).await?;
     let mut open: HashMap<String, StoreWriter> = HashMap::new();
     let mut puts = FuturesUnordered::new();
     while let Some(batch) = pieces.recv().await {
@@ -123,36 +104,60 @@ async fn carry(out: &Store, mut pieces: mpsc::Receiver<Vec<Piece>>) -> anyhow::R
         }
     }
     while puts.next().await.transpose()?.is_some() {}
-    out.delete(MARK).await?;
     Ok(())
+}
+
+/// What was asked for, checked before anything is read.
+struct Shape {
+    form: &'static Form,
+    options: Options,
+    measure: Measure,
+}
+
+impl Shape {
+    fn new(form: &'static Form, args: &Args) -> anyhow::Result<Shape> {
+        let system = args.system.as_deref().map(system).transpose()?;
+        let options = Options { dialect: args.dialect(), control: args.control(), system };
+        Ok(Shape { form, options, measure: measure(args)? })
+    }
+}
+
+/// The text of a system turn of the user's own.
+fn system(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?;
+    if text.trim().is_empty() {
+        bail!("`{}` is empty: trainers would put a system turn of their own there", path.display());
+    }
+    if let Some(token) = control::find_in_system(&text) {
+        bail!(
+            "`{}` holds `{token}`, which trainers take for structure\n  take it out of the text",
+            path.display()
+        );
+    }
+    Ok(text)
 }
 
 /// All that the rendering thread needs.
 struct Job {
+    form: &'static Form,
     source: Source,
     screen: Screen,
     shares: Shares,
     settings: Settings,
     writer: Box<dyn Writer>,
+    seals: HashMap<String, Seal>,
     report: ExportReport,
 }
 
 impl Job {
-    fn new(form: &'static Form, source: Source, args: &Args) -> anyhow::Result<Job> {
-        let system = match &args.system {
-            Some(path) => {
-                Some(std::fs::read_to_string(path).with_context(|| path.display().to_string())?)
-            }
-            None => None,
-        };
-        let options = Options { dialect: args.dialect(), control: args.control(), system };
-        let measure = measure(args)?;
+    fn new(shape: Shape, source: Source, args: &Args) -> anyhow::Result<Job> {
+        let Shape { form, options, measure } = shape;
         let settings = Settings {
             dialect: options.dialect,
             splits: args.split.names(),
             max_tokens: args.max_tokens,
             max_image_pixels: args.max_image_pixels,
-            rules: if form.name == "verl-rl" { rules(args)? } else { Vec::new() },
+            rules: if form.name == "verl-rl" { rules(args, &source)? } else { Vec::new() },
             card: source.card.clone(),
         };
         let report = ExportReport {
@@ -175,7 +180,8 @@ impl Job {
             max_image_pixels: args.max_image_pixels,
         };
         let writer = (form.start)(&settings)?;
-        Ok(Job { source, screen, shares: args.split.clone(), settings, writer, report })
+        let (shares, seals) = (args.split.clone(), HashMap::new());
+        Ok(Job { form, source, screen, shares, settings, writer, seals, report })
     }
 
     /// Renders everything; the pieces go to `sender`.
@@ -184,7 +190,7 @@ impl Job {
         handle: &Handle,
         sender: &mpsc::Sender<Vec<Piece>>,
     ) -> anyhow::Result<ExportReport> {
-        let splits = self.splits(handle)?;
+        let splits = groups::splits(&self.source, &self.shares, self.report.seed, handle)?;
         let mut files = Files::default();
         let send = |files: &mut Files| -> anyhow::Result<()> {
             let pieces = files.take();
@@ -205,40 +211,23 @@ impl Job {
                 send(&mut files)?;
             }
         }
-        let rows = self.report.splits.iter().map(|(name, split)| (name.clone(), split.rows));
-        self.writer.finish(&rows.collect(), &mut files)?;
+        self.finish(&mut files)?;
         send(&mut files)?;
         Ok(self.report)
     }
 
-    /// Each record's split. Prompts with the same words, near-duplicates and prompts of one spec
-    /// stay together.
-    fn splits(&self, handle: &Handle) -> anyhow::Result<HashMap<Id, usize>> {
-        if self.settings.splits.len() < 2 {
-            return Ok(HashMap::new());
+    /// The rest of the data and the files beside it, whose digests the report keeps.
+    fn finish(&mut self, files: &mut Files) -> anyhow::Result<()> {
+        for (name, split) in &mut self.report.splits {
+            split.digest = self.seals.remove(name).unwrap_or_default().digest().hex();
         }
-        let mut keys: Vec<(Id, String, Option<String>)> = Vec::new();
-        let mut near = Dedup::new(crate::text::dedup::THRESHOLD, self.report.seed);
-        read::light(&self.source, handle, |row| {
-            near.offer(row.id, &row.prompt);
-            let words = crate::export::split::words(&row.prompt).join(" ");
-            keys.push((row.id, words, row.truth.spec));
-            Ok(())
-        })?;
-        let near: HashMap<Id, Ruling> = near.finish().into_iter().collect();
-        let mut groups = Groups::default();
-        for (id, words, spec) in &keys {
-            let kept = match near.get(id) {
-                Some(Ruling::Exact { peer, .. } | Ruling::Near { peer, .. }) => *peer,
-                _ => *id,
-            };
-            let mut all = vec![["words ", words].concat().into_bytes()];
-            all.push([b"near ".as_slice(), &kept.0].concat());
-            all.push([b"near ".as_slice(), &id.0].concat());
-            all.extend(spec.as_ref().map(|spec| ["spec ", spec].concat().into_bytes()));
-            groups.add(*id, all.iter().map(Vec::as_slice));
+        let rows = self.report.splits.iter().map(|(name, split)| (name.clone(), split.rows));
+        self.writer.finish(&rows.collect(), files)?;
+        if !self.form.beside.contains(&README) {
+            files.whole(README, readme(self.form, &self.report));
         }
-        Ok(groups.assign(&self.shares, self.report.seed))
+        self.report.files = files.beside().map(|(name, bytes)| (name, Digest::of(bytes))).collect();
+        Ok(())
     }
 
     fn push(
@@ -257,23 +246,37 @@ impl Job {
             }
         };
         let shown = conversation::images(&trajectory);
-        let images: Vec<_> = images.into_iter().zip(shown).collect();
+        let mut images: Vec<_> = images.into_iter().zip(shown).collect();
+        let mut turns = &passed.conversation.turns[..];
+        let mut tokens = passed.tokens;
+        if let Some(most) = self.form.prompt_tokens {
+            turns = &turns[..turns.len().min(2)];
+            images.clear();
+            tokens = self.screen.tokens(turns).unwrap_or(tokens);
+            if tokens > most {
+                let what = format!("a prompt of {tokens} tokens, at most {most}");
+                self.leave(&id.hex(), "too_long", &what);
+                return Ok(());
+            }
+        }
         let split = splits.get(&id).copied().unwrap_or(0);
         let split = self.settings.splits.get(split).cloned().unwrap_or_default();
-        let turns = &passed.conversation.turns;
         let example = Example { trajectory: &trajectory, turns, images: &images, split: &split };
-        if !self.writer.push(&example, files)? {
+        let Some(row) = self.writer.push(&example, files)? else {
             self.leave(&id.hex(), "same_prompt", "its prompt is in already");
             return Ok(());
-        }
+        };
+        let names: Vec<_> = images.iter().map(|(_, image)| dataset::image_name(image)).collect();
+        let seal = self.seals.entry(split.clone()).or_default();
+        seal.add(&row, names.iter().map(String::as_str));
         self.report.escaped += passed.conversation.escaped as u64;
         self.report.simulated += u64::from(trajectory.simulated);
         let sums = self.report.splits.entry(split).or_default();
         sums.rows += 1;
         sums.images += images.len() as u64;
         sums.image_bytes += images.iter().map(|(bytes, _)| bytes.len() as u64).sum::<u64>();
-        sums.tokens += u64::from(passed.tokens);
-        sums.longest = sums.longest.max(passed.tokens);
+        sums.tokens += u64::from(tokens);
+        sums.longest = sums.longest.max(tokens);
         Ok(())
     }
 
@@ -290,19 +293,18 @@ pub fn measure(args: &Args) -> anyhow::Result<Measure> {
     Ok(Measure::Exact(Box::new(tokenizer)))
 }
 
-/// The judge's rules: those given, the project's, or those that came with the program.
-fn rules(args: &Args) -> anyhow::Result<Vec<(String, String)>> {
-    let (path, text) = match &args.rules {
-        Some(path) => {
+/// The judge's rules: those given, the RUN's own, or those that came with the program.
+fn rules(args: &Args, source: &Source) -> anyhow::Result<Vec<(String, String)>> {
+    let (path, text) = match (&args.rules, &source.rules) {
+        (Some(path), _) => {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?;
             (path.display().to_string(), text)
         }
-        None => {
-            let path = "data/judge_rules.toml";
-            let built_in = include_str!("../../../data/judge_rules.toml");
-            let text = std::fs::read_to_string(path).unwrap_or_else(|_| built_in.to_string());
-            (path.to_string(), text)
+        (None, Some(rules)) => rules.clone(),
+        (None, None) => {
+            let text = include_str!("../../../data/judge_rules.toml");
+            ("data/judge_rules.toml".to_string(), text.to_string())
         }
     };
     match Rules::parse(&Arc::new(diag::Source { path, text })) {

@@ -5,7 +5,7 @@ use crate::export::columns::{self, ColumnError};
 use crate::export::dataset::DatasetError;
 use crate::export::dataset::write::properties;
 use arrow_array::builder::{BinaryBuilder, StringBuilder};
-use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StructArray};
+use arrow_array::{Array, ArrayRef, Int64Array, ListArray, RecordBatch, StructArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Fields, SchemaRef};
 use bytes::Bytes;
@@ -51,6 +51,8 @@ impl std::io::Write for Pieces {
 /// See the module's header.
 pub struct ImageTable {
     schema: SchemaRef,
+    /// What the column `max_pixels` of each image holds, where there is one.
+    max_pixels: Option<i64>,
     writer: ArrowWriter<Pieces>,
     rows: Vec<Value>,
     images: Vec<Vec<(Bytes, String)>>,
@@ -63,7 +65,13 @@ impl ImageTable {
     pub fn new(schema: SchemaRef, row_group_bytes: usize) -> Result<ImageTable, DatasetError> {
         let properties = properties(&["images"], row_group_bytes);
         let writer = ArrowWriter::try_new(Pieces::default(), schema.clone(), Some(properties))?;
-        Ok(ImageTable { schema, writer, rows: Vec::new(), images: Vec::new(), held: 0, count: 0 })
+        let (rows, images) = (Vec::new(), Vec::new());
+        Ok(ImageTable { schema, max_pixels: None, writer, rows, images, held: 0, count: 0 })
+    }
+
+    /// With `max_pixels` for each image; the schema's type is `columns::bounded_images()`.
+    pub fn bounded(self, max_pixels: Option<i64>) -> ImageTable {
+        ImageTable { max_pixels, ..self }
     }
 
     /// Adds a row. `row` is an object of all columns but `images`; `images` are bytes and path.
@@ -84,7 +92,7 @@ impl ImageTable {
             self.schema.fields().iter().filter(|f| f.name() != "images").cloned().collect();
         let mut columns = columns::columns(&others, &rows)?;
         if let Some((at, field)) = self.schema.column_with_name("images") {
-            columns.insert(at, image_column(field.data_type(), &self.images)?);
+            columns.insert(at, image_column(field.data_type(), &self.images, self.max_pixels)?);
         }
         let batch = RecordBatch::try_new(self.schema.clone(), columns)
             .map_err(parquet::errors::ParquetError::from)?;
@@ -123,6 +131,7 @@ impl ImageTable {
 fn image_column(
     data_type: &DataType,
     rows: &[Vec<(Bytes, String)>],
+    max_pixels: Option<i64>,
 ) -> Result<ArrayRef, ColumnError> {
     let odd = || ColumnError { column: "images".into(), what: format!("is of type {data_type}") };
     let DataType::List(item) = data_type else { return Err(odd()) };
@@ -133,8 +142,10 @@ fn image_column(
         contents.append_value(bytes);
         paths.append_value(path);
     }
-    let children: Vec<ArrayRef> = vec![Arc::new(contents.finish()), Arc::new(paths.finish())];
-    let items = StructArray::new(fields.clone(), children, None);
+    let mut children: Vec<ArrayRef> = vec![Arc::new(contents.finish()), Arc::new(paths.finish())];
+    let count = children[0].len();
+    children.extend(max_pixels.map(|n| Arc::new(Int64Array::from(vec![n; count])) as ArrayRef));
+    let items = StructArray::try_new(fields.clone(), children, None).map_err(|_| odd())?;
     let offsets = OffsetBuffer::from_lengths(rows.iter().map(Vec::len));
     debug_assert_eq!(items.len(), rows.iter().map(Vec::len).sum::<usize>());
     Ok(Arc::new(ListArray::new(item.clone(), offsets, Arc::new(items), None)))

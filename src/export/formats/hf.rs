@@ -6,9 +6,11 @@ use crate::export::columns::{column, images, messages, text};
 use crate::export::conversation::Dialect;
 use crate::export::dataset::{DatasetError, HUGGINGFACE};
 use crate::export::formats::table::{Naming, Tables};
-use crate::export::formats::{Container, Example, Files, Form, Settings, Writer, universal};
+use crate::export::formats::{
+    Container, Example, Files, Form, README, Settings, Writer, universal,
+};
 use arrow_schema::{DataType, Schema, SchemaRef};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub const FORM: Form = Form {
            `simulated`, `messages`, `images` (PIL).",
     dialects: &[Dialect::Text],
     container: Container::Shards,
+    beside: &[README],
+    prompt_tokens: None,
     start: |settings| {
         let tables = Tables::new(schema(), Naming::Shards(SHARD));
         Ok(Box::new(Hf { settings: settings.clone(), tables, simulated: 0 }))
@@ -49,7 +53,11 @@ fn schema() -> SchemaRef {
 }
 
 impl Writer for Hf {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
+    fn push(
+        &mut self,
+        example: &Example<'_>,
+        out: &mut Files,
+    ) -> Result<Option<Value>, DatasetError> {
         let trajectory = example.trajectory;
         let prompt = &trajectory.prompt;
         self.simulated += u64::from(trajectory.simulated);
@@ -64,8 +72,7 @@ impl Writer for Hf {
             "simulated": trajectory.simulated,
             "messages": universal::message_list(example.turns),
         });
-        self.tables.push(example, row, out)?;
-        Ok(true)
+        self.tables.push(example, row, out).map(Some)
     }
 
     fn finish(
@@ -74,9 +81,12 @@ impl Writer for Hf {
         out: &mut Files,
     ) -> Result<(), DatasetError> {
         self.tables.finish(&self.settings.splits, out)?;
-        let mut card = String::from("---\ntags:\n- agent\n- trajectories\n- coldstart\n");
-        if self.simulated > 0 {
-            card.push_str("- simulated\n");
+        let known = self.settings.card.as_deref().unwrap_or("# Trajectories\n");
+        let (front, text) = parts(known);
+        let mut card = format!("---\n{front}");
+        if front.is_empty() {
+            card.push_str("tags:\n- agent\n- trajectories\n- coldstart\n");
+            card.push_str(if self.simulated > 0 { "- simulated\n" } else { "" });
         }
         card.push_str("configs:\n- config_name: default\n  data_files:\n");
         for split in &self.settings.splits {
@@ -95,17 +105,34 @@ impl Writer for Hf {
             let _ = writeln!(card, "| {split} | {} |", rows.get(split).unwrap_or(&0));
         }
         card.push('\n');
-        card.push_str(body(self.settings.card.as_deref().unwrap_or("# Trajectories\n")));
-        out.whole("README.md", card);
+        card.push_str(&text);
+        out.whole(README, card);
         Ok(())
     }
 }
 
-/// A card without its own front matter, its columns and its picture, which are not this folder's.
-fn body(card: &str) -> &str {
-    let card = match card.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")) {
-        Some((_, body)) => body,
-        None => card,
-    };
-    card.split_once("\n## Columns\n").map_or(card, |(before, _)| before)
+/// A card's front matter up to `configs`, and its text without the columns and the picture, which
+/// are not this folder's.
+fn parts(card: &str) -> (&str, String) {
+    let (front, text) = card
+        .strip_prefix("---\n")
+        .and_then(|rest| rest.split_once("\n---\n"))
+        .map_or(("", card), |(front, text)| (front, text));
+    let front = front.find("configs:").map_or("", |at| &front[..at]);
+    let text = text.split_once("\n## Columns\n").map_or(text, |(before, _)| before);
+    let kept = text.lines().filter(|line| !line.starts_with("![sample pictures"));
+    (front, kept.flat_map(|line| [line, "\n"]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn a_card_keeps_its_licence_and_loses_what_is_elsewhere() {
+        let card = "---\nlicense: mit\ntags:\n- x\nconfigs:\n- config_name: default\n---\n\n# T\n\
+                    ![sample pictures, one](samples.png)\nrows\n\n## Columns\n\n| a |\n";
+        assert_eq!(parts(card), ("license: mit\ntags:\n- x\n", "\n# T\nrows\n".to_string()));
+        assert_eq!(parts("# T\n"), ("", "# T\n".to_string()));
+    }
 }

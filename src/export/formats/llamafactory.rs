@@ -19,14 +19,20 @@ pub const FORM: Form = Form {
     docs: "Writes `<split>.jsonl`, `images/`, `dataset_info.json`, `sft.yaml` and `ds_z3.json`.\n\
            Train with `llamafactory-cli train sft.yaml` from inside the folder.\n\
            The template must be `qwen2_vl` for Qwen2.5-VL (there is no `qwen2_5_vl`), and \
-           `cutoff_len` must fit: a cut row keeps its images and stops the run.",
+           `cutoff_len` must fit: a cut row keeps its images and stops the run.\n\
+           To stream, set `accelerator_config: {dispatch_batches: false}` and `max_steps`.",
     dialects: &[Dialect::Text, Dialect::Native],
     container: Container::Jsonl,
+    beside: &[DATASET_INFO, "sft.yaml", "ds_z3.json"],
+    prompt_tokens: None,
     start: |settings| {
         Ok(Box::new(LlamaFactory { settings: settings.clone(), lines: Lines::default() }))
     },
     back,
 };
+
+/// How LLaMAFactory finds the rows: without it, or with another, it loads nothing or drops rows.
+pub const DATASET_INFO: &str = "dataset_info.json";
 
 const SFT: &str = include_str!("../../../data/export/llamafactory_sft.yaml");
 const DEEPSPEED: &str = include_str!("../../../data/export/ds_z3.json");
@@ -37,7 +43,11 @@ struct LlamaFactory {
 }
 
 impl Writer for LlamaFactory {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
+    fn push(
+        &mut self,
+        example: &Example<'_>,
+        out: &mut Files,
+    ) -> Result<Option<Value>, DatasetError> {
         let native = self.settings.dialect == Dialect::Native;
         let from = |speaker, calls| match (speaker, native) {
             (Speaker::Model, true) if calls => "function_call",
@@ -62,7 +72,7 @@ impl Writer for LlamaFactory {
             row["tools"] = Value::from(format!("[{TOOL_SIGNATURE}]"));
         }
         self.lines.line(example.split, &row, out);
-        Ok(true)
+        Ok(Some(row))
     }
 
     fn finish(
@@ -78,7 +88,7 @@ impl Writer for LlamaFactory {
         if native {
             columns["tools"] = Value::from("tools");
         }
-        out.whole("dataset_info.json", dataset_info(&self.settings, rows, "jsonl", &columns, tags));
+        out.whole(DATASET_INFO, dataset_info(&self.settings, rows, "jsonl", &columns, tags));
         out.whole("sft.yaml", sft_yaml(&self.settings, rows));
         out.whole("ds_z3.json", DEEPSPEED);
         Ok(())

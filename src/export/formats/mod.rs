@@ -14,9 +14,12 @@ mod universal;
 mod verl_rl;
 mod verl_sft;
 
+pub use llamafactory::DATASET_INFO;
+
 use crate::export::conversation::{Dialect, Speaker, Turn};
 use crate::export::dataset::DatasetError;
-use crate::record::{ImageRef, Trajectory};
+use crate::export::split;
+use crate::record::{Digest, ImageRef, Trajectory};
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,6 +34,10 @@ pub struct Form {
     pub docs: &'static str,
     pub dialects: &'static [Dialect],
     pub container: Container,
+    /// The files it writes beside rows and images, when it has all that they need.
+    pub beside: &'static [&'static str],
+    /// Where the rows hold the prompt alone: the most tokens it may have.
+    pub prompt_tokens: Option<u32>,
     /// Begins an export.
     pub start: fn(&Settings) -> Result<Box<dyn Writer>, DatasetError>,
     /// A row of the container as turns; `what` is odd when it is not a row of this form.
@@ -52,6 +59,32 @@ pub const FORMS: &[&Form] = &[
 pub fn find(name: &str) -> Option<&'static Form> {
     FORMS.iter().find(|form| form.name == name).copied()
 }
+
+/// Whether `name` is one that some form writes. Nothing else in a folder is an export's to delete.
+pub fn writes(name: &str) -> bool {
+    let split = |stem: &str| split::NAMES.contains(&stem);
+    match name.split_once('/') {
+        None => match name.rsplit_once('.') {
+            Some((stem, "jsonl" | "parquet")) => split(stem),
+            _ => name == README || FORMS.iter().any(|form| form.beside.contains(&name)),
+        },
+        Some(("images", rest)) => match rest.split_once('/') {
+            Some((short, file)) => {
+                let digest = file.split('.').next().unwrap_or_default();
+                digest.starts_with(short) && digest.parse::<Digest>().is_ok()
+            }
+            None => false,
+        },
+        Some(("data", rest)) => {
+            let number = rest.strip_suffix(".parquet").and_then(|stem| stem.split_once('-'));
+            number.is_some_and(|(stem, n)| split(stem) && n.parse::<u32>().is_ok())
+        }
+        Some(_) => false,
+    }
+}
+
+/// What is in the folder, for people: the form's own (`hf`) or `report::readme`.
+pub const README: &str = "README.md";
 
 /// What holds the rows of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,9 +124,13 @@ pub struct Example<'a> {
 
 /// Writes one form.
 pub trait Writer: Send {
-    /// Adds an example's row and images. False when the form does not take it (`verl-rl`: its
-    /// prompt is in already).
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError>;
+    /// Adds an example's row and images, and gives the row (without image bytes). None when the
+    /// form does not take it (`verl-rl`: its prompt is in already).
+    fn push(
+        &mut self,
+        example: &Example<'_>,
+        out: &mut Files,
+    ) -> Result<Option<Value>, DatasetError>;
 
     /// The rest of the data, and the files beside it. `rows` counts by split.
     fn finish(&mut self, rows: &BTreeMap<String, u64>, out: &mut Files)
@@ -126,6 +163,16 @@ impl Files {
 
     pub fn end(&mut self, name: impl Into<String>) {
         self.0.push(Piece::End(name.into()));
+    }
+
+    /// The whole files among what was written, but images.
+    pub fn beside(&self) -> impl Iterator<Item = (String, &Bytes)> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Whole(name, bytes) if !name.starts_with("images/") => {
+                Some((name.clone(), bytes))
+            }
+            _ => None,
+        })
     }
 
     pub fn take(&mut self) -> Vec<Piece> {

@@ -20,6 +20,8 @@ pub const FORM: Form = Form {
            it is (`sft.sh` sets it).",
     dialects: &[Dialect::Text, Dialect::Native],
     container: Container::Jsonl,
+    beside: &["sft.sh"],
+    prompt_tokens: None,
     start: |settings| Ok(Box::new(MsSwift { settings: settings.clone(), lines: Lines::default() })),
     back,
 };
@@ -48,7 +50,11 @@ fn messages(turn: &Turn, native: bool) -> Vec<Value> {
 }
 
 impl Writer for MsSwift {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
+    fn push(
+        &mut self,
+        example: &Example<'_>,
+        out: &mut Files,
+    ) -> Result<Option<Value>, DatasetError> {
         let native = self.settings.dialect == Dialect::Native;
         let list: Vec<Value> =
             example.turns.iter().flat_map(|turn| messages(turn, native)).collect();
@@ -61,7 +67,7 @@ impl Writer for MsSwift {
             row["tools"] = Value::from(format!("[{TOOL_SIGNATURE}]"));
         }
         self.lines.line(example.split, &row, out);
-        Ok(true)
+        Ok(Some(row))
     }
 
     fn finish(

@@ -19,6 +19,7 @@ pub enum Naming {
 pub struct Tables {
     schema: SchemaRef,
     naming: Naming,
+    max_pixels: Option<i64>,
     open: BTreeMap<String, (ImageTable, usize)>,
 }
 
@@ -27,36 +28,45 @@ const ROW_GROUP: usize = 32 << 20;
 
 impl Tables {
     pub fn new(schema: SchemaRef, naming: Naming) -> Tables {
-        Tables { schema, naming, open: BTreeMap::new() }
+        Tables { schema, naming, max_pixels: None, open: BTreeMap::new() }
     }
 
-    /// Adds a row (all columns but `images`) with the example's images.
+    /// With `max_pixels` for each image; see `ImageTable::bounded`.
+    pub fn bounded(self, max_pixels: u64) -> Tables {
+        Tables { max_pixels: Some(i64::try_from(max_pixels).unwrap_or(i64::MAX)), ..self }
+    }
+
+    fn table(&self) -> Result<ImageTable, DatasetError> {
+        Ok(ImageTable::new(self.schema.clone(), ROW_GROUP)?.bounded(self.max_pixels))
+    }
+
+    /// Adds a row (all columns but `images`) with the example's images; gives the row back.
     pub fn push(
         &mut self,
         example: &Example<'_>,
         row: Value,
         out: &mut Files,
-    ) -> Result<(), DatasetError> {
+    ) -> Result<Value, DatasetError> {
         let images = example.images.iter();
         let images = images.map(|(bytes, image)| (bytes.clone(), image_name(image))).collect();
         let split = example.split;
         let (table, shard) = match self.open.remove(split) {
             Some(open) => open,
-            None => (ImageTable::new(self.schema.clone(), ROW_GROUP)?, 0),
+            None => (self.table()?, 0),
         };
         let (mut table, shard) = match self.naming {
             Naming::Shards(limit) if table.bytes() >= limit => {
                 self.close(split, table, shard, out)?;
-                (ImageTable::new(self.schema.clone(), ROW_GROUP)?, shard + 1)
+                (self.table()?, shard + 1)
             }
             _ => (table, shard),
         };
-        table.push(row, images)?;
+        table.push(row.clone(), images)?;
         for bytes in table.take() {
             out.next(self.name(split, shard), bytes);
         }
         self.open.insert(split.to_string(), (table, shard));
-        Ok(())
+        Ok(row)
     }
 
     /// Closes all tables; a split without rows gets an empty one.
@@ -64,7 +74,7 @@ impl Tables {
         for split in splits {
             let (table, shard) = match self.open.remove(split) {
                 Some(open) => open,
-                None => (ImageTable::new(self.schema.clone(), ROW_GROUP)?, 0),
+                None => (self.table()?, 0),
             };
             self.close(split, table, shard, out)?;
         }

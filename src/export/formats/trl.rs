@@ -23,6 +23,8 @@ pub const FORM: Form = Form {
            Set `max_length=None`: TRL's default of 1024 would cut image tokens.",
     dialects: &[Dialect::Text],
     container: Container::Parquet,
+    beside: &["sft.py"],
+    prompt_tokens: None,
     start: |settings| {
         let tables = Tables::new(schema(), Naming::One);
         Ok(Box::new(Trl { settings: settings.clone(), tables }))
@@ -64,7 +66,11 @@ fn blocks(turn: &Turn) -> Vec<Value> {
 }
 
 impl Writer for Trl {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
+    fn push(
+        &mut self,
+        example: &Example<'_>,
+        out: &mut Files,
+    ) -> Result<Option<Value>, DatasetError> {
         let role = |speaker| match speaker {
             Speaker::System => "system",
             Speaker::User | Speaker::Observation => "user",
@@ -73,8 +79,7 @@ impl Writer for Trl {
         let message = |turn: &Turn| json!({"role": role(turn.speaker), "content": blocks(turn)});
         let messages: Vec<Value> = example.turns.iter().map(message).collect();
         let row = json!({"id": example.trajectory.prompt.id, "messages": messages});
-        self.tables.push(example, row, out)?;
-        Ok(true)
+        self.tables.push(example, row, out).map(Some)
     }
 
     fn finish(

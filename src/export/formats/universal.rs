@@ -3,10 +3,10 @@
 //!
 //! No `huggingface` metadata: with it LLaMAFactory would decode and re-encode each image.
 
-use crate::export::columns::{column, images, messages, text};
+use crate::export::columns::{bounded_images, column, messages, text};
 use crate::export::conversation::{Dialect, Speaker, Turn};
 use crate::export::dataset::DatasetError;
-use crate::export::formats::llamafactory::{dataset_info, sft_yaml};
+use crate::export::formats::llamafactory::{DATASET_INFO, dataset_info, sft_yaml};
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::{
     Back, Container, Example, Files, Form, Settings, Writer, array, string,
@@ -25,6 +25,8 @@ pub const FORM: Form = Form {
            `llamafactory` form does not.",
     dialects: &[Dialect::Text],
     container: Container::Parquet,
+    beside: &[DATASET_INFO, "sft.yaml", "ds_z3.json"],
+    prompt_tokens: None,
     start: |settings| Ok(Box::new(Universal::new(settings))),
     back,
 };
@@ -36,8 +38,13 @@ struct Universal {
 
 /// `id`, `messages`, `images`.
 pub fn schema() -> SchemaRef {
-    let fields = vec![text("id"), column("messages", messages()), column("images", images())];
-    Arc::new(Schema::new(fields))
+    let images = column("images", bounded_images());
+    Arc::new(Schema::new(vec![text("id"), column("messages", messages()), images]))
+}
+
+/// The tables of `schema`, one a split.
+pub fn tables(settings: &Settings) -> Tables {
+    Tables::new(schema(), Naming::One).bounded(settings.max_image_pixels)
 }
 
 /// The turns as role and content, the observation as a user's.
@@ -58,14 +65,17 @@ pub fn row(example: &Example<'_>) -> Value {
 
 impl Universal {
     fn new(settings: &Settings) -> Universal {
-        Universal { settings: settings.clone(), tables: Tables::new(schema(), Naming::One) }
+        Universal { settings: settings.clone(), tables: tables(settings) }
     }
 }
 
 impl Writer for Universal {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
-        self.tables.push(example, row(example), out)?;
-        Ok(true)
+    fn push(
+        &mut self,
+        example: &Example<'_>,
+        out: &mut Files,
+    ) -> Result<Option<Value>, DatasetError> {
+        self.tables.push(example, row(example), out).map(Some)
     }
 
     fn finish(
@@ -78,7 +88,7 @@ impl Writer for Universal {
             ["role", "content", "user", "assistant", "observation", "function_call", "system"];
         let columns = json!({"messages": "messages", "images": "images"});
         let info = dataset_info(&self.settings, rows, "parquet", &columns, tags);
-        out.whole("dataset_info.json", info);
+        out.whole(DATASET_INFO, info);
         out.whole("sft.yaml", sft_yaml(&self.settings, rows));
         out.whole("ds_z3.json", include_str!("../../../data/export/ds_z3.json"));
         Ok(())

@@ -24,16 +24,24 @@ pub const FORM: Form = Form {
            `extra_info`), `reward.py` (equations 6 and 7), `image_tool.py`, `tools.yaml` and \
            `grpo.sh` with the paper's settings.\n\
            A prompt comes once, whatever its trajectories. `reward_model.ground_truth` is JSON: \
-           `prompt`, `rules`, `atoms`, `spec`, `gloss`, `reference`; it must never be shown to \
-           the trained model.",
+           `prompt`, `rules`, `atoms`, `spec`, `gloss`, `reference` (the hint image's digest: its \
+           bytes are among the RUN's blobs); it must never be shown to the trained model.\n\
+           In rollouts verl renders a picture in a turn of role `tool`, which Qwen2.5-VL's template \
+           does not wrap in `<tool_response>` as the supervised rows do; a chat template of one's \
+           own (`actor_rollout_ref.model.custom_chat_template`) can.",
     dialects: &[Dialect::Text],
     container: Container::Parquet,
+    beside: &["reward.py", "image_tool.py", "tools.yaml", "grpo.sh"],
+    prompt_tokens: Some(PROMPT_TOKENS),
     start: |settings| {
         let tables = Tables::new(schema(), Naming::One);
         Ok(Box::new(VerlRl { settings: settings.clone(), tables, seen: HashSet::new(), index: 0 }))
     },
     back,
 };
+
+/// The longest prompt: verl drops longer ones with no more than a line in its log.
+const PROMPT_TOKENS: u32 = 2_048;
 
 const FILES: [(&str, &str); 3] = [
     ("reward.py", include_str!("../../../data/export/verl_reward.py")),
@@ -84,16 +92,18 @@ fn ground_truth(trajectory: &Trajectory, rules: &[(String, String)]) -> String {
 }
 
 impl Writer for VerlRl {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
+    fn push(
+        &mut self,
+        example: &Example<'_>,
+        out: &mut Files,
+    ) -> Result<Option<Value>, DatasetError> {
         let prompt = &example.trajectory.prompt;
         if !self.seen.insert(prompt.text.clone()) {
-            return Ok(false);
+            return Ok(None);
         }
-        let asked = example.turns.iter().position(|turn| turn.speaker == Speaker::Model);
-        let asked = &example.turns[..asked.unwrap_or(example.turns.len())];
         let row = json!({
             "data_source": "coldstart",
-            "prompt": universal::message_list(asked),
+            "prompt": universal::message_list(example.turns),
             "ability": "t2i",
             "reward_model": {
                 "style": "model",
@@ -109,8 +119,7 @@ impl Writer for VerlRl {
             "agent_name": "tool_agent",
         });
         self.index += 1;
-        self.tables.push(&Example { images: &[], ..*example }, row, out)?;
-        Ok(true)
+        self.tables.push(example, row, out).map(Some)
     }
 
     fn finish(
@@ -129,7 +138,8 @@ impl Writer for VerlRl {
             ("train", train.to_string()),
             ("val", held.map_or(train, String::as_str).to_string()),
             ("max_tokens", self.settings.max_tokens.to_string()),
-            ("max_pixels", self.settings.max_image_pixels.to_string()),
+            ("max_prompt", PROMPT_TOKENS.to_string()),
+            ("max_response", self.settings.max_tokens.saturating_sub(PROMPT_TOKENS).to_string()),
         ];
         out.whole("grpo.sh", fill(START, &values));
         Ok(())

@@ -2,8 +2,9 @@
 
 use crate::export::conversation::Dialect;
 use crate::export::dataset::DatasetError;
-use crate::export::formats::table::{Naming, Tables};
+use crate::export::formats::table::Tables;
 use crate::export::formats::{Container, Example, Files, Form, Settings, Writer, fill, universal};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 pub const FORM: Form = Form {
@@ -15,8 +16,10 @@ pub const FORM: Form = Form {
            `tool` another rendering.",
     dialects: &[Dialect::Text],
     container: Container::Parquet,
+    beside: &["sft.sh"],
+    prompt_tokens: None,
     start: |settings| {
-        let tables = Tables::new(universal::schema(), Naming::One);
+        let tables = universal::tables(settings);
         Ok(Box::new(VerlSft { settings: settings.clone(), tables }))
     },
     back: universal::back,
@@ -30,9 +33,12 @@ struct VerlSft {
 }
 
 impl Writer for VerlSft {
-    fn push(&mut self, example: &Example<'_>, out: &mut Files) -> Result<bool, DatasetError> {
-        self.tables.push(example, universal::row(example), out)?;
-        Ok(true)
+    fn push(
+        &mut self,
+        example: &Example<'_>,
+        out: &mut Files,
+    ) -> Result<Option<Value>, DatasetError> {
+        self.tables.push(example, universal::row(example), out).map(Some)
     }
 
     fn finish(

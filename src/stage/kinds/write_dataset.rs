@@ -86,6 +86,7 @@ impl Sink for WriteDataset {
             title: cx.pipeline.clone(),
             pipeline: cx.pipeline_digest.clone(),
             licence: self.licence.clone(),
+            split: self.split.clone(),
             ..CardFacts::default()
         };
         let mut samples: Vec<Vec<Bytes>> = Vec::new();

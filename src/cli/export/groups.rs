@@ -1,0 +1,43 @@
+//! Which records stay together in a split: same words, near-duplicates, one spec.
+//!
+//! Not here: how groups fall on splits (`export::split`). The one idea: likeness is taken between
+//! all records of the source, those too that the export then leaves out, so that the sides do not
+//! depend on the form or its limits.
+
+use crate::cli::export::read::{self, Source};
+use crate::export::split::{Groups, Shares, words};
+use crate::record::{Id, Spec};
+use crate::text::dedup::{Dedup, THRESHOLD};
+use crate::text::spec::canonical;
+use std::collections::HashMap;
+use tokio::runtime::Handle;
+
+/// Each record's split, as an index into `Shares::names`; empty when there is only one.
+pub fn splits(
+    source: &Source,
+    shares: &Shares,
+    seed: u64,
+    handle: &Handle,
+) -> anyhow::Result<HashMap<Id, usize>> {
+    if shares.names().len() < 2 {
+        return Ok(HashMap::new());
+    }
+    let mut groups = Groups::default();
+    let mut near = Dedup::new(THRESHOLD, seed);
+    read::light(source, handle, |row| {
+        near.offer(row.id, &row.prompt);
+        let mut keys = vec![format!("words {}", words(&row.prompt).join(" "))];
+        keys.extend(row.truth.spec.map(|spec| format!("spec {}", meaning(&spec))));
+        groups.add(row.id, keys.iter().map(String::as_bytes));
+        Ok(())
+    })?;
+    for (a, b) in near.pairs() {
+        groups.join(a, b);
+    }
+    Ok(groups.assign(shares, seed))
+}
+
+/// A spec's canonical text; one of a later version stands for itself.
+fn meaning(json: &str) -> String {
+    serde_json::from_str::<Spec>(json).map_or_else(|_| json.to_string(), |spec| canonical(&spec))
+}
