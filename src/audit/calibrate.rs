@@ -2,15 +2,14 @@
 //! intervals, over all and per category.
 //!
 //! The one idea: a stage's decision is read as accept or reject (`accepts`), and accept is the
-//! positive class. Where labels carry weights (a stratified sample), figures are weighted and
-//! intervals come from a seeded bootstrap; else they are Wilson's.
+//! positive class. Every figure is a share, or follows from one; so every interval is Wilson's, which
+//! is honest for few labels and near 0 and 1. Labels of a stratified sample carry weights.
 
 use crate::audit::error::AuditError;
 use crate::audit::index::{Index, StageRows};
 use crate::audit::labels::{Label, Truth};
 use crate::audit::shape::Shape;
-use crate::audit::stats::{kappa, wilson};
-use crate::env::Rng;
+use crate::audit::stats::{chance_agreement, wilson};
 use crate::record::Disposition;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -22,7 +21,7 @@ pub struct Calibration {
     pub kind: String,
     pub all: Agreement,
     pub by_category: BTreeMap<String, Agreement>,
-    /// Labels on records that have no row at this stage.
+    /// Labels on records on which this stage decided nothing.
     pub without_row: u64,
 }
 
@@ -37,13 +36,13 @@ pub struct Agreement {
     /// Should accept, rejected.
     pub false_reject: f64,
     pub true_reject: f64,
-    /// Share of wrong decisions.
-    pub error: Figure,
+    /// Share of wrong decisions. Each figure is absent where there is nothing to divide by.
+    pub error: Option<Figure>,
     /// Of accepted, rightly.
-    pub precision: Figure,
+    pub precision: Option<Figure>,
     /// Of what should be accepted, accepted.
-    pub recall: Figure,
-    pub f1: Figure,
+    pub recall: Option<Figure>,
+    pub f1: Option<Figure>,
     /// Beyond chance; absent when one side never varies.
     pub kappa: Option<Figure>,
 }
@@ -57,20 +56,29 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// Of a quantity that grows with this one.
+    fn through(self, of: impl Fn(f64) -> f64) -> Figure {
+        Figure { value: of(self.value), low: of(self.low), high: of(self.high) }
+    }
+
     pub fn holds(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }
 }
 
-/// Whether a row counts as accepted: a judge passes both verdicts on, by different ports; other
+/// Whether a stage of `kind` accepted a record; None where it came to no decision. A judge passes
+/// both verdicts on, by different ports, so what it drops is what it has no verdict on; other
 /// stages accept by passing.
-pub fn accepts(kind: &str, disposition: Disposition, port: &str) -> Option<bool> {
+pub fn accepts(kind: &str, disposition: Disposition, port: &str, reason: &str) -> Option<bool> {
+    /// Drops because no model would or could say.
+    const NO_WORD: [&str; 3] = ["no_checklist", "unreadable_judgement", "refused"];
     match (disposition, kind) {
-        (Disposition::Failed, _) => None,
+        (Disposition::Failed, _) | (Disposition::Dropped, "judge") => None,
         (Disposition::Passed, "judge") => Some(port == "satisfied"),
         (Disposition::Passed, "pointwise") => Some(port != "improved"),
         (Disposition::Passed, _) => Some(true),
-        (Disposition::Dropped, _) => Some(false),
+        (Disposition::Dropped, "pointwise") => (reason == "not_good").then_some(false),
+        (Disposition::Dropped, _) => (!NO_WORD.contains(&reason)).then_some(false),
     }
 }
 
@@ -112,7 +120,9 @@ fn one(index: &Index, shape: &Shape, rows: &StageRows, labels: &[Label]) -> Cali
         let row = record.map(|r| row_of[r as usize]).filter(|row| *row != u32::MAX);
         let decided = row.and_then(|row| {
             let row = row as usize;
-            accepts(&kind, rows.disposition[row], index.names.get(rows.port[row]))
+            let (port, reason) = (rows.port[row], rows.reason[row]);
+            let name = |name| index.names.get(name);
+            accepts(&kind, rows.disposition[row], name(port), name(reason))
         });
         let (Some(accepted), Some(record)) = (decided, record) else {
             without_row += 1;
@@ -156,72 +166,53 @@ fn table(pairs: impl Iterator<Item = Pair>) -> [f64; 4] {
     out
 }
 
-/// error, precision, recall, f1, kappa; 0 where nothing is to be divided.
-fn figures([tp, fp, fn_, tn]: [f64; 4]) -> [f64; 5] {
-    let part = |a: f64, b: f64| if b > 0.0 { a / b } else { 0.0 };
-    [
-        part(fp + fn_, tp + fp + fn_ + tn),
-        part(tp, tp + fp),
-        part(tp, tp + fn_),
-        part(2.0 * tp, 2.0 * tp + fp + fn_),
-        kappa(tp, fp, fn_, tn).unwrap_or(f64::NAN),
-    ]
-}
-
 fn agreement(pairs: &[Pair]) -> Agreement {
-    let cells = table(pairs.iter().copied());
-    let values = figures(cells);
-    let boot = bootstrap(pairs);
-    let [tp, fp, fn_, tn] = cells;
-    let even = pairs.windows(2).all(|w| w[0].weight == w[1].weight);
-    let bounds: [Option<(f64, f64)>; 3] = if even {
-        let unit = pairs.first().map_or(1.0, |p| p.weight).max(f64::MIN_POSITIVE);
-        let share = |a: f64, b: f64| Some(wilson(a / unit, b / unit));
-        [share(fp + fn_, tp + fp + fn_ + tn), share(tp, tp + fp), share(tp, tp + fn_)]
-    } else {
-        [None; 3]
-    };
-    let figure = |i: usize| {
-        let (low, high) = bounds.get(i).copied().flatten().unwrap_or(boot[i]);
-        Figure { value: values[i], low, high }
-    };
+    let [tp, fp, fn_, tn] = table(pairs.iter().copied());
+    let both = |p: &Pair| p.accepted && p.truth;
+    let agreed = share(pairs, |_| true, |p| p.accepted == p.truth);
+    // F1 follows from the share of both among either, which is a share as the others are.
+    let overlap = share(pairs, |p| p.accepted || p.truth, both);
+    // As Cohen did, chance is taken as known; then kappa follows from the share that agrees.
+    let chance = chance_agreement(tp, fp, fn_, tn);
+    let beyond = |agreed: f64| (agreed - chance) / (1.0 - chance);
     Agreement {
         labels: pairs.len() as u64,
         true_accept: tp,
         false_accept: fp,
         false_reject: fn_,
         true_reject: tn,
-        error: figure(0),
-        precision: figure(1),
-        recall: figure(2),
-        f1: figure(3),
-        kappa: (!values[4].is_nan()).then(|| figure(4)),
+        error: share(pairs, |_| true, |p| p.accepted != p.truth),
+        precision: share(pairs, |p| p.accepted, both),
+        recall: share(pairs, |p| p.truth, both),
+        f1: overlap.map(|f| f.through(|j| 2.0 * j / (1.0 + j))),
+        kappa: agreed.filter(|_| chance < 1.0 - 1e-12).map(|f| f.through(beyond)),
     }
 }
 
-/// The 2.5 % and 97.5 % points of each figure over resamples; seeded, so the same each time.
-fn bootstrap(pairs: &[Pair]) -> [(f64, f64); 5] {
-    const ROUNDS: usize = 400;
-    let mut rng = Rng::keyed(0, &["audit", "bootstrap"]);
-    let mut seen: [Vec<f64>; 5] = Default::default();
-    for _ in 0..ROUNDS {
-        let drawn = (0..pairs.len()).map(|_| pairs[rng.below(pairs.len())]);
-        let values = figures(table(drawn));
-        for (list, value) in seen.iter_mut().zip(values) {
-            list.push(value);
-        }
+/// The share of `hit` among the pairs that `of` takes, with Wilson's interval. Uneven weights tell
+/// as much as fewer even ones would: Kish's effective size.
+fn share(
+    pairs: &[Pair],
+    of: impl Fn(&Pair) -> bool,
+    hit: impl Fn(&Pair) -> bool,
+) -> Option<Figure> {
+    let (mut hits, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for pair in pairs.iter().filter(|pair| of(pair)) {
+        sum += pair.weight;
+        squares += pair.weight * pair.weight;
+        hits += if hit(pair) { pair.weight } else { 0.0 };
     }
-    seen.map(|mut list| {
-        list.retain(|v| !v.is_nan());
-        list.sort_by(f64::total_cmp);
-        let at = |q| crate::audit::stats::quantile(&list, q);
-        (at(0.025), at(0.975))
+    (squares > 0.0).then(|| {
+        let (value, size) = (hits / sum, sum * sum / squares);
+        let (low, high) = wilson(value * size, size);
+        Figure { value, low, high }
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::Rng;
 
     fn pairs(cells: [usize; 4]) -> Vec<Pair> {
         let pair = |truth, accepted| Pair { accepted, truth, weight: 1.0 };
@@ -232,11 +223,10 @@ mod tests {
     #[test]
     fn figures_follow_from_the_table() {
         let a = agreement(&pairs([40, 10, 5, 45]));
-        assert!((a.error.value - 0.15).abs() < 1e-12);
-        assert!((a.precision.value - 0.8).abs() < 1e-12);
-        assert!((a.recall.value - 40.0 / 45.0).abs() < 1e-12);
-        assert!((a.kappa.unwrap().value - 0.7).abs() < 1e-12);
-        for figure in [a.error, a.precision, a.recall, a.f1, a.kappa.unwrap()] {
+        let figures = [a.error, a.precision, a.recall, a.f1, a.kappa].map(Option::unwrap);
+        let wanted = [0.15, 0.8, 40.0 / 45.0, 80.0 / 95.0, 0.7];
+        for (figure, wanted) in figures.iter().zip(wanted) {
+            assert!((figure.value - wanted).abs() < 1e-12, "{figure:?}");
             assert!(figure.holds(figure.value), "{figure:?}");
         }
     }
@@ -249,7 +239,7 @@ mod tests {
             let wrong = (0..300).filter(|_| rng.chance(0.08)).count();
             let a =
                 agreement(&pairs([150 - wrong / 2, wrong - wrong / 2, wrong / 2, 150 - wrong / 2]));
-            covered += usize::from(a.error.holds(0.08));
+            covered += usize::from(a.error.unwrap().holds(0.08));
         }
         assert!(covered >= 54, "{covered} of 60 intervals of 95 % hold the truth");
     }
@@ -260,11 +250,39 @@ mod tests {
         let mut all: Vec<Pair> = pairs([9, 0, 0, 0]);
         all.iter_mut().for_each(|p| p.weight = 10.0);
         all.extend(pairs([5, 5, 0, 0]));
-        assert!((agreement(&all).error.value - 0.05).abs() < 1e-12);
+        assert!((agreement(&all).error.unwrap().value - 0.05).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_few_labels_without_an_error_do_not_prove_that_there_is_none() {
+        let mut few = pairs([5, 0, 0, 3]);
+        few.iter_mut().take(3).for_each(|p| p.weight = 7.0);
+        let a = agreement(&few);
+        assert!(a.error.unwrap().low == 0.0 && a.error.unwrap().high > 0.3, "{:?}", a.error);
+        for figure in [a.precision, a.recall, a.f1, a.kappa].map(Option::unwrap) {
+            assert!(figure.high == 1.0 && figure.low < 0.9, "{figure:?}");
+        }
     }
 
     #[test]
     fn no_label_is_no_panic() {
-        assert_eq!(agreement(&[]).labels, 0);
+        let none = agreement(&[]);
+        assert!(none.labels == 0 && none.error.is_none() && none.precision.is_none());
+        let never_accepted = agreement(&pairs([0, 0, 3, 4]));
+        assert!(never_accepted.precision.is_none() && never_accepted.recall.is_some());
+    }
+
+    #[test]
+    fn a_drop_without_a_verdict_is_no_decision() {
+        use Disposition::{Dropped, Failed, Passed};
+        assert_eq!(accepts("judge", Passed, "satisfied", ""), Some(true));
+        assert_eq!(accepts("judge", Passed, "unsatisfied", ""), Some(false));
+        assert_eq!(accepts("judge", Dropped, "", "unreadable_judgement"), None);
+        assert_eq!(accepts("pointwise", Passed, "improved", ""), Some(false));
+        assert_eq!(accepts("pointwise", Dropped, "", "not_good"), Some(false));
+        assert_eq!(accepts("pointwise", Dropped, "", "refused"), None);
+        assert_eq!(accepts("pairwise", Dropped, "", "tie"), Some(false));
+        assert_eq!(accepts("leak_filter", Dropped, "", "unreadable_judgement"), None);
+        assert_eq!(accepts("leak_filter", Failed, "", "call"), None);
     }
 }

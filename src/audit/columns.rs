@@ -1,9 +1,18 @@
 //! One stage's decisions, column by column: what a reader of a stage table fills.
 //!
-//! Not here: how the rows are read (`load`) or joined over stages (`index`).
+//! Not here: how the rows are read (`tables`, `decode`) or joined over stages (`index`).
 
 use crate::audit::names::{Name, Names, Texts};
 use crate::record::{CallKey, Decision, Disposition, Id};
+
+/// What of the texts to read with the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Prompts: what an audit compares and shows.
+    Prompts,
+    /// Notes as well: what the viewer searches.
+    Notes,
+}
 
 /// The rows of one stage in the order they were read. Names are local to it.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +33,8 @@ pub struct Columns {
     pub prompts: Texts,
     /// Empty unless asked for.
     pub notes: Texts,
+    /// Of failed records, a few at least: what their error says.
+    pub failures: Vec<(Id, String)>,
 }
 
 /// A list of call keys per row, in one buffer.
@@ -71,8 +82,8 @@ impl Columns {
         self.ids.is_empty()
     }
 
-    /// Appends a row; with `note`, its note too (then with all rows).
-    pub fn push(&mut self, row: &Decision, note: bool) {
+    /// Appends a row; all rows of a table by the same `reading`.
+    pub fn push(&mut self, row: &Decision, reading: Reading) {
         self.ids.push(row.id);
         self.category.push(self.names.intern(&row.category));
         self.source.push(self.names.intern(&row.source));
@@ -83,8 +94,11 @@ impl Columns {
         self.cost.push(row.cost.0);
         self.calls.push(row.calls.iter().copied());
         self.prompts.push(&row.prompt);
-        if note {
+        if reading == Reading::Notes {
             self.notes.push(&row.evidence.note);
+        }
+        if row.disposition == Disposition::Failed {
+            self.failures.push((row.id, row.evidence.note.clone()));
         }
     }
 
@@ -110,5 +124,30 @@ impl Columns {
         self.calls.append(part.calls);
         self.prompts.append(part.prompts);
         self.notes.append(part.notes);
+        self.failures.extend(part.failures);
+    }
+    /// The rows in the order of their ids, as tables are.
+    pub fn by_id(self) -> Columns {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by_key(|row| self.ids[*row]);
+        let mut out = Columns::new(&self.stage);
+        out.names = self.names.clone();
+        out.failures = self.failures.clone();
+        for row in order {
+            out.ids.push(self.ids[row]);
+            out.category.push(self.category[row]);
+            out.source.push(self.source[row]);
+            out.port.push(self.port[row]);
+            out.reason.push(self.reason[row]);
+            out.disposition.push(self.disposition[row]);
+            out.score.push(self.score[row]);
+            out.cost.push(self.cost[row]);
+            out.calls.push(self.calls.get(row).iter().copied());
+            out.prompts.push(self.prompts.get(row));
+            if !self.notes.is_empty() {
+                out.notes.push(self.notes.get(row));
+            }
+        }
+        out
     }
 }

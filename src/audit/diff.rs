@@ -6,6 +6,7 @@
 
 use crate::audit::index::{Index, Record, StageRows};
 use crate::audit::shape::Shape;
+use crate::audit::show::way;
 use crate::audit::textdiff::{TextDiff, text_diffs};
 use crate::record::{Disposition, Id};
 use serde::Serialize;
@@ -24,7 +25,8 @@ pub struct Side<'a> {
 pub struct Diff {
     pub a: String,
     pub b: String,
-    /// seed, pool, models, pipeline name: (what, in A, in B) where they differ.
+    /// Pipeline, seed, pool, models, stages, parameters: (what, in A, in B) where they differ; empty
+    /// = not there.
     pub settings: Vec<(String, String, String)>,
     pub texts: Vec<TextDiff>,
     pub funnel: Vec<StageDiff>,
@@ -163,9 +165,9 @@ fn said<'a>(index: &'a Index, stage: usize, row: u32, stages: &[String]) -> Opti
 }
 
 fn words(said: Option<Said>) -> String {
-    let Some((disposition, port, reason)) = said else { return "not there".to_owned() };
-    let parts = [disposition.as_str(), port, reason];
-    parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ")
+    said.map_or("not there".to_owned(), |(disposition, port, reason)| {
+        way(disposition, port, reason)
+    })
 }
 
 fn shown(index: &Index, record: Record) -> ChangedRecord {
@@ -187,29 +189,42 @@ fn stage_diff(stage: &str, a: &Side, b: &Side) -> StageDiff {
     StageDiff { stage: stage.to_owned(), a: counts(a), b: counts(b) }
 }
 
+/// What made the runs, where it differs: seed, pool, version, models, and of stages their kind,
+/// edges and parameters. A stage that only one side has is one line.
 fn settings(a: &Shape, b: &Shape) -> Vec<(String, String, String)> {
-    let list = |shape: &Shape| {
-        let seed = shape.seed.map_or(String::new(), |s| s.to_string());
-        let mut out = BTreeMap::from([
-            ("pipeline".to_owned(), shape.pipeline.clone()),
-            ("seed".to_owned(), seed),
-            ("pool".to_owned(), shape.pool_digest.clone()),
-            ("version".to_owned(), shape.version.clone()),
-        ]);
-        out.extend(
-            shape.models.iter().map(|(role, model)| (format!("model {role}"), model.clone())),
-        );
-        out
-    };
-    let (a, b) = (list(a), list(b));
-    let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
+    let (of_a, of_b) = (said_of(a, b), said_of(b, a));
+    let mut keys: Vec<&String> = of_a.keys().chain(of_b.keys()).collect();
     keys.sort();
     keys.dedup();
     let get = |of: &BTreeMap<String, String>, key| of.get(key).cloned().unwrap_or_default();
     keys.into_iter()
-        .map(|key| (key.clone(), get(&a, key), get(&b, key)))
+        .map(|key| (key.clone(), get(&of_a, key), get(&of_b, key)))
         .filter(|(_, a, b)| a != b)
         .collect()
+}
+
+fn said_of(shape: &Shape, other: &Shape) -> BTreeMap<String, String> {
+    let seed = shape.seed.map_or(String::new(), |s| s.to_string());
+    let mut out = BTreeMap::from([
+        ("pipeline".to_owned(), shape.pipeline.clone()),
+        ("seed".to_owned(), seed),
+        ("pool".to_owned(), shape.pool_digest.clone()),
+        ("version".to_owned(), shape.version.clone()),
+    ]);
+    out.extend(shape.models.iter().map(|(role, model)| (format!("model {role}"), model.clone())));
+    for stage in &shape.stages {
+        let name = &stage.name;
+        out.insert(format!("stage {name}"), stage.kind.clone());
+        if other.stage(name).is_none() {
+            continue;
+        }
+        let from: Vec<String> =
+            stage.from.iter().map(|e| format!("{}.{}", e.stage, e.port)).collect();
+        out.insert(format!("{name}.from"), from.join(", "));
+        let params = stage.params.iter();
+        out.extend(params.map(|(param, value)| (format!("{name}.{param}"), value.clone())));
+    }
+    out
 }
 
 fn kept(a: &Index, b: &Index) -> [u64; 3] {
@@ -231,7 +246,8 @@ fn kept(a: &Index, b: &Index) -> [u64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::columns::Columns;
+    use crate::audit::columns::{Columns, Reading};
+    use crate::audit::shape::ShapeStage;
     use crate::record::{Decision, Evidence, NanoUsd};
 
     fn columns(stage: &str, rows: &[(u32, Disposition, &str, &str)]) -> Columns {
@@ -251,7 +267,7 @@ mod tests {
                     cost: NanoUsd(0),
                     prompt: format!("prompt {n}"),
                 },
-                false,
+                Reading::Prompts,
             );
         }
         out
@@ -280,5 +296,22 @@ mod tests {
         assert_eq!((&*change.from, &*change.to), ("passed satisfied", "passed unsatisfied"));
         assert_eq!(diff.kept, [1, 0, 0]);
         assert_eq!(diff.funnel[2].b, Some([0, 0, 0, 0]));
+    }
+
+    #[test]
+    fn parameters_differ_by_name_and_a_new_stage_is_one_line() {
+        let stage = |name: &str, params: &[(&str, &str)]| ShapeStage {
+            name: name.to_owned(),
+            kind: "judge".to_owned(),
+            params: params.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            ..ShapeStage::default()
+        };
+        let a = Shape { stages: vec![stage("judged", &[("votes", "1")])], ..Shape::default() };
+        let stages = vec![stage("judged", &[("votes", "3")]), stage("again", &[("votes", "1")])];
+        let b = Shape { stages, ..Shape::default() };
+        let line = |what: &str, a: &str, b: &str| (what.to_owned(), a.to_owned(), b.to_owned());
+        let wanted = [line("judged.votes", "1", "3"), line("stage again", "", "judge")];
+        assert_eq!(settings(&a, &b), wanted);
+        assert!(settings(&b, &b).is_empty());
     }
 }

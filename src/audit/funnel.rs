@@ -1,9 +1,9 @@
 //! The funnel: what entered, passed, dropped and failed at each stage, why, and for how much;
 //! over all records and per category and source.
 
-use crate::audit::index::{HashedSet, Index, StageRows};
+use crate::audit::index::{HashedMap, HashedSet, Index, StageRows};
 use crate::audit::shape::Shape;
-use crate::record::{Disposition, NanoUsd};
+use crate::record::{CallKey, Disposition, NanoUsd};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -25,7 +25,11 @@ pub struct Funnel {
     /// Records that passed the last stage.
     pub kept: u64,
     pub cost_per_kept_usd: Option<f64>,
+    pub calls_per_kept: Option<f64>,
 }
+
+/// What each journaled call cost, 1e-9 US dollars, as far as the journal was read.
+pub type Costs = HashedMap<CallKey, u64>;
 
 /// One stage's counts.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -66,8 +70,8 @@ pub struct Split {
     pub kept: u64,
 }
 
-/// Counts everything. Linear in the rows.
-pub fn funnel(index: &Index, shape: &Shape) -> Funnel {
+/// Counts everything. Linear in the rows. With `costs` of all calls the money is exact.
+pub fn funnel(index: &Index, shape: &Shape, costs: &Costs) -> Funnel {
     let uses: usize = index.stages.iter().map(|s| s.calls.all().len()).sum();
     let mut seen = HashedSet::with_capacity_and_hasher(uses, Default::default());
     let mut out = Funnel {
@@ -81,13 +85,13 @@ pub fn funnel(index: &Index, shape: &Shape) -> Funnel {
         let mut cost = NanoUsd(0);
         for row in 0..rows.len() {
             let calls = rows.calls.get(row);
-            let fresh = calls.iter().filter(|key| seen.insert(**key)).count() as u64;
-            stage.calls += fresh;
-            // A row's cost is the sum over its calls; where some were counted before, the row
-            // does not say which cost what, so its cost is shared out evenly.
-            if fresh > 0 {
-                cost += NanoUsd(rows.cost[row] / calls.len() as u64 * fresh);
+            let (mut fresh, mut known) = (0, Some(0));
+            for key in calls.iter().filter(|key| seen.insert(**key)) {
+                fresh += 1;
+                known = known.zip(costs.get(key)).map(|(sum, cost)| sum + cost);
             }
+            stage.calls += fresh;
+            cost += NanoUsd(cost_of(fresh, calls.len() as u64, rows.cost[row], known));
         }
         stage.cost_usd = cost.usd();
         out.cost_usd += stage.cost_usd;
@@ -98,8 +102,17 @@ pub fn funnel(index: &Index, shape: &Shape) -> Funnel {
     out.by_category = split(index, &index.records.category);
     out.by_source = split(index, &index.records.source);
     out.kept = out.stages.last().map_or(0, |s| s.passed);
-    out.cost_per_kept_usd = (out.kept > 0).then(|| out.cost_usd / out.kept as f64);
+    let per_kept = |sum: f64| (out.kept > 0).then(|| sum / out.kept as f64);
+    out.cost_per_kept_usd = per_kept(out.cost_usd);
+    out.calls_per_kept = per_kept(out.calls as f64);
     out
+}
+
+/// What the `fresh` calls of a row cost, those that no row before it used. The row's own cost is of
+/// all its calls together: where some were counted before and it is not `known` what each cost, it
+/// is shared out evenly.
+fn cost_of(fresh: u64, calls: u64, row_cost: u64, known: Option<u64>) -> u64 {
+    if fresh == calls { row_cost } else { known.unwrap_or(row_cost / calls * fresh) }
 }
 
 fn count(rows: &StageRows, index: &Index) -> StageFunnel {

@@ -3,18 +3,23 @@
 //! The one idea: a default audit is quick on a RUN of any size. Beyond set bounds it reads a
 //! uniform sample (the smallest keys: they are hashes) and says so; `full` reads everything.
 
+use crate::audit::columns::Reading;
 use crate::audit::error::AuditError;
 use crate::audit::facts::Unreadable;
-use crate::audit::facts::{BlobFacts, CallFact, DatasetFacts, DatasetRow, Facts, JournalFacts};
+use crate::audit::facts::{
+    BlobFacts, CallFact, DatasetFacts, DatasetRow, Facts, JournalFacts, Sessions,
+};
+use crate::audit::funnel::Costs;
 use crate::audit::index::{HashedMap, Index};
 use crate::audit::run_dir::RunDir;
-use crate::audit::tables::Texts;
-use crate::call::{Output, Part, Request};
+use crate::audit::steps::shown;
+use crate::call::Output;
 use crate::export::dataset;
 use crate::journal::{Entry, ReadJournal};
-use crate::record::{CallKey, Digest, ImageRef};
+use crate::record::{CallKey, Digest, ImageRef, Session};
 use crate::store::{Layout, Store};
 use parquet::file::reader::ChunkReader;
+use std::collections::BTreeMap;
 
 /// Calls read when not everything is.
 const SAMPLE_CALLS: usize = 5_000;
@@ -34,7 +39,7 @@ pub enum Depth {
 
 /// Reads what the checks look at.
 pub async fn gather(run: &RunDir, depth: Depth) -> Result<Facts, AuditError> {
-    let tables = run.tables(Texts::Prompts).await?;
+    let tables = run.tables(Reading::Prompts).await?;
     let mut facts = Facts {
         shape: run.shape.clone(),
         index: Index::assemble(tables.columns),
@@ -46,8 +51,9 @@ pub async fn gather(run: &RunDir, depth: Depth) -> Result<Facts, AuditError> {
     facts.unreadable.extend(tables.unreadable);
     let journal = run.journal().await?;
     read_journal(&journal, depth, &mut facts).await?;
-    facts.dataset = read_dataset(run.store(), depth, &mut facts).await?;
+    facts.dataset = read_dataset(run.store(), &journal, depth, &mut facts).await?;
     read_blobs(run, depth, &mut facts.blobs).await?;
+    facts.sessions = read_sessions(run.store()).await?;
     Ok(facts)
 }
 
@@ -85,6 +91,21 @@ async fn read_journal(
     out.damage = journal.damage();
     facts.journal = out;
     Ok(())
+}
+
+/// What each call cost, where the journal is small enough to be read whole; else nothing.
+pub async fn costs(journal: &ReadJournal) -> Result<Costs, AuditError> {
+    let mut out = Costs::default();
+    if journal.len() <= WHOLE_CALLS {
+        journal
+            .scan(&mut |entry, again| {
+                if !again {
+                    out.insert(entry.key, entry.reply.cost.0);
+                }
+            })
+            .await?;
+    }
+    Ok(out)
 }
 
 /// The smallest distinct keys that rows name: uniform, since keys are hashes.
@@ -133,20 +154,10 @@ fn note_call(entry: &Entry, journal: &mut JournalFacts, blobs: &mut BlobFacts) {
     journal.calls.insert(entry.key, fact);
 }
 
-fn shown(request: &Request) -> Vec<ImageRef> {
-    let Request::Chat(chat) = request else { return Vec::new() };
-    let parts = chat.messages.iter().flat_map(|message| &message.parts);
-    parts
-        .filter_map(|part| match part {
-            Part::Image(image) => Some(*image),
-            Part::Text(_) => None,
-        })
-        .collect()
-}
-
 /// None when the RUN has no shards. Rows are always read; bytes are hashed when that is quick.
 async fn read_dataset(
     store: &Store,
+    journal: &ReadJournal,
     depth: Depth,
     facts: &mut Facts,
 ) -> Result<Option<DatasetFacts>, AuditError> {
@@ -158,8 +169,9 @@ async fn read_dataset(
     let bytes: u64 = shards.iter().map(|(_, size)| size).sum();
     let hash = depth == Depth::Full || bytes <= SOME_BYTES;
     let mut out = DatasetFacts { bytes, ..DatasetFacts::default() };
+    let mut reading = Shards { journal, whole: hash, out: &mut out, blobs: &mut facts.blobs };
     for (name, _) in &shards {
-        if let Err(what) = shard(store, name, hash, &mut out, &mut facts.blobs).await {
+        if let Err(what) = reading.shard(store, name).await {
             facts.unreadable.push(Unreadable { name: name.clone(), what });
         }
     }
@@ -188,62 +200,79 @@ async fn dataset_digest(store: &Store, shards: &[(String, u64)]) -> Result<Strin
     Ok(Digest(*all.finalize().as_bytes()).hex())
 }
 
-/// A local shard is read from its file, piece by piece; one in a bucket is fetched whole.
-async fn shard(
-    store: &Store,
-    name: &str,
+/// Shards being read.
+struct Shards<'a> {
+    journal: &'a ReadJournal,
+    /// Pictures too.
     whole: bool,
-    out: &mut DatasetFacts,
-    blobs: &mut BlobFacts,
-) -> Result<(), String> {
-    match store.local_path(name) {
-        Some(path) => {
-            let file = std::fs::File::open(path).map_err(|err| err.to_string())?;
-            read_shard(file, whole, out, blobs)
-        }
-        None => {
-            let bytes = store.get(name).await.map_err(|err| err.to_string())?;
-            read_shard(bytes, whole, out, blobs)
-        }
-    }
+    out: &'a mut DatasetFacts,
+    blobs: &'a mut BlobFacts,
 }
 
-fn read_shard<R: ChunkReader + 'static>(
-    shard: R,
-    whole: bool,
-    out: &mut DatasetFacts,
-    blobs: &mut BlobFacts,
-) -> Result<(), String> {
-    if whole {
+impl Shards<'_> {
+    /// A local shard is read from its file, piece by piece; one in a bucket is fetched whole.
+    async fn shard(&mut self, store: &Store, name: &str) -> Result<(), String> {
+        match store.local_path(name) {
+            Some(path) => {
+                let file = std::fs::File::open(path).map_err(|err| err.to_string())?;
+                self.read(file)
+            }
+            None => self.read(store.get(name).await.map_err(|err| err.to_string())?),
+        }
+    }
+
+    fn read<R: ChunkReader + 'static>(&mut self, shard: R) -> Result<(), String> {
+        if !self.whole {
+            for light in dataset::light(shard).map_err(|err| err.to_string())? {
+                self.row(light.map_err(|err| err.to_string())?, 0);
+            }
+            return Ok(());
+        }
         for item in dataset::read(shard).map_err(|err| err.to_string())? {
             let item = item.map_err(|err| err.to_string())?;
             let bad = item.altered().len() as u32;
             for round in item.row.clone().into_trajectory().rounds {
                 let need = |image: ImageRef| (image.bytes, format!("dataset row {}", item.row.id));
                 if let Some(image) = round.image {
-                    blobs.needed.entry(image.digest).or_insert_with(|| need(image));
+                    self.blobs.needed.entry(image.digest).or_insert_with(|| need(image));
                 }
             }
-            out.rows.push(DatasetRow { bad_images: bad, ..row(item.row) });
+            self.row(item.row, bad);
         }
-        return Ok(());
+        Ok(())
     }
-    for light in dataset::light(shard).map_err(|err| err.to_string())? {
-        let light = light.map_err(|err| err.to_string())?;
-        out.rows.push(row(light));
+
+    fn row(&mut self, row: dataset::Row, bad_images: u32) {
+        let missing = row.provenance.calls.iter().filter(|key| !self.journal.contains(key));
+        self.out.rows.push(DatasetRow {
+            id: Some(row.id),
+            calls_missing: missing.count() as u32,
+            prompt: row.prompt,
+            category: row.category,
+            outcome: row.outcome.map_or(String::new(), |o| o.as_str().to_owned()),
+            bad_images,
+        });
     }
-    Ok(())
 }
 
-fn row(row: dataset::Row) -> DatasetRow {
-    DatasetRow {
-        id: Some(row.id),
-        prompt: row.prompt,
-        category: row.category,
-        outcome: row.outcome.map_or(String::new(), |o| o.as_str().to_owned()),
-        calls: row.provenance.calls,
-        bad_images: 0,
+/// By folder: a shard's processes follow each other, not those of other shards.
+async fn read_sessions(store: &Store) -> Result<Sessions, AuditError> {
+    let mut folders: BTreeMap<String, Vec<Session>> = BTreeMap::new();
+    let mut names = store.list(Layout::SESSIONS).await?;
+    names.extend(store.list("shards").await?);
+    for (name, _) in names {
+        let Some((folder, _)) = name.rsplit_once('/') else { continue };
+        if folder.rsplit('/').next() != Some(Layout::SESSIONS) {
+            continue;
+        }
+        // One that cannot be read is one whose end is not known.
+        let read = store.get(&name).await.ok();
+        let session = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        folders.entry(folder.to_owned()).or_default().push(session.unwrap_or_default());
     }
+    let mut out = Sessions::default();
+    folders.into_values().for_each(|sessions| out.add(Sessions::of(sessions)));
+    Ok(out)
 }
 
 /// Lists all blobs; hashes them in the order of their names until the bound.

@@ -69,6 +69,8 @@ pub struct StageRows {
     pub calls: CallColumn,
     /// Empty unless they were read.
     pub note: Texts,
+    /// Of failed records, a few at least: what their error says.
+    pub failures: Vec<(Id, String)>,
 }
 
 impl StageRows {
@@ -142,6 +144,7 @@ impl Index {
             cost: table.cost,
             calls: table.calls,
             note: table.notes,
+            failures: table.failures,
         });
     }
 

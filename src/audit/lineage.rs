@@ -6,11 +6,12 @@
 //! dataset has.
 
 use crate::audit::error::AuditError;
+use crate::audit::facts::Unreadable;
 use crate::audit::rounds::{Story, story};
 use crate::audit::run_dir::RunDir;
-use crate::call::{Output, Part, Request};
-use crate::journal::{Entry, ReadJournal};
-use crate::record::{CallKey, Decision, Id, ImageRef, NanoUsd};
+use crate::audit::steps::{LifeCall, LifeStep, tagged};
+use crate::journal::ReadJournal;
+use crate::record::{Id, NanoUsd};
 use serde::Serialize;
 
 /// Everything known of a record.
@@ -26,96 +27,13 @@ pub struct Life {
     pub steps: Vec<LifeStep>,
     /// The trajectory as far as it came.
     pub story: Story,
-}
-
-/// One stage of a life.
-#[derive(Debug, Clone, Serialize)]
-pub struct LifeStep {
-    pub kind: String,
-    pub decision: Decision,
-    pub calls: Vec<LifeCall>,
-}
-
-/// A call a stage used.
-#[derive(Debug, Clone, Serialize)]
-pub struct LifeCall {
-    pub key: CallKey,
-    /// None when the journal does not hold it.
-    pub entry: Option<Entry>,
-}
-
-impl LifeCall {
-    pub fn role(&self) -> &str {
-        self.entry.as_ref().map_or("", |e| e.request.role())
-    }
-
-    /// The reply's text; empty for pictures and refusals.
-    pub fn text(&self) -> &str {
-        match self.entry.as_ref().map(|e| &e.reply.output) {
-            Some(Output::Text { text, .. }) => text,
-            _ => "",
-        }
-    }
-
-    /// The reply's thinking.
-    pub fn reasoning(&self) -> &str {
-        match self.entry.as_ref().map(|e| &e.reply.output) {
-            Some(Output::Text { reasoning, .. }) => reasoning,
-            _ => "",
-        }
-    }
-
-    /// The picture it gave.
-    pub fn image(&self) -> Option<ImageRef> {
-        match self.entry.as_ref().map(|e| &e.reply.output) {
-            Some(Output::Image { image, .. }) => Some(*image),
-            _ => None,
-        }
-    }
-
-    /// Pictures that the request shows, in order.
-    pub fn shown(&self) -> Vec<ImageRef> {
-        match self.entry.as_ref().map(|e| &e.request) {
-            Some(Request::Chat(chat)) => chat
-                .messages
-                .iter()
-                .flat_map(|message| &message.parts)
-                .filter_map(|part| match part {
-                    Part::Image(image) => Some(*image),
-                    Part::Text(_) => None,
-                })
-                .collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// All text of the request, turn by turn.
-    pub fn asked(&self) -> String {
-        match self.entry.as_ref().map(|e| &e.request) {
-            Some(Request::Chat(chat)) => {
-                let parts = chat.messages.iter().flat_map(|message| &message.parts);
-                let texts = parts.map(|part| match part {
-                    Part::Text(text) => text.as_str(),
-                    Part::Image(_) => "[image]",
-                });
-                texts.collect::<Vec<_>>().join("\n")
-            }
-            Some(Request::Image(image)) => image.prompt.clone(),
-            None => String::new(),
-        }
-    }
-}
-
-/// What stands between `<tag>` and `</tag>`, on lines of their own, in a rendered template.
-pub fn tagged<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(&format!("<{tag}>"))?;
-    let (inner, _) = rest.split_once(&format!("</{tag}>"))?;
-    Some(inner.trim())
+    /// Tables that could not be read: their stages are missing from `steps`.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// The life of `id`.
 pub async fn life(run: &RunDir, journal: &ReadJournal, id: &Id) -> Result<Life, AuditError> {
-    let rows = run.rows_of(id).await?;
+    let (rows, unreadable) = run.rows_of(id).await?;
     let Some(first) = rows.first() else {
         return Err(AuditError::Unknown {
             what: format!("no record `{id}` in `{}`", run.name()),
@@ -136,7 +54,7 @@ pub async fn life(run: &RunDir, journal: &ReadJournal, id: &Id) -> Result<Life, 
     }
     let prompt = whole_prompt(&steps, &short);
     let story = story(&steps);
-    Ok(Life { id: *id, category, source, prompt, cost_usd: cost.usd(), steps, story })
+    Ok(Life { id: *id, category, source, prompt, cost_usd: cost.usd(), steps, story, unreadable })
 }
 
 /// Rows keep 200 characters of q; the requests hold it whole (some with words of the template
@@ -153,7 +71,9 @@ pub fn find(known: &[Id], text: &str) -> Result<Id, AuditError> {
         return Ok(id);
     }
     let is_hex = !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let mut near: Vec<Id> = known.iter().filter(|id| id.hex().starts_with(text)).copied().collect();
+    let start = text.to_ascii_lowercase();
+    let mut near: Vec<Id> =
+        known.iter().filter(|id| id.hex().starts_with(&start)).copied().collect();
     near.sort();
     near.dedup();
     match near[..] {

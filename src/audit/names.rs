@@ -57,17 +57,17 @@ impl Names {
 #[derive(Debug, Clone, Default)]
 pub struct Texts {
     bytes: String,
-    ends: Vec<u32>,
+    ends: Vec<usize>,
 }
 
 impl Texts {
     pub fn push(&mut self, text: &str) {
         self.bytes.push_str(text);
-        self.ends.push(self.bytes.len() as u32);
+        self.ends.push(self.bytes.len());
     }
 
     pub fn append(&mut self, other: Texts) {
-        let base = self.bytes.len() as u32;
+        let base = self.bytes.len();
         self.bytes.push_str(&other.bytes);
         self.ends.extend(other.ends.into_iter().map(|end| base + end));
     }
@@ -75,7 +75,7 @@ impl Texts {
     pub fn get(&self, at: usize) -> &str {
         let Some(&end) = self.ends.get(at) else { return "" };
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
-        &self.bytes[start as usize..end as usize]
+        &self.bytes[start..end]
     }
 
     pub fn len(&self) -> usize {

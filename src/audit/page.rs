@@ -8,10 +8,11 @@ use crate::audit::dag;
 use crate::audit::deep::StageAudit;
 use crate::audit::findings::{Finding, Severity};
 use crate::audit::lineage::Life;
-use crate::audit::plot::{bars, histogram, meter};
+use crate::audit::panels::{Links, figures, funnel_table, split_table, stage_cards, strata_table};
+use crate::audit::plot::bars;
 use crate::audit::report::AuditReport;
 use crate::audit::shape::Shape;
-use crate::audit::show::{count, line, money, visible};
+use crate::audit::show::{count, line, money, visible, way};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A trajectory to show, with its pictures as small PNGs.
@@ -47,7 +48,7 @@ pub fn page(
                     @if !report.complete { span.badge { "not complete" } }
                 }
                 main {
-                    (figures(report))
+                    (figures(&report.funnel, report.calls_journaled))
                     section { h2 { "Findings" } (findings(&report.findings)) }
                     div.split {
                         section.graph { (dag::svg(shape, &report.funnel, |stage| Some(format!("#{stage}")))) }
@@ -62,20 +63,6 @@ pub fn page(
         }
     };
     page.into_string()
-}
-
-fn figures(report: &AuditReport) -> Markup {
-    let funnel = &report.funnel;
-    let figure = |value: String, what: &str| html! { div { b { (value) } span { (what) } } };
-    html! {
-        section.figures {
-            (figure(count(funnel.records), "records"))
-            (figure(count(funnel.kept), "kept"))
-            (figure(count(report.calls_journaled), "calls journaled"))
-            (figure(money(funnel.cost_usd), "spent"))
-            @if let Some(usd) = funnel.cost_per_kept_usd { (figure(money(usd), "a kept record")) }
-        }
-    }
 }
 
 fn findings(findings: &[Finding]) -> Markup {
@@ -93,29 +80,18 @@ fn findings(findings: &[Finding]) -> Markup {
 }
 
 fn tables(report: &AuditReport) -> Markup {
+    let funnel = &report.funnel;
+    let to_stage = Links { href: &|stage| Some(format!("#{stage}")), rows: false };
+    let nowhere = Links { href: &|_| None, rows: false };
     html! {
-        section { h2 { "Funnel" }
-            div.scroll { table {
-                thead { tr { th { "stage" } th.n { "in" } th {} th.n { "passed" } th.n { "dropped" } th.n { "failed" } th.n { "calls" } th.n { "cost" } } }
-                tbody { @for s in &report.funnel.stages { tr {
-                    td { a href={ "#" (s.stage) } { (s.stage) } } td.n { (count(s.entered)) } td { (meter(s.kept_share())) }
-                    td.n { (count(s.passed)) } td.n { (count(s.dropped)) } td.n.bad[s.failed > 0] { (count(s.failed)) }
-                    td.n { (count(s.calls)) } td.n { (money(s.cost_usd)) }
-                } } }
-            } }
-        }
-        @if !report.strata.is_empty() { section { h2 { "Strata" }
-            div.scroll { table {
-                thead { tr { th { "stratum" } th.n { "there" } th.n { "wanted" } th.n { "got" } } }
-                tbody { @for (name, s) in &report.strata { tr {
-                    td { (name) } td.n { (count(s.available)) } td.n { (count(s.quota)) } td.n.bad[s.taken < s.quota] { (count(s.taken)) }
-                } } }
-            } }
-        } }
+        section { h2 { "Funnel" } (funnel_table(funnel, &to_stage)) }
+        (strata_table(&report.strata))
+        (split_table("Categories", "category", &funnel.by_category, &nowhere))
+        (split_table("Sources", "source", &funnel.by_source, &nowhere))
         @if !report.roles.is_empty() { section { h2 { "Roles" }
             @if report.calls_read < report.calls_journaled { p.note { "of a uniform sample of " (count(report.calls_read)) " calls" } }
             div.scroll { table {
-                thead { tr { th { "role" } th.n { "calls" } th.n { "cost" } th.n { "ms p50" } th.n { "p95" } th.n { "retried" } } }
+                thead { tr { th { "role" } th.n { "calls" } th.n { "cost" } th.n { "ms p50" } th.n { "p95" } th.n { "retried" } th.n { "refused" } } }
                 tbody { @for r in &report.roles { tr {
                     td { (r.role) } td.n { (count(r.calls)) } td.n { (money(r.cost_usd)) }
                     @match &r.latency_ms {
@@ -123,6 +99,7 @@ fn tables(report: &AuditReport) -> Markup {
                         None => { td {} td {} },
                     }
                     td.n { (format!("{:.1} %", r.retried as f64 * 100.0 / r.calls.max(1) as f64)) }
+                    td.n { (count(r.refused)) }
                 } } }
             } }
         } }
@@ -133,29 +110,18 @@ fn one_stage(stage: &StageAudit, shape: &Shape) -> Markup {
     let reasons: Vec<(String, u64)> = stage
         .reasons
         .iter()
-        .map(|r| {
-            let way = [r.disposition.as_str(), &r.port, &r.reason];
-            let way: Vec<&str> = way.into_iter().filter(|w| !w.is_empty()).collect();
-            (way.join(" "), r.share.hits)
-        })
+        .map(|r| (way(r.disposition, &r.port, &r.reason), r.share.hits))
         .collect();
     html! {
-        section.card id=(stage.stage) {
+        section.stage id=(stage.stage) {
             h3 { (stage.stage) " " span.kind { (shape.kind(&stage.stage)) } }
             @if let Some(s) = shape.stage(&stage.stage) { p.about { (s.about) } }
-            div.cards {
-                div { (bars(&reasons)) }
-                @if let Some(scores) = &stage.scores { div { p.note { "scores" } (histogram(&scores.histogram)) } }
-                @if let Some(orders) = &stage.orders { div { dl {
-                    dt { "both orders agree" } dd { (orders.agree.to_string()) }
-                    dt { "the later picture wins both" } dd { (orders.later_wins.to_string()) }
-                    dt { "of pairs decided by place: the first place" } dd { (orders.prefers_a.to_string()) }
-                } } }
-            }
+            (bars(&reasons))
+            (stage_cards(stage))
             @let dropped: Vec<_> = stage.reasons.iter().filter(|r| !r.reason.is_empty()).take(6).collect();
             @if !dropped.is_empty() { details { summary { "examples" }
                 @for r in dropped { @for e in r.examples.iter().take(2) {
-                    p.note { b { (r.reason) } " · " (e.category) " · " (visible(&e.prompt)) @if !e.note.is_empty() { " — " (visible(&e.note)) } }
+                    p.note { b { (line(&r.reason, 60)) } " · " (line(&e.category, 40)) " · " (visible(&e.prompt)) @if !e.note.is_empty() { " — " (visible(&e.note)) } }
                 } }
             } }
         }
@@ -167,8 +133,8 @@ fn trajectory(sample: &Sample) -> Markup {
     html! {
         section.card {
             p.text { b { (visible(&life.prompt)) } }
-            div.meta { span { (life.category) } span { (money(life.cost_usd)) } span.id { (life.id) } }
-            div.pictures.small { @for (what, png) in &sample.pictures {
+            div.meta { span { (line(&life.category, 40)) } span { (money(life.cost_usd)) } span.id { (life.id) } }
+            div.pictures.thumbs { @for (what, png) in &sample.pictures {
                 figure {
                     img alt=(what) src={ "data:image/png;base64," (base64_simd::STANDARD.encode_to_string(png)) };
                     figcaption { (what) }

@@ -1,8 +1,8 @@
 //! The audit as one value: what `audit` prints, `report` draws and `--format json` gives.
 
-use crate::audit::facts::Facts;
+use crate::audit::facts::{Facts, Sessions};
 use crate::audit::findings::{Finding, Severity, findings};
-use crate::audit::funnel::{Funnel, funnel};
+use crate::audit::funnel::{Costs, Funnel, funnel};
 use crate::audit::roles::{RoleAudit, roles};
 use crate::record::Stratum;
 use serde::Serialize;
@@ -27,20 +27,24 @@ pub struct AuditReport {
     pub blobs: u64,
     /// How many of them were hashed.
     pub blobs_hashed: u64,
+    /// Calls journaled more than once.
     pub paid_twice: u64,
+    /// What was in flight when processes were killed: it may have been paid twice, too.
+    pub sessions: Sessions,
     pub findings: Vec<Finding>,
 }
 
 impl AuditReport {
     pub fn of(run: &str, facts: &Facts) -> AuditReport {
         let report = facts.report.as_ref();
+        let costs: Costs = facts.journal.calls.iter().map(|(key, c)| (*key, c.cost)).collect();
         AuditReport {
             run: run.to_owned(),
             pipeline: facts.shape.pipeline.clone(),
             seed: facts.shape.seed,
             simulated: facts.shape.simulated || report.is_some_and(|r| r.simulated),
             complete: report.is_some_and(|r| r.complete) && !facts.from_ledger,
-            funnel: funnel(&facts.index, &facts.shape),
+            funnel: funnel(&facts.index, &facts.shape, &costs),
             strata: report.map(|r| r.dataset.strata.clone()).unwrap_or_default(),
             roles: roles(&facts.journal),
             calls_journaled: facts.journal.len,
@@ -48,6 +52,7 @@ impl AuditReport {
             blobs: facts.blobs.present.len() as u64,
             blobs_hashed: facts.blobs.hashed,
             paid_twice: facts.journal.twice.len() as u64,
+            sessions: facts.sessions,
             findings: findings(facts),
         }
     }

@@ -1,7 +1,7 @@
 //! Cost, latency and retries per role, from the journal's entries (all, or a uniform sample).
 
 use crate::audit::facts::{CallFact, JournalFacts};
-use crate::audit::stats::Spread;
+use crate::audit::stats::{Spread, Tally};
 use crate::record::NanoUsd;
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ pub fn roles(journal: &JournalFacts) -> Vec<RoleAudit> {
 }
 
 fn one(role: &str, calls: &[&CallFact]) -> RoleAudit {
-    let mut latencies: Vec<f64> = calls.iter().map(|c| f64::from(c.latency_ms)).collect();
+    let latencies: Tally = calls.iter().map(|c| f64::from(c.latency_ms)).collect();
     let sum = |of: fn(&CallFact) -> u64| calls.iter().map(|c| of(c)).sum::<u64>();
     RoleAudit {
         role: role.to_owned(),
@@ -54,7 +54,7 @@ fn one(role: &str, calls: &[&CallFact]) -> RoleAudit {
         tokens_in: sum(|c| u64::from(c.tokens_in)),
         tokens_out: sum(|c| u64::from(c.tokens_out)),
         images: sum(|c| u64::from(c.image.is_some())),
-        latency_ms: Spread::of(&mut latencies),
+        latency_ms: latencies.spread(),
         retried: sum(|c| u64::from(c.attempts > 1)),
         retries: sum(|c| u64::from(c.attempts.saturating_sub(1))),
     }

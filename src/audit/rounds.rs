@@ -4,7 +4,8 @@
 //! The one idea: what a stage did to the record follows from its kind and its calls' replies. A
 //! kind unknown here adds nothing, and its calls are still shown with its step.
 
-use crate::audit::lineage::{LifeCall, LifeStep, tagged};
+use crate::audit::calibrate::accepts;
+use crate::audit::steps::{LifeCall, LifeStep, Turn, tagged};
 use crate::call::Request;
 use crate::record::{Answer, Disposition, ImageRef};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,23 @@ pub struct Story {
     pub comparison: Vec<String>,
     /// Ends with the closing answer.
     pub closed: bool,
+}
+
+impl Story {
+    /// Every picture with its name: draws, reference, I1, I2, …
+    pub fn pictures(&self) -> Vec<(String, ImageRef)> {
+        let draws = self.draws.iter().enumerate();
+        let draws = draws.map(|(n, (image, _))| (format!("draw {}", n + 1), *image));
+        draws.chain(self.judged_pictures()).collect()
+    }
+
+    /// Those that are held against each other: reference, I1, I2, …
+    pub fn judged_pictures(&self) -> Vec<(String, ImageRef)> {
+        let reference = self.reference.map(|image| ("reference".to_owned(), image));
+        let rounds = self.rounds.iter().enumerate();
+        let rounds = rounds.filter_map(|(n, r)| Some((format!("I{}", n + 1), r.image?)));
+        reference.into_iter().chain(rounds).collect()
+    }
 }
 
 /// One round.
@@ -87,29 +105,13 @@ fn turn(step: &LifeStep, out: &mut Story) {
         let seen: Vec<ImageRef> = out.rounds.iter().filter_map(|r| r.image).collect();
         out.reference = call.shown().into_iter().find(|image| !seen.contains(image));
     }
-    let text = call.text();
-    let thinking = tagged(text, "think").unwrap_or_else(|| call.reasoning());
-    let after = text.split_once("<tool_call>").map(|(_, rest)| rest);
-    let json = after.map(|rest| rest.split_once("</tool_call>").map_or(rest, |(json, _)| json));
-    let caption = json.and_then(|json| {
-        let raw: RawCall = serde_json::from_str(json.trim()).ok()?;
-        Some(raw.arguments.caption)
-    });
+    let turn = Turn::of(call.text());
+    let thinking = turn.thinking.unwrap_or_else(|| call.reasoning());
     out.rounds.push(StoryRound {
         thinking: thinking.trim().to_owned(),
-        refined: caption.unwrap_or_else(|| text.trim().to_owned()),
+        refined: turn.refined().unwrap_or_else(|| call.text().trim().to_owned()),
         ..StoryRound::default()
     });
-}
-
-#[derive(Deserialize)]
-struct RawCall {
-    arguments: RawArguments,
-}
-
-#[derive(Deserialize)]
-struct RawArguments {
-    caption: String,
 }
 
 fn image(step: &LifeStep, out: &mut Story) {
@@ -142,8 +144,7 @@ fn judgement(step: &LifeStep, out: &mut Story) {
         Some(raw.rationale).filter(|r| !r.is_empty())
     });
     let questions = questions(&step.calls);
-    let accepted =
-        crate::audit::calibrate::accepts(&step.kind, decision.disposition, &decision.port);
+    let accepted = accepts(&step.kind, decision.disposition, &decision.port, &decision.reason);
     round.judgement = Some(StoryJudgement {
         stage: decision.stage.clone(),
         satisfied: accepted.unwrap_or(false) && decision.disposition == Disposition::Passed,

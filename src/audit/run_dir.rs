@@ -3,12 +3,12 @@
 //! Not here: what any of it means. The one idea: what is absent or damaged is part of the answer;
 //! only a place that holds nothing of a RUN is an error.
 
-use crate::audit::columns::Columns;
+use crate::audit::columns::Reading;
 use crate::audit::error::AuditError;
 use crate::audit::facts::Unreadable;
 use crate::audit::labels::{self, Label};
 use crate::audit::shape::Shape;
-use crate::audit::tables;
+use crate::audit::tables::{self, Tables};
 use crate::journal::ReadJournal;
 use crate::record::{Decision, Id, Report};
 use crate::store::{Blobs, Layout, Store, StoreError};
@@ -24,16 +24,6 @@ pub struct RunDir {
     pub report: Option<Report>,
     /// Of manifest and report: files that are there and cannot be read.
     pub unreadable: Vec<Unreadable>,
-}
-
-/// Stage tables as they could be read.
-#[derive(Default)]
-pub struct Tables {
-    /// In the pipeline's order.
-    pub columns: Vec<Columns>,
-    pub unreadable: Vec<Unreadable>,
-    /// Some rows come from the ledger of a live or killed run.
-    pub from_ledger: bool,
 }
 
 /// Images kept in memory.
@@ -70,8 +60,13 @@ impl RunDir {
         Ok(run)
     }
 
-    /// Stages that have a table and no place in the manifest (or there is no manifest).
-    fn add_unplanned(&mut self, stages: Vec<String>) {
+    /// Stages that have a table and no place in the manifest (or there is no manifest): in the
+    /// report's order, which is the pipeline's, where that is known.
+    fn add_unplanned(&mut self, mut stages: Vec<String>) {
+        if let Some(report) = &self.report {
+            let place = |name: &String| report.stages.iter().position(|s| s.stage == *name);
+            stages.sort_by_key(|name| place(name).unwrap_or(usize::MAX));
+        }
         for name in stages {
             if self.shape.stage(&name).is_none() {
                 let stage = crate::audit::shape::ShapeStage { name, ..Default::default() };
@@ -81,7 +76,9 @@ impl RunDir {
     }
 
     async fn has_journal(&self) -> Result<bool, AuditError> {
-        Ok(!self.store.list(Layout::JOURNAL).await?.is_empty())
+        let mut names = self.store.list(Layout::JOURNAL).await?;
+        names.extend(self.store.list("shards").await?);
+        Ok(!names.is_empty())
     }
 
     fn cannot_read(&mut self, name: &str, err: &dyn std::fmt::Display) {
@@ -132,9 +129,9 @@ impl RunDir {
         })
     }
 
-    /// All stage tables as columns; `texts` also reads prompts and notes.
-    pub async fn tables(&self, texts: tables::Texts) -> Result<Tables, AuditError> {
-        tables::read(&self.store, &self.shape, texts).await
+    /// All stage tables as columns; `reading` says which texts.
+    pub async fn tables(&self, reading: Reading) -> Result<Tables, AuditError> {
+        tables::read(&self.store, &self.shape, reading).await
     }
 
     /// Every row of one stage, in order.
@@ -146,8 +143,16 @@ impl RunDir {
         tables::each(&self.store, stage, each).await
     }
 
-    /// A record's rows over all stages, in the pipeline's order.
-    pub async fn rows_of(&self, id: &Id) -> Result<Vec<Decision>, AuditError> {
+    /// Every row of every stage; None when the run ended meanwhile, and all must be asked again.
+    pub async fn every(
+        &self,
+        each: &mut (dyn FnMut(Decision) + Send),
+    ) -> Result<Option<Vec<Unreadable>>, AuditError> {
+        tables::every(&self.store, each).await
+    }
+
+    /// A record's rows over all stages, in the pipeline's order; and what could not be read.
+    pub async fn rows_of(&self, id: &Id) -> Result<(Vec<Decision>, Vec<Unreadable>), AuditError> {
         tables::rows_of(&self.store, &self.shape, id).await
     }
 

@@ -6,6 +6,7 @@
 
 use crate::audit::calibrate::accepts;
 use crate::audit::index::{Index, StageRows};
+use crate::audit::labels::Truth;
 use crate::audit::shape::Shape;
 use crate::record::Id;
 use serde::Serialize;
@@ -17,7 +18,7 @@ pub struct Asked {
     pub stage: String,
     /// What the stage decided.
     pub decided: &'static str,
-    pub truth: Option<bool>,
+    pub truth: Option<Truth>,
     /// Rows this one stands for.
     pub weight: f64,
     pub category: String,
@@ -71,10 +72,9 @@ impl Stratum<'_> {
 fn split<'a>(index: &Index, kind: &str, of: &'a StageRows) -> Vec<Stratum<'a>> {
     let mut cells: [Vec<usize>; 6] = Default::default();
     for row in 0..of.len() {
-        let Some(accepted) = accepts(kind, of.disposition[row], index.names.get(of.port[row]))
-        else {
-            continue;
-        };
+        let name = |name| index.names.get(name);
+        let (port, reason) = (name(of.port[row]), name(of.reason[row]));
+        let Some(accepted) = accepts(kind, of.disposition[row], port, reason) else { continue };
         cells[usize::from(accepted) * 3 + sureness(accepted, of.score[row])].push(row);
     }
     cells

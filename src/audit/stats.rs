@@ -5,6 +5,7 @@
 //! `Share` (estimate and Wilson interval), never a bare float.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The 97.5 % point of the normal law: intervals here are 95 % intervals.
 const Z: f64 = 1.959_963_984_540_054;
@@ -56,17 +57,13 @@ pub fn wilson(hits: f64, of: f64) -> (f64, f64) {
     ((centre - half).clamp(0.0, p), (centre + half).clamp(p, 1.0))
 }
 
-/// Cohen's kappa of a 2 x 2 table: agreement beyond chance, -1..=1. None when both sides always
-/// say the same one thing (chance agreement is then 1 and kappa has no meaning).
-pub fn kappa(both_yes: f64, only_a: f64, only_b: f64, both_no: f64) -> Option<f64> {
+/// How often two sides of a 2 x 2 table agree by chance, 0..=1, when each says yes as often as it
+/// does. Cohen's kappa is agreement beyond it; at 1, both always say the same one thing, and kappa
+/// has no meaning.
+pub fn chance_agreement(both_yes: f64, only_a: f64, only_b: f64, both_no: f64) -> f64 {
     let n = both_yes + only_a + only_b + both_no;
-    if n <= 0.0 {
-        return None;
-    }
-    let observed = (both_yes + both_no) / n;
     let (a, b) = ((both_yes + only_a) / n, (both_yes + only_b) / n);
-    let chance = a * b + (1.0 - a) * (1.0 - b);
-    (chance < 1.0 - 1e-12).then(|| (observed - chance) / (1.0 - chance))
+    if n > 0.0 { a * b + (1.0 - a) * (1.0 - b) } else { 1.0 }
 }
 
 /// Five numbers of a distribution. Empty input gives None.
@@ -80,27 +77,10 @@ pub struct Spread {
     pub max: f64,
 }
 
-impl Spread {
-    /// Sorts `values`; NaNs are left out.
-    pub fn of(values: &mut Vec<f64>) -> Option<Spread> {
-        values.retain(|v| !v.is_nan());
-        values.sort_by(f64::total_cmp);
-        let (first, last) = (*values.first()?, *values.last()?);
-        Some(Spread {
-            count: values.len() as u64,
-            mean: values.iter().sum::<f64>() / values.len() as f64,
-            min: first,
-            p50: quantile(values, 0.5),
-            p95: quantile(values, 0.95),
-            max: last,
-        })
-    }
-}
-
-/// The nearest-rank quantile of sorted values; 0 for none.
-pub fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let rank = (q * sorted.len() as f64).ceil().max(1.0) as usize - 1;
-    sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0.0)
+/// The place, from 0, of the `q` quantile among `count` sorted values, by nearest rank.
+fn rank(count: u64, q: f64) -> u64 {
+    let rank = (q * count as f64).ceil().max(1.0) as u64 - 1;
+    rank.min(count.saturating_sub(1))
 }
 
 /// Equal bins over `low..=high`; a value on the upper end falls into the last bin.
@@ -111,26 +91,95 @@ pub struct Histogram {
     pub bins: Vec<u64>,
 }
 
-impl Histogram {
-    /// `bins` bins over the values' own range; None when there is no value.
-    pub fn of(values: &[f64], bins: usize) -> Option<Histogram> {
-        let real = || values.iter().copied().filter(|v| v.is_finite());
-        let low = real().reduce(f64::min)?;
-        let high = real().reduce(f64::max)?;
-        Some(Histogram::within(values, low, high, bins))
+/// A histogram with its five numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Distribution {
+    pub spread: Spread,
+    pub histogram: Histogram,
+}
+
+/// Values, counted: memory grows with how many different ones there are, not with how many.
+/// NaNs and infinities are left out.
+#[derive(Debug, Clone, Default)]
+pub struct Tally(BTreeMap<u64, u64>);
+
+/// Bins of a `Distribution`.
+const BINS: usize = 20;
+
+impl Tally {
+    pub fn push(&mut self, value: f64) {
+        if value.is_finite() {
+            *self.0.entry(ordered(value)).or_default() += 1;
+        }
+    }
+
+    /// (value, how often), ascending.
+    fn values(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        self.0.iter().map(|(key, n)| (unordered(*key), *n))
+    }
+
+    /// None when there is no value.
+    pub fn spread(&self) -> Option<Spread> {
+        let count: u64 = self.0.values().sum();
+        let (min, max) = (*self.0.first_key_value()?.0, *self.0.last_key_value()?.0);
+        let sum: f64 = self.values().map(|(value, n)| value * n as f64).sum();
+        let at = |q: f64| {
+            let mut left = rank(count, q);
+            for (value, n) in self.values() {
+                match left.checked_sub(n) {
+                    Some(rest) => left = rest,
+                    None => return value,
+                }
+            }
+            unordered(max)
+        };
+        Some(Spread {
+            count,
+            mean: sum / count as f64,
+            min: unordered(min),
+            p50: at(0.5),
+            p95: at(0.95),
+            max: unordered(max),
+        })
     }
 
     /// `bins` bins over a given range; values outside are left out.
-    pub fn within(values: &[f64], low: f64, high: f64, bins: usize) -> Histogram {
+    pub fn histogram(&self, low: f64, high: f64, bins: usize) -> Histogram {
         let bins = bins.max(1);
         let mut out = Histogram { low, high, bins: vec![0; bins] };
         let width = ((high - low) / bins as f64).max(f64::MIN_POSITIVE);
-        for &v in values.iter().filter(|v| (low..=high).contains(*v)) {
-            let bin = (((v - low) / width) as usize).min(bins - 1);
-            out.bins[bin] += 1;
+        for (value, n) in self.values().filter(|(value, _)| (low..=high).contains(value)) {
+            out.bins[(((value - low) / width) as usize).min(bins - 1)] += n;
         }
         out
     }
+
+    /// Over `range` if all values are in it, else over their own.
+    pub fn distribution(&self, range: Option<(f64, f64)>) -> Option<Distribution> {
+        let spread = self.spread()?;
+        let (low, high) = range
+            .filter(|(low, high)| spread.min >= *low && spread.max <= *high)
+            .unwrap_or((spread.min, spread.max));
+        Some(Distribution { spread, histogram: self.histogram(low, high, BINS) })
+    }
+}
+
+impl FromIterator<f64> for Tally {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Tally {
+        let mut out = Tally::default();
+        values.into_iter().for_each(|value| out.push(value));
+        out
+    }
+}
+
+/// Bits that compare as the numbers do; zero has one sign.
+fn ordered(value: f64) -> u64 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+fn unordered(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
 }
 
 #[cfg(test)]
@@ -147,10 +196,10 @@ mod tests {
     }
 
     #[test]
-    fn kappa_agrees_with_the_textbook_example() {
-        // Cohen's grant example: 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no.
-        assert!((kappa(20.0, 5.0, 10.0, 15.0).unwrap() - 0.4).abs() < 1e-12);
-        assert_eq!(kappa(9.0, 0.0, 0.0, 0.0), None);
+    fn chance_agrees_with_the_textbook_example() {
+        // Cohen's grant example: 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no; kappa is 0.4.
+        assert!((chance_agreement(20.0, 5.0, 10.0, 15.0) - 0.5).abs() < 1e-12);
+        assert_eq!(chance_agreement(9.0, 0.0, 0.0, 0.0), 1.0);
     }
 
     proptest! {
@@ -164,15 +213,35 @@ mod tests {
 
         #[test]
         fn a_histogram_loses_no_value(values in proptest::collection::vec(-1e6f64..1e6, 1..200)) {
-            let histogram = Histogram::of(&values, 12).unwrap();
-            prop_assert_eq!(histogram.bins.iter().sum::<u64>(), values.len() as u64);
+            let all = values.iter().copied().collect::<Tally>().distribution(None).unwrap();
+            prop_assert_eq!(all.histogram.bins.iter().sum::<u64>(), values.len() as u64);
         }
 
         #[test]
-        fn quantiles_are_values_in_order(mut values in proptest::collection::vec(0.0f64..1e6, 1..200)) {
-            let spread = Spread::of(&mut values).unwrap();
-            prop_assert!(spread.min <= spread.p50 && spread.p50 <= spread.p95);
-            prop_assert!(spread.p95 <= spread.max && values.contains(&spread.p50));
+        fn counted_values_give_the_numbers_of_the_values(
+            mut values in proptest::collection::vec(-50i32..50, 1..200),
+        ) {
+            let spread = values.iter().map(|v| f64::from(*v) / 4.0).collect::<Tally>().spread();
+            let spread = spread.unwrap();
+            values.sort();
+            let sorted: Vec<f64> = values.iter().map(|v| f64::from(*v) / 4.0).collect();
+            prop_assert_eq!(spread.count, sorted.len() as u64);
+            prop_assert_eq!((spread.min, spread.max), (sorted[0], sorted[sorted.len() - 1]));
+            // Nearest rank: the first value that so many are not above.
+            for (p, value) in [(0.5, spread.p50), (0.95, spread.p95)] {
+                let upto = |v: f64| sorted.iter().filter(|x| **x <= v).count() as f64;
+                let wanted = sorted.iter().find(|v| upto(**v) >= p * sorted.len() as f64);
+                prop_assert_eq!(Some(&value), wanted);
+            }
+            let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
+            prop_assert!((spread.mean - mean).abs() < 1e-9);
+        }
+
+        #[test]
+        fn numbers_keep_their_order_and_value(a in any::<i64>(), b in any::<i64>()) {
+            let (a, b) = (a as f64 / 1e3, b as f64 / 1e3);
+            prop_assert_eq!(ordered(a).cmp(&ordered(b)), a.partial_cmp(&b).unwrap());
+            prop_assert_eq!(unordered(ordered(a)), a);
         }
     }
 }

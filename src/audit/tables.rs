@@ -1,85 +1,107 @@
-//! Stage tables read from a RUN: Parquet parts where a stage has them, else the ledger of a live
-//! or killed run.
+//! Stage tables read from a RUN: Parquet parts where its last run has ended, else the ledger of
+//! the run that is live or was stopped.
 //!
-//! Not here: the codec (`store::decisions`). The one idea: a part that cannot be read is named and
-//! the others are still read; only the columns that are asked for are decoded.
+//! Not here: the codec (`store::decisions`). The one idea: a ledger at the root belongs to the last
+//! run, and tables beside it to one before; so rows are read from the one or the other, never from
+//! both. A part that cannot be read is named, and the others are still read.
 
-use crate::audit::columns::Columns;
+use crate::audit::columns::{Columns, Reading};
+use crate::audit::decode::columns;
 use crate::audit::error::AuditError;
 use crate::audit::facts::Unreadable;
-use crate::audit::run_dir::Tables;
+use crate::audit::ledger::{self, Only};
+use crate::audit::lookup;
 use crate::audit::shape::Shape;
-use crate::record::{CallKey, Decision, Disposition, Id};
-use crate::store::{Layout, Store, StoreError, decision_batches, decode_decisions};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, UInt64Type};
-use arrow_array::{RecordBatch, StringArray};
-use bytes::Bytes;
+use crate::record::{Decision, Id};
+use crate::store::{Layout, Store, StoreError, decode_decisions};
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
-use std::io::BufRead;
 
-/// What of the texts to read with the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Texts {
-    /// Prompts: what an audit compares and shows.
-    Prompts,
-    /// Notes as well: what the viewer searches.
-    Notes,
+/// Stage tables as they could be read.
+#[derive(Default)]
+pub struct Tables {
+    /// In the pipeline's order.
+    pub columns: Vec<Columns>,
+    pub unreadable: Vec<Unreadable>,
+    /// The rows come from the ledger of a live or stopped run.
+    pub from_ledger: bool,
+}
+
+/// Where a RUN's rows lie.
+enum Rows {
+    /// Stage -> its parts, sorted.
+    Parts(BTreeMap<String, Vec<String>>),
+    /// The ledger's objects, oldest first.
+    Ledger(Vec<String>),
 }
 
 /// Parts decoded at a time.
 const AT_ONCE: usize = 4;
+/// How often a run may end while its ledger is read.
+const LOOKS: usize = 4;
 
-/// Stage -> its parts, sorted. Tables at the root are of all shards; else the shards' are read.
+async fn find(store: &Store) -> Result<Rows, StoreError> {
+    let of_the_run = ledger::objects(store, Layout::LEDGER).await?;
+    if !of_the_run.is_empty() {
+        return Ok(Rows::Ledger(of_the_run));
+    }
+    let parts = parts(store).await?;
+    if !parts.is_empty() {
+        return Ok(Rows::Parts(parts));
+    }
+    // Shards keep ledgers of their own until a run without `--shard` puts them together.
+    Ok(Rows::Ledger(ledger::objects(store, "shards").await?))
+}
+
 async fn parts(store: &Store) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
     let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, _) in store.list(Layout::STAGES).await? {
-        add_part(&mut out, &name, &name);
-    }
-    let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, _) in store.list("shards").await? {
-        // shards/<shard>/stages/<stage>/part-*.parquet
-        if let Some(rest) = name.splitn(3, '/').nth(2) {
-            add_part(&mut shards, rest, &name);
+        let mut path = name.split('/');
+        if let (Some(_), Some(stage), Some(part), None) =
+            (path.next(), path.next(), path.next(), path.next())
+            && part.ends_with(".parquet")
+        {
+            out.entry(stage.to_owned()).or_default().push(name.clone());
         }
     }
-    for (stage, names) in shards {
-        out.entry(stage).or_insert(names);
-    }
     Ok(out)
 }
 
-fn add_part(to: &mut BTreeMap<String, Vec<String>>, path: &str, name: &str) {
-    let mut parts = path.split('/');
-    if let (Some(Layout::STAGES), Some(stage), Some(part), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-        && part.ends_with(".parquet")
-    {
-        to.entry(stage.to_owned()).or_default().push(name.to_owned());
-    }
+fn restless(store: &Store) -> AuditError {
+    AuditError::input(format!(
+        "`{}` changes faster than it can be read; give the command again",
+        store.uri()
+    ))
 }
 
-/// The ledger's objects, at the root and under shards, in order.
-async fn ledger_objects(store: &Store) -> Result<Vec<String>, StoreError> {
-    let mut out: Vec<String> = Vec::new();
-    let root = store.list(Layout::LEDGER).await?;
-    let shards = store.list("shards").await?;
-    let in_ledger = |name: &str| name.split('/').nth(2) == Some(Layout::LEDGER);
-    out.extend(root.into_iter().map(|(name, _)| name));
-    out.extend(shards.into_iter().map(|(name, _)| name).filter(|name| in_ledger(name)));
-    out.retain(|name| name.ends_with(".jsonl.zst"));
-    Ok(out)
-}
-
-/// Names of stages that have tables, sorted.
+/// Names of the stages that have rows; those of a ledger in the order they first appear.
 pub async fn stages(store: &Store) -> Result<Vec<String>, AuditError> {
-    Ok(parts(store).await?.into_keys().collect())
+    Ok(match find(store).await? {
+        Rows::Parts(parts) => parts.into_keys().collect(),
+        Rows::Ledger(names) => ledger::stages(store, &names).await?,
+    })
 }
 
 /// Every table, in the order of `shape`; stages without rows are empty.
-pub async fn read(store: &Store, shape: &Shape, texts: Texts) -> Result<Tables, AuditError> {
-    let mut parts = parts(store).await?;
+pub async fn read(store: &Store, shape: &Shape, reading: Reading) -> Result<Tables, AuditError> {
+    for _ in 0..LOOKS {
+        let read = match find(store).await? {
+            Rows::Parts(parts) => Some(from_parts(store, shape, parts, reading).await),
+            Rows::Ledger(names) => from_ledger(store, shape, &names, reading).await?,
+        };
+        if let Some(tables) = read {
+            return Ok(tables);
+        }
+    }
+    Err(restless(store))
+}
+
+async fn from_parts(
+    store: &Store,
+    shape: &Shape,
+    mut parts: BTreeMap<String, Vec<String>>,
+    reading: Reading,
+) -> Tables {
     let mut out = Tables::default();
     let mut jobs: Vec<(usize, String)> = Vec::new();
     for (at, stage) in shape.stages.iter().enumerate() {
@@ -87,10 +109,8 @@ pub async fn read(store: &Store, shape: &Shape, texts: Texts) -> Result<Tables, 
         let names = parts.remove(&stage.name).unwrap_or_default();
         jobs.extend(names.into_iter().map(|name| (at, name)));
     }
-    let done = |stage: usize| jobs.iter().any(|(at, _)| *at == stage);
-    let live: Vec<usize> = (0..shape.stages.len()).filter(|stage| !done(*stage)).collect();
     let mut decoded = futures::stream::iter(jobs)
-        .map(|(at, name)| async move { (at, part(store, &name, texts).await, name) })
+        .map(|(at, name)| async move { (at, part(store, &name, reading).await, name) })
         .buffered(AT_ONCE);
     while let Some((at, part, name)) = decoded.next().await {
         match part {
@@ -99,73 +119,36 @@ pub async fn read(store: &Store, shape: &Shape, texts: Texts) -> Result<Tables, 
         }
     }
     drop(decoded);
-    if !live.is_empty() {
-        from_ledger(store, shape, &live, texts, &mut out).await?;
-    }
-    Ok(out)
+    out
 }
 
-async fn part(store: &Store, name: &str, texts: Texts) -> Result<Columns, String> {
+async fn part(store: &Store, name: &str, reading: Reading) -> Result<Columns, String> {
     let bytes = store.get(name).await.map_err(|err| err.to_string())?;
-    let work = tokio::task::spawn_blocking(move || columns(bytes, texts));
+    let work = tokio::task::spawn_blocking(move || columns(bytes, reading));
     work.await.map_err(|err| err.to_string())?
 }
 
-/// The last row of each record at the stages `live`, which have no table yet.
+/// None when the run ended meanwhile.
 async fn from_ledger(
     store: &Store,
     shape: &Shape,
-    live: &[usize],
-    texts: Texts,
-    out: &mut Tables,
-) -> Result<(), AuditError> {
+    names: &[String],
+    reading: Reading,
+) -> Result<Option<Tables>, AuditError> {
+    let mut all: Vec<Columns> = shape.stages.iter().map(|s| Columns::new(&s.name)).collect();
     let number: HashMap<&str, usize> =
-        live.iter().map(|at| (shape.stages[*at].name.as_str(), *at)).collect();
-    let mut rows: HashMap<(usize, Id), Decision> = HashMap::new();
-    let damaged = ledger(store, &mut |row| {
+        shape.stages.iter().enumerate().map(|(at, s)| (s.name.as_str(), at)).collect();
+    let damaged = ledger::last_rows(store, names, Only::default(), &mut |row| {
         if let Some(at) = number.get(row.stage.as_str()) {
-            rows.insert((*at, row.id), row);
+            all[*at].push(&row, reading);
         }
     })
     .await?;
-    out.unreadable.extend(damaged);
-    out.from_ledger = !rows.is_empty();
-    let mut rows: Vec<((usize, Id), Decision)> = rows.into_iter().collect();
-    rows.sort_by_key(|(key, _)| *key);
-    for ((at, _), row) in rows {
-        out.columns[at].push(&row, texts == Texts::Notes);
-    }
-    Ok(())
-}
-
-/// Every line of the ledger, in order; objects that cannot be read whole are named.
-async fn ledger(
-    store: &Store,
-    each: &mut (dyn FnMut(Decision) + Send),
-) -> Result<Vec<Unreadable>, AuditError> {
-    let mut damaged = Vec::new();
-    for name in ledger_objects(store).await? {
-        let bytes = match store.get(&name).await {
-            // The run ended meanwhile and put tables in its place.
-            Err(StoreError::NotFound { .. }) => continue,
-            other => other?,
-        };
-        if let Err(what) = ledger_lines(&bytes, each) {
-            damaged.push(Unreadable { name, what });
-        }
-    }
-    Ok(damaged)
-}
-
-fn ledger_lines(bytes: &[u8], each: &mut (dyn FnMut(Decision) + Send)) -> Result<(), String> {
-    let decoder = zstd::stream::read::Decoder::new(bytes).map_err(|err| err.to_string())?;
-    let mut reader = std::io::BufReader::new(decoder);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line).map_err(|err| err.to_string())? > 0 {
-        each(serde_json::from_slice(&line).map_err(|err| err.to_string())?);
-        line.clear();
-    }
-    Ok(())
+    Ok(damaged.map(|unreadable| Tables {
+        from_ledger: all.iter().any(|columns| !columns.is_empty()),
+        columns: all.into_iter().map(Columns::by_id).collect(),
+        unreadable,
+    }))
 }
 
 /// Every row of a stage, whole.
@@ -174,18 +157,46 @@ pub async fn each(
     stage: &str,
     each: &mut (dyn FnMut(Decision) + Send),
 ) -> Result<Vec<Unreadable>, AuditError> {
-    let names = parts(store).await?.remove(stage).unwrap_or_default();
-    if names.is_empty() {
-        let mut rows: BTreeMap<Id, Decision> = BTreeMap::new();
-        let damaged = ledger(store, &mut |row| {
-            if row.stage == stage {
-                rows.insert(row.id, row);
+    for _ in 0..LOOKS {
+        let names = match find(store).await? {
+            Rows::Parts(mut parts) => {
+                let names = parts.remove(stage).unwrap_or_default();
+                return Ok(each_of_parts(store, names, each).await);
             }
-        })
-        .await?;
-        rows.into_values().for_each(each);
-        return Ok(damaged);
+            Rows::Ledger(names) => names,
+        };
+        let mut rows = Vec::new();
+        let only = Only { stage: Some(stage), id: None };
+        let read = ledger::last_rows(store, &names, only, &mut |row| rows.push(row)).await?;
+        if let Some(damaged) = read {
+            rows.sort_by_key(|row| row.id);
+            rows.into_iter().for_each(each);
+            return Ok(damaged);
+        }
     }
+    Err(restless(store))
+}
+
+/// Every row of every stage. None when the run ended meanwhile: what came so far is to be
+/// forgotten, and all asked for again.
+pub async fn every(
+    store: &Store,
+    each: &mut (dyn FnMut(Decision) + Send),
+) -> Result<Option<Vec<Unreadable>>, AuditError> {
+    match find(store).await? {
+        Rows::Ledger(names) => ledger::last_rows(store, &names, Only::default(), each).await,
+        Rows::Parts(parts) => {
+            let names = parts.into_values().flatten().collect();
+            Ok(Some(each_of_parts(store, names, each).await))
+        }
+    }
+}
+
+async fn each_of_parts(
+    store: &Store,
+    names: Vec<String>,
+    each: &mut (dyn FnMut(Decision) + Send),
+) -> Vec<Unreadable> {
     let mut damaged = Vec::new();
     for name in names {
         let read = match store.get(&name).await {
@@ -194,132 +205,55 @@ pub async fn each(
         };
         damaged.extend(read.err().map(|what| Unreadable { name, what }));
     }
-    Ok(damaged)
+    damaged
 }
 
-/// A record's rows at every stage, in the order of `shape`.
-pub async fn rows_of(store: &Store, shape: &Shape, id: &Id) -> Result<Vec<Decision>, AuditError> {
-    let parts = parts(store).await?;
-    let names: Vec<Vec<String>> = shape
-        .stages
-        .iter()
-        .map(|stage| parts.get(&stage.name).cloned().unwrap_or_default())
-        .collect();
-    let lookups = names.into_iter().map(|names| rows_in(store.clone(), names, *id));
-    let found: Vec<Vec<Decision>> =
-        futures::stream::iter(lookups).buffered(AT_ONCE).collect().await;
-    let live: Vec<&str> = shape
-        .stages
-        .iter()
-        .map(|s| s.name.as_str())
-        .filter(|name| !parts.contains_key(*name))
-        .collect();
-    let mut late: HashMap<String, Decision> = HashMap::new();
-    if !live.is_empty() {
-        ledger(store, &mut |row| {
-            if row.id == *id && live.contains(&row.stage.as_str()) {
-                late.insert(row.stage.clone(), row);
-            }
-        })
-        .await?;
-    }
-    let rows = shape.stages.iter().zip(found).flat_map(|(stage, mut rows)| {
-        rows.extend(late.remove(&stage.name));
-        rows
-    });
-    Ok(rows.collect())
-}
-
-/// The rows of `id` in the given parts.
-async fn rows_in(store: Store, names: Vec<String>, id: Id) -> Vec<Decision> {
-    let mut rows = Vec::new();
-    for name in names {
-        let Ok(bytes) = store.get(&name).await else { continue };
-        let found = tokio::task::spawn_blocking(move || crate::audit::lookup::rows(bytes, &id));
-        // A damaged part is the audit's to report; the rest of the life is still shown.
-        rows.extend(found.await.ok().and_then(Result::ok).unwrap_or_default());
-    }
-    rows
-}
-
-/// A part's rows as columns.
-fn columns(part: Bytes, texts: Texts) -> Result<Columns, String> {
-    const PLAIN: [&str; 10] = [
-        "id",
-        "category",
-        "source",
-        "disposition",
-        "port",
-        "reason",
-        "score",
-        "calls",
-        "cost_nano_usd",
-        "prompt",
-    ];
-    let mut names = PLAIN.to_vec();
-    if texts == Texts::Notes {
-        names.push("note");
-    }
-    let mut out = Columns::default();
-    for batch in decision_batches(part, Some(&names))? {
-        add_batch(&mut out, &batch?, texts)?;
-    }
-    Ok(out)
-}
-
-fn add_batch(out: &mut Columns, batch: &RecordBatch, texts: Texts) -> Result<(), String> {
-    let text = |name: &str| -> Result<&StringArray, String> {
-        let column = batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-        column.ok_or_else(|| format!("`{name}` is not text"))
-    };
-    for (name, to) in [
-        ("category", &mut out.category),
-        ("source", &mut out.source),
-        ("port", &mut out.port),
-        ("reason", &mut out.reason),
-    ] {
-        let mut last = ("", 0);
-        for value in text(name)?.iter().map(Option::unwrap_or_default) {
-            // Runs of one value are the rule.
-            if value != last.0 || to.is_empty() {
-                last = (value, out.names.intern(value));
-            }
-            to.push(last.1);
+/// A record's rows at every stage, in the order of `shape`, and the parts that could not be read.
+pub async fn rows_of(
+    store: &Store,
+    shape: &Shape,
+    id: &Id,
+) -> Result<(Vec<Decision>, Vec<Unreadable>), AuditError> {
+    for _ in 0..LOOKS {
+        let names = match find(store).await? {
+            Rows::Parts(parts) => return Ok(rows_in_parts(store, shape, parts, id).await),
+            Rows::Ledger(names) => names,
+        };
+        let mut rows: Vec<Decision> = Vec::new();
+        let only = Only { stage: None, id: Some(*id) };
+        let read = ledger::last_rows(store, &names, only, &mut |row| rows.push(row)).await?;
+        if let Some(damaged) = read {
+            let place = |row: &Decision| shape.stages.iter().position(|s| s.name == row.stage);
+            rows.sort_by_key(place);
+            return Ok((rows, damaged));
         }
     }
-    for value in text("id")?.iter().map(Option::unwrap_or_default) {
-        out.ids.push(value.parse().map_err(|err| format!("{err}"))?);
-    }
-    for value in text("disposition")?.iter().map(Option::unwrap_or_default) {
-        out.disposition.push(match value {
-            "passed" => Disposition::Passed,
-            "dropped" => Disposition::Dropped,
-            "failed" => Disposition::Failed,
-            other => return Err(format!("`{other}` is no disposition")),
-        });
-    }
-    let score = batch.column_by_name("score").and_then(|c| c.as_primitive_opt::<Float32Type>());
-    let score = score.ok_or("`score` is not float32")?;
-    out.score.extend(score.iter().map(|score| score.unwrap_or(f32::NAN)));
-    let cost = batch.column_by_name("cost_nano_usd");
-    let cost = cost.and_then(|c| c.as_primitive_opt::<UInt64Type>()).ok_or("no cost")?;
-    out.cost.extend(cost.values().iter().copied());
-    add_calls(out, batch)?;
-    text("prompt")?.iter().for_each(|prompt| out.prompts.push(prompt.unwrap_or_default()));
-    if texts == Texts::Notes {
-        text("note")?.iter().for_each(|note| out.notes.push(note.unwrap_or_default()));
-    }
-    Ok(())
+    Err(restless(store))
 }
 
-fn add_calls(out: &mut Columns, batch: &RecordBatch) -> Result<(), String> {
-    let lists = batch.column_by_name("calls").and_then(|c| c.as_list_opt::<i32>());
-    let lists = lists.ok_or("`calls` is not a list")?;
-    let keys = lists.values().as_string_opt::<i32>().ok_or("`calls` does not hold text")?;
-    for ends in lists.offsets().windows(2) {
-        let of_row = (ends[0] as usize..ends[1] as usize).map(|at| keys.value(at).parse());
-        let of_row: Result<Vec<CallKey>, _> = of_row.collect();
-        out.calls.push(of_row.map_err(|err| format!("{err}"))?);
+async fn rows_in_parts(
+    store: &Store,
+    shape: &Shape,
+    mut parts: BTreeMap<String, Vec<String>>,
+    id: &Id,
+) -> (Vec<Decision>, Vec<Unreadable>) {
+    let names = shape.stages.iter().flat_map(|s| parts.remove(&s.name).unwrap_or_default());
+    let jobs: Vec<String> = names.collect();
+    let mut found = futures::stream::iter(jobs)
+        .map(|name| async move { (rows_in_part(store, &name, *id).await, name) })
+        .buffered(AT_ONCE);
+    let (mut rows, mut damaged) = (Vec::new(), Vec::new());
+    while let Some((part, name)) = found.next().await {
+        match part {
+            Ok(part) => rows.extend(part),
+            Err(what) => damaged.push(Unreadable { name, what }),
+        }
     }
-    Ok(())
+    (rows, damaged)
+}
+
+async fn rows_in_part(store: &Store, name: &str, id: Id) -> Result<Vec<Decision>, String> {
+    let bytes = store.get(name).await.map_err(|err| err.to_string())?;
+    let work = tokio::task::spawn_blocking(move || lookup::rows(bytes, &id));
+    work.await.map_err(|err| err.to_string())?
 }

@@ -1,6 +1,6 @@
 //! `coldstart audit`: the funnel, the findings, one stage deep, SQL.
 
-use crate::audit::deep::Deep;
+use crate::audit::deep;
 use crate::audit::findings::CHECKS;
 use crate::audit::gather::{Depth, gather};
 use crate::audit::show::{Look, audit_text, stage_text};
@@ -48,11 +48,13 @@ enum Shape {
     Csv,
 }
 
-/// Colours are for a terminal on stdout that did not refuse them.
+/// Colours are for a terminal on stdout that did not refuse them; so is its width.
 pub fn look() -> Look {
     let colour = std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    Look { colour, ..Look::PLAIN }
+    let width = terminal_size::terminal_size_of(std::io::stdout());
+    let width = width.map_or(Look::PLAIN.width, |(width, _)| usize::from(width.0));
+    Look { colour, width }
 }
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
@@ -73,7 +75,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         let run = RunDir::open(&args.run).await?;
         match (&args.sql, &args.stage) {
             (Some(sql), _) => ask(&run, sql, &args).await,
-            (None, Some(stage)) => deep(&run, stage, args.format).await,
+            (None, Some(stage)) => one_stage(&run, stage, args.format).await,
             (None, None) => whole(&run, &args).await,
         }
     })
@@ -130,11 +132,10 @@ async fn whole(run: &RunDir, args: &Args) -> anyhow::Result<Done> {
     Ok(if report.broken() { Done::Findings } else { Done::Well })
 }
 
-async fn deep(run: &RunDir, stage: &str, format: Shape) -> anyhow::Result<Done> {
+async fn one_stage(run: &RunDir, stage: &str, format: Shape) -> anyhow::Result<Done> {
     let number = run.stage(stage)?;
-    let mut deep = Deep::new(stage, run.shape.kind(stage));
-    let damaged = run.each(stage, &mut |row| deep.push(&row)).await?;
-    let audit = deep.finish();
+    let journal = run.journal().await?;
+    let (audit, damaged) = deep::one(run, &journal, stage).await?;
     for part in &damaged {
         eprintln!("error: `{}` cannot be read: {}", part.name, part.what);
     }

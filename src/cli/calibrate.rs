@@ -52,6 +52,13 @@ fn draw(run: &RunDir, index: &Index, args: &Args, size: usize) -> anyhow::Result
         false => args.stage.iter().map(String::as_str).collect(),
     };
     let asked = sample(index, &run.shape, &stages, size, args.seed);
+    if asked.is_empty() {
+        anyhow::bail!(
+            "`{}` has no decisions that a person could judge yet, at {}",
+            args.run,
+            if stages.is_empty() { "any stage".to_owned() } else { stages.join(", ") }
+        );
+    }
     for row in &asked {
         println!("{}", serde_json::to_string(row)?);
     }
@@ -98,15 +105,21 @@ async fn labels(run: &RunDir, args: &Args) -> anyhow::Result<Vec<Label>> {
 }
 
 fn text(of: &Calibration, look: Look) -> String {
-    let mut out = format!("{} ({}): {} labels\n", look.bold(&of.stage), of.kind, of.all.labels);
     let t = &of.all;
+    let stands = t.true_accept + t.false_accept + t.false_reject + t.true_reject;
+    let stage = look.bold(&of.stage);
+    let mut out = format!("{stage} ({}): {} labels", of.kind, t.labels);
+    if (stands - t.labels as f64).abs() > 1e-9 {
+        out.push_str(&format!(", which stand for {stands:.0} decisions"));
+    }
+    out.push('\n');
     out.push_str(&format!(
         "  accepted: {:.0} rightly, {:.0} wrongly; rejected: {:.0} rightly, {:.0} wrongly\n",
         t.true_accept, t.false_accept, t.true_reject, t.false_reject
     ));
     if of.without_row > 0 {
         out.push_str(&format!(
-            "  {} labels are on records without a decision here\n",
+            "  {} labels are on records on which it decided nothing\n",
             of.without_row
         ));
     }
@@ -121,7 +134,10 @@ fn text(of: &Calibration, look: Look) -> String {
 }
 
 fn cells(name: &str, a: &Agreement) -> [String; 7] {
-    let figure = |f: &Figure| format!("{:.3} [{:.3}, {:.3}]", f.value, f.low, f.high);
+    let figure = |f: &Option<Figure>| match f {
+        Some(f) => format!("{:.3} [{:.3}, {:.3}]", f.value, f.low, f.high),
+        None => "-".to_owned(),
+    };
     [
         line(name, 32),
         a.labels.to_string(),
@@ -129,6 +145,6 @@ fn cells(name: &str, a: &Agreement) -> [String; 7] {
         figure(&a.precision),
         figure(&a.recall),
         figure(&a.f1),
-        a.kappa.as_ref().map_or("-".to_owned(), figure),
+        figure(&a.kappa),
     ]
 }

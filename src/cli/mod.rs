@@ -108,6 +108,7 @@ pub fn main() -> ExitCode {
     match std::panic::catch_unwind(|| dispatch(program.verb)) {
         Ok(Ok(Done::Well)) => ExitCode::SUCCESS,
         Ok(Ok(Done::Findings)) => ExitCode::from(1),
+        Ok(Err(error)) if is_closed_stdout(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             eprintln!("error: {error:#}");
             ExitCode::from(1)
@@ -120,7 +121,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// `coldstart kinds | head` closes our stdout early; that is no error.
+/// `coldstart audit --format json | head` closes our stdout early; that is no error.
+fn is_closed_stdout(error: &anyhow::Error) -> bool {
+    use std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(|e| e.io_error_kind());
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        json == Some(BrokenPipe) || io == Some(BrokenPipe)
+    })
+}
+
+/// The same of `coldstart kinds | head`, where it is `println!` that panics.
 fn is_broken_pipe(panic: &(dyn std::any::Any + Send)) -> bool {
     panic.downcast_ref::<String>().is_some_and(|text| text.contains("Broken pipe"))
 }

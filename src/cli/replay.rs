@@ -13,7 +13,7 @@ use crate::journal::ReadJournal;
 use crate::plan::{Manifest, Plan, compile};
 use crate::record::Report;
 use crate::run::{Options, Progress, execute};
-use crate::store::{Blobs, Layout, Store};
+use crate::store::{Blobs, Layout, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,14 +41,19 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
 }
 
 async fn replay(args: Args) -> anyhow::Result<Done> {
-    let store = Store::open(&args.run)?;
-    let bytes = store.get(Layout::MANIFEST).await?;
-    let manifest: Manifest = serde_json::from_slice(&bytes)?;
+    // Says what is wrong with a place that is no RUN.
+    let store = RunDir::open(&args.run).await?.store().clone();
+    let manifest = manifest(&store).await?;
     let mut overrides = manifest.overrides();
     overrides.set.extend(args.set.clone());
     let compiled = compile(&manifest.project(Some(&args.project)), &overrides);
+    tell(&compiled.diagnostics);
     let Some(plan) = compiled.plan else {
-        tell(&compiled.diagnostics);
+        eprintln!(
+            "Nothing was replayed. Files that the RUN names by digest only (fingerprints) are looked \
+             for in `{}`; name the project's folder by `--project`.",
+            args.project.display()
+        );
         return Ok(Done::Findings);
     };
     let folder = tempfile::tempdir()?;
@@ -66,7 +71,8 @@ pub async fn rebuild(
     scratch: &str,
     dataset: bool,
 ) -> anyhow::Result<(Report, BTreeMap<String, u64>)> {
-    let blobs = Blobs::new(store.clone(), 64 << 20);
+    // Read only: what the RUN has is there, so nothing is written to it.
+    let blobs = Blobs::new(store.clone(), 16 << 20);
     let missing = Arc::new(Missing {
         journal: ReadJournal::open(store).await?,
         blobs: blobs.clone(),
@@ -88,6 +94,22 @@ pub async fn rebuild(
     let report = execute(&Env::real(), plan, options).await?;
     let missing = missing.by_role.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok((report, missing))
+}
+
+/// What the RUN was made by; without it there is nothing to replay.
+async fn manifest(store: &Store) -> anyhow::Result<Manifest> {
+    let place = format!("{}/{}", store.uri().trim_end_matches('/'), Layout::MANIFEST);
+    let fault = |what: &dyn std::fmt::Display| {
+        anyhow::anyhow!(
+            "`{place}`: {what}\n  a replay needs it: it holds the pipeline that the RUN was made by; \
+             restore it from a copy"
+        )
+    };
+    let bytes = match store.get(Layout::MANIFEST).await {
+        Err(StoreError::NotFound { .. }) => return Err(fault(&"it is not there")),
+        bytes => bytes?,
+    };
+    serde_json::from_slice(&bytes).map_err(|err| fault(&err))
 }
 
 async fn show(
@@ -113,7 +135,7 @@ async fn show(
     println!("\ndataset   {} rows", report.dataset.rows);
     println!("calls     {} answered by the journal, {total} missing", report.calls.made);
     for (role, n) in missing {
-        println!("  {role}: {n} missing; a run would buy these, and what follows from them");
+        println!("  {role}: at least {n} missing; a run buys these, and what follows from them");
     }
     Ok(Done::Well)
 }
@@ -121,7 +143,7 @@ async fn show(
 /// Answers from a RUN's journal; counts what is not there.
 struct Missing {
     journal: ReadJournal,
-    /// A journaled reply names its image; who makes the call wants the bytes as well.
+    /// Which pictures are there: the journal only names them.
     blobs: Blobs,
     by_role: Mutex<BTreeMap<String, u64>>,
 }
@@ -136,21 +158,20 @@ impl std::fmt::Debug for Missing {
 impl Model for Missing {
     async fn call(&self, request: &Request) -> Result<Reply, CallError> {
         let key = request.key();
-        match self.journal.reply(&key).await {
-            Ok(Some(mut reply)) => {
-                if let Output::Image { image, bytes } = &mut reply.output {
-                    let found = self.blobs.get(image.digest).await;
-                    let found = found.map_err(|e| CallError::Record { what: e.to_string() })?;
-                    *bytes = Some(found);
-                }
-                Ok(reply)
+        let down = |error: StoreError| CallError::Record { what: error.to_string() };
+        let reply = self.journal.reply(&key).await.map_err(down)?;
+        // A picture that is lost would be drawn again.
+        let held = match reply.as_ref().map(|reply| &reply.output) {
+            Some(Output::Image { image, .. }) => {
+                self.blobs.holds(image.digest, image.bytes).await.map_err(down)?
             }
-            Ok(None) => {
-                let mut by_role = self.by_role.lock().unwrap_or_else(PoisonError::into_inner);
-                *by_role.entry(request.role().to_owned()).or_default() += 1;
-                Err(CallError::Record { what: format!("call {key} is not in the journal") })
-            }
-            Err(error) => Err(CallError::Record { what: error.to_string() }),
+            _ => true,
+        };
+        if let Some(reply) = reply.filter(|_| held) {
+            return Ok(reply);
         }
+        let mut by_role = self.by_role.lock().unwrap_or_else(PoisonError::into_inner);
+        *by_role.entry(request.role().to_owned()).or_default() += 1;
+        Err(CallError::Record { what: format!("call {key} is not in the journal") })
     }
 }

@@ -1,14 +1,16 @@
 //! `coldstart report`: the audit as one HTML page.
 
-use crate::audit::deep::{Deep, StageAudit};
+use crate::audit::deep;
+use crate::audit::facts::Facts;
 use crate::audit::gather::{Depth, gather};
-use crate::audit::lineage::{Life, life};
+use crate::audit::lineage::life;
 use crate::audit::pictures::thumbnail;
 use crate::audit::{AuditReport, Index, RunDir, Sample, page};
 use crate::cli::Done;
 use crate::cli::shared::block_on;
 use crate::journal::ReadJournal;
-use crate::record::{Disposition, Id, ImageRef};
+use crate::record::{Disposition, Id};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Write the audit of a RUN as one self-contained HTML page
@@ -33,13 +35,10 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         let depth = if args.full { Depth::Full } else { Depth::Quick };
         let facts = gather(&run, depth).await?;
         let report = AuditReport::of(&args.run, &facts);
-        let mut stages = Vec::new();
-        for stage in &run.shape.stages {
-            stages.push(deep(&run, &stage.name).await?);
-        }
         let journal = run.journal().await?;
+        let (stages, _) = deep::all(&run, &journal).await?;
         let mut samples = Vec::new();
-        for id in chosen(&facts.index, args.samples) {
+        for id in chosen(&facts, args.samples) {
             samples.push(sample(&run, &journal, &id).await?);
         }
         let page = page(&report, &run.shape, &stages, &samples);
@@ -51,41 +50,45 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     })
 }
 
-async fn deep(run: &RunDir, stage: &str) -> anyhow::Result<StageAudit> {
-    let mut deep = Deep::new(stage, run.shape.kind(stage));
-    run.each(stage, &mut |row| deep.push(&row)).await?;
-    Ok(deep.finish())
+/// Rows of the dataset, each outcome in its turn, by keyed hash, so that the same page is made each
+/// time; without a dataset, records that came as far as any did.
+fn chosen(facts: &Facts, count: usize) -> Vec<Id> {
+    let mut outcomes: BTreeMap<&str, Vec<Id>> = BTreeMap::new();
+    for row in facts.dataset.iter().flat_map(|dataset| &dataset.rows) {
+        outcomes.entry(&row.outcome).or_default().extend(row.id);
+    }
+    if outcomes.is_empty() {
+        outcomes.insert("", farthest(&facts.index));
+    }
+    for ids in outcomes.values_mut() {
+        ids.sort_by_key(|id| std::cmp::Reverse(id.keyed("report sample", 0)));
+    }
+    let mut out = Vec::new();
+    while out.len() < count && outcomes.values().any(|ids| !ids.is_empty()) {
+        out.extend(outcomes.values_mut().filter_map(Vec::pop));
+    }
+    out.truncate(count);
+    out
 }
 
-/// Records that came to the end, by keyed hash, so that the same page is made each time.
-fn chosen(index: &Index, count: usize) -> Vec<Id> {
+fn farthest(index: &Index) -> Vec<Id> {
     let Some(rows) = index.stages.iter().rev().find(|rows| !rows.is_empty()) else {
         return Vec::new();
     };
-    let mut ids: Vec<Id> = (0..rows.len())
+    (0..rows.len())
         .filter(|row| rows.disposition[*row] == Disposition::Passed)
         .map(|row| index.records.id[rows.record[row] as usize])
-        .collect();
-    ids.sort_by_key(|id| id.keyed("report sample", 0));
-    ids.truncate(count);
-    ids
+        .collect()
 }
 
 async fn sample(run: &RunDir, journal: &ReadJournal, id: &Id) -> anyhow::Result<Sample> {
     let life = life(run, journal, id).await?;
     let mut pictures = Vec::new();
-    for (what, image) in named(&life) {
+    for (what, image) in life.story.judged_pictures() {
         // A picture that is gone is a finding of its own; the page is still made.
         if let Ok(bytes) = run.blobs().get(image.digest).await {
             pictures.extend(thumbnail(&bytes).map(|png| (what, png)));
         }
     }
     Ok(Sample { life, pictures })
-}
-
-fn named(life: &Life) -> Vec<(String, ImageRef)> {
-    let rounds = life.story.rounds.iter().enumerate();
-    let rounds = rounds.filter_map(|(n, r)| r.image.map(|image| (format!("I{}", n + 1), image)));
-    let reference = life.story.reference.map(|image| ("reference".to_owned(), image));
-    reference.into_iter().chain(rounds).collect()
 }

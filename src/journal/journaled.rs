@@ -38,6 +38,8 @@ pub struct Journaled {
     inner: Arc<dyn Model>,
     /// Calls in flight. The value is there once the call has ended.
     flights: Mutex<HashMap<CallKey, watch::Receiver<Option<Outcome>>>>,
+    /// The most calls that were in flight at once.
+    most: AtomicU64,
     /// Grows by a role a run has, so a write is rare and readers do not meet.
     tallies: RwLock<HashMap<String, Arc<Tally>>>,
 }
@@ -74,6 +76,7 @@ impl Journaled {
             blobs,
             inner,
             flights: Mutex::default(),
+            most: AtomicU64::new(0),
             tallies: RwLock::default(),
         }
     }
@@ -95,6 +98,12 @@ impl Journaled {
         counts
     }
 
+    /// Calls asked for and not yet durable: now, and the most there were at once.
+    pub fn in_flight(&self) -> (u64, u64) {
+        let now = self.flights().len() as u64;
+        (now, self.most.load(Ordering::Relaxed))
+    }
+
     fn tally(&self, role: &str) -> Arc<Tally> {
         let known = self.tallies.read().unwrap_or_else(PoisonError::into_inner).get(role).cloned();
         known.unwrap_or_else(|| {
@@ -114,6 +123,7 @@ impl Journaled {
         }
         let (done, flight) = watch::channel(None);
         flights.insert(key, flight);
+        self.most.fetch_max(flights.len() as u64, Ordering::Relaxed);
         Seat::Lead(Lead { of: self, key, done })
     }
 
@@ -130,7 +140,14 @@ impl Journaled {
     async fn keep_image(&self, reply: &mut Reply) -> Result<(), CallError> {
         let Output::Image { image, bytes } = &mut reply.output else { return Ok(()) };
         let Some(bytes) = bytes.take() else {
-            return Err(CallError::Record { what: "an image came without its bytes".to_string() });
+            // Whoever answers from another journal names a picture that is there already.
+            let there = self.blobs.holds(image.digest, image.bytes).await;
+            return match there.map_err(|e| store_down(&e))? {
+                true => Ok(()),
+                false => Err(CallError::Record {
+                    what: "an image came without its bytes, and is not among the blobs".to_string(),
+                }),
+            };
         };
         let digest = self.blobs.put(bytes).await.map_err(|e| store_down(&e))?;
         if digest != image.digest {

@@ -9,12 +9,14 @@ mod decision;
 mod id;
 mod prompt;
 mod report;
+mod session;
 mod trajectory;
 
 pub use decision::{Decision, Disposition, Evidence, Vote};
 pub use id::{CallKey, Digest, Id, NanoUsd, ParseHexError};
 pub use prompt::{Prompt, Region, Relation, Size, Spec, SpecObject};
 pub use report::{CallsReport, DatasetReport, Report, RoleReport, StageReport, Stratum};
+pub use session::Session;
 pub use trajectory::{
     Answer, Atom, AtomKind, Attempt, Check, CheckSource, Comparison, ImageRef, Judgement, Mime,
     Outcome, Preference, Round, Trajectory,

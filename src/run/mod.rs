@@ -19,6 +19,7 @@ mod ledger;
 mod open;
 mod pending;
 mod progress;
+mod session;
 mod tables;
 mod tally;
 mod visit;

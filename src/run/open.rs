@@ -9,7 +9,7 @@ use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::Guard;
 use crate::run::tally::Tally;
-use crate::run::{Progress, RunError, tables};
+use crate::run::{Progress, RunError, session, tables};
 use crate::stage::{Sealed, SinkCx, SourceCx, StageError};
 use crate::store::{Blobs, Layout, Ledger as LiveLedger, Store, StoreError};
 use futures::StreamExt;
@@ -79,6 +79,7 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
     ));
     let journaled =
         Arc::new(Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard));
+    let session = session::Live::begin(env, side, journaled.clone()).await?;
     let tally = Arc::new(Tally::new(journaled.clone()));
     let engine = Arc::new(Engine::new(
         env.clone(),
@@ -90,6 +91,7 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
     )?);
     let run = Run { env, engine, journaled, tally, options, manifest, live };
     let result = run.drive().await;
+    session.end().await;
     journal.close().await?;
     result
 }

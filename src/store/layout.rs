@@ -15,6 +15,8 @@ impl Layout {
     pub const DATASET: &'static str = "dataset";
     /// Human labels made in the viewer (JSON lines).
     pub const LABELS: &'static str = "labels";
+    /// What each process had in flight (JSON), for what a crash may have cost twice.
+    pub const SESSIONS: &'static str = "sessions";
 
     /// `stages/<stage>/part-00000.parquet`
     pub fn stage_part(stage: &str, part: usize) -> String {

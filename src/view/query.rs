@@ -61,6 +61,11 @@ impl Filter {
         Filter { page, ..self.clone() }
     }
 
+    /// The first row of its page.
+    pub fn first(&self) -> usize {
+        self.page.saturating_mul(PAGE)
+    }
+
     /// The words to look for, in lower case.
     pub fn words(&self) -> Vec<String> {
         self.q.split_whitespace().map(str::to_lowercase).collect()

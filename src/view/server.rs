@@ -1,7 +1,9 @@
 //! The server: state, routes, and what is not a page (pictures, labels, assets, liveness).
 
+use crate::audit::deep::{self, StageAudit};
+use crate::audit::gather::costs;
 use crate::audit::labels::Label;
-use crate::audit::pictures::{sniff, thumbnail};
+use crate::audit::pictures::sniff;
 use crate::audit::{AuditError, RunDir};
 use crate::env::{Env, Phase};
 use crate::journal::ReadJournal;
@@ -18,6 +20,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use bytes::Bytes;
 use serde::Deserialize;
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -27,6 +30,8 @@ pub struct Viewer {
     env: Env,
     run: RunDir,
     snapshot: RwLock<Arc<Snapshot>>,
+    /// Deep figures by stage; of a live run those of a moment ago.
+    deep: RwLock<HashMap<String, Arc<StageAudit>>>,
     pub(super) journal: ReadJournal,
     thumbs: Thumbs,
     labels: tokio::sync::Mutex<LabelFile>,
@@ -55,8 +60,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 impl Viewer {
     /// Reads the RUN and listens on the loopback; `port` 0 takes a free one.
     pub async fn serve(env: Env, run: RunDir, port: u16) -> Result<Served, AuditError> {
-        let snapshot = Arc::new(Snapshot::take(&run).await?);
         let journal = run.journal().await?;
+        let snapshot = Arc::new(Snapshot::take(&run, &costs(&journal).await?).await?);
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|err| {
             AuditError::input(format!("cannot listen on 127.0.0.1:{port}: {err}; try `--port 0`"))
         })?;
@@ -71,6 +76,7 @@ impl Viewer {
             env: env.clone(),
             run,
             snapshot: RwLock::new(snapshot),
+            deep: RwLock::default(),
             journal,
             thumbs: Thumbs::default(),
             base: base.clone(),
@@ -80,6 +86,7 @@ impl Viewer {
         let router = Router::new()
             .nest(&base, routes())
             .route(&format!("{base}/"), get(pages::pipeline))
+            .fallback(pages::nowhere)
             .with_state(viewer)
             .layer(middleware::from_fn_with_state(guarding, guard));
         Ok(Served { url: format!("http://127.0.0.1:{port}{base}/"), listener, router, env })
@@ -89,12 +96,34 @@ impl Viewer {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The deep figures of a stage: what was read last, or read now.
+    pub(super) async fn deep(&self, stage: &str) -> Result<Arc<StageAudit>, AuditError> {
+        let known = self.deep.read().unwrap_or_else(PoisonError::into_inner).get(stage).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let (audit, _) = deep::one(&self.run, &self.journal, stage).await?;
+        let audit = Arc::new(audit);
+        let mut all = self.deep.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(all.entry(stage.to_owned()).or_insert(audit).clone())
+    }
+
     async fn look_again(&self) -> Result<(), AuditError> {
         if changed(&self.snapshot()).await {
             self.journal.refresh().await?;
-            let fresh = Arc::new(Snapshot::take(&self.run).await?);
+            let costs = costs(&self.journal).await?;
+            let fresh = Arc::new(Snapshot::take(&self.run, &costs).await?);
             *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+            self.look_deep().await?;
         }
+        Ok(())
+    }
+
+    /// Reads the deep figures of all stages before somebody waits for them.
+    async fn look_deep(&self) -> Result<(), AuditError> {
+        let (all, _) = deep::all(&self.run, &self.journal).await?;
+        let all = all.into_iter().map(|audit| (audit.stage.clone(), Arc::new(audit)));
+        *self.deep.write().unwrap_or_else(PoisonError::into_inner) = all.collect();
         Ok(())
     }
 }
@@ -109,16 +138,28 @@ impl Served {
     }
 }
 
+/// A RUN that cannot be read now is shown as it was; the next look may succeed.
 async fn watch(viewer: Arc<Viewer>) {
-    // Deep figures are read before somebody waits for them.
-    for stage in &viewer.snapshot().index.stages {
-        let _ = viewer.snapshot().deep(&stage.stage).await;
+    let env = viewer.env.clone();
+    aside(viewer.clone(), async |viewer| viewer.look_deep().await).await;
+    let mut pause = LOOK_AGAIN;
+    while env.shutdown().phase() == Phase::Running {
+        env.sleep(pause).await;
+        let start = env.now();
+        aside(viewer.clone(), async |viewer| viewer.look_again().await).await;
+        // Reading a large live RUN must not take the machine from the run itself.
+        pause = LOOK_AGAIN.max(4 * env.now().duration_since(start));
     }
-    while viewer.env.shutdown().phase() == Phase::Running {
-        viewer.env.sleep(LOOK_AGAIN).await;
-        // A RUN that cannot be read now is shown as it was; the next look may succeed.
-        let _ = viewer.look_again().await;
-    }
+}
+
+/// Reads on a thread of its own: decoding tables for a second must not keep a page waiting.
+async fn aside(
+    viewer: Arc<Viewer>,
+    look: impl AsyncFnOnce(&Viewer) -> Result<(), AuditError> + Send + 'static,
+) {
+    let runtime = tokio::runtime::Handle::current();
+    let work = tokio::task::spawn_blocking(move || runtime.block_on(look(&viewer)));
+    let _ = work.await;
 }
 
 fn routes() -> Router<Arc<Viewer>> {
@@ -191,11 +232,7 @@ async fn thumb(State(viewer): State<Arc<Viewer>>, Path(digest): Path<String>) ->
         Ok(found) => found,
         Err(what) => return (StatusCode::NOT_FOUND, what).into_response(),
     };
-    let whole = bytes.clone();
-    let made = tokio::task::spawn_blocking(move || thumbnail(&whole)).await.ok().flatten();
-    let Some(made) = made.map(Bytes::from) else { return picture(bytes) };
-    viewer.thumbs.keep(digest, made.clone());
-    picture(made)
+    picture(viewer.thumbs.make(digest, bytes.clone()).await.unwrap_or(bytes))
 }
 
 #[derive(Deserialize)]

@@ -3,13 +3,10 @@
 //! The one idea: a page is computed from one immutable snapshot, so that it never shows half of a
 //! change; a new one takes its place when the RUN's files have changed.
 
-use crate::audit::deep::{Deep, StageAudit};
-use crate::audit::{AuditError, Funnel, Index, Reading, RunDir, funnel};
+use crate::audit::{AuditError, Costs, Funnel, Index, Reading, RunDir, funnel};
 use crate::record::Disposition;
 use crate::store::Layout;
 use crate::view::query::Filter;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// See the module's header.
 pub struct Snapshot {
@@ -23,17 +20,16 @@ pub struct Snapshot {
     pub live: bool,
     /// Stages whose table could not be read.
     pub unreadable: usize,
-    deep: Mutex<HashMap<String, Arc<StageAudit>>>,
 }
 
 impl Snapshot {
-    pub async fn take(run: &RunDir) -> Result<Snapshot, AuditError> {
+    pub async fn take(run: &RunDir, costs: &Costs) -> Result<Snapshot, AuditError> {
         let mut run = run.clone();
         let version = version(&run).await?;
         run.reload_report().await?;
         let tables = run.tables(Reading::Notes).await?;
         let index = Index::assemble(tables.columns);
-        let funnel = funnel(&index, &run.shape);
+        let funnel = funnel(&index, &run.shape, costs);
         let mut last = vec![(0, 0); index.records.len()];
         for (s, rows) in index.stages.iter().enumerate() {
             for (row, record) in rows.record.iter().enumerate() {
@@ -49,22 +45,7 @@ impl Snapshot {
             funnel,
             last,
             version,
-            deep: Mutex::default(),
         })
-    }
-
-    /// The deep figures of a stage; computed once.
-    pub async fn deep(&self, stage: &str) -> Result<Arc<StageAudit>, AuditError> {
-        let known = |deep: &HashMap<String, Arc<StageAudit>>| deep.get(stage).cloned();
-        if let Some(audit) = known(&self.deep.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(audit);
-        }
-        let mut deep = Deep::new(stage, self.run.shape.kind(stage));
-        self.run.each(stage, &mut |row| deep.push(&row)).await?;
-        let audit = Arc::new(deep.finish());
-        let mut all = self.deep.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(stage.to_owned(), audit.clone());
-        Ok(audit)
     }
 
     /// Rows of stage number `stage` that `filter` lets through, sorted as it says.
@@ -108,8 +89,8 @@ impl Snapshot {
 
 /// A filter with its names looked up once.
 struct Test {
-    disposition: Option<Disposition>,
     /// None: any. `Some(None)`: a name that is nowhere, so nothing passes.
+    disposition: Option<Option<Disposition>>,
     port: Option<Option<u32>>,
     reason: Option<Option<u32>>,
     category: Option<Option<u32>>,
@@ -122,7 +103,8 @@ impl Test {
         let name = |text: &String| (!text.is_empty()).then(|| snapshot.index.names.find(text));
         let all = [Disposition::Passed, Disposition::Dropped, Disposition::Failed];
         Test {
-            disposition: all.into_iter().find(|d| d.as_str() == filter.disposition),
+            disposition: (!filter.disposition.is_empty())
+                .then(|| all.into_iter().find(|d| d.as_str() == filter.disposition)),
             port: name(&filter.port),
             reason: name(&filter.reason),
             category: name(&filter.category),
@@ -132,7 +114,7 @@ impl Test {
     }
 
     fn row(&self, disposition: Disposition, port: u32, reason: u32) -> bool {
-        self.disposition.is_none_or(|d| d == disposition)
+        self.disposition.is_none_or(|d| d == Some(disposition))
             && self.port.is_none_or(|p| p == Some(port))
             && self.reason.is_none_or(|r| r == Some(reason))
     }

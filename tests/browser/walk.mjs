@@ -1,14 +1,20 @@
 // Walks the viewer in a real browser: pipeline -> stage -> record -> label, at two widths, light
-// and dark, and proves that model text stays text. Usage: node walk.mjs URL OUT HOSTILE_ID
+// and dark, looks at the report, and proves that model text stays text and nothing leaves the
+// machine. Usage: node walk.mjs URL OUT HOSTILE_ID REPORT
 import { chromium } from "playwright-core";
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 
-const [url, out, hostile] = process.argv.slice(2);
+const [url, out, hostile, report] = process.argv.slice(2);
 mkdirSync(out, { recursive: true });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu"],
+  // A browser of its own that asks nobody for anything; the profile is fresh each time.
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+  ],
 });
 const own = new URL(url).origin;
 
@@ -22,7 +28,7 @@ async function open(width, height, colorScheme) {
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("dialog", (dialog) => { faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on("request", (request) => {
-    if (!request.url().startsWith(own)) faults.push(`a request to ${request.url()}`);
+    if (![own, "file:", "data:"].some((start) => request.url().startsWith(start))) faults.push(`a request to ${request.url()}`);
   });
   return { page, faults };
 }
@@ -46,6 +52,13 @@ async function walk(width, height, scheme) {
   await shot(page, name("pipeline"));
   const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
   console.log(`${name("first paint")}: ${paint?.toFixed(0)} ms`);
+
+  // The keys are told by a button that is always there, and by `?`.
+  assert.ok(await page.isVisible("#help"), "the help can be seen");
+  await page.keyboard.press("?");
+  await page.waitForSelector("dialog#keys[open]");
+  await page.screenshot({ path: `${out}/${name("keys")}.png` });
+  await page.keyboard.press("Escape");
 
   await page.click('svg.dag a.node:has-text("judged")');
   await page.waitForSelector("table.reasons");
@@ -103,7 +116,23 @@ async function walk(width, height, scheme) {
   assert.ok((await page.textContent(".talk")).includes("<script>document.title='owned'</script>"));
   assert.equal(await page.locator("main script, main img[src='x']").count(), 0);
   assert.ok(await page.locator(".hidden-char").count() > 0, "control characters are shown");
-  assert.deepEqual(faults, [], "the browser complained");
+
+  // What is not there is said on a page that leads back.
+  assert.equal((await page.goto(`${url}stage/nowhere`)).status(), 404);
+  await shot(page, name("nowhere"));
+  await page.click("a#up");
+  await page.waitForSelector("svg.dag");
+  // The browser says of its own that a page was not found.
+  const complaints = faults.filter((fault) => !fault.includes("404"));
+  assert.deepEqual(complaints, [], "the browser complained");
+
+  const sent = await open(width, height, scheme);
+  await sent.page.goto(pathToFileURL(report).href);
+  await fits(sent.page, "the report");
+  await shot(sent.page, name("report"));
+  assert.equal(await sent.page.locator("script").count(), 0);
+  assert.deepEqual(sent.faults, [], "the browser complained of the report");
+  await sent.page.context().close();
   await page.context().close();
 }
 

@@ -4,14 +4,14 @@ mod defects;
 pub mod made;
 
 use coldstart::audit::calibrate::calibrate;
-use coldstart::audit::deep::Deep;
+use coldstart::audit::deep::{self, Deep};
 use coldstart::audit::findings::Severity;
 use coldstart::audit::gather::{Depth, gather};
 use coldstart::audit::labels::{Label, Truth};
 use coldstart::audit::lineage::life;
 use coldstart::audit::sampling::sample;
 use coldstart::audit::{AuditReport, Index, Reading, RunDir, sql};
-use coldstart::record::{Decision, Disposition, Id};
+use coldstart::record::{Decision, Disposition, Evidence, Id};
 use coldstart::store::{Ledger, Store, read_decisions};
 use made::{Plan, make};
 use std::process::{Command, Output};
@@ -72,19 +72,23 @@ async fn calibrate_finds_the_error_rate_the_world_was_set_to() {
     let all = calibrate(&index, &run.shape, &labels).unwrap();
     let judged = &all[0];
     assert_eq!(judged.all.labels, labels.len() as u64);
-    assert!(judged.all.error.holds(0.08), "{:?}", judged.all.error);
-    assert!(judged.all.error.high - judged.all.error.low < 0.05, "{:?}", judged.all.error);
+    let error = judged.all.error.unwrap();
+    assert!(error.holds(0.08) && error.high - error.low < 0.05, "{error:?}");
 
-    // The same from a stratified sample of 300, by its weights.
-    let asked = sample(&index, &run.shape, &["judged"], 300, 7);
-    assert!((280..=320).contains(&asked.len()), "{}", asked.len());
-    let rows: f64 = asked.iter().map(|a| a.weight).sum();
-    assert!((rows - labels.len() as f64).abs() < 1e-6, "weights add up to all rows");
+    // The same from stratified samples of 300, by their weights: of 95 % intervals nearly all hold it.
     let known = |id: &Id| labels.iter().find(|l| l.id == *id).unwrap().clone();
-    let sampled: Vec<Label> =
-        asked.iter().map(|a| Label { weight: Some(a.weight), ..known(&a.id) }).collect();
-    let all = calibrate(&index, &run.shape, &sampled).unwrap();
-    assert!(all[0].all.error.holds(0.08), "{:?}", all[0].all.error);
+    let mut held = 0;
+    for seed in 0..20 {
+        let asked = sample(&index, &run.shape, &["judged"], 300, seed);
+        assert!((280..=320).contains(&asked.len()), "{}", asked.len());
+        let rows: f64 = asked.iter().map(|a| a.weight).sum();
+        assert!((rows - labels.len() as f64).abs() < 1e-6, "weights add up to all rows");
+        let sampled: Vec<Label> =
+            asked.iter().map(|a| Label { weight: Some(a.weight), ..known(&a.id) }).collect();
+        let all = calibrate(&index, &run.shape, &sampled).unwrap();
+        held += usize::from(all[0].all.error.unwrap().holds(0.08));
+    }
+    assert!(held >= 17, "{held} of 20 intervals hold the error rate");
 }
 
 #[tokio::test]
@@ -126,6 +130,46 @@ async fn a_life_is_told_whole() {
     // By the command, by the start of its id.
     let text = stdout(&["explain", uri, &id.hex()[..10]]);
     assert!(text.contains("round 2") && text.contains("order_ab second"), "{text}");
+    assert!(text.contains("no atom a2: seen"), "a verdict that failed is shown: {text}");
+    assert!(!text.contains('\u{1b}'), "no picture and no colour in a pipe");
+    let upper = stdout(&["explain", uri, &id.hex()[..10].to_uppercase()]);
+    assert_eq!(upper, text);
+    let drawn = stdout(&["explain", uri, &id.hex(), "--pictures", "kitty"]);
+    assert_eq!(drawn.matches("\u{1b}_Ga=T,f=100").count(), 6, "3 draws, the hint, I1, I2");
+}
+
+#[tokio::test]
+async fn a_damaged_table_is_told_and_the_rest_of_the_life_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    let truth = make(uri, Plan { prompts: 40, ..Plan::default() }).await;
+    std::fs::write(dir.path().join("stages/judged/part-00000.parquet"), b"garbage").unwrap();
+    let output = coldstart(&["explain", uri, &truth.kept[0].hex()]);
+    let (text, told) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(told.contains("`stages/judged/part-00000.parquet` cannot be read"), "{told}");
+    assert!(text.contains("first_image") && !text.contains("judged (judge)"), "{text}");
+}
+
+#[tokio::test]
+async fn what_models_said_is_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    make(uri, Plan { prompts: 60, ..Plan::default() }).await;
+    let run = RunDir::open(uri).await.unwrap();
+    let journal = run.journal().await.unwrap();
+    let (all, damaged) = deep::all(&run, &journal).await.unwrap();
+    assert!(damaged.is_empty());
+    let first_round = all.iter().find(|audit| audit.stage == "first_round").unwrap();
+    let texts: Vec<(&str, f64)> =
+        first_round.lengths.iter().map(|l| (l.text, l.chars.spread.p50)).collect();
+    let thinking = "Count them, then place them.".len() as f64;
+    assert!(texts.contains(&("thinking", thinking)), "{texts:?}");
+    assert!(texts.iter().any(|(text, chars)| *text == "refined prompt" && *chars > 40.0));
+    // One pass over all stages gives what a stage alone gives.
+    for audit in &all {
+        assert_eq!(deep::one(&run, &journal, &audit.stage).await.unwrap().0, *audit);
+    }
 }
 
 #[tokio::test]
@@ -142,6 +186,8 @@ async fn two_runs_are_compared() {
     assert!(count("changed") > 0);
     assert_eq!(diff["texts"][0]["path"], "stages/made/judged.toml");
     assert!(json.contains("+votes = 3"));
+    let text = stdout(&["diff", a, b]);
+    assert!(text.contains("judged.votes: 1 -> 3"), "{text}");
     let same = stdout(&["diff", a, a]);
     assert!(same.contains("60 records decide the same, 0 changed"), "{same}");
 }
@@ -208,6 +254,35 @@ async fn a_live_run_is_read_from_its_ledger() {
 }
 
 #[tokio::test]
+async fn a_run_at_work_is_not_mixed_with_the_tables_of_the_run_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    make(uri, Plan { prompts: 60, calls: false, ..Plan::default() }).await;
+    let store = Store::open(uri).unwrap();
+    let rows = read_decisions(&store, "pool").await.unwrap();
+    let ledger = Ledger::open(&store).await.unwrap();
+    let why = "the server said 400: no such model";
+    for (n, row) in rows.iter().take(10).enumerate() {
+        let failed = Decision {
+            disposition: Disposition::Failed,
+            reason: "call".into(),
+            port: String::new(),
+            evidence: Evidence::note(why),
+            ..row.clone()
+        };
+        ledger.push(if n == 0 { &failed } else { row });
+    }
+    ledger.flush().await.unwrap();
+    let report = audit(uri).await;
+    let entered: Vec<u64> = report.funnel.stages.iter().map(|s| s.entered).collect();
+    assert_eq!(entered[0], 10);
+    assert_eq!(entered[1..].iter().sum::<u64>(), 0, "nothing of the tables");
+    assert!(!report.complete);
+    let failed = report.findings.iter().find(|f| f.check == "failed").unwrap();
+    assert!(failed.examples[0].ends_with(&format!("call: {why}")), "{failed:?}");
+}
+
+#[tokio::test]
 async fn the_commands_speak_in_exit_codes() {
     let dir = tempfile::tempdir().unwrap();
     let uri = dir.path().to_str().unwrap();
@@ -233,6 +308,42 @@ async fn the_commands_speak_in_exit_codes() {
     let sample = stdout(&["calibrate", uri, "--sample", "20"]);
     let line: serde_json::Value = serde_json::from_str(sample.lines().next().unwrap()).unwrap();
     assert!(line["truth"].is_null() && line["weight"].as_f64().unwrap() >= 1.0);
+}
+
+/// A small run on the simulated world; what it printed.
+fn simulate(out: &str, more: &[&str]) -> String {
+    let project = env!("CARGO_MANIFEST_DIR");
+    let args = ["run", "--project", project, "--quiet", "--out", out, "--limit", "24"];
+    stdout(&[&args, more].concat())
+}
+
+#[test]
+fn a_replay_is_the_run_and_a_changed_rule_shows_what_it_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().join("run");
+    let uri = uri.to_str().unwrap();
+    simulate(uri, &["--target", "8"]);
+    let replay = |set: &[&str]| -> serde_json::Value {
+        let project = env!("CARGO_MANIFEST_DIR");
+        let args = ["replay", uri, "--project", project, "--format", "json"];
+        serde_json::from_str(&stdout(&[&args, set].concat())).unwrap()
+    };
+    let before = std::fs::read(std::path::Path::new(uri).join("report.json")).unwrap();
+    let same = replay(&[]);
+    assert_eq!(same["diff"]["changed"], 0, "{}", same["diff"]["changes"]);
+    assert_eq!(same["missing_calls"], serde_json::json!({}));
+    assert_eq!(same["report"]["dataset"]["rows"], 8);
+
+    // Fewer draws need no call; more votes need calls that nobody made.
+    let fewer = replay(&["--set", "hard.draws=1"]);
+    assert_eq!(fewer["missing_calls"]["generator"].as_u64(), None, "{}", fewer["missing_calls"]);
+    let settings = fewer["diff"]["settings"].to_string();
+    assert!(settings.contains("\"hard.draws\",\"3\",\"1\""), "{settings}");
+    let more = replay(&["--set", "judged.votes=3"]);
+    assert!(more["missing_calls"]["judge"].as_u64().unwrap() > 0, "{}", more["missing_calls"]);
+    assert!(more["diff"]["changed"].as_u64().unwrap() > 0);
+    let after = std::fs::read(std::path::Path::new(uri).join("report.json")).unwrap();
+    assert_eq!(before, after, "the RUN is only read");
 }
 
 /// `COLDSTART_MADE=DIR cargo test --test it audit::made_for_a_look` leaves a RUN to look at.

@@ -1,10 +1,13 @@
 //! The viewer: who is let in, pages in time, and a walk in a real browser.
 
 use crate::audit::made::{HOSTILE, Plan, make};
+use coldstart::env::Env;
+use coldstart::store::{Ledger, Store, read_decisions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 struct Viewer {
     child: Child,
@@ -116,6 +119,12 @@ async fn strangers_are_refused_and_pages_are_hardened() {
     assert_eq!(status(&viewer.get("image/../../manifest.json").0), "404");
     assert_eq!(status(&viewer.get("record/zz").0), "404");
     assert_eq!(status(&viewer.get("stage/nowhere").0), "404");
+    let (head, body) = viewer.get("nowhere/at/all");
+    assert_eq!(status(&head), "404");
+    assert!(body.contains("Back to the pipeline"), "an error is a page with a way back");
+    let (head, body) = viewer.get(&format!("search?page={}", usize::MAX));
+    assert!(status(&head) == "200" && body.contains("nothing here"));
+    assert!(viewer.get("search?disposition=none").1.contains("nothing here"));
 
     let own = [
         ("Host", host.as_str()),
@@ -133,6 +142,43 @@ async fn strangers_are_refused_and_pages_are_hardened() {
     assert_eq!((&all[0]["stage"], &all[0]["all"]["labels"]), (&"judged".into(), &1.into()));
 }
 
+/// `COLDSTART_SHOTS=DIR` keeps the pictures, to look at.
+fn shots(scratch: &Path) -> std::path::PathBuf {
+    std::env::var_os("COLDSTART_SHOTS").map_or_else(|| scratch.join("shots"), Into::into)
+}
+
+#[tokio::test]
+async fn a_live_run_is_followed() {
+    let (whole, live) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = whole.path().to_str().unwrap();
+    make(from, Plan { prompts: 60, calls: false, ..Plan::default() }).await;
+    let uri = live.path().to_str().unwrap();
+    std::fs::copy(whole.path().join("manifest.json"), live.path().join("manifest.json")).unwrap();
+    let rows = read_decisions(&Store::open(from).unwrap(), "pool").await.unwrap();
+    let ledger = Ledger::open(&Store::open(uri).unwrap()).await.unwrap();
+    for row in &rows[..20] {
+        ledger.push(row);
+    }
+    ledger.flush().await.unwrap();
+    let viewer = Viewer::start(uri);
+    let shows = |n: usize| viewer.get("stage/pool").1.contains(&format!("{n} in · {n} passed"));
+    assert!(shows(20));
+    let (_, before) = viewer.get("live");
+    assert!(before.contains("\"live\":true"), "{before}");
+    for row in &rows[20..] {
+        ledger.push(row);
+    }
+    ledger.flush().await.unwrap();
+    let followed = || viewer.get("live").1 != before && shows(60);
+    for _ in 0..600 {
+        if followed() {
+            return;
+        }
+        Env::real().sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the viewer did not see the run go on");
+}
+
 /// Needs `tests/browser/setup.sh`; says so and passes where that has not been run.
 #[tokio::test]
 async fn a_walk_in_a_browser() {
@@ -147,10 +193,17 @@ async fn a_walk_in_a_browser() {
     let plan = Plan { prompts: 150, hostile: true, side: 128, ..Plan::default() };
     let truth = make(uri, plan).await;
     let viewer = Viewer::start(uri);
-    let shots = dir.path().join("shots");
+    let shots = shots(dir.path());
+    let report = dir.path().join("report.html");
+    let page = Command::new(env!("CARGO_BIN_EXE_coldstart"))
+        .args(["report", uri, "--out", report.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(page.status.success(), "{}", String::from_utf8_lossy(&page.stderr));
     let output = Command::new("node")
         .arg(folder.join("walk.mjs"))
         .args([&viewer.url, shots.to_str().unwrap(), &truth.first.unwrap().hex()])
+        .arg(&report)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

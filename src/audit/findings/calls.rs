@@ -2,7 +2,8 @@
 
 use crate::audit::facts::Facts;
 use crate::audit::findings::Finding;
-use crate::record::NanoUsd;
+use crate::audit::index::StageRows;
+use crate::record::{CallKey, NanoUsd};
 
 pub(super) fn segments(facts: &Facts) -> Vec<Finding> {
     facts
@@ -10,90 +11,95 @@ pub(super) fn segments(facts: &Facts) -> Vec<Finding> {
         .damage
         .iter()
         .map(|d| {
-            Finding::error(format!("`{}` at byte {}: {}", d.segment, d.offset, d.what))
-                .help("the calls in it are lost; the next run buys those that are still needed")
+            Finding::error(format!("`{}` at byte {}: {}", d.segment, d.offset, d.what)).help(
+                "restore the segment from a copy; else the calls in it are lost, and the next run \
+                 buys those that are still needed",
+            )
         })
         .collect()
 }
 
 pub(super) fn missing(facts: &Facts) -> Vec<Finding> {
     let index = &facts.index;
-    let mut out = Vec::new();
-    for (s, rows) in index.stages.iter().enumerate() {
-        let all: Vec<String> = facts
-            .journal
-            .missing
-            .iter()
-            .filter(|(_, stage, _)| *stage == s)
-            .map(|(key, _, row)| {
-                format!("call {} of {}", short(key), index.records.id[rows.record[*row] as usize])
-            })
-            .collect();
-        if !all.is_empty() {
-            out.push(
-                Finding::error("rows rest on calls that the journal does not hold")
-                    .at(&rows.stage)
-                    .of(&all)
-                    .help("run again to buy them, or restore the journal's lost segment"),
-            );
-        }
-    }
-    out
+    let of_stage = |s: usize| {
+        let here = facts.journal.missing.iter().filter(move |(_, stage, _)| *stage == s);
+        let rows = &index.stages[s];
+        Finding::error("rows rest on calls that the journal does not hold")
+            .at(&rows.stage)
+            .help("restore the journal's lost segment from a copy, or run again to buy them")
+            .of(here.map(|(key, _, row)| {
+                let id = index.records.id[rows.record[*row] as usize];
+                format!("call {} of {id}", short(key))
+            }))
+    };
+    (0..index.stages.len()).filter_map(of_stage).collect()
 }
 
-fn short(key: &crate::record::CallKey) -> String {
+fn short(key: &CallKey) -> String {
     key.hex()[..12].to_owned()
 }
 
 pub(super) fn keys(facts: &Facts) -> Vec<Finding> {
-    let wrong: Vec<String> =
-        facts.journal.calls.iter().filter(|(_, c)| !c.key_holds).map(|(k, _)| k.hex()).collect();
-    if wrong.is_empty() {
-        return Vec::new();
-    }
-    let what = "journaled requests whose key is not theirs: edited, or of another version";
-    vec![Finding::error(what).of(&wrong)]
+    let wrong = facts.journal.calls.iter().filter(|(_, call)| !call.key_holds);
+    Finding::error("journaled requests whose key is not theirs: edited, or of another version")
+        .help("restore the journal from a copy; a run asks by the true key and buys the call anew")
+        .of(wrong.map(|(key, _)| key.hex()))
+        .into_iter()
+        .collect()
 }
 
 /// Only rows all of whose calls were read can be held against the journal.
 pub(super) fn costs(facts: &Facts) -> Vec<Finding> {
     let index = &facts.index;
     let calls = &facts.journal.calls;
-    let mut out = Vec::new();
-    for rows in &index.stages {
-        let mut wrong = Vec::new();
-        for row in 0..rows.len() {
-            let sum: Option<u64> =
-                rows.calls.get(row).iter().map(|key| calls.get(key).map(|c| c.cost)).sum();
-            match sum {
-                Some(sum) if sum != rows.cost[row] => wrong.push(format!(
-                    "{}: the row says ${:.6}, its calls ${:.6}",
-                    index.records.id[rows.record[row] as usize],
-                    NanoUsd(rows.cost[row]).usd(),
-                    NanoUsd(sum).usd(),
-                )),
-                _ => {}
-            }
-        }
-        if !wrong.is_empty() {
-            let what = "rows whose cost is not the cost of their calls";
-            out.push(Finding::error(what).at(&rows.stage).of(&wrong));
-        }
-    }
-    out
+    let of_stage = |rows: &StageRows| {
+        let wrong = (0..rows.len()).filter_map(|row| {
+            let costs = rows.calls.get(row).iter().map(|key| calls.get(key).map(|c| c.cost));
+            let sum = costs.sum::<Option<u64>>().filter(|sum| *sum != rows.cost[row])?;
+            let id = index.records.id[rows.record[row] as usize];
+            let (says, is) = (NanoUsd(rows.cost[row]).usd(), NanoUsd(sum).usd());
+            Some(format!("{id}: the row says ${says:.6}, its calls ${is:.6}"))
+        });
+        Finding::error("rows whose cost is not the cost of their calls")
+            .at(&rows.stage)
+            .help("the table was edited; run again to rewrite it from the journal")
+            .of(wrong)
+    };
+    index.stages.iter().filter_map(of_stage).collect()
 }
 
 pub(super) fn twice(facts: &Facts) -> Vec<Finding> {
     let journal = &facts.journal;
-    if journal.twice.is_empty() {
+    let usd = NanoUsd(journal.twice_cost).usd();
+    let what = format!("calls journaled more than once: paid twice, ${usd:.4} in all");
+    Finding::warning(what)
+        .help(
+            "two processes worked on the RUN at once, or a picture was lost and drawn again; there \
+             is nothing to mend",
+        )
+        .of(&journal.twice)
+        .into_iter()
+        .collect()
+}
+
+/// What was in flight at a kill was asked for again if it was still needed.
+pub(super) fn maybe_twice(facts: &Facts) -> Vec<Finding> {
+    let s = &facts.sessions;
+    if s.most_in_flight == 0 {
         return Vec::new();
     }
     let what = format!(
-        "calls journaled more than once: at most what was in flight at a crash (${:.4})",
-        NanoUsd(journal.twice_cost).usd()
+        "{} killed with {} calls in flight when last seen (at most {} at once): those may have \
+         been paid twice",
+        if s.killed == 1 { "a run was".to_owned() } else { format!("{} runs were", s.killed) },
+        s.in_flight,
+        s.most_in_flight,
     );
-    vec![Finding::warning(what).of(&journal.twice)]
+    vec![Finding::note(what).help("Ctrl-C, once, lets the calls in flight come home")]
 }
+
+const RESTORE: &str = "restore them from a copy, at blobs/<first two digits>/<digest>; the name is \
+                       the BLAKE3 digest of the bytes";
 
 pub(super) fn blobs_missing(facts: &Facts) -> Vec<Finding> {
     let blobs = &facts.blobs;
@@ -101,34 +107,29 @@ pub(super) fn blobs_missing(facts: &Facts) -> Vec<Finding> {
     let mut wrong_size = Vec::new();
     for (digest, (bytes, who)) in &blobs.needed {
         match blobs.present.get(digest) {
-            None => gone.push(format!("{digest} ({who})")),
+            None => gone.push((digest, who)),
             Some(size) if *bytes != 0 && size != bytes => {
-                wrong_size.push(format!("{digest} ({who}): {size} bytes, not {bytes}"));
+                wrong_size.push((digest, who, size, bytes));
             }
             Some(_) => {}
         }
     }
     gone.sort();
     wrong_size.sort();
-    let help = "restore it from a copy; its name is the BLAKE3 digest of its bytes";
-    let mut out = Vec::new();
-    if !gone.is_empty() {
-        out.push(Finding::error("pictures that are needed are not among the blobs").of(&gone));
-    }
-    if !wrong_size.is_empty() {
-        out.push(Finding::error("pictures of another size than journaled").of(&wrong_size));
-    }
-    out.into_iter().map(|f| f.help(help)).collect()
+    let gone = Finding::error("pictures that are needed are not among the blobs")
+        .of(gone.into_iter().map(|(digest, who)| format!("{digest} ({who})")));
+    let wrong_size = Finding::error("pictures of another size than journaled").of(wrong_size
+        .into_iter()
+        .map(|(digest, who, size, bytes)| format!("{digest} ({who}): {size} bytes, not {bytes}")));
+    gone.into_iter().chain(wrong_size).map(|f| f.help(RESTORE)).collect()
 }
 
 pub(super) fn blobs_corrupt(facts: &Facts) -> Vec<Finding> {
-    let all: Vec<String> =
-        facts.blobs.corrupt.iter().map(|(digest, what)| format!("{digest}: {what}")).collect();
-    if all.is_empty() {
-        return Vec::new();
-    }
-    let help = "restore them from a copy: their names are the BLAKE3 digests of their bytes";
-    vec![Finding::error("pictures whose bytes are not what their name says").of(&all).help(help)]
+    Finding::error("pictures whose bytes are not what their name says")
+        .help(RESTORE)
+        .of(facts.blobs.corrupt.iter().map(|(digest, what)| format!("{digest}: {what}")))
+        .into_iter()
+        .collect()
 }
 
 /// Only said when every journal entry was read: else a blob may well be named by another.
@@ -137,12 +138,11 @@ pub(super) fn blobs_unused(facts: &Facts) -> Vec<Finding> {
     if !facts.journal.whole() || facts.from_ledger {
         return Vec::new();
     }
-    let mut unused: Vec<String> =
-        blobs.present.keys().filter(|d| !blobs.needed.contains_key(*d)).map(|d| d.hex()).collect();
+    let mut unused: Vec<_> =
+        blobs.present.keys().filter(|digest| !blobs.needed.contains_key(*digest)).collect();
     unused.sort();
-    if unused.is_empty() {
-        return Vec::new();
-    }
-    let what = "blobs that nothing read here names (hints of records not reflected, or left over)";
-    vec![Finding::note(what).of(&unused)]
+    Finding::note("blobs that nothing read here names (hints of records not reflected, left over)")
+        .of(unused)
+        .into_iter()
+        .collect()
 }

@@ -82,11 +82,17 @@ impl Finding {
         self
     }
 
-    /// Sets the count and keeps the first few as examples.
-    fn of<T: ToString>(mut self, all: &[T]) -> Finding {
-        self.count = all.len() as u64;
-        self.examples = all.iter().take(EXAMPLES).map(T::to_string).collect();
-        self
+    /// Counts all and keeps the first few as examples; None when there is none. Whatever `all`
+    /// holds, only the examples are made into text.
+    fn of<T: ToString>(mut self, all: impl IntoIterator<Item = T>) -> Option<Finding> {
+        self.count = 0;
+        for one in all {
+            if self.examples.len() < EXAMPLES {
+                self.examples.push(one.to_string());
+            }
+            self.count += 1;
+        }
+        (self.count > 0).then_some(self)
     }
 
     fn help(mut self, help: &str) -> Finding {
@@ -140,10 +146,12 @@ pub const CHECKS: &[CheckKind] = &[
     check("dataset_twice", Error, "a record or prompt in the dataset twice", dataset::twice),
     check("dataset_calls", Error, "a dataset row rests on calls not journaled", dataset::calls),
     check("dataset_image", Error, "an embedded picture is damaged", dataset::images),
+    check("no_manifest", Warning, "the RUN does not say what made it", flow::unplanned),
     check("failed", Warning, "records failed and wait for the next run", flow::failed),
     check("filter_extreme", Warning, "a filter keeps nearly all or nearly nothing", flow::extreme),
     check("stratum_short", Warning, "a stratum got less than its quota", dataset::short),
     check("paid_twice", Warning, "calls were journaled more than once", calls::twice),
+    check("maybe_paid_twice", Note, "calls were in flight at a kill", calls::maybe_twice),
     check("incomplete", Note, "the run has not reached its end", flow::incomplete),
     check("blob_unused", Note, "blobs that no journaled call or row names", calls::blobs_unused),
     check("simulated", Note, "replies come from the simulated world", flow::simulated),

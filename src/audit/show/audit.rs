@@ -24,7 +24,7 @@ fn head(report: &AuditReport, look: Look) -> String {
     let funnel = &report.funnel;
     let mut parts = vec![look.bold(&report.run)];
     if !report.pipeline.is_empty() {
-        parts.push(format!("pipeline {}", report.pipeline));
+        parts.push(format!("pipeline {}", line(&report.pipeline, 40)));
     }
     if let Some(seed) = report.seed {
         parts.push(format!("seed {seed}"));
@@ -36,11 +36,24 @@ fn head(report: &AuditReport, look: Look) -> String {
         parts.push(look.yellow("not complete"));
     }
     let kept = match funnel.cost_per_kept_usd {
-        Some(usd) => format!(", {} a kept trajectory", money(usd)),
+        Some(usd) => {
+            let calls = funnel.calls_per_kept.unwrap_or(0.0);
+            format!("; a kept trajectory: {}, {calls:.1} calls", money(usd))
+        }
         None => String::new(),
     };
+    let twice = match (report.sessions.known, report.paid_twice + report.sessions.most_in_flight) {
+        (0, 0) => "paid twice: none journaled; what kills left in flight is not known".to_owned(),
+        (_, 0) => "paid twice: none".to_owned(),
+        _ => format!(
+            "paid twice: {} calls journaled twice; in flight at kills {} when last seen, at most {}",
+            count(report.paid_twice),
+            count(report.sessions.in_flight),
+            count(report.sessions.most_in_flight)
+        ),
+    };
     format!(
-        "{}\n{} records, {} rows, {} calls ({} uses shared), {}{kept}\n",
+        "{}\n{} records, {} rows, {} calls ({} uses shared), {}{kept}\n{twice}\n",
         parts.join(" · "),
         count(funnel.records),
         count(funnel.rows),
@@ -55,7 +68,25 @@ fn title(text: &str, look: Look) -> String {
 }
 
 fn funnel(funnel: &Funnel, look: Look) -> String {
-    const BAR: usize = 20;
+    // As wide as the terminal leaves room for, or none.
+    let room = look.width.saturating_sub(funnel_grid(funnel, 0).width() + 1);
+    let bars = if room < 6 { 0 } else { room.min(20) };
+    let mut lines = funnel_grid(funnel, bars).lines().into_iter();
+    let mut out = title("funnel", look);
+    out.push_str(&format!("{}\n", look.dim(&lines.next().unwrap_or_default())));
+    for (row, s) in lines.zip(&funnel.stages) {
+        out.push_str(&format!("{row}\n"));
+        if !s.reasons.is_empty() {
+            for list in wrapped(&counts(&s.reasons), look.width.saturating_sub(4)) {
+                out.push_str(&format!("{}\n", look.dim(&format!("    {list}"))));
+            }
+        }
+    }
+    out
+}
+
+/// The table of the funnel with bars of `bars` cells.
+fn funnel_grid(funnel: &Funnel, bars: usize) -> Grid {
     let most = funnel.stages.iter().map(|s| s.entered).max().unwrap_or(0).max(1) as f64;
     let mut grid = Grid::new("lrlrrrrrr");
     grid.row(["stage", "in", "", "passed", "%", "dropped", "failed", "calls", "cost"]);
@@ -63,37 +94,42 @@ fn funnel(funnel: &Funnel, look: Look) -> String {
         grid.row([
             s.stage.clone(),
             count(s.entered),
-            bar(s.passed as f64 / most, BAR),
+            bar(s.passed as f64 / most, bars),
             count(s.passed),
-            format!("{:.1}", s.kept_share() * 100.0),
+            match s.entered {
+                0 => "-".to_owned(),
+                _ => format!("{:.1}", s.kept_share() * 100.0),
+            },
             count(s.dropped),
             count(s.failed),
             count(s.calls),
             money(s.cost_usd),
         ]);
     }
-    let mut lines = grid.lines().into_iter();
-    let mut out = title("funnel", look);
-    out.push_str(&format!("{}\n", look.dim(&lines.next().unwrap_or_default())));
-    for (row, s) in lines.zip(&funnel.stages) {
-        out.push_str(&format!("{row}\n"));
-        if !s.reasons.is_empty() {
-            let list = counts(&s.reasons);
-            out.push_str(&format!("{}\n", look.dim(&format!("    {list}"))));
-        }
-    }
-    out
+    grid
 }
 
-/// `a 12 · b 3`, most numerous first.
-fn counts(of: &BTreeMap<String, u64>) -> String {
+/// Parts joined by ` · ` into lines of at most `width` characters (or of one part).
+fn wrapped(parts: &[String], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + 3 + part.chars().count() <= width => {
+                last.push_str(" · ");
+                last.push_str(part);
+            }
+            _ => lines.push(part.clone()),
+        }
+    }
+    lines
+}
+
+/// `a 12`, `b 3`, most numerous first.
+fn counts(of: &BTreeMap<String, u64>) -> Vec<String> {
     let mut list: Vec<(&String, &u64)> = of.iter().collect();
     list.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
-    let parts: Vec<String> = list
-        .into_iter()
-        .map(|(name, n)| format!("{} {}", if name.is_empty() { "(none)" } else { name }, count(*n)))
-        .collect();
-    parts.join(" · ")
+    let name = |name: &str| if name.is_empty() { "(none)".to_owned() } else { line(name, 60) };
+    list.into_iter().map(|(reason, n)| format!("{} {}", name(reason), count(*n))).collect()
 }
 
 /// A column a stage would be too wide; so: records, kept, and where most were dropped.
@@ -152,8 +188,19 @@ fn roles(report: &AuditReport, look: Look) -> String {
     if report.roles.is_empty() {
         return String::new();
     }
-    let mut grid = Grid::new("lrrrrrrrr");
-    grid.row(["role", "calls", "cost", "tokens in", "out", "images", "ms p50", "p95", "retried"]);
+    let mut grid = Grid::new("lrrrrrrrrr");
+    grid.row([
+        "role",
+        "calls",
+        "cost",
+        "tokens in",
+        "out",
+        "images",
+        "ms p50",
+        "p95",
+        "retried",
+        "refused",
+    ]);
     for role in &report.roles {
         grid.row(role_cells(role));
     }
@@ -166,7 +213,7 @@ fn roles(report: &AuditReport, look: Look) -> String {
     table(&name, &grid, look)
 }
 
-fn role_cells(role: &RoleAudit) -> [String; 9] {
+fn role_cells(role: &RoleAudit) -> [String; 10] {
     let ms = |of: fn(&crate::audit::stats::Spread) -> f64| {
         role.latency_ms.as_ref().map_or(String::new(), |s| format!("{:.0}", of(s)))
     };
@@ -180,6 +227,7 @@ fn role_cells(role: &RoleAudit) -> [String; 9] {
         ms(|s| s.p50),
         ms(|s| s.p95),
         format!("{:.1} %", role.retried as f64 * 100.0 / role.calls.max(1) as f64),
+        count(role.refused),
     ]
 }
 
@@ -194,7 +242,11 @@ fn findings(findings: &[Finding], look: Look) -> String {
             Severity::Warning => look.yellow("warning"),
             Severity::Note => look.cyan("note"),
         };
-        let at = if f.stage.is_empty() { String::new() } else { format!(" at `{}`", f.stage) };
+        let at = if f.stage.is_empty() {
+            String::new()
+        } else {
+            format!(" at `{}`", line(&f.stage, 60))
+        };
         let times = if f.count > 1 { format!(" ({})", count(f.count)) } else { String::new() };
         out.push_str(&format!("{severity}[{}]{at}: {}{times}\n", f.check, line(&f.what, 400)));
         for example in &f.examples {

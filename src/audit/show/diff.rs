@@ -12,7 +12,11 @@ const GROUPS: usize = 30;
 pub fn diff_text(diff: &Diff, look: Look) -> String {
     let mut out = format!("A = {}\nB = {}\n", diff.a, diff.b);
     for (what, a, b) in &diff.settings {
-        out.push_str(&format!("{what}: {} -> {}\n", line(a, 80), line(b, 80)));
+        let side = |value: &str| match value {
+            "" => "absent".to_owned(),
+            value => line(value, 80),
+        };
+        out.push_str(&format!("{what}: {} -> {}\n", side(a), side(b)));
     }
     out.push_str(&format!(
         "{} records decide the same, {} changed, {} only in A, {} only in B\n\

@@ -1,4 +1,8 @@
 //! A table of text cells, aligned.
+//!
+//! The one idea: a cell is one line, and nothing in it can drive the terminal, whoever named it.
+
+use crate::audit::show::line;
 
 /// Which side a column keeps to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +24,13 @@ impl Grid {
         Grid { sides: sides.chars().map(side).collect(), rows: Vec::new() }
     }
 
-    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
+        self.rows.push(cells.into_iter().map(|cell| line(cell.as_ref(), usize::MAX)).collect());
+    }
+
+    /// Of its widest line, characters.
+    pub fn width(&self) -> usize {
+        self.lines().iter().map(|line| line.chars().count()).max().unwrap_or(0)
     }
 
     /// Lines, each with two spaces between columns and none at the end.

@@ -6,13 +6,17 @@
 mod audit;
 mod diff;
 mod grid;
+mod inline;
 mod life;
 mod stage;
+
+use crate::record::Disposition;
 
 pub use audit::audit_text;
 pub use diff::diff_text;
 pub use grid::{Grid, Side};
-pub use life::life_text;
+pub use inline::Inline;
+pub use life::{LifeLook, life_text};
 pub use stage::stage_text;
 
 /// How to write: colours, and how wide the terminal is.
@@ -106,6 +110,16 @@ pub fn visible(text: &str) -> String {
 pub fn hidden(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// How a record left a stage: `passed`, `passed unsatisfied`, `dropped leak`. The usual port is
+/// called as the disposition is, and said once.
+pub fn way(disposition: Disposition, port: &str, reason: &str) -> String {
+    let said = disposition.as_str();
+    let parts = [said, if port == said { "" } else { port }, reason];
+    let parts: Vec<String> =
+        parts.iter().filter(|part| !part.is_empty()).map(|part| line(part, 60)).collect();
+    parts.join(" ")
 }
 
 /// One line, at most `width` characters, cut with an ellipsis.

@@ -1,8 +1,9 @@
 //! One stage, deep, as text.
 
-use crate::audit::deep::{CheckAudit, Distribution, OrderAudit, StageAudit};
+use crate::audit::deep::{CheckAudit, LengthAudit, OrderAudit, StageAudit};
 use crate::audit::shape::ShapeStage;
-use crate::audit::show::{Grid, Look, bar, count, line};
+use crate::audit::show::{Grid, Look, bar, count, line, way};
+use crate::audit::stats::Distribution;
 
 /// What `coldstart audit RUN --stage S` prints.
 pub fn stage_text(audit: &StageAudit, shape: &ShapeStage, look: Look) -> String {
@@ -21,8 +22,9 @@ pub fn stage_text(audit: &StageAudit, shape: &ShapeStage, look: Look) -> String 
         count(audit.failed)
     ));
     out.push_str(&reasons(audit, look));
-    out.push_str(&distribution("scores", audit.scores.as_ref(), look));
-    out.push_str(&distribution("prompt length, characters", audit.prompt_chars.as_ref(), look));
+    out.push_str(&distribution("scores", audit.scores.as_ref(), 2, look));
+    out.push_str(&distribution("prompt length, characters", audit.prompt_chars.as_ref(), 0, look));
+    out.push_str(&lengths(&audit.lengths, look));
     out.push_str(&votes(audit, look));
     out.push_str(&audit.orders.as_ref().map_or(String::new(), |o| orders(o, look)));
     out.push_str(&checks(&audit.checks, look));
@@ -33,11 +35,7 @@ pub fn stage_text(audit: &StageAudit, shape: &ShapeStage, look: Look) -> String 
 fn reasons(audit: &StageAudit, look: Look) -> String {
     let mut out = String::new();
     for r in &audit.reasons {
-        let way: Vec<&str> = [r.disposition.as_str(), &r.port, &r.reason]
-            .into_iter()
-            .filter(|w| !w.is_empty())
-            .collect();
-        let (name, share) = (look.bold(&way.join(" ")), r.share);
+        let (name, share) = (look.bold(&way(r.disposition, &r.port, &r.reason)), r.share);
         out.push_str(&format!("\n{name}: {}, {share}\n", count(share.hits)));
         for e in &r.examples {
             let score = e.score.map_or(String::new(), |s| format!(" score {s:.2}"));
@@ -51,7 +49,7 @@ fn reasons(audit: &StageAudit, look: Look) -> String {
     out
 }
 
-fn distribution(name: &str, of: Option<&Distribution>, look: Look) -> String {
+fn distribution(name: &str, of: Option<&Distribution>, digits: usize, look: Look) -> String {
     let Some(of) = of else { return String::new() };
     let (s, h) = (&of.spread, &of.histogram);
     let most = h.bins.iter().copied().max().unwrap_or(0).max(1) as f64;
@@ -59,13 +57,30 @@ fn distribution(name: &str, of: Option<&Distribution>, look: Look) -> String {
     let mut grid = Grid::new("rlr");
     for (i, n) in h.bins.iter().enumerate().filter(|(_, n)| **n > 0) {
         let from = h.low + step * i as f64;
-        grid.row([format!("{from:.2}"), bar(*n as f64 / most, 30), count(*n)]);
+        grid.row([format!("{from:.digits$}"), bar(*n as f64 / most, 30), count(*n)]);
     }
     let five = format!(
-        "mean {:.2}, min {:.2}, median {:.2}, 95 % {:.2}, max {:.2}",
+        "mean {:.digits$}, min {:.digits$}, median {:.digits$}, 95 % {:.digits$}, max {:.digits$}",
         s.mean, s.min, s.p50, s.p95, s.max
     );
     format!("\n{} ({five})\n  {}\n", look.bold(name), grid.lines().join("\n  "))
+}
+
+/// What models said here, a line each kind of text.
+fn lengths(lengths: &[LengthAudit], look: Look) -> String {
+    if lengths.is_empty() {
+        return String::new();
+    }
+    let mut grid = Grid::new("llrrrrr");
+    grid.row(["role", "text", "calls", "min", "median", "95 %", "max"]);
+    for length in lengths {
+        let s = &length.chars.spread;
+        let chars = [s.min, s.p50, s.p95, s.max].map(|chars| format!("{chars:.0}"));
+        let name = [length.role.clone(), length.text.to_owned(), count(s.count)];
+        grid.row(name.into_iter().chain(chars));
+    }
+    let title = look.bold("lengths of what models said, characters");
+    format!("\n{title}\n  {}\n", grid.lines().join("\n  "))
 }
 
 fn votes(audit: &StageAudit, look: Look) -> String {

@@ -1,10 +1,10 @@
 //! Filling the tables of `TABLES`.
 
+use crate::audit::columns::Reading;
 use crate::audit::error::AuditError;
 use crate::audit::index::Index;
 use crate::audit::run_dir::RunDir;
 use crate::audit::sql::fault;
-use crate::audit::tables::Texts;
 use crate::call::Output;
 use crate::export::dataset;
 use crate::journal::Entry;
@@ -12,11 +12,11 @@ use crate::record::{Answer, CheckSource, Decision, NanoUsd};
 use crate::store::Layout;
 use rusqlite::{Connection, Statement, Transaction, params};
 
-/// Fills the (empty) table `name`, all or nothing.
+/// Fills the (empty) table `name`.
 pub async fn fill(run: &RunDir, db: &mut Connection, name: &str) -> Result<(), AuditError> {
     match name {
         "stages" | "records" | "uses" => {
-            let index = Index::assemble(run.tables(Texts::Notes).await?.columns);
+            let index = Index::assemble(run.tables(Reading::Notes).await?.columns);
             within(db, |tx| match name {
                 "stages" => stages(tx, &index),
                 "records" => records(tx, &index),
@@ -111,26 +111,60 @@ fn uses(tx: &Transaction, index: &Index) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// A stage's rows wait here: SQLite's handles cannot cross threads while a table is read.
+/// Rows wait until there are so many, and are then written together.
+const TOGETHER: usize = 2000;
+
+/// Writes rows as they come, a few thousand at a time: the table is all that grows.
+struct Rows<'a, T> {
+    db: &'a mut Connection,
+    write: fn(&Transaction, &[T]) -> rusqlite::Result<()>,
+    waiting: Vec<T>,
+    wrong: Option<AuditError>,
+}
+
+impl<'a, T> Rows<'a, T> {
+    fn new(
+        db: &'a mut Connection,
+        write: fn(&Transaction, &[T]) -> rusqlite::Result<()>,
+    ) -> Rows<'a, T> {
+        Rows { db, write, waiting: Vec::new(), wrong: None }
+    }
+
+    fn push(&mut self, row: T) {
+        self.waiting.push(row);
+        if self.waiting.len() >= TOGETHER {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let rows = std::mem::take(&mut self.waiting);
+        if self.wrong.is_none() {
+            self.wrong = within(self.db, |tx| (self.write)(tx, &rows)).err();
+        }
+    }
+
+    fn finish(mut self) -> Result<(), AuditError> {
+        self.flush();
+        self.wrong.map_or(Ok(()), Err)
+    }
+}
+
 async fn evidence(run: &RunDir, db: &mut Connection, name: &str) -> Result<(), AuditError> {
+    let is_votes = name == "votes";
+    let mut into = Rows::new(db, if is_votes { votes } else { checks });
     for stage in &run.shape.stages {
-        let mut waiting: Vec<Decision> = Vec::new();
         run.each(&stage.name, &mut |row| {
-            let has = match name {
-                "votes" => !row.evidence.votes.is_empty(),
-                _ => !row.evidence.checks.is_empty(),
-            };
-            if has {
-                waiting.push(row);
+            let evidence = &row.evidence;
+            let none =
+                if is_votes { evidence.votes.is_empty() } else { evidence.checks.is_empty() };
+            if !none {
+                into.push(row);
             }
         })
         .await?;
-        within(db, |tx| match name {
-            "votes" => votes(tx, &waiting),
-            _ => checks(tx, &waiting),
-        })?;
     }
-    Ok(())
+    into.finish()
 }
 
 fn votes(tx: &Transaction, rows: &[Decision]) -> rusqlite::Result<()> {
@@ -166,12 +200,12 @@ fn checks(tx: &Transaction, rows: &[Decision]) -> rusqlite::Result<()> {
 
 async fn calls(run: &RunDir, db: &mut Connection) -> Result<(), AuditError> {
     let journal = run.journal().await?;
-    let mut waiting: Vec<(Entry, bool)> = Vec::new();
-    journal.scan(&mut |entry, again| waiting.push((entry, again))).await?;
-    within(db, |tx| {
+    let mut into = Rows::new(db, |tx, rows: &[(Entry, bool)]| {
         let mut row = insert(tx, "calls", 16)?;
-        waiting.iter().try_for_each(|(entry, again)| add_call(&mut row, entry, *again))
-    })
+        rows.iter().try_for_each(|(entry, again)| add_call(&mut row, entry, *again))
+    });
+    journal.scan(&mut |entry, again| into.push((entry, again))).await?;
+    into.finish()
 }
 
 fn add_call(row: &mut Statement, entry: &Entry, again: bool) -> rusqlite::Result<()> {

@@ -43,13 +43,19 @@
       const box = document.querySelector('input[type="search"]');
       if (box) { box.focus(); box.select(); } else go(`${body.dataset.base}/search`);
     },
+    g: () => go(`${body.dataset.base}/`),
+    r: () => go(`${body.dataset.base}/search`),
     "?": () => document.getElementById("keys")?.showModal(),
   };
+  document.getElementById("help")?.addEventListener("click", () => keys["?"]());
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (typing(event.target)) {
       if (event.key === "Escape") event.target.blur();
+      // A note alone is no answer.
+      const form = event.target.closest("form.label");
+      if (event.key === "Enter" && form && !form.querySelector("button.on")) event.preventDefault();
       return;
     }
     if (event.key === "Enter" && event.target instanceof HTMLElement && event.target.matches("a, button, summary")) return;
@@ -71,12 +77,26 @@
       for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
     }));
 
+  // A page that somebody works on (typing, a marked row, text selected, an opened part) is not
+  // taken from under his hands: then the new state is offered.
+  let busy = false;
+  const work = () => { busy = true; };
+  document.addEventListener("input", work);
+  document.querySelectorAll("summary").forEach((summary) => summary.addEventListener("click", work));
+  const offer = () => {
+    const fresh = document.getElementById("fresh");
+    if (fresh) fresh.hidden = false;
+  };
+  document.querySelector("#fresh button")?.addEventListener("click", () => location.reload());
+
   if (body.dataset.live === "true") {
     const look = async () => {
-      if (!document.hidden && !typing(document.activeElement) && !document.querySelector("dialog[open]")) {
+      if (!document.hidden) {
         try {
           const now = await (await fetch(`${body.dataset.base}/live`)).json();
-          if (now.version !== body.dataset.version) { location.reload(); return; }
+          const held = busy || at >= 0 || String(getSelection()) || document.querySelector("dialog[open]");
+          if (now.version !== body.dataset.version && held) offer();
+          else if (now.version !== body.dataset.version) { location.reload(); return; }
         } catch { /* the viewer was stopped; the page stays */ }
       }
       setTimeout(look, 2000);

@@ -1,14 +1,16 @@
 //! What all pages share: the frame, links, text with hidden characters shown, pagination.
 
-use crate::audit::show::{count, hidden};
+use crate::audit::show::{count, hidden, line};
 use crate::audit::{AuditError, RunDir};
 use crate::record::ImageRef;
 use crate::view::query::{Filter, PAGE};
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
+use std::sync::Arc;
 
 /// Where a page is made: links start with `base`.
 pub struct Here<'a> {
@@ -57,9 +59,11 @@ impl<'a> Here<'a> {
                             a class=(tab("search")) href={ (self.base) "/search" } { "Records" }
                         }
                         span.run { (run_name(run)) }
-                        @if self.snapshot.live { span.badge { "not complete" } }
+                        @if self.snapshot.live { span.badge title="it is read again every few seconds" { "not complete" } }
                         @if simulated(self.snapshot) { span.badge.warn { "simulated world" } }
+                        button #help type="button" title="what the keys do" { kbd { "?" } span { " keys" } }
                     }
+                    div #fresh hidden { "The run has gone on. " button type="button" { "show" } }
                     main { (body) }
                     (keys())
                 }
@@ -77,9 +81,11 @@ fn keys() -> Markup {
             dl {
                 dt { kbd { "j" } " " kbd { "k" } } dd { "next, previous row (or record)" }
                 dt { kbd { "Enter" } } dd { "open the row" }
+                dt { kbd { "n" } " " kbd { "p" } } dd { "next, previous page or record" }
+                dt { kbd { "u" } } dd { "up: to the list, to the pipeline" }
+                dt { kbd { "g" } " " kbd { "r" } } dd { "the pipeline (graph), all records" }
                 dt { kbd { "/" } } dd { "search" }
                 dt { kbd { "a" } " " kbd { "d" } } dd { "agree, disagree with the marked decision" }
-                dt { kbd { "u" } } dd { "up: to the list, to the pipeline" }
                 dt { kbd { "?" } } dd { "this help" }
             }
             form method="dialog" { button { "close" } }
@@ -97,13 +103,24 @@ fn simulated(snapshot: &Snapshot) -> bool {
     run.shape.simulated || run.report.as_ref().is_some_and(|r| r.simulated)
 }
 
-/// An error as a page's answer.
-pub fn fault(err: &AuditError) -> Response {
-    let status = match err {
-        AuditError::Unknown { .. } | AuditError::Input { .. } => StatusCode::NOT_FOUND,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    (status, format!("{err}\n")).into_response()
+impl Here<'_> {
+    /// An error as a page.
+    pub fn fault(&self, err: &AuditError) -> Response {
+        let status = match err {
+            AuditError::Unknown { .. } | AuditError::Input { .. } => StatusCode::NOT_FOUND,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let page = self.page(
+            "Not found",
+            "",
+            html! {
+                h1 { @if status == StatusCode::NOT_FOUND { "Not here" } @else { "It cannot be read" } }
+                p { (said(&err.to_string())) }
+                p { a #up href={ (self.base) "/" } { "Back to the pipeline" } }
+            },
+        );
+        (status, page).into_response()
+    }
 }
 
 /// Untrusted text: escaped by maud, hidden characters shown as marks.
@@ -126,13 +143,14 @@ pub fn said(text: &str) -> Markup {
 
 /// `1–50 of 1,234` with links to the pages beside; `link` gives a page's address.
 pub fn pages(total: usize, filter: &Filter, link: impl Fn(&Filter) -> String) -> Markup {
-    let first = filter.page * PAGE;
+    let first = filter.first().min(total);
     let last = (first + PAGE).min(total);
     html! {
         div.pages {
             @if filter.page > 0 { a rel="prev" href=(link(&filter.at(filter.page - 1))) { "← previous" } }
             span {
-                @if total == 0 { "nothing" }
+                @if total == 0 { "nothing here: loosen the filter" }
+                @else if first == last { "nothing here" }
                 @else { (count(first as u64 + 1)) "–" (count(last as u64)) " of " (count(total as u64)) }
             }
             @if last < total { a rel="next" href=(link(&filter.at(filter.page + 1))) { "next →" } }
@@ -149,7 +167,7 @@ pub fn filter_form(action: &str, filter: &Filter, fields: &[(&str, &str, Vec<Str
                 select name=(name) aria-label=(name) {
                     option value="" { (name) ": any" }
                     @for value in values {
-                        option value=(value) selected[value == chosen] { (value) }
+                        option value=(value) selected[value == chosen] { (line(value, 60)) }
                     }
                 }
             }
@@ -157,4 +175,11 @@ pub fn filter_form(action: &str, filter: &Filter, fields: &[(&str, &str, Vec<Str
             @if *filter != Filter::default() { a.clear href=(action) { "clear" } }
         }
     }
+}
+
+/// For addresses that lead to no page.
+pub async fn nowhere(State(viewer): State<Arc<Viewer>>) -> Response {
+    let snapshot = viewer.snapshot();
+    let what = "This address leads nowhere in the viewer.".to_owned();
+    Here::of(&viewer, &snapshot).fault(&AuditError::Input { what })
 }

@@ -7,6 +7,7 @@ mod search;
 mod stage;
 mod story;
 
+pub use frame::nowhere;
 pub use pipeline::pipeline;
 pub use record::record;
 pub use search::search;

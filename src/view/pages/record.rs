@@ -2,11 +2,12 @@
 //! calls and cost, and what people say of it.
 
 use crate::audit::labels::Label;
-use crate::audit::lineage::{Life, LifeCall, LifeStep, life};
+use crate::audit::lineage::{Life, life};
 use crate::audit::show::{count, money};
+use crate::audit::steps::{LifeCall, LifeStep};
 use crate::call::Output;
 use crate::record::{Disposition, Id};
-use crate::view::pages::frame::{Here, fault, said};
+use crate::view::pages::frame::{Here, said};
 use crate::view::pages::stage::{outcome, record_link};
 use crate::view::pages::story::{figure, story};
 use crate::view::query::Filter;
@@ -34,11 +35,11 @@ pub async fn record(
     let here = Here::of(&viewer, &snapshot);
     let id = match crate::audit::lineage::find(&snapshot.index.records.id, &id) {
         Ok(id) => id,
-        Err(err) => return fault(&err),
+        Err(err) => return here.fault(&err),
     };
     let life = match life(&snapshot.run, &viewer.journal, &id).await {
         Ok(life) => life,
-        Err(err) => return fault(&err),
+        Err(err) => return here.fault(&err),
     };
     // Labels that cannot be read are not a reason to hide the record.
     let mut labels = snapshot.run.labels().await.unwrap_or_default();
@@ -50,8 +51,11 @@ pub async fn record(
             (beside(&here, &id, &list, &filter))
             h1.prompt { (said(&life.prompt)) }
             div.meta {
-                span { (life.category) } span { (life.source) } span { (money(life.cost_usd)) }
+                span { (said(&life.category)) } span { (said(&life.source)) } span { (money(life.cost_usd)) }
                 span.id { (id) }
+            }
+            @for part in &life.unreadable {
+                p.alert { (part.name) " cannot be read: " (said(&part.what)) "; its decision is not shown." }
             }
             (story(&here, &life))
             (steps(&here, &life, &list, &filter, &labels))
@@ -132,7 +136,7 @@ fn evidence(step: &LifeStep) -> Markup {
     html! {
         @if !evidence.note.is_empty() { p.note { (said(&evidence.note)) } }
         @if !evidence.votes.is_empty() {
-            p.votes { @for vote in &evidence.votes { code { (vote.ask) ": " (said(&vote.answer)) } " " } }
+            p.votes { @for vote in &evidence.votes { code { (said(&vote.ask)) ": " (said(&vote.answer)) } " " } }
         }
         @if let Some(peer) = evidence.peer { p.note { "the other record: " (peer) } }
     }
@@ -154,6 +158,8 @@ fn label_form(here: &Here, life: &Life, step: &LifeStep, back: &str, labels: &[L
             input type="hidden" name="id" value=(life.id);
             input type="hidden" name="stage" value=(d.stage);
             input type="hidden" name="back" value=(back);
+            // What Enter in the note presses: it must not turn a given answer round.
+            @if agreed == Some(false) { button hidden name="agree" value="no" {} }
             button.on[agreed == Some(true)] name="agree" value="yes" { "agree" }
             button.on[agreed == Some(false)] name="agree" value="no" { "disagree" }
             input type="text" name="note" value=(note) placeholder="note" maxlength="2000" aria-label="note";

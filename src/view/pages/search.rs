@@ -48,14 +48,14 @@ pub async fn search(State(viewer): State<Arc<Viewer>>, Query(filter): Query<Filt
             (filter_form(&action, &filter, &fields))
             (pages(found.len(), &filter, link))
             (rows(&here, &found, &filter))
-            (pages(found.len(), &filter, link))
+            @if found.len() > PAGE { (pages(found.len(), &filter, link)) }
         },
     )
 }
 
 fn rows(here: &Here, found: &[usize], filter: &Filter) -> Markup {
     let index = &here.snapshot.index;
-    let start = (filter.page * PAGE).min(found.len());
+    let start = filter.first().min(found.len());
     html! {
         ul.rows { @for &record in &found[start..(start + PAGE).min(found.len())] {
             @let (stage, row) = here.snapshot.last[record];
@@ -65,10 +65,10 @@ fn rows(here: &Here, found: &[usize], filter: &Filter) -> Markup {
             li data-href=(href) {
                 a href=(href) { (said(&line(index.records.prompt.get(record), 160))) }
                 div.meta {
-                    span { b { (stage.stage) } }
+                    span { b { (said(&stage.stage)) } }
                     (outcome(stage.disposition[row], index.names.get(stage.port[row]), index.names.get(stage.reason[row])))
-                    span { (index.names.get(index.records.category[record])) }
-                    span { (index.names.get(index.records.source[record])) }
+                    span { (said(index.names.get(index.records.category[record]))) }
+                    span { (said(index.names.get(index.records.source[record]))) }
                     span.id { (&id[..8]) }
                 }
             }

@@ -1,11 +1,11 @@
 //! A stage: its reasons, distributions, agreement, checks, and its records.
 
-use crate::audit::deep::{OrderAudit, StageAudit};
-use crate::audit::plot::{bars, histogram, meter};
-use crate::audit::show::{count, line, money};
-use crate::audit::stats::Share;
+use crate::audit::deep::StageAudit;
+use crate::audit::panels::stage_cards;
+use crate::audit::plot::meter;
+use crate::audit::show::{count, line, money, way};
 use crate::record::{Disposition, NanoUsd};
-use crate::view::pages::frame::{Here, fault, filter_form, pages, said};
+use crate::view::pages::frame::{Here, filter_form, pages, said};
 use crate::view::query::{Filter, PAGE};
 use crate::view::server::Viewer;
 use axum::extract::{Path, Query, State};
@@ -19,15 +19,15 @@ pub async fn stage(
     Query(filter): Query<Filter>,
 ) -> Response {
     let snapshot = viewer.snapshot();
+    let here = Here::of(&viewer, &snapshot);
     let number = match snapshot.run.stage(&name) {
         Ok(number) => number,
-        Err(err) => return fault(&err),
+        Err(err) => return here.fault(&err),
     };
-    let deep = match snapshot.deep(&name).await {
+    let deep = match viewer.deep(&name).await {
         Ok(deep) => deep,
-        Err(err) => return fault(&err),
+        Err(err) => return here.fault(&err),
     };
-    let here = Here::of(&viewer, &snapshot);
     let shape = &snapshot.run.shape.stages[number];
     here.page(
         &name,
@@ -41,7 +41,7 @@ pub async fn stage(
                 }
             }
             (reasons(&here, &name, &deep))
-            (figures(&deep))
+            (stage_cards(&deep))
             (records(&here, number, &name, &filter, &deep))
         },
     )
@@ -60,7 +60,7 @@ fn reasons(here: &Here, name: &str, deep: &StageAudit) -> Markup {
                         ..Filter::default()
                     };
                     tr data-href=(here.stage(name, &filter)) {
-                        td { span class={ "dot " (r.disposition.as_str()) } {} a href=(here.stage(name, &filter)) { (r.disposition.as_str()) " " (way(&r.port, &r.reason)) } }
+                        td { span class={ "dot " (r.disposition.as_str()) } {} a href=(here.stage(name, &filter)) { (said(&way(r.disposition, &r.port, &r.reason))) } }
                         td.n { (count(r.share.hits)) }
                         td.n { (format!("{:.1} %", r.share.share * 100.0)) }
                         td { (meter(r.share.share)) }
@@ -71,60 +71,9 @@ fn reasons(here: &Here, name: &str, deep: &StageAudit) -> Markup {
     }
 }
 
-fn way(port: &str, reason: &str) -> String {
-    [port, reason].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" · ")
-}
-
-fn figures(deep: &StageAudit) -> Markup {
-    let share = |title: &str, share: &Share| {
-        html! { dt { (title) } dd { (share.to_string()) } }
-    };
-    html! {
-        div.cards {
-            @if let Some(scores) = &deep.scores { section.card { h3 { "Scores" }
-                (histogram(&scores.histogram))
-                p.note { "median " (format!("{:.2}", scores.spread.p50)) " · mean " (format!("{:.2}", scores.spread.mean)) }
-            } }
-            @if let Some(chars) = &deep.prompt_chars { section.card { h3 { "Prompt length, characters" }
-                (histogram(&chars.histogram))
-                p.note { "median " (format!("{:.0}", chars.spread.p50)) " · cut at 200" }
-            } }
-            @if let Some(orders) = &deep.orders { section.card { h3 { "Both orders" } (order_card(orders, &share)) } }
-            @if let Some(votes) = &deep.votes { section.card { h3 { "Answers" }
-                @if votes.unanimous.of > 0 { dl { (share("unanimous", &votes.unanimous)) } }
-                @for (ask, answers) in votes.answers.iter().take(6) {
-                    p.note { (ask) }
-                    (bars(&answers.iter().map(|(a, n)| (a.clone(), *n)).collect::<Vec<_>>()))
-                }
-            } }
-            @if !deep.checks.is_empty() { section.card { h3 { "Checks that failed" }
-                (bars(&deep.checks.iter().filter(|c| c.no + c.unsure > 0).take(14).map(|c| (c.id.clone(), c.no + c.unsure)).collect::<Vec<_>>()))
-            } }
-            @if deep.by_category.len() > 1 { section.card { h3 { "Accepted by category" }
-                div.scroll { table { tbody { @for (category, share) in &deep.by_category {
-                    tr { td { (category) } td.n { (count(share.hits)) " of " (count(share.of)) } td { (meter(share.share)) } }
-                } } } }
-            } }
-        }
-    }
-}
-
-fn order_card(orders: &OrderAudit, share: &dyn Fn(&str, &Share) -> Markup) -> Markup {
-    html! {
-        dl {
-            (share("both orders agree", &orders.agree))
-            (share("the later picture wins both", &orders.later_wins))
-            (share("a tie in one order at least", &orders.any_tie))
-            (share("of pairs decided by place: the first place", &orders.prefers_a))
-        }
-        @if orders.biased() { p.alert { "The judge prefers a place: the interval does not hold 50 %." } }
-        @else { p.note { "No preference for a place shows." } }
-    }
-}
-
 fn records(here: &Here, number: usize, name: &str, filter: &Filter, deep: &StageAudit) -> Markup {
     let found = here.snapshot.rows(number, filter);
-    let start = (filter.page * PAGE).min(found.len());
+    let start = filter.first().min(found.len());
     let shown = &found[start..(start + PAGE).min(found.len())];
     let names = |of: &dyn Fn(&crate::audit::deep::ReasonAudit) -> String| {
         let mut names: Vec<String> =
@@ -151,7 +100,7 @@ fn records(here: &Here, number: usize, name: &str, filter: &Filter, deep: &Stage
             (filter_form(&format!("{}/stage/{name}", here.base), filter, &fields))
             (pages(found.len(), filter, |f| here.stage(name, f)))
             ul.rows { @for &row in shown { (one_row(here, number, row, name, filter)) } }
-            (pages(found.len(), filter, |f| here.stage(name, f)))
+            @if found.len() > PAGE { (pages(found.len(), filter, |f| here.stage(name, f))) }
         }
     }
 }
@@ -168,7 +117,7 @@ fn one_row(here: &Here, number: usize, row: usize, name: &str, filter: &Filter) 
             a href=(href) { (said(&line(index.records.prompt.get(record), 160))) }
             div.meta {
                 (outcome(rows.disposition[row], index.names.get(rows.port[row]), index.names.get(rows.reason[row])))
-                span { (index.names.get(index.records.category[record])) }
+                span { (said(index.names.get(index.records.category[record]))) }
                 @if !rows.score[row].is_nan() { span { "score " (format!("{:.2}", rows.score[row])) } }
                 @if rows.cost[row] > 0 { span { (money(NanoUsd(rows.cost[row]).usd())) } }
                 span.id { (&id[..8]) }
@@ -189,6 +138,6 @@ pub fn record_link(here: &Here, id: &str, stage: &str, filter: &Filter) -> Strin
 
 pub fn outcome(disposition: Disposition, port: &str, reason: &str) -> Markup {
     html! {
-        span { span class={ "dot " (disposition.as_str()) } {} (disposition.as_str()) " " (way(port, reason)) }
+        span { span class={ "dot " (disposition.as_str()) } {} (said(&way(disposition, port, reason))) }
     }
 }

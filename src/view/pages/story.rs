@@ -11,11 +11,11 @@ pub fn story(here: &Here, life: &Life) -> Markup {
     let story = &life.story;
     html! {
         @if story.reference.is_some() || story.rounds.iter().any(|r| r.image.is_some()) {
-            section.pictures {
-                @if let Some(image) = &story.reference { (figure(here, image, "reference (the hint)", "")) }
+            section.pictures.three {
+                @if let Some(image) = &story.reference { (large(here, image, "reference (the hint)", "")) }
                 @for (n, round) in story.rounds.iter().enumerate() {
                     @if let Some(image) = &round.image {
-                        (figure(here, image, &format!("I{}", n + 1), verdict(round)))
+                        (large(here, image, &format!("I{}", n + 1), verdict(round)))
                     }
                 }
             }
@@ -48,16 +48,26 @@ fn verdict(round: &StoryRound) -> &'static str {
 
 /// A thumbnail that opens the whole picture.
 pub fn figure(here: &Here, image: &ImageRef, title: &str, word: &str) -> Markup {
+    drawn(here, image, &here.thumb(image), title, word)
+}
+
+/// The picture itself: what is to be judged must be seen sharp.
+fn large(here: &Here, image: &ImageRef, title: &str, word: &str) -> Markup {
+    drawn(here, image, &here.image(image), title, word)
+}
+
+fn drawn(here: &Here, image: &ImageRef, src: &str, title: &str, word: &str) -> Markup {
     html! {
         figure {
-            a href=(here.image(image)) { img src=(here.thumb(image)) alt=(title) loading="lazy" width="192" height=(height(image)); }
+            a href=(here.image(image)) { img src=(src) alt=(title) loading="lazy" width="192" height=(height(image)); }
             figcaption { b { (title) } @if !word.is_empty() { span class={ "word " (word) } { (word) } } span.size { (image.width) "×" (image.height) } }
         }
     }
 }
 
-fn height(image: &ImageRef) -> u32 {
-    192 * image.height.max(1) / image.width.max(1)
+/// What keeps its place while it loads. Sizes are a server's word, so they may be absurd.
+fn height(image: &ImageRef) -> u64 {
+    (192 * u64::from(image.height.max(1)) / u64::from(image.width.max(1))).clamp(1, 1920)
 }
 
 fn turn(here: &Here, n: usize, round: &StoryRound) -> Markup {
@@ -83,11 +93,10 @@ fn judged(judgement: &StoryJudgement) -> Markup {
             }
             p.text { (said(&judgement.rationale)) }
             @if !judgement.checks.is_empty() {
-                details { summary { (judgement.checks.len()) " checks, " (judgement.checks.iter().filter(|c| c.answer == Answer::Yes).count()) " passed" }
+                details open[!judgement.satisfied] { summary { (judgement.checks.len()) " checks, " (judgement.checks.iter().filter(|c| c.answer == Answer::Yes).count()) " passed" }
                     div.scroll { table.checks { tbody { @for check in &judgement.checks { tr {
                         td { span class={ "answer " (answer(check.answer)) } { (answer(check.answer)) } }
-                        td.id { (said(&check.id)) }
-                        td { (said(&check.question)) @if !check.evidence.is_empty() { p.note { (said(&check.evidence)) } } }
+                        td { span.id { (said(&check.id)) } (said(&check.question)) @if !check.evidence.is_empty() { p.note { (said(&check.evidence)) } } }
                     } } } } }
                 }
             }

@@ -43,13 +43,21 @@ impl Victim {
         writer.finish().await.unwrap();
     }
 
-    /// Errors, as `check stage`.
+    async fn run(&self) -> RunDir {
+        RunDir::open(self.dir.path().to_str().unwrap()).await.unwrap()
+    }
+
+    /// Errors, as `check stage`. Whatever is found, the message says how to go on.
     async fn errors(&self) -> Vec<String> {
-        let run = RunDir::open(self.dir.path().to_str().unwrap()).await.unwrap();
-        let facts = gather(&run, Depth::Full).await.unwrap();
+        let facts = gather(&self.run().await, Depth::Full).await.unwrap();
         let report = AuditReport::of("victim", &facts);
         let errors = report.findings.iter().filter(|f| f.severity == Severity::Error);
-        errors.map(|f| format!("{} {}", f.check, f.stage).trim().to_owned()).collect()
+        errors
+            .map(|f| {
+                assert!(f.count > 0 && !f.help.is_empty(), "{f:?} does not help");
+                format!("{} {}", f.check, f.stage).trim().to_owned()
+            })
+            .collect()
     }
 
     async fn finds(&self, wanted: &str) {
@@ -162,7 +170,19 @@ async fn a_duplicate_row() {
 async fn a_table_of_garbage() {
     let victim = Victim::new().await;
     std::fs::write(victim.path(&Layout::stage_part("better", 0)), b"PAR1 no more").unwrap();
-    victim.finds("unreadable").await;
+    // And is all that is found: what cannot be read is not also lost, orphaned and miscounted.
+    assert_eq!(victim.errors().await, ["unreadable"]);
+}
+
+#[tokio::test]
+async fn a_lost_manifest() {
+    let victim = Victim::new().await;
+    let kept = AuditReport::of("whole", &gather(&victim.run().await, Depth::Full).await.unwrap());
+    std::fs::remove_file(victim.path(Layout::MANIFEST)).unwrap();
+    let report = AuditReport::of("lost", &gather(&victim.run().await, Depth::Full).await.unwrap());
+    assert!(report.findings.iter().any(|f| f.check == "no_manifest" && !f.help.is_empty()));
+    assert!(!report.broken(), "{:?}", report.findings);
+    assert_eq!(report.funnel.kept, kept.funnel.kept, "the report tells the order of stages");
 }
 
 #[tokio::test]
@@ -213,4 +233,24 @@ async fn an_edited_reply_under_another_key() {
     journal.append(entry).await.unwrap();
     journal.close().await.unwrap();
     victim.finds("call_key").await;
+}
+
+/// The journal is asked by the dataset's own rows: a RUN of which only the shards are left.
+#[tokio::test]
+async fn a_dataset_without_its_journal() {
+    let victim = Victim::new().await;
+    for folder in [Layout::JOURNAL, Layout::STAGES] {
+        std::fs::remove_dir_all(victim.path(folder)).unwrap();
+    }
+    victim.finds("dataset_calls").await;
+}
+
+#[tokio::test]
+async fn a_shard_cut_short() {
+    let victim = Victim::new().await;
+    let path = victim.path(&Layout::dataset_shard("train", 0));
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    victim.finds("unreadable").await;
+    victim.finds("dataset_digest").await;
 }

@@ -1,15 +1,25 @@
 //! One stage, deep: its reasons with examples, distributions of scores and lengths, the agreement
 //! of votes, the position bias of pairwise comparisons, and which checks fail.
 //!
-//! The one idea: it is fed row by row and keeps only counts and a few examples (picked by keyed
-//! hash, so the same ones each time), so a stage of a million rows costs no more than one of ten.
+//! The one idea: it is fed row by row and keeps counts, a few examples and a sample of calls (picked
+//! by keyed hash, so the same ones each time): a stage of a million rows takes no more memory than
+//! one of a thousand.
+
+mod lengths;
+mod orders;
+mod read;
+
+pub use lengths::LengthAudit;
+pub use orders::OrderAudit;
+pub use read::{all, one};
 
 use crate::audit::calibrate::accepts;
+use crate::audit::deep::orders::Orders;
 use crate::audit::show::line;
-use crate::audit::stats::{Histogram, Share, Spread};
-use crate::record::{Answer, CheckSource, Decision, Disposition, Id};
+use crate::audit::stats::{Distribution, Share, Spread, Tally};
+use crate::record::{Answer, CallKey, CheckSource, Decision, Disposition, Id};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What `audit --stage S` shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,6 +35,8 @@ pub struct StageAudit {
     pub scores: Option<Distribution>,
     /// Characters of the prompt (of its first 200).
     pub prompt_chars: Option<Distribution>,
+    /// Of what models said at this stage, role by role; of a sample of its calls.
+    pub lengths: Vec<LengthAudit>,
     /// Calls a row used.
     pub calls: Option<Spread>,
     pub votes: Option<VoteAudit>,
@@ -56,13 +68,6 @@ pub struct Example {
     pub score: Option<f32>,
 }
 
-/// A histogram with its five numbers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Distribution {
-    pub spread: Spread,
-    pub histogram: Histogram,
-}
-
 /// Agreement among repeated asks of one question.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VoteAudit {
@@ -70,27 +75,6 @@ pub struct VoteAudit {
     pub unanimous: Share,
     /// ask -> answer -> times.
     pub answers: BTreeMap<String, BTreeMap<String, u64>>,
-}
-
-/// Agreement of the two orders of a pairwise comparison. A is the picture shown first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct OrderAudit {
-    /// Both orders preferred the same picture (or both said tie).
-    pub agree: Share,
-    /// The later picture won both orders, of all pairs.
-    pub later_wins: Share,
-    /// Of pairs decided against each other by place alone: A was preferred both times. 0.5 = no
-    /// bias; an interval that excludes 0.5 = the judge prefers a place.
-    pub prefers_a: Share,
-    /// At least one order said tie.
-    pub any_tie: Share,
-}
-
-impl OrderAudit {
-    /// Whether the interval excludes a judge without a preferred place.
-    pub fn biased(&self) -> bool {
-        self.prefers_a.of > 0 && !self.prefers_a.holds(0.5)
-    }
 }
 
 /// How often one rule failed. Atoms are counted together: their ids are per prompt.
@@ -105,6 +89,8 @@ pub struct CheckAudit {
 }
 
 const EXAMPLES: usize = 5;
+/// Calls whose texts are measured.
+const CALLS: usize = 1000;
 
 /// Gathers a `StageAudit`.
 #[derive(Default)]
@@ -113,9 +99,11 @@ pub struct Deep {
     kind: String,
     counts: [u64; 3],
     reasons: BTreeMap<(Disposition, String, String), Kept>,
-    scores: Vec<f64>,
-    prompt_chars: Vec<f64>,
-    calls: Vec<f64>,
+    scores: Tally,
+    prompt_chars: Tally,
+    calls: Tally,
+    /// The smallest keys: a uniform sample, since keys are hashes.
+    sample: BTreeSet<CallKey>,
     votes: BTreeMap<String, BTreeMap<String, u64>>,
     voted: [u64; 2],
     orders: Orders,
@@ -131,16 +119,6 @@ struct Kept {
     examples: BTreeMap<u64, Example>,
 }
 
-#[derive(Default)]
-struct Orders {
-    pairs: u64,
-    agree: u64,
-    later: u64,
-    tie: u64,
-    place_a: u64,
-    place_b: u64,
-}
-
 impl Deep {
     /// `kind` says what accepting means; empty when unknown.
     pub fn new(stage: &str, kind: &str) -> Deep {
@@ -152,9 +130,12 @@ impl Deep {
         self.counts[row.disposition as usize] += 1;
         self.category(row);
         self.keep(row);
-        self.scores.extend(row.evidence.score.map(f64::from));
+        if let Some(score) = row.evidence.score {
+            self.scores.push(f64::from(score));
+        }
         self.prompt_chars.push(row.prompt.chars().count() as f64);
         self.calls.push(row.calls.len() as f64);
+        row.calls.iter().for_each(|key| self.sample_call(*key));
         self.vote(row);
         for check in &row.evidence.checks {
             let id = match check.source {
@@ -169,12 +150,24 @@ impl Deep {
         }
     }
 
+    fn sample_call(&mut self, key: CallKey) {
+        let full = self.sample.len() >= CALLS;
+        if full && self.sample.last().is_some_and(|last| *last <= key) {
+            return;
+        }
+        self.sample.insert(key);
+        if self.sample.len() > CALLS {
+            self.sample.pop_last();
+        }
+    }
+
     fn category(&mut self, row: &Decision) {
         let counts = match self.by_category.get_mut(&row.category) {
             Some(counts) => counts,
             None => self.by_category.entry(row.category.clone()).or_default(),
         };
-        let accepted = accepts(&self.kind, row.disposition, &row.port).unwrap_or(false);
+        let accepted =
+            accepts(&self.kind, row.disposition, &row.port, &row.reason).unwrap_or(false);
         counts[0] += u64::from(accepted);
         counts[1] += 1;
     }
@@ -229,8 +222,8 @@ impl Deep {
         }
     }
 
-    /// The figures.
-    pub fn finish(mut self) -> StageAudit {
+    /// The figures; `lengths` are for who has the journal.
+    pub fn finish(self) -> StageAudit {
         let rows: u64 = self.counts.iter().sum();
         let mut reasons: Vec<ReasonAudit> = self
             .reasons
@@ -259,9 +252,10 @@ impl Deep {
             dropped: self.counts[1],
             failed: self.counts[2],
             reasons,
-            scores: distribution(&mut self.scores, Some((0.0, 1.0))),
-            prompt_chars: distribution(&mut self.prompt_chars, None),
-            calls: Spread::of(&mut self.calls).filter(|calls| calls.max > 0.0),
+            scores: self.scores.distribution(Some((0.0, 1.0))),
+            prompt_chars: self.prompt_chars.distribution(None),
+            lengths: Vec::new(),
+            calls: self.calls.spread().filter(|calls| calls.max > 0.0),
             votes: (!answers.is_empty())
                 .then(|| VoteAudit { unanimous: Share::of(same, voted), answers }),
             orders: self.orders.finish(),
@@ -281,36 +275,6 @@ fn answer_number(answer: Answer) -> usize {
         Answer::No => 1,
         Answer::Unsure => 2,
         Answer::Void => 3,
-    }
-}
-
-fn distribution(values: &mut Vec<f64>, range: Option<(f64, f64)>) -> Option<Distribution> {
-    let spread = Spread::of(values)?;
-    let (low, high) = range
-        .filter(|(low, high)| spread.min >= *low && spread.max <= *high)
-        .unwrap_or((spread.min, spread.max));
-    Some(Distribution { spread, histogram: Histogram::within(values, low, high, 20) })
-}
-
-impl Orders {
-    /// Answers name the picture, not its place: `first` is the earlier picture, which the first
-    /// ask showed as A and the second as B.
-    fn push(&mut self, ab: &str, ba: &str) {
-        self.pairs += 1;
-        self.agree += u64::from(ab == ba);
-        self.later += u64::from(ab == "second" && ba == "second");
-        self.tie += u64::from(ab == "tie" || ba == "tie");
-        self.place_a += u64::from(ab == "first" && ba == "second");
-        self.place_b += u64::from(ab == "second" && ba == "first");
-    }
-
-    fn finish(&self) -> Option<OrderAudit> {
-        (self.pairs > 0).then(|| OrderAudit {
-            agree: Share::of(self.agree, self.pairs),
-            later_wins: Share::of(self.later, self.pairs),
-            prefers_a: Share::of(self.place_a, self.place_a + self.place_b),
-            any_tie: Share::of(self.tie, self.pairs),
-        })
     }
 }
 
@@ -342,24 +306,6 @@ mod tests {
             cost: NanoUsd(0),
             prompt: "p".to_owned(),
         }
-    }
-
-    #[test]
-    fn a_judge_who_prefers_a_place_is_found() {
-        let mut deep = Deep::new("better", "pairwise");
-        for n in 0..100 {
-            deep.push(&row(n, "second", "second"));
-        }
-        for n in 100..140 {
-            deep.push(&row(n, "first", "second"));
-        }
-        for n in 140..145 {
-            deep.push(&row(n, "second", "first"));
-        }
-        let orders = deep.finish().orders.unwrap();
-        assert_eq!((orders.prefers_a.hits, orders.prefers_a.of), (40, 45));
-        assert!(orders.biased());
-        assert_eq!((orders.agree.hits, orders.agree.of), (100, 145));
     }
 
     #[test]

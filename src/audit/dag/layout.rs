@@ -1,16 +1,13 @@
-//! The pipeline drawn as an SVG: stages by rank from top to bottom, counts on the edges.
+//! Where the stages and edges of a pipeline lie when it is drawn, in pixels.
 //!
 //! The one idea: an edge over several ranks passes through a narrow dummy place in each, so that
 //! no edge runs under a stage, and the picture stays narrow enough for a telephone.
 
-use crate::audit::funnel::{Funnel, StageFunnel};
 use crate::audit::shape::Shape;
-use crate::audit::show::count;
-use maud::{Markup, html};
 use std::collections::BTreeMap;
 
-const NODE_WIDTH: f64 = 184.0;
-const NODE_HEIGHT: f64 = 52.0;
+pub const NODE_WIDTH: f64 = 184.0;
+pub const NODE_HEIGHT: f64 = 52.0;
 const DUMMY_WIDTH: f64 = 26.0;
 const GAP: f64 = 18.0;
 const RANK_HEIGHT: f64 = 92.0;
@@ -27,19 +24,20 @@ enum Place {
 #[derive(Debug)]
 pub struct Layout {
     /// Top left of each stage.
-    stages: Vec<(f64, f64)>,
-    /// For each edge the points it runs through, from the source's foot to the target's head.
-    edges: Vec<DrawnEdge>,
-    width: f64,
-    height: f64,
+    pub stages: Vec<(f64, f64)>,
+    pub edges: Vec<DrawnEdge>,
+    pub width: f64,
+    pub height: f64,
 }
 
+/// An edge between two stages by their numbers.
 #[derive(Debug)]
-struct DrawnEdge {
-    from: usize,
-    to: usize,
-    port: String,
-    points: Vec<(f64, f64)>,
+pub struct DrawnEdge {
+    pub from: usize,
+    pub to: usize,
+    pub port: String,
+    /// What it runs through, from the source's foot to the target's head.
+    pub points: Vec<(f64, f64)>,
 }
 
 /// Lays the stages of `shape` out.
@@ -221,88 +219,6 @@ fn drawn(
         .zip(all)
         .map(|((from, to, port), points)| DrawnEdge { from, to, port, points })
         .collect()
-}
-
-/// A smooth path through the points: vertical at every point.
-fn path(points: &[(f64, f64)]) -> String {
-    let mut out = String::new();
-    for (i, (x, y)) in points.iter().enumerate() {
-        if i == 0 {
-            out.push_str(&format!("M{x:.1} {y:.1}"));
-            continue;
-        }
-        let (px, py) = points[i - 1];
-        let half = (py + y) / 2.0;
-        out.push_str(&format!(" C{px:.1} {half:.1} {x:.1} {half:.1} {x:.1} {y:.1}"));
-    }
-    out
-}
-
-/// The drawing. `link` gives the address of a stage's page, if it has one.
-pub fn svg(shape: &Shape, funnel: &Funnel, link: impl Fn(&str) -> Option<String>) -> Markup {
-    let layout = layout(shape);
-    let counts: BTreeMap<&str, &StageFunnel> =
-        funnel.stages.iter().map(|s| (s.stage.as_str(), s)).collect();
-    let flow = |edge: &DrawnEdge| {
-        let stage = counts.get(shape.stages[edge.from].name.as_str());
-        stage.and_then(|s| s.ports.get(&edge.port)).copied().unwrap_or(0)
-    };
-    let ports = |from: usize| layout.edges.iter().filter(|e| e.from == from).count();
-    html! {
-        svg.dag viewBox={ "0 0 " (format!("{:.0} {:.0}", layout.width, layout.height)) }
-            width=(format!("{:.0}", layout.width)) role="img" aria-label="the pipeline" {
-            @for edge in &layout.edges {
-                path.edge d=(path(&edge.points)) {}
-            }
-            @for edge in &layout.edges {
-                @let (x, y) = edge.points[0];
-                @let left = leans_left(&layout, edge);
-                text.flow x=(format!("{:.1}", if left { x - 5.0 } else { x + 5.0 })) y=(format!("{:.1}", y + 17.0))
-                    text-anchor=(if left { "end" } else { "start" }) {
-                    (count(flow(edge)))
-                    @if ports(edge.from) > 1 { " " tspan.port { (edge.port) } }
-                    title { (shape.stages[edge.from].name) " → " (shape.stages[edge.to].name) }
-                }
-            }
-            @for (stage, (x, y)) in shape.stages.iter().zip(&layout.stages) {
-                @let node = node(&stage.name, &stage.kind, counts.get(stage.name.as_str()), *x, *y);
-                @match link(&stage.name) {
-                    Some(href) => a.node href=(href) { (node) },
-                    None => g.node { (node) },
-                }
-            }
-        }
-    }
-}
-
-/// Of two edges that leave a stage, the left one's figure stands to its left, so that they do not
-/// meet.
-fn leans_left(layout: &Layout, edge: &DrawnEdge) -> bool {
-    let right_of = |e: &&DrawnEdge| e.from == edge.from && e.points[0].0 > edge.points[0].0;
-    layout.edges.iter().any(|e| right_of(&e))
-}
-
-fn node(name: &str, kind: &str, counts: Option<&&StageFunnel>, x: f64, y: f64) -> Markup {
-    let at = |dx: f64, dy: f64| (format!("{:.1}", x + dx), format!("{:.1}", y + dy));
-    let (name_at, kind_at, bar_at) = (at(10.0, 19.0), at(10.0, 35.0), at(10.0, 41.0));
-    let width = NODE_WIDTH - 20.0;
-    html! {
-        rect.box x=(format!("{x:.1}")) y=(format!("{y:.1}")) width=(NODE_WIDTH) height=(NODE_HEIGHT) rx="7" {}
-        text.name x=(name_at.0) y=(name_at.1) { (name) }
-        @match counts {
-            Some(c) => {
-                text.kind x=(kind_at.0) y=(kind_at.1) {
-                    (count(c.entered)) " in"
-                    @if c.dropped > 0 { " · " (count(c.dropped)) " dropped" }
-                    @if c.failed > 0 { " · " tspan.failed { (count(c.failed)) " failed" } }
-                }
-                rect.track x=(bar_at.0) y=(bar_at.1) width=(width) height="5" rx="2" {}
-                rect.bar x=(bar_at.0) y=(bar_at.1) width=(format!("{:.1}", width * c.kept_share())) height="5" rx="2" {}
-            },
-            None => text.kind x=(kind_at.0) y=(kind_at.1) { "no rows yet" },
-        }
-        title { (name) " (" (kind) ")" }
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,116 @@
+//! A Parquet part of a stage table as columns: only what an audit compares is decoded.
+
+use crate::audit::columns::{Columns, Reading};
+use crate::record::{CallKey, Disposition, Id};
+use crate::store::decision_batches;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, UInt64Type};
+use arrow_array::{RecordBatch, StringArray};
+use bytes::Bytes;
+
+/// A part's rows as columns.
+pub fn columns(part: Bytes, reading: Reading) -> Result<Columns, String> {
+    const PLAIN: [&str; 10] = [
+        "id",
+        "category",
+        "source",
+        "disposition",
+        "port",
+        "reason",
+        "score",
+        "calls",
+        "cost_nano_usd",
+        "prompt",
+    ];
+    let mut names = PLAIN.to_vec();
+    if reading == Reading::Notes {
+        names.push("note");
+    }
+    let mut out = Columns::default();
+    for batch in decision_batches(part.clone(), Some(&names))? {
+        add_batch(&mut out, &batch?, reading)?;
+    }
+    if out.disposition.contains(&Disposition::Failed) {
+        out.failures = failures(part)?;
+    }
+    Ok(out)
+}
+
+/// The first failed rows' notes. A column that is read for them alone: failures are rare.
+fn failures(part: Bytes) -> Result<Vec<(Id, String)>, String> {
+    const FEW: usize = 5;
+    let mut out = Vec::new();
+    for batch in decision_batches(part, Some(&["id", "disposition", "note"]))? {
+        let batch = batch?;
+        let text = |name: &str| text(&batch, name).map(StringArray::iter);
+        for ((id, disposition), note) in text("id")?.zip(text("disposition")?).zip(text("note")?) {
+            if disposition == Some("failed") {
+                let id = id.unwrap_or_default().parse().map_err(|err| format!("{err}"))?;
+                out.push((id, note.unwrap_or_default().to_owned()));
+            }
+            if out.len() == FEW {
+                return Ok(out);
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, String> {
+    let column = batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+    column.ok_or_else(|| format!("`{name}` is not text"))
+}
+
+fn add_batch(out: &mut Columns, batch: &RecordBatch, reading: Reading) -> Result<(), String> {
+    let text = |name: &str| text(batch, name);
+    for (name, to) in [
+        ("category", &mut out.category),
+        ("source", &mut out.source),
+        ("port", &mut out.port),
+        ("reason", &mut out.reason),
+    ] {
+        let mut last = ("", 0);
+        for value in text(name)?.iter().map(Option::unwrap_or_default) {
+            // Runs of one value are the rule.
+            if value != last.0 || to.is_empty() {
+                last = (value, out.names.intern(value));
+            }
+            to.push(last.1);
+        }
+    }
+    for value in text("id")?.iter().map(Option::unwrap_or_default) {
+        out.ids.push(value.parse().map_err(|err| format!("{err}"))?);
+    }
+    for value in text("disposition")?.iter().map(Option::unwrap_or_default) {
+        out.disposition.push(match value {
+            "passed" => Disposition::Passed,
+            "dropped" => Disposition::Dropped,
+            "failed" => Disposition::Failed,
+            other => return Err(format!("`{other}` is no disposition")),
+        });
+    }
+    let score = batch.column_by_name("score").and_then(|c| c.as_primitive_opt::<Float32Type>());
+    let score = score.ok_or("`score` is not float32")?;
+    out.score.extend(score.iter().map(|score| score.unwrap_or(f32::NAN)));
+    let cost = batch.column_by_name("cost_nano_usd");
+    let cost = cost.and_then(|c| c.as_primitive_opt::<UInt64Type>()).ok_or("no cost")?;
+    out.cost.extend(cost.values().iter().copied());
+    add_calls(out, batch)?;
+    text("prompt")?.iter().for_each(|prompt| out.prompts.push(prompt.unwrap_or_default()));
+    if reading == Reading::Notes {
+        text("note")?.iter().for_each(|note| out.notes.push(note.unwrap_or_default()));
+    }
+    Ok(())
+}
+
+fn add_calls(out: &mut Columns, batch: &RecordBatch) -> Result<(), String> {
+    let lists = batch.column_by_name("calls").and_then(|c| c.as_list_opt::<i32>());
+    let lists = lists.ok_or("`calls` is not a list")?;
+    let keys = lists.values().as_string_opt::<i32>().ok_or("`calls` does not hold text")?;
+    for ends in lists.offsets().windows(2) {
+        let of_row = (ends[0] as usize..ends[1] as usize).map(|at| keys.value(at).parse());
+        let of_row: Result<Vec<CallKey>, _> = of_row.collect();
+        out.calls.push(of_row.map_err(|err| format!("{err}"))?);
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! One process's work on a RUN, as `RUN/sessions/*.json` keeps it.
+
+use serde::{Deserialize, Serialize};
+
+/// What a process had in flight when it was last seen. A process that was killed cannot say how
+/// many calls were on their way, and those are all that can be paid twice: so each says it while it
+/// lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Session {
+    /// Unix milliseconds.
+    pub started_ms: u64,
+    /// When this was written, Unix milliseconds.
+    pub seen_ms: u64,
+    /// Calls asked for and not yet journaled, then.
+    pub in_flight: u64,
+    /// The most there were at once until then.
+    pub most_in_flight: u64,
+    /// It ended of itself, with no call left behind.
+    pub closed: bool,
+}
