@@ -7,7 +7,7 @@ use crate::cli::{Done, funnel, log, progress};
 use crate::diag::Source;
 use crate::env::{Env, Phase};
 use crate::journal::{BlobImages, ReadJournal};
-use crate::plan::Plan;
+use crate::plan::{Flag, Plan};
 use crate::record::{NanoUsd, Report};
 use crate::run::{Options, Progress, RunError, Shard, execute};
 use crate::sim;
@@ -84,10 +84,12 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     let project = args.pipeline.open()?;
     let mut overrides = args.pipeline.overrides();
     if let Some(pool) = &args.pool {
-        overrides.set_kind.push(("read_pool", "path", pool.clone()));
+        let value = pool.clone();
+        overrides.flags.push(Flag { flag: "--pool", kind: "read_pool", param: "path", value });
     }
     if let Some(target) = args.target {
-        overrides.set_kind.push(("balance", "target", target.to_string()));
+        let value = target.to_string();
+        overrides.flags.push(Flag { flag: "--target", kind: "balance", param: "target", value });
     }
     let Some(plan) = compile_or_tell(&project, &overrides) else { return Ok(Done::Findings) };
     block_on(start(args, plan))

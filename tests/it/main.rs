@@ -16,5 +16,6 @@ mod s3;
 mod scripted;
 mod sim;
 mod sim_coverage;
+mod stages;
 mod store;
 mod view;

@@ -53,7 +53,7 @@ impl Go<'_> {
         let own = |(a, b, c): &(&str, &str, &str)| (a.to_string(), b.to_string(), c.to_string());
         let mut set = vec![own(&("pool", "path", root.join("data/pool").to_str().expect("UTF-8")))];
         set.extend(self.set.iter().map(own));
-        let plan = compile(&project, &Overrides { seed: 0, set, set_kind: vec![] })
+        let plan = compile(&project, &Overrides { seed: 0, set, flags: vec![] })
             .plan
             .expect("compiles");
         let text = Endpoints::sim_text(url).replace("\"30s\"", "\"500ms\"");
