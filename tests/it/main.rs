@@ -12,6 +12,7 @@ mod pool;
 mod pool_formats;
 mod pool_known_truth;
 mod run;
+mod run_ends;
 mod s3;
 mod scripted;
 mod sim;
