@@ -13,6 +13,7 @@ mod pool_formats;
 mod pool_known_truth;
 mod run;
 mod run_ends;
+mod run_graphs;
 mod s3;
 mod scripted;
 mod sim;
