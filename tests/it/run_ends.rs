@@ -63,7 +63,7 @@ struct Flaky(Arc<dyn Model>);
 #[async_trait::async_trait]
 impl Model for Flaky {
     async fn call(&self, request: &Request) -> Result<Reply, CallError> {
-        if request.key().0[0] % 16 == 0 {
+        if request.key().0[0].is_multiple_of(16) {
             return Err(CallError::Record { what: "503, the last of five tries".into() });
         }
         self.0.call(request).await
@@ -99,7 +99,10 @@ struct Panics(Arc<dyn Each>);
 impl Each for Panics {
     async fn apply(&self, t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
         let step = self.0.apply(t, cx).await;
-        assert!(!matches!(&step, Ok(s) if s.trajectory.prompt.id.0[0] % 4 == 0), "a defect");
+        assert!(
+            !matches!(&step, Ok(s) if s.trajectory.prompt.id.0[0].is_multiple_of(4)),
+            "a defect"
+        );
         step
     }
 }
