@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn finished_stages_make_room_first() {
-        let text = snapshot(16).table(Room { width: 80, height: 18 });
+        let text = snapshot(16).table(Room { width: 80, height: 19 });
         assert!(!text.contains("stage_number_0 ") && text.contains("stage_number_15"), "{text}");
         assert!(text.contains("stages not shown"), "{text}");
     }
