@@ -136,7 +136,7 @@ async fn go(
     let env = Env::real();
     let project = Project::open(project, pipeline).expect("opens");
     let own = |(a, b, c): &(&str, &str, &str)| (a.to_string(), b.to_string(), c.to_string());
-    let overrides = Overrides { seed: 0, set: set.iter().map(own).collect(), set_kind: vec![] };
+    let overrides = Overrides { seed: 0, set: set.iter().map(own).collect(), flags: vec![] };
     let compiled = compile(&project, &overrides);
     let plan =
         compiled.plan.unwrap_or_else(|| panic!("{}", render(&compiled.diagnostics, Style::Plain)));

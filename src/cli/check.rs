@@ -30,7 +30,9 @@ struct Row<'a> {
     code: &'static str,
     title: &'a str,
     file: Option<&'a str>,
+    /// From 1, as the text form shows them.
     line: Option<usize>,
+    column: Option<usize>,
     notes: &'a [String],
     help: Option<&'a str>,
 }
@@ -78,15 +80,17 @@ fn probed(plan: &Plan, path: &str, format: Format, bad: bool) -> anyhow::Result<
 }
 
 fn row(d: &Diagnostic) -> Row<'_> {
+    let before = d.span.as_ref().map(|s| {
+        let end = s.range.start.min(s.source.text.len());
+        s.source.text.get(..end).unwrap_or_default()
+    });
     Row {
         severity: if d.severity == Severity::Error { "error" } else { "warning" },
         code: d.code,
         title: &d.title,
         file: d.span.as_ref().map(|s| s.source.path.as_str()),
-        line: d.span.as_ref().map(|s| {
-            let end = s.range.start.min(s.source.text.len());
-            s.source.text.as_bytes()[..end].iter().filter(|&&b| b == b'\n').count() + 1
-        }),
+        line: before.map(|text| text.matches('\n').count() + 1),
+        column: before.map(|text| text.rsplit('\n').next().unwrap_or("").chars().count() + 1),
         notes: &d.notes,
         help: d.help.as_deref(),
     }

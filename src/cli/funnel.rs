@@ -15,11 +15,22 @@ pub fn render(report: &Report) -> String {
     if report.complete && !report.dataset.digest.is_empty() {
         let _ = writeln!(
             out,
-            "dataset   {} rows, digest {}",
-            report.dataset.rows, report.dataset.digest
+            "dataset   {} rows{}, digest {}",
+            report.dataset.rows,
+            short(report),
+            report.dataset.digest
         );
     }
     out
+}
+
+/// ` of 32000 wanted: 31791 short` where the strata ran dry.
+fn short(report: &Report) -> String {
+    let (rows, target) = (report.dataset.rows, report.dataset.target);
+    match target.checked_sub(rows) {
+        Some(missing) if missing > 0 => format!(" of {target} wanted ({missing} short)"),
+        _ => String::new(),
+    }
 }
 
 fn stages(out: &mut String, stages: &[StageReport]) {
@@ -61,10 +72,15 @@ fn calls(out: &mut String, report: &Report) {
         calls.replayed,
         usd(report.cost_usd)
     );
+    let _ = writeln!(
+        out,
+        "  {:12} {:>8} {:>8} {:>10} {:>10} {:>8} {:>11}",
+        "role", "made", "replayed", "tokens in", "out", "images", "cost"
+    );
     for (role, r) in &calls.by_role {
         let _ = writeln!(
             out,
-            "  {role:12} {:>7} made {:>7} replayed {:>10} tokens in {:>9} out {:>6} images {:>10}",
+            "  {role:12} {:>8} {:>8} {:>10} {:>10} {:>8} {:>11}",
             r.made,
             r.replayed,
             r.tokens_in,
@@ -95,9 +111,7 @@ fn strata(out: &mut String, report: &Report) {
         strata.len(),
         short.len()
     );
-    for line in short.chunks(5) {
-        let _ = writeln!(out, "  {}", line.join("  "));
-    }
+    paragraph(out, &short);
     let full: Vec<String> = strata
         .iter()
         .filter(|(_, s)| s.taken < s.available)
@@ -105,8 +119,24 @@ fn strata(out: &mut String, report: &Report) {
         .collect();
     if !full.is_empty() {
         let _ = writeln!(out, "  filled to their quota (taken/there):");
-        for line in full.chunks(5) {
-            let _ = writeln!(out, "  {}", line.join("  "));
+        paragraph(out, &full);
+    }
+}
+
+/// Indented lines of at most 80 characters, broken between items only.
+fn paragraph(out: &mut String, items: &[String]) {
+    let mut column = 0;
+    for item in items {
+        let width = item.chars().count() + 2;
+        if column > 0 && column + width > 80 {
+            out.push('\n');
+            column = 0;
         }
+        out.push_str("  ");
+        out.push_str(item);
+        column += width;
+    }
+    if column > 0 {
+        out.push('\n');
     }
 }

@@ -75,7 +75,10 @@ fn ty(ty: Ty) -> String {
         Ty::Choice(choices) => choices.join(" | "),
         Ty::Chat => "role that chats".to_owned(),
         Ty::Image => "role that draws".to_owned(),
-        Ty::Template { fields } => format!("template with fields {}", fields.join(", ")),
+        Ty::Template { must, may: [] } => format!("template with {}", must.join(", ")),
+        Ty::Template { must, may } => {
+            format!("template with {} and perhaps {}", must.join(", "), may.join(", "))
+        }
         Ty::File => "file under data/".to_owned(),
         Ty::Texts => "list of texts".to_owned(),
         Ty::Weights => "table of numbers".to_owned(),

@@ -21,6 +21,11 @@ enum LogFormat {
 }
 
 impl LogArgs {
+    /// Whether anything is logged.
+    pub fn is_on(&self) -> bool {
+        self.log.is_some()
+    }
+
     /// Starts logging for the rest of the process.
     pub fn start(&self) -> anyhow::Result<()> {
         let Some(filter) = &self.log else { return Ok(()) };

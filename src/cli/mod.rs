@@ -69,6 +69,8 @@ pub enum Done {
     Well,
     /// Done, and there is something for the user to act on: exit 1.
     Findings,
+    /// Something went wrong that no user can mend: exit 2.
+    Defect,
 }
 
 fn dispatch(verb: Verb) -> anyhow::Result<Done> {
@@ -114,7 +116,7 @@ pub fn main() -> ExitCode {
             ExitCode::from(1)
         }
         Err(panic) if is_broken_pipe(panic.as_ref()) => ExitCode::SUCCESS,
-        Err(_) => {
+        Ok(Ok(Done::Defect)) | Err(_) => {
             eprintln!("this is a defect of coldstart, not of your input: please report it");
             ExitCode::from(2)
         }

@@ -1,10 +1,16 @@
-//! What a person sees while a run works: bars per stage and per role on a terminal, plain lines
-//! elsewhere, nothing with `--quiet`.
+//! What a person sees while a run works: tables on a terminal, plain lines elsewhere, nothing with
+//! `--quiet`.
+//!
+//! Not here: the text (`table`). The one idea: whatever else has to be said while a table stands
+//! goes through `Screen::say`, so that neither overwrites the other.
 
-use crate::call::{RoleLive, Stack};
+mod table;
+
+use crate::call::Stack;
+use crate::cli::progress::table::{Pace, Room, Snapshot, role_words, settled};
 use crate::env::Env;
-use crate::run::{Progress, StageNow};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use crate::run::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -13,25 +19,63 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-const REDRAW: Duration = Duration::from_millis(150);
+const REDRAW: Duration = Duration::from_millis(200);
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
-/// Draws until `finished`. Returns at once with `quiet`.
-pub async fn draw(
-    env: &Env,
-    progress: Arc<Progress>,
-    stack: Stack,
-    quiet: bool,
-    finished: watch::Receiver<bool>,
-) {
-    if quiet {
-        return;
+/// Where progress and talk go. Cheap to clone.
+#[derive(Clone)]
+pub enum Screen {
+    Quiet,
+    Lines,
+    Table(ProgressBar),
+}
+
+impl Screen {
+    /// A table only on a terminal that can move its cursor and that no log scrolls.
+    pub fn new(quiet: bool, logging: bool) -> Screen {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if quiet {
+            Screen::Quiet
+        } else if std::io::stderr().is_terminal() && !dumb && !logging {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{msg}") {
+                bar.set_style(style);
+            }
+            Screen::Table(bar)
+        } else {
+            Screen::Lines
+        }
     }
-    let view = View { env: env.clone(), progress, stack, started: env.now() };
-    if std::io::stderr().is_terminal() {
-        view.bars(finished).await;
-    } else {
-        view.lines(finished).await;
+
+    /// Tells something that stays, also with `--quiet`.
+    pub fn say(&self, text: &str) {
+        match self {
+            Screen::Table(bar) => bar.suspend(|| eprintln!("{text}")),
+            Screen::Quiet | Screen::Lines => eprintln!("{text}"),
+        }
+    }
+
+    /// Shows progress until `finished`.
+    pub async fn draw(
+        &self,
+        env: &Env,
+        progress: Arc<Progress>,
+        stack: Stack,
+        finished: watch::Receiver<bool>,
+    ) {
+        let mut view = View {
+            env: env.clone(),
+            progress,
+            stack,
+            started: env.now(),
+            settling: Pace::default(),
+            calls: BTreeMap::new(),
+        };
+        match self {
+            Screen::Quiet => {}
+            Screen::Lines => view.lines(finished).await,
+            Screen::Table(bar) => view.table(bar, finished).await,
+        }
     }
 }
 
@@ -40,44 +84,32 @@ struct View {
     progress: Arc<Progress>,
     stack: Stack,
     started: Instant,
+    settling: Pace,
+    /// By role.
+    calls: BTreeMap<String, Pace>,
 }
 
 impl View {
-    async fn bars(&self, mut finished: watch::Receiver<bool>) {
-        let multi = MultiProgress::new();
-        let mut bars: BTreeMap<String, ProgressBar> = BTreeMap::new();
-        let total = multi.add(ProgressBar::new_spinner());
+    async fn table(&mut self, bar: &ProgressBar, mut finished: watch::Receiver<bool>) {
         while !*finished.borrow() {
-            for stage in self.progress.now() {
-                let bar = bars
-                    .entry(format!("0{}", stage.stage))
-                    .or_insert_with(|| self.bar(&multi, &total));
-                set_stage(bar, &stage);
-            }
-            for role in self.stack.live().iter().filter(|r| r.done + r.in_flight > 0) {
-                let bar = bars
-                    .entry(format!("1{}", role.role))
-                    .or_insert_with(|| self.bar(&multi, &total));
-                bar.set_message(self.role_line(role));
-            }
-            total.set_message(self.total_line());
+            let size = terminal_size::terminal_size_of(std::io::stderr());
+            let room = size.map_or(Room { width: 80, height: 24 }, |(width, height)| Room {
+                width: usize::from(width.0),
+                height: usize::from(height.0),
+            });
+            bar.set_message(self.snapshot().table(room));
+            bar.tick();
             tokio::select! {
                 () = self.env.sleep(REDRAW) => {}
                 _ = finished.changed() => {}
             }
         }
-        let _ = multi.clear();
+        bar.finish_and_clear();
     }
 
-    fn bar(&self, multi: &MultiProgress, before: &ProgressBar) -> ProgressBar {
-        let bar = multi.insert_before(before, ProgressBar::new(1));
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
-            bar.set_style(style);
-        }
-        bar
-    }
-
-    async fn lines(&self, mut finished: watch::Receiver<bool>) {
+    async fn lines(&mut self, mut finished: watch::Receiver<bool>) {
+        // Rates are counted from here.
+        self.snapshot();
         loop {
             tokio::select! {
                 () = self.env.sleep(PLAIN_EVERY) => {}
@@ -86,83 +118,34 @@ impl View {
             if *finished.borrow() {
                 return;
             }
-            eprintln!("{}", self.total_line());
-            for role in self.stack.live().iter().filter(|r| r.in_flight > 0) {
-                eprintln!("  {}", self.role_line(role));
+            let now = self.snapshot();
+            eprintln!("{}", now.totals().join("; "));
+            for (role, rate) in now.roles.iter().zip(&now.rates) {
+                if role.in_flight > 0 {
+                    eprintln!("  {}", role_words(role, *rate));
+                }
             }
         }
     }
 
-    fn seconds(&self) -> f64 {
-        self.env.now().duration_since(self.started).as_secs_f64().max(0.001)
-    }
-
-    fn role_line(&self, role: &RoleLive) -> String {
-        format!(
-            "{:12} {:>5} in flight {:>5} waiting {:>8} done {:>7.1}/s {:>4} errors {:>4} retries  ${:.4}",
-            role.role,
-            role.in_flight,
-            role.queued,
-            role.done,
-            role.done as f64 / self.seconds(),
-            role.errors,
-            role.retries,
-            role.cost.usd(),
-        )
-    }
-
-    /// Elapsed, records, calls, cost, and what is left at this pace where the pool's size is known.
-    fn total_line(&self) -> String {
-        let stages = self.progress.now();
-        let roles = self.stack.live();
-        let calls: u64 = roles.iter().map(|r| r.done).sum();
-        let cost: f64 = roles.iter().map(|r| r.cost.usd()).sum();
-        // A record is settled when it was dropped, failed, or waits at a barrier.
-        let dropped: u64 = stages.iter().map(|s| s.dropped + s.failed).sum();
-        let settled = dropped + stages.iter().filter(|s| s.barrier).map(|s| s.inside).sum::<u64>();
-        let expected = self.progress.expected.load(Ordering::Relaxed);
-        let seconds = self.seconds();
-        let eta = match (expected, settled) {
-            (0, _) | (_, 0) => String::new(),
-            (expected, settled) if settled >= expected => String::new(),
-            (expected, settled) => {
-                let left = (expected - settled) as f64 * seconds / settled as f64;
-                format!(", about {} left", span(left))
-            }
-        };
-        format!(
-            "{} elapsed: {} records in flight, {} settled, {calls} calls ({:.1}/s), ${cost:.4}{eta}",
-            span(seconds),
-            self.progress.in_flight.load(Ordering::Relaxed),
-            settled,
-            calls as f64 / seconds,
-        )
-    }
-}
-
-fn set_stage(bar: &ProgressBar, now: &StageNow) {
-    let entered = now.passed + now.dropped + now.failed + now.inside;
-    let width = 24;
-    let filled = (now.passed * width).checked_div(entered).unwrap_or(0) as usize;
-    let mark = if now.done { "done" } else { "" };
-    bar.set_message(format!(
-        "{:16} {}{} {:>6} in {:>6} passed {:>6} dropped {:>4} failed {:>5} inside {mark}",
-        now.stage,
-        "█".repeat(filled),
-        "░".repeat(width as usize - filled),
-        entered,
-        now.passed,
-        now.dropped,
-        now.failed,
-        now.inside,
-    ));
-}
-
-fn span(seconds: f64) -> String {
-    let s = seconds as u64;
-    match (s / 3600, s / 60 % 60, s % 60) {
-        (0, 0, s) => format!("{s}s"),
-        (0, m, s) => format!("{m}m{s:02}s"),
-        (h, m, _) => format!("{h}h{m:02}m"),
+    fn snapshot(&mut self) -> Snapshot {
+        let elapsed = self.env.now().duration_since(self.started).as_secs_f64();
+        let (stages, roles) = (self.progress.now(), self.stack.live());
+        self.settling.note(elapsed, settled(&stages));
+        let mut rates = Vec::new();
+        for role in &roles {
+            let pace = self.calls.entry(role.role.clone()).or_default();
+            pace.note(elapsed, role.done);
+            rates.push(pace.rate());
+        }
+        Snapshot {
+            stages,
+            roles,
+            rates,
+            elapsed,
+            in_flight: self.progress.in_flight.load(Ordering::Relaxed),
+            expected: self.progress.expected(),
+            settling: self.settling.rate(),
+        }
     }
 }

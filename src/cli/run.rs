@@ -1,15 +1,19 @@
 //! `coldstart run`: from a prompt pool to a dataset; the same command again goes on.
 
+mod ending;
+mod signals;
+
 use crate::call::endpoints::Endpoints;
-use crate::call::{Fatal, Stack, StackOptions};
-use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, print_json, tell};
-use crate::cli::{Done, funnel, log, progress};
+use crate::call::{Stack, StackOptions};
+use crate::cli::progress::Screen;
+use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
+use crate::cli::{Done, log};
 use crate::diag::Source;
-use crate::env::{Env, Phase};
+use crate::env::Env;
 use crate::journal::{BlobImages, ReadJournal};
-use crate::plan::Plan;
-use crate::record::{NanoUsd, Report};
-use crate::run::{Options, Progress, RunError, Shard, execute};
+use crate::plan::{Flag, Plan};
+use crate::record::NanoUsd;
+use crate::run::{Options, Progress, Shard, execute};
 use crate::sim;
 use crate::store::{Blobs, Store};
 use std::sync::Arc;
@@ -20,6 +24,10 @@ use tokio::sync::watch;
 ///
 /// With no argument: pipeline `paper`, the sample pool, the simulated world, into `runs/demo`.
 /// The same command again goes on where it stopped: no journaled call is bought twice.
+///
+/// With `--format json` the final report is one object on stdout: `stages` (a list of `stage`, `in`,
+/// `passed`, `dropped`, `failed`, `reasons`, `ports`, `cost_usd`), `calls` (`made`, `replayed`,
+/// `by_role`), `cost_usd`, `dataset` (`rows`, `digest`, `target`, `strata`), `simulated`, `complete`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -84,10 +92,12 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     let project = args.pipeline.open()?;
     let mut overrides = args.pipeline.overrides();
     if let Some(pool) = &args.pool {
-        overrides.set_kind.push(("read_pool", "path", pool.clone()));
+        let value = pool.clone();
+        overrides.flags.push(Flag { flag: "--pool", kind: "read_pool", param: "path", value });
     }
     if let Some(target) = args.target {
-        overrides.set_kind.push(("balance", "target", target.to_string()));
+        let value = target.to_string();
+        overrides.flags.push(Flag { flag: "--target", kind: "balance", param: "target", value });
     }
     let Some(plan) = compile_or_tell(&project, &overrides) else { return Ok(Done::Findings) };
     block_on(start(args, plan))
@@ -188,127 +198,16 @@ async fn drive(
         write_dataset: true,
         progress: shown.clone(),
     };
-    let signals = env.spawn(watch_signals(env.clone()));
+    let quiet = args.quiet || args.format == Format::Json;
+    let screen = Screen::new(quiet, args.log.is_on());
+    let signals = env.spawn(signals::watch(env.clone(), screen.clone()));
     let (done, finished) = watch::channel(false);
     let work = async {
         let result = execute(env, plan, options).await;
         let _ = done.send(true);
         result
     };
-    let quiet = args.quiet || args.format == Format::Json;
-    let (result, ()) = tokio::join!(work, progress::draw(env, shown, stack, quiet, finished));
+    let (result, ()) = tokio::join!(work, screen.draw(env, shown, stack, finished));
     signals.abort();
-    finish(&args, result)
-}
-
-/// First Ctrl-C (or SIGTERM): start nothing new, let calls come home. Second: stop at once.
-async fn watch_signals(env: Env) {
-    loop {
-        interrupted().await;
-        match env.shutdown().phase() {
-            Phase::Running => {
-                eprintln!(
-                    "\nstopping: calls in flight may come home, nothing new is started; once more stops at once"
-                );
-                env.shutdown().request(Phase::Draining);
-            }
-            _ => {
-                eprintln!(
-                    "\nstopped at once; what was journaled is kept: the same command goes on"
-                );
-                env.shutdown().request(Phase::Aborting);
-            }
-        }
-    }
-}
-
-#[cfg(unix)]
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
-}
-
-#[cfg(not(unix))]
-async fn interrupted() {
-    let _ = tokio::signal::ctrl_c().await;
-}
-
-fn finish(args: &Args, result: Result<Report, RunError>) -> anyhow::Result<Done> {
-    match result {
-        Ok(report) => {
-            show(args, &report)?;
-            let out = &args.out;
-            match args.shard {
-                Some(s) => eprintln!(
-                    "shard {}/{} is done. When all are, run once without `--shard` to assemble the dataset.",
-                    s.index, s.of
-                ),
-                None => {
-                    eprintln!("RUN {out}: dataset in {out}/dataset, stage tables in {out}/stages")
-                }
-            }
-            Ok(Done::Well)
-        }
-        Err(RunError::Stopped { report }) => {
-            show(args, &report)?;
-            eprintln!("stopped before the end. What was bought is kept: the same command goes on.");
-            Ok(Done::Findings)
-        }
-        Err(RunError::Fatal { kind, what, report }) => {
-            show(args, &report)?;
-            eprintln!("error: {what}\n  {}", remedy(kind));
-            Ok(Done::Findings)
-        }
-        Err(RunError::Changed { place, differences }) => {
-            eprintln!("error: `{place}` was made by a different pipeline, seed or pool");
-            for line in differences.iter().take(20) {
-                eprintln!("  {line}");
-            }
-            eprintln!(
-                "  choose a new `--out`, or say `--into-changed-pipeline` to go on in this one: \
-                 calls that are still asked for are not bought again"
-            );
-            Ok(Done::Findings)
-        }
-        Err(error @ RunError::Simulated { .. }) => Err(anyhow::anyhow!(
-            "{error}\n  choose a new `--out`: simulated and real replies never share a RUN"
-        )),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn show(args: &Args, report: &Report) -> anyhow::Result<()> {
-    match args.format {
-        Format::Json => print_json(report).map(|_| ()),
-        Format::Text => {
-            print!("{}", funnel::render(report));
-            Ok(())
-        }
-    }
-}
-
-fn remedy(kind: Fatal) -> &'static str {
-    match kind {
-        Fatal::Key => "set the key's environment variable to a valid key; the same command goes on",
-        Fatal::Model => "mend the model's name in the endpoints file; the same command goes on",
-        Fatal::Money => "raise `--budget` or the account's limit; the same command goes on",
-        Fatal::Quota => "wait until the quota resets; the same command goes on",
-        Fatal::Endpoint => "look at the endpoint; when it answers again, the same command goes on",
-        Fatal::Store => {
-            "make room or mend the store; what was journaled is kept and the same command goes on"
-        }
-        Fatal::Fenced => {
-            "only one process can work on a RUN (use `--shard` for several); nothing was damaged"
-        }
-    }
+    ending::tell(&args, result)
 }

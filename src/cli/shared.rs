@@ -58,7 +58,7 @@ impl PipelineArgs {
     }
 
     pub fn overrides(&self) -> Overrides {
-        Overrides { seed: self.seed, set: self.set.clone(), set_kind: Vec::new() }
+        Overrides { seed: self.seed, set: self.set.clone(), flags: Vec::new() }
     }
 }
 

@@ -188,7 +188,12 @@ mod tests {
                 entered: 9,
                 ..StageReport::default()
             }],
-            dataset: DatasetReport { rows: 2, digest: "d".into(), strata: strata.into() },
+            dataset: DatasetReport {
+                rows: 2,
+                digest: "d".into(),
+                strata: strata.into(),
+                ..DatasetReport::default()
+            },
             ..Report::default()
         };
         let mut facts = CardFacts::default();

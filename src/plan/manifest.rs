@@ -98,6 +98,6 @@ impl Manifest {
             .iter()
             .flat_map(|s| s.params.iter().map(|(k, v)| (s.name.clone(), k.clone(), v.clone())))
             .collect();
-        Overrides { seed: self.seed, set, set_kind: Vec::new() }
+        Overrides { seed: self.seed, set, flags: Vec::new() }
     }
 }

@@ -13,7 +13,7 @@ mod project;
 mod raw;
 mod roles;
 
-pub use check::{Compiled, Overrides, compile};
+pub use check::{Compiled, Flag, Overrides, compile};
 pub use draw::{Counts, dot, mermaid, text};
 pub use graph::{Edge, Plan, PlanStage};
 pub use manifest::{Manifest, ManifestStage};

@@ -145,6 +145,15 @@ impl Files for Project {
         names.sort();
         names
     }
+
+    fn place(&self, path: &str, typed: bool) -> String {
+        match self.resolve(path).filter(|_| !(typed && Path::new(path).exists())) {
+            Some(there) if self.root() != Some(Path::new(".")) && there.exists() => {
+                there.display().to_string()
+            }
+            _ => path.to_owned(),
+        }
+    }
 }
 
 fn folders(path: &Path) -> Vec<String> {

@@ -26,6 +26,8 @@ pub struct RawStage {
     pub about: Option<At<String>>,
     pub kind: Option<At<String>>,
     pub from: Vec<At<String>>,
+    /// What is wrong with `from` has been told.
+    pub from_told: bool,
     /// Name -> (place of the key, value with its place).
     pub params: BTreeMap<String, (Range<usize>, At<toml::Value>)>,
 }
@@ -49,6 +51,7 @@ pub fn parse(name: &str, source: Arc<Source>, errors: &mut Vec<Diagnostic>) -> O
         about: None,
         kind: None,
         from: Vec::new(),
+        from_told: false,
         params: BTreeMap::new(),
     };
     for (key, value) in table.into_inner() {
@@ -81,7 +84,11 @@ fn take(
                 ),
             ),
         },
-        "from" => take_from(raw, value, errors),
+        "from" => {
+            let before = errors.len();
+            take_from(raw, value, errors);
+            raw.from_told = errors.len() > before;
+        }
         name => {
             let place = key.span();
             let value = At { value: owned(value.into_inner()), range };
@@ -144,7 +151,7 @@ fn require(raw: &RawStage, errors: &mut Vec<Diagnostic>) {
 }
 
 /// A value without its borrow and inner spans.
-fn owned(value: DeValue<'_>) -> toml::Value {
+pub(super) fn owned(value: DeValue<'_>) -> toml::Value {
     match value {
         DeValue::String(s) => toml::Value::String(s.into_owned()),
         DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix())

@@ -58,6 +58,9 @@ pub struct DatasetReport {
     pub rows: u64,
     /// BLAKE3 over the shards' names and bytes; empty when none was written.
     pub digest: String,
+    /// Records asked for (`--target`); fewer rows mean that the strata ran dry. 0: nothing balances.
+    #[serde(default)]
+    pub target: u64,
     /// `category/outcome` -> what was there, wanted and taken.
     pub strata: BTreeMap<String, Stratum>,
 }

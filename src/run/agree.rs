@@ -3,18 +3,18 @@
 use crate::plan::{Manifest, Plan};
 use crate::run::{Options, RunError};
 use crate::stage::Stage;
-use crate::store::{Created, Layout, StoreError};
-use std::collections::BTreeMap;
+use crate::store::{Created, Layout};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The digests of what the sources read.
 pub async fn pools(plan: &Plan) -> Result<BTreeMap<String, String>, RunError> {
     let mut out = BTreeMap::new();
     for stage in &plan.stages {
         if let Stage::Source { source, .. } = &stage.stage {
-            let digest = source.digest().await.map_err(|e| StoreError::Other {
-                place: stage.name.clone(),
-                what: e.to_string(),
-            })?;
+            let digest = source
+                .digest()
+                .await
+                .map_err(|e| RunError::Pool { stage: stage.name.clone(), what: e.to_string() })?;
             out.extend(digest.map(|d| (stage.name.clone(), d)));
         }
     }
@@ -40,7 +40,8 @@ pub async fn agree(mut manifest: Manifest, options: &Options) -> Result<Manifest
     manifest.simulated = there.simulated;
     let differences = differences(&there, &manifest);
     if differences.is_empty() {
-        return Ok(manifest);
+        // Comments and wording of stage files may differ: the RUN keeps the identity it began with.
+        return Ok(there);
     }
     if !options.into_changed_pipeline {
         return Err(RunError::Changed { place, differences });
@@ -48,6 +49,13 @@ pub async fn agree(mut manifest: Manifest, options: &Options) -> Result<Manifest
     let old = format!("manifests/{}.json", &there.digest[..there.digest.len().min(16)]);
     store.put(&old, bytes(&there)?.into()).await?;
     store.put(Layout::MANIFEST, bytes(&manifest)?.into()).await?;
+    // What the earlier pipeline concluded would read as the new one's.
+    for (name, _) in store.list(Layout::STAGES).await? {
+        store.delete(&name).await?;
+    }
+    if store.exists(Layout::REPORT).await? {
+        store.delete(Layout::REPORT).await?;
+    }
     Ok(manifest)
 }
 
@@ -61,26 +69,9 @@ fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
     };
     say("pipeline", &old.pipeline, &new.pipeline);
     say("seed", &old.seed.to_string(), &new.seed.to_string());
-    say("limit", &format!("{:?}", old.limit), &format!("{:?}", new.limit));
-    for stage in &new.stages {
-        let Some(before) = old.stages.iter().find(|s| s.name == stage.name) else {
-            say(&format!("stage {}", stage.name), "absent", "there");
-            continue;
-        };
-        say(&format!("stage {}: kind", stage.name), &before.kind, &stage.kind);
-        say(
-            &format!("stage {}: from", stage.name),
-            &before.from.join(", "),
-            &stage.from.join(", "),
-        );
-        for (name, value) in &stage.params {
-            let old = before.params.get(name).map_or("absent", String::as_str);
-            say(&format!("{}.{name}", stage.name), old, value);
-        }
-    }
-    for stage in old.stages.iter().filter(|s| !new.stages.iter().any(|n| n.name == s.name)) {
-        say(&format!("stage {}", stage.name), "there", "absent");
-    }
+    let limit = |limit: Option<u64>| limit.map_or("none".to_owned(), |n| n.to_string());
+    say("--limit", &limit(old.limit), &limit(new.limit));
+    stages(old, new, &mut say);
     for (path, text) in &new.files {
         // Stage files are told by their parameters, above.
         let told = path.starts_with("stages/") && !path.ends_with("_models.toml");
@@ -94,4 +85,29 @@ fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
         }
     }
     out
+}
+
+fn stages(old: &Manifest, new: &Manifest, say: &mut dyn FnMut(&str, &str, &str)) {
+    for stage in &new.stages {
+        let Some(before) = old.stages.iter().find(|s| s.name == stage.name) else {
+            say(&format!("stage {}", stage.name), "absent", "there");
+            continue;
+        };
+        say(&format!("stage {}: kind", stage.name), &before.kind, &stage.kind);
+        say(
+            &format!("stage {}: from", stage.name),
+            &before.from.join(", "),
+            &stage.from.join(", "),
+        );
+        let names: BTreeSet<&String> = before.params.keys().chain(stage.params.keys()).collect();
+        for name in names {
+            let value = |params: &BTreeMap<String, String>| {
+                params.get(name).map_or("absent".to_owned(), String::clone)
+            };
+            say(&format!("{}.{name}", stage.name), &value(&before.params), &value(&stage.params));
+        }
+    }
+    for stage in old.stages.iter().filter(|s| !new.stages.iter().any(|n| n.name == s.name)) {
+        say(&format!("stage {}", stage.name), "there", "absent");
+    }
 }

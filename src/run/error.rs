@@ -13,6 +13,9 @@ pub enum RunError {
     /// Simulated and real replies must not meet in one RUN. Nothing was done.
     #[error("`{place}` holds {holds} replies, and the endpoints are {are}")]
     Simulated { place: String, holds: &'static str, are: &'static str },
+    /// A source cannot be read at all. Nothing was done.
+    #[error("stage `{stage}` cannot read its source: {what}")]
+    Pool { stage: String, what: String },
     /// Something that stops every record; what was bought is kept.
     #[error("{what}")]
     Fatal { kind: Fatal, what: String, report: Box<Report> },
@@ -23,6 +26,9 @@ pub enum RunError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Our own defect: the counts of a complete run do not agree.
+    #[error("records were lost: {}", .0.join("; "))]
+    Lost(Vec<String>),
     /// The manifest cannot be read.
     #[error("`{place}` is not a manifest of this program: {what}")]
     Manifest { place: String, what: String },

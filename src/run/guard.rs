@@ -1,16 +1,19 @@
-//! `Guard`: a `Model` wrapper that keeps simulated and real replies out of one RUN.
+//! `Guard`: what stands between the journal and the market. It buys nothing once the run is
+//! stopping, and keeps simulated and real replies out of one RUN.
 //!
 //! The endpoints file need not say that its server is the simulated world; the replies do. So the
 //! first fresh reply settles what the RUN holds, in the manifest, before it is journaled.
 
 use crate::call::{CallError, Fatal, Model, Reply, Request};
+use crate::env::{Env, Phase};
 use crate::plan::Manifest;
 use crate::store::{Layout, Store};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
-/// Lets a reply through only if it is of the RUN's kind.
+/// Lets a call out only while the run goes on, and a reply in only if it is of the RUN's kind.
 pub struct Guard {
+    env: Env,
     inner: Arc<dyn Model>,
     store: Store,
     manifest: Manifest,
@@ -26,9 +29,15 @@ impl std::fmt::Debug for Guard {
 
 impl Guard {
     /// `settled`: the RUN holds replies already, of the manifest's kind.
-    pub fn new(inner: Arc<dyn Model>, store: Store, manifest: Manifest, settled: bool) -> Guard {
+    pub fn new(
+        env: Env,
+        inner: Arc<dyn Model>,
+        store: Store,
+        manifest: Manifest,
+        settled: bool,
+    ) -> Guard {
         let simulated = OnceCell::new_with(settled.then_some(manifest.simulated));
-        Guard { inner, store, manifest, simulated }
+        Guard { env, inner, store, manifest, simulated }
     }
 
     async fn settle(&self, simulated: bool) -> Result<bool, CallError> {
@@ -46,6 +55,10 @@ impl Guard {
 #[async_trait::async_trait]
 impl Model for Guard {
     async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+        // A stage may need several calls one after the other: its next one is a new one.
+        if self.env.shutdown().phase() > Phase::Running {
+            return Err(CallError::Stopped);
+        }
         let reply = self.inner.call(request).await?;
         let holds = *self.simulated.get_or_try_init(|| self.settle(reply.simulated)).await?;
         if holds == reply.simulated {

@@ -11,14 +11,18 @@
 //! not grow with the pool; sinks read them back in a keyed order.
 
 mod agree;
+mod conserve;
 mod engine;
 mod error;
 mod gate;
+mod graph;
 mod guard;
 mod ledger;
 mod open;
 mod pending;
 mod progress;
+mod pump;
+mod seal;
 mod session;
 mod tables;
 mod tally;
@@ -28,3 +32,4 @@ pub use error::RunError;
 pub use ledger::Ledger;
 pub use open::{Options, Shard, execute};
 pub use progress::{Progress, StageNow};
+pub use visit::DEFECT;

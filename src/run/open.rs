@@ -9,11 +9,9 @@ use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::Guard;
 use crate::run::tally::Tally;
-use crate::run::{Progress, RunError, session, tables};
-use crate::stage::{Sealed, SinkCx, SourceCx, StageError};
+use crate::run::{Progress, RunError, conserve, session, tables};
+use crate::stage::SourceCx;
 use crate::store::{Blobs, Layout, Ledger as LiveLedger, Store, StoreError};
-use futures::StreamExt;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -72,6 +70,7 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
     let live = LiveLedger::open(&side).await?;
     live.clear().await?;
     let guard = Arc::new(Guard::new(
+        env.clone(),
         options.model.clone(),
         options.store.clone(),
         manifest.clone(),
@@ -96,13 +95,14 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
     result
 }
 
-struct Run<'a> {
+/// A run under way.
+pub(super) struct Run<'a> {
     env: &'a Env,
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     journaled: Arc<Journaled>,
     tally: Arc<Tally>,
-    options: Options,
-    manifest: Manifest,
+    pub(super) options: Options,
+    pub(super) manifest: Manifest,
     live: LiveLedger,
 }
 
@@ -119,18 +119,20 @@ impl Run<'_> {
         if self.engine.phase() > Phase::Running {
             return Err(self.engine.run_error(self.report(false)));
         }
-        if self.options.shard.is_none() {
-            tables::write_tables(&self.engine, &self.options.store).await?;
-        }
         let report = self.sealed_report();
         if self.options.shard.is_none() {
+            let lost = conserve::broken(&self.engine);
+            if !lost.is_empty() {
+                return Err(RunError::Lost(lost));
+            }
+            tables::write_tables(&self.engine, &self.options.store).await?;
             tables::write_report(&report, &self.options.store).await?;
             self.live.clear().await?;
         }
         Ok(report)
     }
 
-    fn report(&self, complete: bool) -> Report {
+    pub(super) fn report(&self, complete: bool) -> Report {
         tables::report(&self.engine, &self.journaled, &self.tally, complete)
     }
 
@@ -147,10 +149,8 @@ impl Run<'_> {
     async fn keep_live(&self, mut finished: watch::Receiver<bool>) {
         loop {
             let last = *finished.borrow();
-            let large = self.engine.ledger.drain_live().iter().any(|row| self.live.push(row));
-            let _ = large;
-            if let Err(error) = self.live.flush().await {
-                self.engine.stop(crate::call::Fatal::Store, error.to_string());
+            if let Err(error) = self.write_live().await {
+                self.engine.store_failed(&error);
             }
             if last {
                 return;
@@ -160,6 +160,16 @@ impl Run<'_> {
                 _ = finished.changed() => {}
             }
         }
+    }
+
+    /// Every decision since the last time, in objects of bounded size.
+    async fn write_live(&self) -> Result<(), StoreError> {
+        for row in self.engine.ledger.drain_live() {
+            if self.live.push(&row) {
+                self.live.flush().await?;
+            }
+        }
+        self.live.flush().await
     }
 
     /// Runs all producers; a gate's starts when those upstream of it are drained.
@@ -216,51 +226,4 @@ impl Run<'_> {
             Node::Each(_) => Ok(()),
         }
     }
-
-    /// Hands the sink its records and notes what became of each.
-    async fn seal(&self, i: usize) -> Result<(), RunError> {
-        let engine = &self.engine;
-        let Node::Sink(gate, sink) = &engine.nodes[i] else { return Ok(()) };
-        let order = engine.sink_order(i);
-        if !self.options.write_dataset {
-            for &(_, at) in &order {
-                engine.sunk(i, &gate.read(at)?, None);
-            }
-            engine.progress.set_sealed(Sealed { rows: order.len() as u64, ..Sealed::default() });
-            return Ok(());
-        }
-        let records = futures::stream::iter(order.clone())
-            .map(|(_, at)| gate.read(at).map_err(|e| fatal_store(&e)))
-            .boxed();
-        let cx = SinkCx {
-            store: self.options.store.clone(),
-            blobs: self.options.blobs.clone(),
-            about: self.report(true),
-            pipeline: self.manifest.pipeline.clone(),
-            pipeline_digest: self.manifest.digest.clone(),
-            models: self.manifest.models.clone().into_iter().collect(),
-        };
-        let sealed = match sink.write(records, &cx).await {
-            Ok(sealed) => sealed,
-            Err(error) => {
-                engine.stop(crate::call::Fatal::Store, error.to_string());
-                return Ok(());
-            }
-        };
-        let failed: BTreeMap<Id, &str> =
-            sealed.failed.iter().map(|(id, what)| (*id, what.as_str())).collect();
-        for (id, at) in order {
-            let t = gate.read(at)?;
-            engine.sunk(i, &t, failed.get(&id).copied());
-        }
-        engine.progress.set_sealed(sealed);
-        Ok(())
-    }
-}
-
-fn fatal_store(error: &StoreError) -> StageError {
-    StageError::Call(crate::call::CallError::Fatal {
-        kind: crate::call::Fatal::Store,
-        what: error.to_string(),
-    })
 }

@@ -1,8 +1,9 @@
 //! What a run is doing now, for whoever draws it: counters only, no lock on a hot path.
 
+use crate::record::NanoUsd;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// A stage's counters at a moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,18 +14,24 @@ pub struct StageNow {
     pub passed: u64,
     pub dropped: u64,
     pub failed: u64,
+    /// Of its calls, replayed ones too.
+    pub cost: NanoUsd,
     /// Nothing more will come.
     pub done: bool,
-    /// Its records wait for the whole stream.
-    pub barrier: bool,
+    /// Records that wait inside have come as far as they can before the pipeline's end.
+    pub last: bool,
+    /// Nothing comes after it.
+    pub end: bool,
 }
 
 /// Shared between the engine (writes) and the drawer (reads).
 #[derive(Default)]
 pub struct Progress {
     stages: Mutex<Vec<std::sync::Arc<Cell>>>,
-    /// Records expected from the sources, 0 when unknown.
-    pub expected: AtomicU64,
+    /// Records expected from the sources whose size is known.
+    expected: AtomicI64,
+    /// Sources whose size is not.
+    unsized_sources: AtomicI64,
     pub in_flight: AtomicU64,
     sealed: Mutex<Option<crate::stage::Sealed>>,
 }
@@ -33,15 +40,36 @@ pub struct Progress {
 #[derive(Default)]
 pub struct Cell {
     pub name: String,
+    /// Records that ever came; decisions are counted apart.
+    pub arrived: AtomicU64,
     pub inside: AtomicU64,
     pub passed: AtomicU64,
     pub dropped: AtomicU64,
     pub failed: AtomicU64,
+    /// Nano-dollars.
+    pub cost: AtomicU64,
     pub done: AtomicBool,
-    pub barrier: AtomicBool,
+    pub last: AtomicBool,
+    pub end: AtomicBool,
 }
 
 impl Progress {
+    /// Records that the sources bring; None while one of them is not read to its end.
+    pub fn expected(&self) -> Option<u64> {
+        let known = self.unsized_sources.load(Ordering::Relaxed) == 0;
+        known.then(|| u64::try_from(self.expected.load(Ordering::Relaxed)).unwrap_or(0))
+    }
+
+    /// So many records more (or fewer) will come.
+    pub fn expect(&self, more: i64) {
+        self.expected.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// So many more (or fewer) sources are of unknown size.
+    pub fn expect_unsized(&self, more: i64) {
+        self.unsized_sources.fetch_add(more, Ordering::Relaxed);
+    }
+
     pub fn set_sealed(&self, sealed: crate::stage::Sealed) {
         *self.sealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(sealed);
     }
@@ -69,8 +97,10 @@ impl Progress {
                 passed: get(&cell.passed),
                 dropped: get(&cell.dropped),
                 failed: get(&cell.failed),
+                cost: NanoUsd(get(&cell.cost)),
                 done: cell.done.load(Ordering::Relaxed),
-                barrier: cell.barrier.load(Ordering::Relaxed),
+                last: cell.last.load(Ordering::Relaxed),
+                end: cell.end.load(Ordering::Relaxed),
             })
             .collect()
     }

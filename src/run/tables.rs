@@ -40,7 +40,8 @@ fn strata(engine: &Engine) -> DatasetReport {
         .unwrap_or_default()
 }
 
-/// Writes `stages/<stage>/part-*.parquet`, rows by id: the same bytes however the run went.
+/// Writes `stages/<stage>/part-*.parquet`, rows by id: the same bytes however the run went. Tables
+/// of stages that the pipeline no longer has go.
 pub async fn write_tables(engine: &Engine, store: &Store) -> Result<(), StoreError> {
     for (index, name) in engine.names.iter().enumerate() {
         let mut table = DecisionWriter::new(store.clone(), name);
@@ -48,6 +49,12 @@ pub async fn write_tables(engine: &Engine, store: &Store) -> Result<(), StoreErr
             table.push(engine.ledger.read(at)?).await?;
         }
         table.finish().await?;
+    }
+    for (path, _) in store.list(Layout::STAGES).await? {
+        let stage = path.split('/').nth(1).unwrap_or_default();
+        if !engine.names.iter().any(|name| name == stage) {
+            store.delete(&path).await?;
+        }
     }
     Ok(())
 }

@@ -5,7 +5,12 @@ use crate::env::Phase;
 use crate::record::{Decision, Disposition, Evidence, Id, NanoUsd, Prompt, Trajectory};
 use crate::run::engine::{Abandoned, Engine};
 use crate::stage::{Cx, Each, StageError, Step, To, Used};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use tracing::Instrument;
+
+/// The reason code of a record that met a defect of ours.
+pub const DEFECT: &str = "defect";
 
 impl Engine {
     /// One record at one stage.
@@ -22,7 +27,9 @@ impl Engine {
         let prompt = t.prompt.clone();
         let cx = Cx::new(self.model.as_ref(), self.seed, name, prompt.id);
         let span = tracing::info_span!("stage", stage = %name, record = %prompt.id);
-        let step = each.apply(t, &cx).instrument(span).await;
+        // A defect in a stage costs the record that shows it, not the run: nothing else is lost.
+        let step = AssertUnwindSafe(each.apply(t, &cx)).catch_unwind().instrument(span).await;
+        let step = step.unwrap_or_else(|panic| Err(defect(panic.as_ref())));
         let used = cx.into_used();
         match step {
             Ok(Step { mut trajectory, to, evidence }) => {
@@ -70,7 +77,9 @@ impl Engine {
         };
         let t = Trajectory::new(prompt);
         let evidence = Evidence::note(format!("{place}: {what}"));
+        self.arrive(at);
         self.keep(at, self.decision(at, &t, &To::Drop(reason), evidence, &[]));
+        self.leave(at);
     }
 
     pub(super) fn stage_failed(&self, error: StageError) {
@@ -123,6 +132,13 @@ impl Engine {
             ..self.decision(at, &t, &To::Drop(""), evidence, used)
         }
     }
+}
+
+/// A panic as the record's error; its code is what `run` tells our defects by.
+fn defect(panic: &(dyn std::any::Any + Send)) -> StageError {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let what = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    StageError::Record { code: DEFECT, what: format!("the stage panicked: {what}") }
 }
 
 /// Adds a stage's calls to the record's provenance.

@@ -8,6 +8,7 @@ use crate::stage::ask::{Asker, Said};
 use crate::stage::grammar::clip;
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
+use std::collections::BTreeMap;
 
 /// At most so many atoms are taken of a reply.
 const MAX_ATOMS: usize = 24;
@@ -24,12 +25,14 @@ struct RawList {
 
 #[derive(serde::Deserialize)]
 struct RawAtom {
-    kind: AtomKind,
+    /// One of `AtomKind`'s names, or what a model takes for one.
+    #[serde(default)]
+    kind: String,
     question: String,
     #[serde(default)]
-    expected: String,
+    expected: Option<String>,
     #[serde(default)]
-    parents: Vec<String>,
+    parents: Option<Vec<String>>,
 }
 
 impl Checklist {
@@ -71,22 +74,73 @@ pub fn spec_json(spec: Option<&Spec>) -> String {
 }
 
 fn number(raw: Vec<RawAtom>) -> Vec<Atom> {
-    let id = |n: usize| format!("a{}", n + 1);
-    raw.into_iter()
-        .filter(|atom| !atom.question.trim().is_empty())
-        .take(MAX_ATOMS)
-        .enumerate()
-        .map(|(n, atom)| Atom {
-            id: id(n),
-            kind: atom.kind,
-            question: clip_long(&atom.question),
-            expected: clip(&atom.expected),
-            // A parent stands before its child: anything else is the model's slip.
-            parents: atom.parents.into_iter().filter(|p| (0..n).any(|m| id(m) == *p)).collect(),
-        })
-        .collect()
+    let mut atoms: Vec<Atom> = Vec::new();
+    // The model counts its empty entries too.
+    let mut ours: BTreeMap<String, String> = BTreeMap::new();
+    for (n, raw) in raw.into_iter().enumerate() {
+        if raw.question.trim().is_empty() || atoms.len() == MAX_ATOMS {
+            continue;
+        }
+        let id = format!("a{}", atoms.len() + 1);
+        // A parent stands before its child: anything else is the model's slip.
+        let parents = raw.parents.unwrap_or_default();
+        let parents = parents.iter().filter_map(|p| ours.get(p.trim()).cloned()).collect();
+        ours.insert(format!("a{}", n + 1), id.clone());
+        atoms.push(Atom {
+            id,
+            kind: kind_of(&raw.kind),
+            question: clip_long(&raw.question),
+            expected: clip(&raw.expected.unwrap_or_default()),
+            parents,
+        });
+    }
+    atoms
+}
+
+/// A list is not thrown away for the name of a kind: what is unknown is some attribute.
+fn kind_of(word: &str) -> AtomKind {
+    let word = word.trim().to_lowercase();
+    match word.as_str() {
+        "colour" => AtomKind::Color,
+        "position" | "location" => AtomKind::Region,
+        "spatial" => AtomKind::Relation,
+        "number" => AtomKind::Count,
+        "existence" => AtomKind::Object,
+        _ => serde_json::from_value(serde_json::Value::String(word)).unwrap_or(AtomKind::Attribute),
+    }
 }
 
 fn clip_long(text: &str) -> String {
     text.trim().chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_follow_their_atoms_and_never_point_ahead() {
+        let raw: RawList = serde_json::from_str(
+            r#"{"atoms": [
+                {"kind": "object", "question": "A cat?", "parents": ["a3"]},
+                {"kind": "object", "question": " "},
+                {"kind": "object", "question": "A dog?", "expected": null, "parents": null},
+                {"kind": "colour", "question": "Is the dog red?", "parents": ["a3", "a9", "a4"]},
+                {"kind": "vibe", "question": "Is it calm?"}
+            ]}"#,
+        )
+        .expect("parses");
+        let atoms = number(raw.atoms);
+        let seen: Vec<(&str, AtomKind, Vec<String>)> =
+            atoms.iter().map(|a| (a.id.as_str(), a.kind, a.parents.clone())).collect();
+        assert_eq!(
+            seen,
+            [
+                ("a1", AtomKind::Object, vec![]),
+                ("a2", AtomKind::Object, vec![]),
+                ("a3", AtomKind::Color, vec!["a2".to_owned()]),
+                ("a4", AtomKind::Attribute, vec![]),
+            ]
+        );
+    }
 }

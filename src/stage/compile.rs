@@ -38,6 +38,10 @@ pub trait Files {
     fn bytes(&self, path: &str) -> Option<Vec<u8>>;
     /// The files of a folder, sorted.
     fn list(&self, folder: &str) -> Vec<String>;
+    /// Where something lies that a stage reads at run time: a path of a stage file starts at the
+    /// project's root, a `typed` one where coldstart is run, if it is there. URIs and absolute
+    /// paths are what they are.
+    fn place(&self, path: &str, typed: bool) -> String;
 }
 
 /// One stage's compilation.
@@ -87,6 +91,12 @@ impl Compile<'_> {
             .text(&format!("data/{name}"))
             .or_else(|| self.files.text(name))
             .ok_or_else(|| vec![self.fault(param, "P08", format!("no file `data/{name}`"))])
+    }
+
+    /// The place of `path`, which parameter `param` names; see `Files::place`.
+    pub fn place(&self, param: &str, path: &str) -> String {
+        // What the command line set has no span.
+        self.files.place(path, !self.spans.contains_key(param))
     }
 
     /// A diagnostic at a parameter's value.

@@ -30,51 +30,61 @@ struct RawCall {
 /// text after the call. A missing closing `</tool_call>` at the very end is forgiven: clients stop
 /// on it and the server strips it.
 pub fn parse_call(text: &str, reasoning: &str) -> Result<Call, Fault> {
-    let fault = |code, what: String| Err(Fault { code, what });
     let (thinking, rest) = split_thinking(text, reasoning)?;
+    let refined = caption(only_call(rest)?)?;
+    if thinking.is_empty() {
+        return Err(fault("no_thinking", "no <think> and no reasoning"));
+    }
+    if let Some(token) = control_token(&thinking).or_else(|| control_token(&refined)) {
+        return Err(fault("control_token", format!("text holds `{token}`")));
+    }
+    Ok(Call { thinking, refined })
+}
+
+fn fault(code: &'static str, what: impl Into<String>) -> Fault {
+    Fault { code, what: what.into() }
+}
+
+/// The JSON of the turn's one call.
+fn only_call(rest: &str) -> Result<&str, Fault> {
     let opens = rest.matches("<tool_call>").count();
     if opens == 0 {
-        return fault("no_tool_call", format!("no <tool_call> in {}", quote(rest)));
+        return Err(fault("no_tool_call", format!("no <tool_call> in {}", quote(rest))));
     }
     if opens > 1 {
-        return fault("many_tool_calls", format!("{opens} <tool_call> in one turn"));
+        return Err(fault("many_tool_calls", format!("{opens} <tool_call> in one turn")));
     }
     if rest.contains("<answer>") {
-        return fault("call_and_answer", "a turn holds both a call and an answer".into());
+        return Err(fault("call_and_answer", "a turn holds both a call and an answer"));
     }
     let (before, after) = rest.split_once("<tool_call>").unwrap_or((rest, ""));
     let (json, tail) = after.split_once("</tool_call>").unwrap_or((after, ""));
     if !before.trim().is_empty() || !tail.trim().is_empty() {
         let stray = if before.trim().is_empty() { tail } else { before };
-        return fault("stray_text", format!("text outside of the tags: {}", quote(stray)));
+        return Err(fault("stray_text", format!("text outside of the tags: {}", quote(stray))));
     }
-    let raw: RawCall = match serde_json::from_str(json.trim()) {
-        Ok(raw) => raw,
-        Err(e) => return fault("bad_json", format!("tool call is not the JSON asked for: {e}")),
-    };
+    Ok(json)
+}
+
+fn caption(json: &str) -> Result<String, Fault> {
+    let raw: RawCall = serde_json::from_str(json.trim())
+        .map_err(|e| fault("bad_json", format!("tool call is not the JSON asked for: {e}")))?;
     if raw.name != TOOL {
-        return fault("wrong_tool", format!("calls `{}`; the tool is `{TOOL}`", clip(&raw.name)));
+        let what = format!("calls `{}`; the tool is `{TOOL}`", clip(&raw.name));
+        return Err(fault("wrong_tool", what));
     }
-    let caption = match (raw.arguments.get("caption"), raw.arguments.len()) {
-        (Some(serde_json::Value::String(caption)), 1) => caption.trim(),
+    match (raw.arguments.get("caption"), raw.arguments.len()) {
+        (Some(serde_json::Value::String(caption)), 1) if caption.trim().is_empty() => {
+            Err(fault("empty_caption", "the caption is empty"))
+        }
+        (Some(serde_json::Value::String(caption)), 1) => Ok(caption.trim().to_owned()),
         _ => {
             let keys: Vec<&str> = raw.arguments.keys().map(String::as_str).collect();
-            return fault(
-                "wrong_arguments",
-                format!("the one argument is a text `caption`; got {}", quote(&keys.join(", "))),
-            );
+            let keys = quote(&keys.join(", "));
+            let what = format!("the one argument is a text `caption`; got {keys}");
+            Err(fault("wrong_arguments", what))
         }
-    };
-    if caption.is_empty() {
-        return fault("empty_caption", "the caption is empty".into());
     }
-    if thinking.is_empty() {
-        return fault("no_thinking", "no <think> and no reasoning".into());
-    }
-    if let Some(token) = control_token(&thinking).or_else(|| control_token(caption)) {
-        return fault("control_token", format!("text holds `{token}`"));
-    }
-    Ok(Call { thinking, refined: caption.to_owned() })
 }
 
 fn split_thinking<'a>(text: &'a str, reasoning: &str) -> Result<(String, &'a str), Fault> {

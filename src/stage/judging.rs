@@ -9,6 +9,10 @@ use crate::template::Context;
 use futures::future::try_join_all;
 use std::sync::Arc;
 
+/// The longest rationale, in characters. A longer one is no judgement: cut, it would be trained on
+/// with its end missing.
+const MAX_RATIONALE: usize = 4000;
+
 /// A judge with its rules.
 pub struct Judging {
     pub asker: Asker,
@@ -52,7 +56,7 @@ struct RawReply {
 struct RawCheck {
     id: String,
     #[serde(default)]
-    evidence: String,
+    evidence: Option<String>,
     /// A word or, from models that think in JSON, a boolean.
     answer: serde_json::Value,
 }
@@ -64,14 +68,14 @@ pub fn read_judgement(
     text: &str,
 ) -> Result<(Verdict, String), String> {
     let raw: RawReply = read_json(text)?;
-    Ok((concluded(rules, atoms, raw.checks), bound(&raw.rationale, 4000)))
+    Ok((concluded(rules, atoms, raw.checks), raw.rationale.trim().to_owned()))
 }
 
 fn concluded(rules: &Rules, atoms: &[Atom], checks: Vec<RawCheck>) -> Verdict {
     let given = checks.into_iter().map(|c| Given {
         id: c.id,
         answer: answer(&c.answer),
-        evidence: bound(&c.evidence, 300),
+        evidence: bound(&c.evidence.unwrap_or_default(), 300),
     });
     conclude(rules, atoms, &given.collect::<Vec<_>>())
 }
@@ -121,6 +125,10 @@ impl Judging {
             context = context.text("standard", standard);
         }
         Ok(match self.asker.json::<RawReply>(cx, &context, draw).await? {
+            Said::Read(raw, _) if raw.rationale.trim().chars().count() > MAX_RATIONALE => {
+                let what = format!("the rationale is longer than {MAX_RATIONALE} characters");
+                Err(Unjudged::Garbage(what))
+            }
             Said::Read(raw, key) => Ok(self.read(trajectory, raw, draw, key)),
             Said::Garbage(what) => Err(Unjudged::Garbage(what)),
             Said::Refused(reason) => Err(Unjudged::Refused(reason)),
@@ -139,14 +147,16 @@ impl Judging {
         Reading {
             vote: Vote { ask: format!("vote_{}", draw + 1), answer: word.into(), call: Some(key) },
             verdict,
-            rationale: bound(&raw.rationale, 4000),
+            rationale: raw.rationale.trim().to_owned(),
             given_score: raw.score.map(|s| s.clamp(0.0, 10.0)),
         }
     }
 }
 
 impl Judged {
-    /// Why this rationale may not become training text, if so: it quotes a rule or holds a tag.
+    /// Why this rationale may not become training text, if so: it quotes a rule, holds a tag, or
+    /// speaks of a picture that the agent never saw. No judge is shown the hint, so the last is a
+    /// slip of its own; but J of a last round passes no `leak_filter` any more.
     pub fn tainted(&self, rules: &Rules) -> Option<(&'static str, String)> {
         let text = &self.judgement.rationale;
         if let Some(rule) = rules.quoted_in(text) {
@@ -154,6 +164,10 @@ impl Judged {
         }
         if let Some(token) = control_token(text) {
             return Some(("control_token", format!("the rationale holds `{token}`")));
+        }
+        if let Some(hit) = crate::text::leak::find(text) {
+            let reason = if hit.is_markup() { "control_token" } else { "hint_mentioned" };
+            return Some((reason, format!("“{}” ({})", bound(&hit.quote, 120), hit.pattern)));
         }
         text.trim().is_empty().then(|| ("empty_rationale", "the rationale is empty".to_owned()))
     }

@@ -44,9 +44,12 @@ pub enum Ty {
     Chat,
     /// A role of `_models.toml` that draws.
     Image,
-    /// A file under `templates/`, with the variables this kind fills in.
+    /// A file under `templates/`, with the variables this kind fills in: those without which the
+    /// question would be another one (a judge that is shown no picture still answers), and the
+    /// rest.
     Template {
-        fields: &'static [&'static str],
+        must: &'static [&'static str],
+        may: &'static [&'static str],
     },
     /// A file under `data/`, or a path from the project's root.
     File,

@@ -40,6 +40,13 @@ pub struct LeakHit {
     pub quote: String,
 }
 
+impl LeakHit {
+    /// Stray markup rather than a phrase.
+    pub fn is_markup(&self) -> bool {
+        self.pattern.starts_with("markup")
+    }
+}
+
 struct Compiled {
     groups: Vec<(String, String, Vec<Item>)>,
     innocent: Vec<Vec<Item>>,

@@ -4,7 +4,7 @@
 //! text. `COLDSTART_UPDATE=1` rewrites the expectations; read the difference before committing.
 
 use coldstart::diag::{Style, render, summary};
-use coldstart::plan::{Overrides, Project, compile};
+use coldstart::plan::{Flag, Overrides, Project, compile};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -32,8 +32,10 @@ fn files() -> BTreeMap<String, String> {
     files
 }
 
-/// Applies `-- edit PATH` (old, `=>`, new), `-- file PATH` and `-- delete PATH` sections.
-fn apply(case: &str, files: &mut BTreeMap<String, String>) {
+/// Applies `-- edit PATH` (old, `=>`, new), `-- file PATH`, `-- delete PATH`, `-- set S.P=V`,
+/// `-- pool PATH` and `-- target N` sections.
+fn apply(case: &str, files: &mut BTreeMap<String, String>) -> Overrides {
+    let mut overrides = Overrides::default();
     for section in case.split("-- ").skip(1) {
         let (head, body) = section.split_once('\n').unwrap_or((section, ""));
         let body = body.trim_end_matches('\n');
@@ -53,18 +55,34 @@ fn apply(case: &str, files: &mut BTreeMap<String, String>) {
             Some(("delete", path)) => {
                 files.remove(path).unwrap_or_else(|| panic!("no file {path}"));
             }
+            Some(("set", set)) => {
+                let (stage, rest) = set.split_once('.').expect("STAGE.PARAM");
+                let (param, value) = rest.split_once('=').expect("PARAM=VALUE");
+                overrides.set.push((stage.into(), param.into(), value.into()));
+            }
+            Some(("pool", value)) => {
+                let value = value.to_owned();
+                let flag = Flag { flag: "--pool", kind: "read_pool", param: "path", value };
+                overrides.flags.push(flag);
+            }
+            Some(("target", value)) => {
+                let value = value.to_owned();
+                let flag = Flag { flag: "--target", kind: "balance", param: "target", value };
+                overrides.flags.push(flag);
+            }
             _ => {}
         }
     }
+    overrides
 }
 
 fn check(path: &Path) -> Result<(), String> {
     let case = std::fs::read_to_string(path).expect("readable case");
     let (edits, expected) = case.split_once("-- expect\n").expect("a case has `-- expect`");
     let mut files = files();
-    apply(edits, &mut files);
+    let overrides = apply(edits, &mut files);
     let project = Project::from_files("paper", files, Some(&root()));
-    let compiled = compile(&project, &Overrides::default());
+    let compiled = compile(&project, &overrides);
     let errors: Vec<_> = compiled.diagnostics;
     let got = format!("{}{}\n", render(&errors, Style::Plain), summary(&errors));
     assert!(compiled.plan.is_none(), "{} compiles", path.display());
@@ -92,7 +110,7 @@ fn every_broken_pipeline_is_told_with_place_and_remedy() {
 
 #[test]
 fn the_shipped_pipelines_compile_without_a_warning() {
-    for (pipeline, stages) in [("paper", 16), ("three_rounds", 22)] {
+    for (pipeline, stages) in [("paper", 16), ("three_rounds", 23)] {
         let project = Project::open(&root(), pipeline).expect("opens");
         let compiled = compile(&project, &Overrides::default());
         assert_eq!(render(&compiled.diagnostics, Style::Plain), "", "{pipeline}");

@@ -4,50 +4,51 @@ use crate::diag::Diagnostic;
 use crate::plan::Edge;
 use crate::plan::check::{Known, ticked};
 use crate::plan::raw::At;
-use crate::stage::Arity;
+use crate::stage::{Arity, Kind};
 use std::collections::BTreeSet;
 
 pub fn check_edges(known: &[Known], names: &[String], errors: &mut Vec<Diagnostic>) -> Vec<Edge> {
     let mut edges: Vec<Edge> = Vec::new();
     for (to, stage) in known.iter().enumerate() {
-        match (stage.kind.arity, stage.raw.from.first()) {
-            (Arity::None, Some(first)) => errors.push(
-                Diagnostic::error(
-                    "P15",
-                    format!("`{}` is a source and takes no `from`", stage.kind.name),
-                )
-                .at(&stage.raw.source, first.range.clone(), "")
-                .help("remove `from`"),
-            ),
-            (Arity::Some, None) => errors.push(
-                Diagnostic::error("P01", format!("stage `{}` has no `from`", stage.raw.name))
-                    .at(&stage.raw.source, 0..0, "")
-                    .note(format!("`{}` works on records of other stages", stage.kind.name))
-                    .help("add `from = [\"stage\"]`"),
-            ),
-            _ => {}
-        }
+        errors.extend(check_arity(stage));
         let takes = stage.kind.arity == Arity::Some;
         for from in stage.raw.from.iter().filter(|_| takes) {
             match resolve(from, stage, known, names) {
-                Ok(Some(edge))
-                    if edges.iter().any(|e| (e.from, e.port, e.to) == (edge.0, edge.1, to)) =>
-                {
-                    errors.push(
-                        Diagnostic::error(
-                            "P17",
-                            format!("`{}` is the same edge as one before", from.value),
-                        )
-                        .at(&stage.raw.source, from.range.clone(), ""),
-                    );
+                Ok(Some((from_stage, port))) => {
+                    let edge = Edge { from: from_stage, port, to };
+                    if edges.contains(&edge) {
+                        let title = format!("`{}` is the same edge as one before", from.value);
+                        let d = Diagnostic::error("P17", title);
+                        errors.push(d.at(&stage.raw.source, from.range.clone(), ""));
+                    } else {
+                        edges.push(edge);
+                    }
                 }
-                Ok(Some((from, port))) => edges.push(Edge { from, port, to }),
                 Ok(None) => {}
                 Err(d) => errors.push(*d),
             }
         }
     }
     edges
+}
+
+/// A source takes no `from`, everything else needs one.
+fn check_arity(stage: &Known) -> Option<Diagnostic> {
+    let (source, name) = (&stage.raw.source, stage.kind.name);
+    match (stage.kind.arity, stage.raw.from.first()) {
+        (Arity::None, Some(first)) => Some(
+            Diagnostic::error("P15", format!("`{name}` is a source and takes no `from`"))
+                .at(source, first.range.clone(), "")
+                .help("remove `from`"),
+        ),
+        (Arity::Some, None) if !stage.raw.from_told => Some(
+            Diagnostic::error("P01", format!("stage `{}` has no `from`", stage.raw.name))
+                .at(source, 0..0, "")
+                .note(format!("`{name}` works on records of other stages"))
+                .help("add `from = [\"stage\"]`"),
+        ),
+        _ => None,
+    }
 }
 
 /// (stage index, port); None when the stage is there but broken (reported elsewhere).
@@ -73,32 +74,39 @@ fn resolve(
             error("P05", format!("no stage `{name}`")).suggest(name, known_names),
         ));
     };
-    let kind = known[index].kind;
+    port_of(known[index].kind, name, port, error).map(|port| Some((index, port)))
+}
+
+/// The port that `name.port` or `name` means.
+fn port_of(
+    kind: &'static Kind,
+    name: &str,
+    port: Option<&str>,
+    error: impl Fn(&'static str, String) -> Diagnostic,
+) -> Result<&'static str, Box<Diagnostic>> {
     let ports: Vec<&str> = kind.ports.iter().map(|p| p.name).collect();
     let note = format!("`{name}` is a `{}`; its ports: {}", kind.name, ticked(&ports));
-    match port {
-        _ if ports.is_empty() => Err(Box::new(
-            error("P05", format!("`{name}` is an end: nothing comes out of it"))
-                .note(format!("it is a `{}`, which has no ports", kind.name)),
-        )),
-        Some(port) => match kind.ports.iter().find(|p| p.name == port) {
-            Some(found) => Ok(Some((index, found.name))),
-            None => {
-                let near = crate::diag::did_you_mean(port, ports.iter().copied());
-                let mut d = error("P05", format!("stage `{name}` has no port `{port}`")).note(note);
-                if let Some(near) = near {
-                    d = d.help(format!("did you mean `{name}.{near}`?"));
-                }
-                Err(Box::new(d))
-            }
-        },
-        None if kind.ports.len() == 1 => Ok(Some((index, kind.ports[0].name))),
-        None => Err(Box::new(
+    let fault = match (port, kind.ports) {
+        (_, []) => error("P05", format!("`{name}` is an end: nothing comes out of it"))
+            .note(format!("it is a `{}`, which has no ports", kind.name)),
+        (None, [only]) => return Ok(only.name),
+        (None, [first, ..]) => {
             error("P05", format!("`{name}` has several ports; `from` must name one"))
                 .note(note)
-                .help(format!("write `{name}.{}`", ports[0])),
-        )),
-    }
+                .help(format!("write `{name}.{}`", first.name))
+        }
+        (Some(port), all) => match all.iter().find(|p| p.name == port) {
+            Some(found) => return Ok(found.name),
+            None => {
+                let d = error("P05", format!("stage `{name}` has no port `{port}`")).note(note);
+                match crate::diag::did_you_mean(port, ports.iter().copied()) {
+                    Some(near) => d.help(format!("did you mean `{name}.{near}`?")),
+                    None => d,
+                }
+            }
+        },
+    };
+    Err(Box::new(fault))
 }
 
 /// A topological order, or the cycle as an error.
@@ -150,15 +158,17 @@ fn cycle(known: &[Known], edges: &[Edge], left: &BTreeSet<usize>) -> Diagnostic 
     }
 }
 
-pub fn check_ends(known: &[Known], edges: &[Edge], empty: bool, errors: &mut Vec<Diagnostic>) {
+/// `whole`: every stage is known, so that what is missing is not one that was told of already.
+pub fn check_ends(known: &[Known], whole: bool, errors: &mut Vec<Diagnostic>) {
     let sinks: Vec<&Known> = known.iter().filter(|k| k.kind.ports.is_empty()).collect();
-    if empty || !known.iter().any(|k| k.kind.arity == Arity::None) {
+    if whole && !known.iter().any(|k| k.kind.arity == Arity::None) {
         errors.push(
             Diagnostic::error("P14", "the pipeline has no source")
                 .help("add a stage of kind `read_pool` or `synthesize_prompts`"),
         );
     }
     match sinks[..] {
+        [] if !whole => {}
         [] => errors.push(
             Diagnostic::error("P14", "the pipeline has no end")
                 .help("add a stage of kind `write_dataset`"),
@@ -170,17 +180,5 @@ pub fn check_ends(known: &[Known], edges: &[Edge], empty: bool, errors: &mut Vec
                 .note(format!("`{}` and `{}`", first.raw.name, second.raw.name))
                 .help("remove one, or give each a pipeline of its own"),
         ),
-    }
-    for (index, stage) in known.iter().enumerate() {
-        for port in stage.kind.ports {
-            if !edges.iter().any(|e| e.from == index && e.port == port.name) {
-                let title = format!("port `{}.{}` goes nowhere", stage.raw.name, port.name);
-                errors.push(
-                    Diagnostic::warning("W01", title)
-                        .at(&stage.raw.source, 0..0, "")
-                        .note(format!("what leaves by it ({}) is counted and forgotten", port.doc)),
-                );
-            }
-        }
     }
 }

@@ -8,6 +8,7 @@ mod refs;
 use crate::diag::{Diagnostic, Severity};
 use crate::plan::check::edges::{check_edges, check_ends, order};
 use crate::plan::check::flow::check_flow;
+pub(super) use crate::plan::check::params::value_of;
 use crate::plan::check::params::{apply_overrides, know};
 use crate::plan::check::refs::{check_refs, check_used};
 use crate::plan::raw::RawStage;
@@ -23,8 +24,18 @@ pub struct Overrides {
     pub seed: u64,
     /// (stage, parameter, value as in TOML), from `--set`.
     pub set: Vec<(String, String, String)>,
-    /// (kind, parameter, value): `--pool`, `--target`.
-    pub set_kind: Vec<(&'static str, &'static str, String)>,
+    /// Flags that stand for a parameter of every stage of a kind.
+    pub flags: Vec<Flag>,
+}
+
+/// `--pool`, `--target`: a parameter under a name of its own.
+#[derive(Debug, Clone)]
+pub struct Flag {
+    /// As the user writes it.
+    pub flag: &'static str,
+    pub kind: &'static str,
+    pub param: &'static str,
+    pub value: String,
 }
 
 /// A plan, if there were no errors, and every diagnostic.
@@ -39,6 +50,22 @@ pub struct Known {
     pub kind: &'static Kind,
     pub params: Params,
     pub spans: BTreeMap<String, Range<usize>>,
+    /// Parameters that the command line set, with the words that did so; they have no span.
+    pub set_by: BTreeMap<String, String>,
+}
+
+impl Known {
+    /// Points `d` at where the value of `param` comes from: the file, a flag, or the default.
+    pub fn at(&self, param: &str, d: Diagnostic) -> Diagnostic {
+        let source = &self.raw.source;
+        match (self.set_by.get(param), self.spans.get(param)) {
+            (Some(words), _) => d.note(format!("set by {words}")),
+            (None, Some(range)) => d.at(source, range.clone(), ""),
+            (None, None) => {
+                d.at(source, 0..0, "").note(format!("`{param}` is not in the file: its default"))
+            }
+        }
+    }
 }
 
 /// Compiles a project. Never panics on any text; reports everything it can find in one go.
@@ -48,14 +75,14 @@ pub fn compile(project: &Project, overrides: &Overrides) -> Compiled {
     let roles = read_roles(project, &mut errors);
     check_names(&raws, &mut errors);
     let mut known: Vec<Known> = raws.into_iter().filter_map(|r| know(r, &mut errors)).collect();
-    apply_overrides(&mut known, overrides, &mut errors);
+    apply_overrides(&mut known, &names, overrides, &mut errors);
     for stage in &mut known {
         stage.params.complete(stage.kind);
         check_refs(stage, &roles, project, &mut errors);
     }
     let edges = check_edges(&known, &names, &mut errors);
     let order = order(&known, &edges, &mut errors);
-    check_ends(&known, &edges, names.is_empty(), &mut errors);
+    check_ends(&known, names.len() == known.len(), &mut errors);
     if let Some(order) = &order {
         check_flow(&known, &edges, order, &mut errors);
     }

@@ -1,9 +1,9 @@
 //! A stage's parameters: known, of the right type, in range; and what `--set` says over them.
 
 use crate::diag::Diagnostic;
-use crate::plan::check::{Known, Overrides, ticked};
+use crate::plan::check::{Flag, Known, Overrides, ticked};
 use crate::plan::raw::{At, ENVELOPE, RawStage};
-use crate::stage::{KINDS, Params, Ty, Value, kind};
+use crate::stage::{KINDS, Kind, Params, Ty, Value, kind};
 use std::collections::BTreeMap;
 
 pub fn know(raw: RawStage, errors: &mut Vec<Diagnostic>) -> Option<Known> {
@@ -18,24 +18,22 @@ pub fn know(raw: RawStage, errors: &mut Vec<Diagnostic>) -> Option<Known> {
         );
         return None;
     };
-    let mut known = Known { raw, kind, params: Params::default(), spans: BTreeMap::new() };
+    let mut known = Known {
+        raw,
+        kind,
+        params: Params::default(),
+        spans: BTreeMap::new(),
+        set_by: BTreeMap::new(),
+    };
     read_params(&mut known, errors);
     Some(known)
 }
 
 fn read_params(known: &mut Known, errors: &mut Vec<Diagnostic>) {
-    let kind = known.kind;
-    let source = known.raw.source.clone();
+    let (kind, source) = (known.kind, known.raw.source.clone());
     for (name, (place, at)) in &known.raw.params {
         let Some(param) = kind.param(name) else {
-            let names: Vec<&str> = kind.params.iter().map(|p| p.name).collect();
-            let all: Vec<&str> = names.iter().copied().chain(ENVELOPE).collect();
-            errors.push(
-                Diagnostic::error("P03", format!("`{}` has no parameter `{name}`", kind.name))
-                    .at(&source, place.clone(), "")
-                    .note(format!("parameters of `{}`: {}", kind.name, ticked(&names)))
-                    .suggest(name, all.iter().copied()),
-            );
+            errors.push(unknown_param(kind, name).at(&source, place.clone(), ""));
             continue;
         };
         match value_of(param.ty, &at.value) {
@@ -67,8 +65,16 @@ fn read_params(known: &mut Known, errors: &mut Vec<Diagnostic>) {
     }
 }
 
+fn unknown_param(kind: &Kind, name: &str) -> Diagnostic {
+    let names: Vec<&str> = kind.params.iter().map(|p| p.name).collect();
+    let all = names.iter().copied().chain(ENVELOPE);
+    Diagnostic::error("P03", format!("`{}` has no parameter `{name}`", kind.name))
+        .note(format!("parameters of `{}`: {}", kind.name, ticked(&names)))
+        .suggest(name, all)
+}
+
 /// The typed value, or what is wrong with it (to follow "`votes` of `judge` …").
-fn value_of(ty: Ty, value: &toml::Value) -> Result<Value, String> {
+pub fn value_of(ty: Ty, value: &toml::Value) -> Result<Value, String> {
     match (ty, value) {
         (Ty::Int { min, max }, toml::Value::Integer(v)) if (min..=max).contains(v) => {
             Ok(Value::Int(*v))
@@ -112,16 +118,35 @@ fn value_of(ty: Ty, value: &toml::Value) -> Result<Value, String> {
     }
 }
 
-pub fn apply_overrides(known: &mut [Known], overrides: &Overrides, errors: &mut Vec<Diagnostic>) {
-    for (kind, param, text) in &overrides.set_kind {
-        for stage in known.iter_mut().filter(|k| k.kind.name == *kind) {
-            set(stage, param, text, errors);
+/// `names`: of all stages, those too that cannot be used and were told of.
+pub fn apply_overrides(
+    known: &mut [Known],
+    names: &[String],
+    overrides: &Overrides,
+    errors: &mut Vec<Diagnostic>,
+) {
+    let all_known = names.len() == known.len();
+    for Flag { flag, kind, param, value } in &overrides.flags {
+        let label = format!("`{flag} {value}`");
+        let mut meant = known.iter_mut().filter(|k| k.kind.name == *kind).peekable();
+        if meant.peek().is_none() && all_known {
+            errors.push(
+                Diagnostic::error("P19", format!("{label} changes nothing"))
+                    .note(format!("it sets `{param}` of `{kind}`, and no stage is of that kind"))
+                    .help(format!("leave `{flag}` away")),
+            );
+        }
+        for stage in meant {
+            set(stage, param, value, &label, errors);
         }
     }
     for (name, param, text) in &overrides.set {
-        let names: Vec<String> = known.iter().map(|k| k.raw.name.clone()).collect();
         match known.iter_mut().find(|k| k.raw.name == *name) {
-            Some(stage) => set(stage, param, text, errors),
+            Some(stage) => {
+                let label = format!("`--set {name}.{param}={text}`");
+                set(stage, param, text, &label, errors);
+            }
+            None if names.contains(name) => {}
             None => errors.push(
                 Diagnostic::error("P19", format!("`--set {name}.{param}`: no stage `{name}`"))
                     .suggest(name, names.iter().map(String::as_str)),
@@ -130,12 +155,14 @@ pub fn apply_overrides(known: &mut [Known], overrides: &Overrides, errors: &mut 
     }
 }
 
-fn set(stage: &mut Known, param: &str, text: &str, errors: &mut Vec<Diagnostic>) {
-    let label = format!("`--set {}.{param}={text}`", stage.raw.name);
+/// `label` is what the user wrote.
+fn set(stage: &mut Known, param: &str, text: &str, label: &str, errors: &mut Vec<Diagnostic>) {
     let Some(declared) = stage.kind.param(param) else {
         let names = stage.kind.params.iter().map(|p| p.name);
         let title = format!("{label}: `{}` has no parameter `{param}`", stage.kind.name);
-        errors.push(Diagnostic::error("P19", title).suggest(param, names));
+        let all: Vec<&str> = names.clone().collect();
+        let note = format!("parameters of `{}`: {}", stage.kind.name, ticked(&all));
+        errors.push(Diagnostic::error("P19", title).note(note).suggest(param, names));
         return;
     };
     let value: Option<toml::Value> =
@@ -149,7 +176,18 @@ fn set(stage: &mut Known, param: &str, text: &str, errors: &mut Vec<Diagnostic>)
         (_, v) => v,
     };
     match value_of(declared.ty, &value) {
-        Ok(value) => stage.params.set(param, value),
-        Err(what) => errors.push(Diagnostic::error("P19", format!("{label}: `{param}` {what}"))),
+        Ok(value) => {
+            stage.params.set(param, value);
+            stage.spans.remove(param);
+            stage.set_by.insert(param.to_owned(), label.to_owned());
+        }
+        Err(what) => {
+            let title = format!("{label}: `{param}` of `{}` {what}", stage.kind.name);
+            let mut d = Diagnostic::error("P19", title).note(declared.doc);
+            if let Ty::Choice(choices) = declared.ty {
+                d = d.suggest(text, choices.iter().copied());
+            }
+            errors.push(d);
+        }
     }
 }

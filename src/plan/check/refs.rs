@@ -14,29 +14,24 @@ use std::sync::Arc;
 pub fn check_refs(stage: &Known, roles: &Roles, project: &Project, errors: &mut Vec<Diagnostic>) {
     for param in stage.kind.params {
         let word = stage.params.text(param.name);
-        let span = stage.spans.get(param.name).cloned().unwrap_or(0..0);
         match param.ty {
             Ty::Chat | Ty::Image if !word.is_empty() => {
                 let wants_image = param.ty == Ty::Image;
-                check_role(stage, word, span, wants_image, roles, errors);
+                check_role(stage, param.name, wants_image, roles, errors);
             }
-            Ty::Template { fields } if !word.is_empty() => {
-                check_template(stage, word, span, fields, project, errors);
+            Ty::Template { must, may } if !word.is_empty() => {
+                check_template(stage, param.name, (must, may), project, errors);
             }
             Ty::File if !word.is_empty() => {
                 let there =
                     project.text(&format!("data/{word}")).is_some() || project.text(word).is_some();
                 if !there {
                     let files = names_in(project, "data");
-                    errors.push(
-                        Diagnostic::error("P08", format!("no file `data/{word}`"))
-                            .at(&stage.raw.source, span, "")
-                            .note(format!(
-                                "`{}` of `{}`: {}",
-                                param.name, stage.kind.name, param.doc
-                            ))
-                            .suggest(word, files.iter().map(String::as_str)),
-                    );
+                    let note = format!("`{}` of `{}`: {}", param.name, stage.kind.name, param.doc);
+                    let d = Diagnostic::error("P08", format!("no file `data/{word}`"))
+                        .note(note)
+                        .suggest(word, files.iter().map(String::as_str));
+                    errors.push(stage.at(param.name, d));
                 }
             }
             _ => {}
@@ -46,23 +41,21 @@ pub fn check_refs(stage: &Known, roles: &Roles, project: &Project, errors: &mut 
 
 fn check_role(
     stage: &Known,
-    word: &str,
-    span: Range<usize>,
+    param: &str,
     wants_image: bool,
     roles: &Roles,
     errors: &mut Vec<Diagnostic>,
 ) {
+    let word = stage.params.text(param);
     let list: Vec<&str> = roles.good.keys().map(String::as_str).collect();
     if roles.broken.contains(word) {
         return;
     }
     let Some(role) = roles.good.get(word) else {
-        errors.push(
-            Diagnostic::error("P06", format!("no role `{word}`"))
-                .at(&stage.raw.source, span, "")
-                .note(format!("roles of `_models.toml`: {}", ticked(&list)))
-                .suggest(word, list.iter().copied()),
-        );
+        let d = Diagnostic::error("P06", format!("no role `{word}`"))
+            .note(format!("roles of `_models.toml`: {}", ticked(&list)))
+            .suggest(word, list.iter().copied());
+        errors.push(stage.at(param, d));
         return;
     };
     if matches!(role.kind, RoleKind::Image { .. }) != wants_image {
@@ -73,29 +66,27 @@ fn check_role(
             .filter(|r| matches!(r.kind, RoleKind::Image { .. }) == wants_image)
             .map(|r| r.name.as_str())
             .collect();
-        errors.push(
-            Diagnostic::error("P09", format!("role `{word}` {is}; a role that {meant} is meant"))
-                .at(&stage.raw.source, span, "")
-                .note(format!("roles that fit: {}", ticked(&fits))),
-        );
+        let title = format!("role `{word}` {is}; a role that {meant} is meant");
+        let d = Diagnostic::error("P09", title).note(format!("roles that fit: {}", ticked(&fits)));
+        errors.push(stage.at(param, d));
     }
 }
 
 fn check_template(
     stage: &Known,
-    word: &str,
-    span: Range<usize>,
-    fields: &[&str],
+    param: &str,
+    fields: (&[&str], &[&str]),
     project: &Project,
     errors: &mut Vec<Diagnostic>,
 ) {
+    let word = stage.params.text(param);
     let Some(source) = project.text(&format!("templates/{word}")) else {
         let files = names_in(project, "templates");
-        errors.push(
-            Diagnostic::error("P07", format!("no template `templates/{word}`"))
-                .at(&stage.raw.source, span, "")
-                .suggest(word, files.iter().map(String::as_str)),
-        );
+        let names: Vec<&str> = files.iter().map(String::as_str).collect();
+        let d = Diagnostic::error("P07", format!("no template `templates/{word}`"))
+            .note(format!("templates: {}", ticked(&names)))
+            .suggest(word, files.iter().map(String::as_str));
+        errors.push(stage.at(param, d));
         return;
     };
     match Template::parse(source) {
@@ -103,25 +94,63 @@ fn check_template(
         Err(d) if errors.iter().any(|e| e.code == d.code && e.title == d.title) => {}
         Err(d) => errors.push(d),
         Ok(template) => {
-            for variable in &template.variables {
-                if fields.contains(&variable.name.as_str()) {
-                    continue;
-                }
-                let title = format!(
-                    "template `{word}` needs field `{}`, which `{}` does not have",
-                    variable.name, stage.raw.name
-                );
-                let d = Diagnostic::error("P10", title)
-                    .at(&template.source, variable.range.clone(), "")
-                    .note(format!("fields here: {}", ticked(fields)))
-                    .suggest(&variable.name, fields.iter().copied());
-                // Several stages of like kinds use one template: its slip is told once.
-                let same = |e: &Diagnostic| e.code == "P10" && place(e) == place(&d);
-                if !errors.iter().any(same) {
-                    errors.push(d);
-                }
+            // A misspelt field is one error, not also a missing one.
+            if check_fields(stage, word, &template, fields, errors) {
+                check_whole(stage, param, &template, fields.0, errors);
             }
         }
+    }
+}
+
+/// Whether every variable of the template is a field here.
+fn check_fields(
+    stage: &Known,
+    word: &str,
+    template: &Template,
+    (must, may): (&[&str], &[&str]),
+    errors: &mut Vec<Diagnostic>,
+) -> bool {
+    let fields: Vec<&str> = must.iter().chain(may).copied().collect();
+    let mut whole = true;
+    for variable in template.variables.iter().filter(|v| !fields.contains(&v.name.as_str())) {
+        whole = false;
+        let title = format!(
+            "template `{word}` needs field `{}`, which `{}` does not have",
+            variable.name, stage.raw.name
+        );
+        let d = Diagnostic::error("P10", title)
+            .at(&template.source, variable.range.clone(), "")
+            .note(format!("fields here: {}", ticked(&fields)))
+            .suggest(&variable.name, fields.iter().copied());
+        // Several stages of like kinds use one template: its slip is told once.
+        let same = |e: &Diagnostic| e.code == "P10" && place(e) == place(&d);
+        if !errors.iter().any(same) {
+            errors.push(d);
+        }
+    }
+    whole
+}
+
+/// A template that leaves out what its kind is about asks another question than the stage thinks.
+fn check_whole(
+    stage: &Known,
+    param: &str,
+    template: &Template,
+    must: &[&str],
+    errors: &mut Vec<Diagnostic>,
+) {
+    let word = stage.params.text(param);
+    let used = |field: &&&str| template.variables.iter().any(|v| v.name == **field);
+    for field in must.iter().filter(|field| !used(field)) {
+        let title = format!("template `{word}` leaves out `{field}`");
+        if errors.iter().any(|e| e.title == title) {
+            continue;
+        }
+        let d = Diagnostic::error("P10", title)
+            .at(&template.source, 0..0, "")
+            .note(format!("`{}` asks about it: {}", stage.kind.name, ticked(must)))
+            .help(format!("put `{{{{ {field} }}}}` where it belongs"));
+        errors.push(d);
     }
 }
 

@@ -5,12 +5,13 @@ use crate::call::{CallError, Fatal};
 use crate::diag::Diagnostic;
 use crate::record::{Attempt, Evidence, Trajectory, Vote};
 use crate::stage::checklist::Checklist;
-use crate::stage::judging::Judging;
+use crate::stage::judging::{Judged, Judging};
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Role, Stage, StageError,
     Step, Ty,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 pub const KIND: Kind = Kind {
     name: "attempt",
@@ -18,7 +19,9 @@ pub const KIND: Kind = Kind {
     docs: "Draws q itself `draws` times with distinct, recorded seeds, one after the other, and has \
            the judge grade each by rules and checklist; the first success ends it and drops the \
            prompt as `solved` (paper, section 3.2: pass@3 = 0). The checklist is made here, once per \
-           prompt, and stays with the record.",
+           prompt, and stays with the record. Two seeds that give one picture are no two draws: the \
+           record is dropped; when no record at all gets two different ones, the server ignores \
+           seeds and the run stops.",
     arity: Arity::Some,
     ports: &[Port { name: "hard", doc: "every draw failed" }],
     reasons: &[
@@ -30,6 +33,7 @@ pub const KIND: Kind = Kind {
         },
         Reason { code: "refused", doc: "generator or judge will not answer" },
         Reason { code: "garbage", doc: "text came back where a picture was asked" },
+        Reason { code: "same_image", doc: "two seeds gave one picture: a safety filter's blank" },
     ],
     params: &[
         Param {
@@ -47,7 +51,7 @@ pub const KIND: Kind = Kind {
         Param { name: "model", ty: Ty::Chat, default: Some("judge"), doc: "the role that grades" },
         Param {
             name: "template",
-            ty: Ty::Template { fields: &["prompt", "image", "rules", "atoms"] },
+            ty: Ty::Template { must: &["prompt", "image", "rules", "atoms"], may: &[] },
             default: Some("judge.j2"),
             doc: "what the judge is asked",
         },
@@ -65,7 +69,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "checklist_template",
-            ty: Ty::Template { fields: &["prompt", "plain", "spec"] },
+            ty: Ty::Template { must: &["prompt"], may: &["plain", "spec"] },
             default: Some("atoms.j2"),
             doc: "what it is asked",
         },
@@ -88,14 +92,23 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         draws: cx.params.int("draws") as u32,
         judging: Judging::compile(cx)?,
         checklist: Checklist::compile(cx)?,
+        twins: AtomicU32::new(0),
+        apart: AtomicBool::new(false),
     })))
 }
+
+/// So many records with twins, and none with two different draws: it is the server.
+const MOST_TWINS: u32 = 8;
 
 struct AttemptStage {
     generator: Role,
     draws: u32,
     judging: Judging,
     checklist: Checklist,
+    /// Records whose seeds gave one picture, and whether any gave two. They decide whether the run
+    /// stops, never what becomes of a record.
+    twins: AtomicU32,
+    apart: AtomicBool,
 }
 
 #[async_trait::async_trait]
@@ -106,32 +119,22 @@ impl Each for AttemptStage {
         }
         let mut votes = Vec::new();
         let mut best = 0.0_f32;
-        for (number, seed) in distinct_seeds(cx, self.draws).into_iter().enumerate() {
-            let prompt = t.prompt.text.clone();
-            let image = match draw(&self.generator, cx, &prompt, seed, number as u32).await? {
-                Ok(image) => image,
-                Err((reason, evidence)) => return Ok(Step::drop(t, reason, evidence)),
-            };
-            if let Some(twin) = t.attempts.iter().find(|a| a.image.digest == image.digest) {
-                return Err(same_image(&self.generator.name, twin.seed, seed));
-            }
-            let judged = match self.judging.judge(cx, &t, image, None, 1).await? {
+        for (number, seed) in (1..).zip(distinct_seeds(cx, self.draws)) {
+            let judged = match self.draw(cx, &mut t, number, seed).await? {
                 Ok(judged) => judged,
-                Err(unjudged) => {
-                    let (reason, evidence) = unjudged.reason();
-                    return Ok(Step::drop(t, reason, evidence));
+                Err((reason, evidence)) => {
+                    return Ok(Step::drop(t, reason, Evidence { votes, ..evidence }));
                 }
             };
             let satisfied = judged.judgement.satisfied;
             best = best.max(judged.judgement.score);
-            t.attempts.push(Attempt { seed, image, satisfied });
             votes.push(Vote {
-                ask: format!("draw_{}", number + 1),
+                ask: format!("draw_{number}"),
                 answer: if satisfied { "satisfied" } else { "unsatisfied" }.into(),
                 call: judged.evidence.votes.first().and_then(|v| v.call),
             });
             if satisfied {
-                let note = format!("draw {} of {} satisfied the judge", number + 1, self.draws);
+                let note = format!("draw {number} of {} satisfied the judge", self.draws);
                 let evidence = Evidence { note, score: Some(best), votes, ..Evidence::default() };
                 return Ok(Step::drop(t, "solved", evidence));
             }
@@ -142,15 +145,50 @@ impl Each for AttemptStage {
     }
 }
 
-/// A server that ignores seeds would make three draws one image, and pass@3 a lie: stop the run.
-fn same_image(role: &str, first: u64, second: u64) -> StageError {
-    StageError::Call(CallError::Fatal {
-        kind: Fatal::Model,
-        what: format!(
-            "role `{role}` drew the same image for seeds {first} and {second}: its server ignores \
-             seeds, so several draws are one; choose a server or dialect that takes a seed"
-        ),
-    })
+impl AttemptStage {
+    /// One draw, graded and kept with the record; or why the record ends here.
+    async fn draw(
+        &self,
+        cx: &Cx<'_>,
+        t: &mut Trajectory,
+        number: u32,
+        seed: u64,
+    ) -> Result<Result<Judged, (&'static str, Evidence)>, StageError> {
+        let prompt = &t.prompt.text;
+        let image = match draw(&self.generator, cx, prompt, seed, number - 1).await? {
+            Ok(image) => image,
+            Err(dropped) => return Ok(Err(dropped)),
+        };
+        if let Some(twin) = t.attempts.iter().find(|a| a.image.digest == image.digest) {
+            let note = format!("seeds {} and {seed} gave one picture", twin.seed);
+            self.count_twin(&note)?;
+            return Ok(Err(("same_image", Evidence::note(note))));
+        }
+        self.apart.fetch_or(number > 1, Ordering::Relaxed);
+        let judged = match self.judging.judge(cx, t, image, None, 1).await? {
+            Ok(judged) => judged,
+            Err(unjudged) => return Ok(Err(unjudged.reason())),
+        };
+        t.attempts.push(Attempt { seed, image, satisfied: judged.judgement.satisfied });
+        Ok(Ok(judged))
+    }
+
+    /// A server that ignores seeds would make three draws one image, and pass@3 a lie.
+    fn count_twin(&self, note: &str) -> Result<(), StageError> {
+        let twins = self.twins.fetch_add(1, Ordering::Relaxed) + 1;
+        if twins < MOST_TWINS || self.apart.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(StageError::Call(CallError::Fatal {
+            kind: Fatal::Model,
+            what: format!(
+                "role `{}`: {note}, as for {twins} records and never otherwise: its server \
+                 ignores seeds, so several draws are one; choose a server or dialect that takes a \
+                 seed",
+                self.generator.name
+            ),
+        }))
+    }
 }
 
 /// `n` seeds, all different.

@@ -7,7 +7,7 @@ use crate::sample::water_fill;
 use crate::stage::{
     Arity, Compile, Facts, Gather, Kind, Param, Params, Port, Reason, Ruling, Stage, To, Ty,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub const KIND: Kind = Kind {
     name: "balance",
@@ -116,6 +116,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         seed: cx.seed,
         offered: Vec::new(),
         categories: Vec::new(),
+        numbers: HashMap::new(),
         strata: BTreeMap::new(),
     })))
 }
@@ -130,7 +131,9 @@ struct Balance {
     seed: u64,
     /// 32 bytes a record.
     offered: Vec<Offer>,
+    /// Names by number, and back.
     categories: Vec<String>,
+    numbers: HashMap<String, u32>,
     strata: BTreeMap<String, Stratum>,
 }
 
@@ -142,15 +145,17 @@ struct Offer {
 
 impl Gather for Balance {
     fn offer(&mut self, t: &Trajectory) {
-        let category = match self.categories.iter().position(|c| *c == t.prompt.category) {
-            Some(at) => at,
+        let category = match self.numbers.get(&t.prompt.category) {
+            Some(at) => *at,
             None => {
+                let at = self.categories.len() as u32;
+                self.numbers.insert(t.prompt.category.clone(), at);
                 self.categories.push(t.prompt.category.clone());
-                self.categories.len() - 1
+                at
             }
         };
         let outcome = self.end_of(t);
-        self.offered.push(Offer { id: t.prompt.id, category: category as u32, outcome });
+        self.offered.push(Offer { id: t.prompt.id, category, outcome });
     }
 
     fn rule(&mut self) -> Vec<Ruling> {
@@ -199,7 +204,11 @@ impl Gather for Balance {
     }
 
     fn dataset_report(&self) -> Option<DatasetReport> {
-        Some(DatasetReport { strata: self.strata.clone(), ..DatasetReport::default() })
+        Some(DatasetReport {
+            target: self.target,
+            strata: self.strata.clone(),
+            ..DatasetReport::default()
+        })
     }
 }
 
@@ -298,6 +307,7 @@ mod tests {
             seed: 7,
             offered: vec![],
             categories: vec![],
+            numbers: HashMap::new(),
             strata: BTreeMap::new(),
         }
     }

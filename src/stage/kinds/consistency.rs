@@ -14,22 +14,26 @@ pub const KIND: Kind = Kind {
     name: "consistency",
     about: "Drops trajectories that contradict themselves.",
     docs: "Program checks first, they cost nothing: verdicts in the order the story needs (every \
-           round but the last rejects), each P differs from q and from the P before, length within \
-           `max_words`, no talk in a caption of earlier images. Then a model reads each rationale \
-           ALONE and must re-derive the verdict that code made; and is asked whether the last P \
-           still entails q with nothing dropped or contradicted.",
+           round but the last is judged and rejects), each P differs from q and from every P \
+           before, length within `max_words`, no talk in a caption of earlier images, no talk in T \
+           or J of what the writer is. Then a model reads each rationale ALONE and must re-derive \
+           the verdict that code made; and is asked whether the last P still entails q with \
+           nothing dropped or contradicted, and whether T and P see to every fault that the J \
+           before them names. A last round that is not drawn yet (an open one) may come too.",
     arity: Arity::Some,
     ports: &[Port { name: "passed", doc: "coherent" }],
     reasons: &[
-        Reason { code: "verdict_order", doc: "an earlier round was accepted and yet went on" },
+        Reason { code: "verdict_order", doc: "an earlier round did not reject, and yet went on" },
         Reason {
             code: "caption_repeats",
-            doc: "a caption repeats the prompt or the caption before",
+            doc: "a caption repeats the prompt or an earlier caption",
         },
         Reason { code: "caption_too_long", doc: "a caption is longer than the generator reads" },
         Reason { code: "meta_talk", doc: "a caption speaks of earlier images or attempts" },
+        Reason { code: "self_talk", doc: "T or J speaks of the model that wrote it" },
         Reason { code: "verdict_not_derivable", doc: "a blind reader of J concludes otherwise" },
         Reason { code: "intent_lost", doc: "the last caption drops or contradicts part of q" },
+        Reason { code: "fault_ignored", doc: "T and P pass over a fault that J names" },
         Reason { code: "unreadable_judgement", doc: "a reply was not the JSON asked for" },
         Reason { code: "refused", doc: "the verifier will not answer (safety, policy)" },
     ],
@@ -37,15 +41,18 @@ pub const KIND: Kind = Kind {
         Param { name: "model", ty: Ty::Chat, default: Some("verifier"), doc: "the blind reader" },
         Param {
             name: "template",
-            ty: Ty::Template { fields: &["judgement"] },
+            ty: Ty::Template { must: &["judgement"], may: &[] },
             default: Some("rederive.j2"),
             doc: "asks for the verdict from the rationale alone",
         },
         Param {
             name: "intent_template",
-            ty: Ty::Template { fields: &["prompt", "refined", "plain"] },
+            ty: Ty::Template {
+                must: &["prompt", "refined"],
+                may: &["plain", "judgement", "thinking"],
+            },
             default: Some("intent.j2"),
-            doc: "asks whether P still entails q",
+            doc: "asks whether P still entails q, and answers the J before it",
         },
         Param {
             name: "max_words",
@@ -60,7 +67,8 @@ pub const KIND: Kind = Kind {
 };
 
 fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
-    if facts.rounds == 0 || !facts.image || !facts.judged {
+    let open = facts.rounds > 1 && !facts.image;
+    if facts.rounds == 0 || !(open || facts.image && facts.judged) {
         return Err("a last round with an image and a judgement".into());
     }
     Ok(vec![("passed", facts)])
@@ -92,6 +100,9 @@ struct RawIntent {
     missing: Vec<String>,
     #[serde(default)]
     contradicts: Vec<String>,
+    /// Faults of the judgement before that neither T nor P sees to.
+    #[serde(default)]
+    unaddressed: Vec<String>,
 }
 
 type Fault = (&'static str, Evidence);
@@ -118,27 +129,33 @@ impl Each for Consistency {
 
 impl Consistency {
     fn program(&self, t: &Trajectory) -> Option<(&'static str, String)> {
-        let mut before = crate::text::normalise(&t.prompt.text);
+        let mut before = vec![crate::text::normalise(&t.prompt.text)];
         for (k, round) in t.rounds.iter().enumerate() {
-            let last = k + 1 == t.rounds.len();
-            if !last && round.judgement.as_ref().is_some_and(|j| j.satisfied) {
+            let (k, last) = (k + 1, k + 1 == t.rounds.len());
+            if !last && round.judgement.as_ref().is_none_or(|j| j.satisfied) {
                 return Some((
                     "verdict_order",
-                    format!("J{} accepts, and yet a call follows", k + 1),
+                    format!("J{k} does not reject, yet a call follows"),
                 ));
             }
             let now = crate::text::normalise(&round.refined);
-            if now == before {
-                return Some(("caption_repeats", format!("P{} says nothing new", k + 1)));
+            if before.contains(&now) {
+                return Some(("caption_repeats", format!("P{k} says nothing new")));
             }
             let words = round.refined.split_whitespace().count();
             if words > self.max_words {
-                return Some(("caption_too_long", format!("P{} has {words} words", k + 1)));
+                return Some(("caption_too_long", format!("P{k} has {words} words")));
             }
-            if let Some(phrase) = meta_talk(&now) {
-                return Some(("meta_talk", format!("P{} says “{phrase}”", k + 1)));
+            if let Some(phrase) = says(&now, META_TALK) {
+                return Some(("meta_talk", format!("P{k} says “{phrase}”")));
             }
-            before = now;
+            let rationale = round.judgement.as_ref().map_or("", |j| j.rationale.as_str());
+            for (name, text) in [("T", round.thinking.as_str()), ("J", rationale)] {
+                if let Some(phrase) = says(&crate::text::normalise(text), SELF_TALK) {
+                    return Some(("self_talk", format!("{name}{k} says “{phrase}”")));
+                }
+            }
+            before.push(now);
         }
         None
     }
@@ -179,18 +196,25 @@ impl Consistency {
         votes: &mut Vec<Vote>,
     ) -> Result<Result<(), Fault>, StageError> {
         let Some(last) = t.rounds.last() else { return Ok(Ok(())) };
+        let before = t.rounds.iter().rev().nth(1).and_then(|r| r.judgement.as_ref());
         let context = Context::new()
             .text("prompt", &t.prompt.text)
             .text("refined", &last.refined)
-            .text("plain", t.prompt.gloss.as_deref().unwrap_or_default());
+            .text("plain", t.prompt.gloss.as_deref().unwrap_or_default())
+            .text("judgement", before.map_or("", |j| j.rationale.as_str()))
+            .text("thinking", before.map_or("", |_| last.thinking.as_str()));
         Ok(match self.intent.json::<RawIntent>(cx, &context, 0).await? {
             Said::Garbage(what) => Err(("unreadable_judgement", Evidence::note(what))),
             Said::Refused(what) => Err(("refused", Evidence::note(what))),
             Said::Read(raw, key) => {
                 let answer = if raw.entails { "entails" } else { "lost" };
                 votes.push(Vote { ask: "intent".into(), answer: answer.into(), call: Some(key) });
-                if raw.entails && raw.missing.is_empty() && raw.contradicts.is_empty() {
+                let kept = raw.entails && raw.missing.is_empty() && raw.contradicts.is_empty();
+                if kept && (before.is_none() || raw.unaddressed.is_empty()) {
                     Ok(())
+                } else if kept {
+                    let note = bound(&raw.unaddressed.join(", "), 300);
+                    Err(("fault_ignored", Evidence::note(note)))
                 } else {
                     let note = format!(
                         "missing: {}; contradicts: {}",
@@ -204,18 +228,56 @@ impl Consistency {
     }
 }
 
-/// A phrase by which a caption speaks of the loop instead of a picture. `caption` is normalised.
-fn meta_talk(caption: &str) -> Option<&'static str> {
-    const PHRASES: [&str; 9] = [
-        "previous image",
-        "previous attempt",
-        "last attempt",
-        "the last image",
-        "earlier image",
-        "this time",
-        "try again",
-        "regenerate",
-        "as an ai",
-    ];
-    PHRASES.into_iter().find(|phrase| caption.contains(phrase))
+/// Phrases by which a caption speaks of the loop instead of a picture.
+const META_TALK: &[&str] = &[
+    "previous image",
+    "previous picture",
+    "previous attempt",
+    "previous caption",
+    "previous version",
+    "last attempt",
+    "the last image",
+    "the last picture",
+    "earlier image",
+    "earlier picture",
+    "earlier attempt",
+    "first attempt",
+    "this time",
+    "try again",
+    "regenerate",
+    "as an ai",
+    "the user asked",
+    "the user wants",
+];
+
+/// Phrases by which a turn speaks of the model that wrote it; the trained model is another one.
+const SELF_TALK: &[&str] = &[
+    "as an ai",
+    "as a language model",
+    "as a large language model",
+    "as a multimodal model",
+    "i am an ai",
+    "i am qwen",
+    "i am gemini",
+    "i am chatgpt",
+    "i am claude",
+    "my training data",
+];
+
+/// The first of `phrases` that stands in `text` (normalised) as whole words.
+fn says(text: &str, phrases: &[&'static str]) -> Option<&'static str> {
+    let text = format!(" {text} ");
+    phrases.iter().find(|phrase| text.contains(&format!(" {phrase} "))).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phrases_are_whole_words() {
+        assert_eq!(says("draw it better this time", META_TALK), Some("this time"));
+        assert_eq!(says("this timeless scene of a vast image", META_TALK), None);
+        assert_eq!(says("a gemini constellation above the sea", SELF_TALK), None);
+    }
 }

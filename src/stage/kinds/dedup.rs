@@ -1,7 +1,7 @@
 //! `dedup`: the pool's exact and near duplicates, kept by keyed hash.
 
 use crate::diag::Diagnostic;
-use crate::record::{Evidence, Trajectory};
+use crate::record::{Evidence, Id, Trajectory};
 use crate::stage::{
     Arity, Compile, Facts, Gather, Kind, Param, Params, Port, Reason, Ruling, Stage, To, Ty,
 };
@@ -18,7 +18,10 @@ pub const KIND: Kind = Kind {
     arity: Arity::Some,
     ports: &[Port { name: "unique", doc: "first of its group" }],
     reasons: &[
-        Reason { code: "exact_duplicate", doc: "the same words as another prompt" },
+        Reason {
+            code: "exact_duplicate",
+            doc: "the same words as another prompt, or the same row",
+        },
         Reason { code: "near_duplicate", doc: "nearly the same words as another prompt" },
     ],
     params: &[Param {
@@ -42,6 +45,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         dedup: Dedup::new(threshold, cx.seed),
         threshold,
         seed: cx.seed,
+        offered: Vec::new(),
     })))
 }
 
@@ -49,16 +53,25 @@ struct DedupStage {
     dedup: Dedup,
     threshold: f32,
     seed: u64,
+    /// Every offer, 16 bytes each: a row that is read twice has one id and two offers.
+    offered: Vec<Id>,
 }
 
 impl Gather for DedupStage {
     fn offer(&mut self, trajectory: &Trajectory) {
+        self.offered.push(trajectory.prompt.id);
         self.dedup.offer(trajectory.prompt.id, &trajectory.prompt.text);
     }
 
     fn rule(&mut self) -> Vec<Ruling> {
         let gathered = std::mem::replace(&mut self.dedup, Dedup::new(self.threshold, self.seed));
-        gathered.finish().into_iter().map(|(id, ruling)| to_ruling(id, ruling)).collect()
+        let mut rulings: Vec<Ruling> =
+            gathered.finish().into_iter().map(|(id, ruling)| to_ruling(id, ruling)).collect();
+        let mut offered = std::mem::take(&mut self.offered);
+        offered.sort_unstable();
+        let again = offered.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        rulings.extend(again.map(|id| to_ruling(id, dedup::Ruling::Exact { peer: id })));
+        rulings
     }
 
     fn amend(&self, trajectory: Trajectory) -> Trajectory {
@@ -66,7 +79,7 @@ impl Gather for DedupStage {
     }
 }
 
-fn to_ruling(id: crate::record::Id, ruling: dedup::Ruling) -> Ruling {
+fn to_ruling(id: Id, ruling: dedup::Ruling) -> Ruling {
     let (to, evidence) = match ruling {
         dedup::Ruling::Keep => (To::Port("unique"), Evidence::default()),
         dedup::Ruling::Exact { peer } => {

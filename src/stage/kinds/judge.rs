@@ -32,13 +32,14 @@ pub const KIND: Kind = Kind {
         Reason { code: "refused", doc: "the judge will not answer (safety, policy)" },
         Reason { code: "rules_quoted", doc: "the rationale quotes a rule" },
         Reason { code: "control_token", doc: "the rationale holds a tag or control token" },
+        Reason { code: "hint_mentioned", doc: "the rationale speaks of a picture not in sight" },
         Reason { code: "empty_rationale", doc: "the rationale is empty" },
     ],
     params: &[
         Param { name: "model", ty: Ty::Chat, default: Some("judge"), doc: "the role that grades" },
         Param {
             name: "template",
-            ty: Ty::Template { fields: &["prompt", "image", "rules", "atoms"] },
+            ty: Ty::Template { must: &["prompt", "image", "rules", "atoms"], may: &[] },
             default: Some("judge.j2"),
             doc: "what it is asked",
         },
@@ -62,7 +63,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "checklist_template",
-            ty: Ty::Template { fields: &["prompt", "plain", "spec"] },
+            ty: Ty::Template { must: &["prompt"], may: &["plain", "spec"] },
             default: Some("atoms.j2"),
             doc: "what it is asked",
         },

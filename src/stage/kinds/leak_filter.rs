@@ -47,7 +47,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "template",
-            ty: Ty::Template { fields: &["texts"] },
+            ty: Ty::Template { must: &["texts"], may: &[] },
             default: Some("leak.j2"),
             doc: "what it is asked",
         },
@@ -124,8 +124,7 @@ impl Each for LeakFilter {
 impl LeakFilter {
     fn program(&self, text: &str) -> Option<(&'static str, String)> {
         if let Some(hit) = crate::text::leak::find(text) {
-            let reason =
-                if hit.pattern.starts_with("markup") { "markup" } else { "hint_mentioned" };
+            let reason = if hit.is_markup() { "markup" } else { "hint_mentioned" };
             return Some((reason, format!("“{}” ({})", bound(&hit.quote, 120), hit.pattern)));
         }
         let rule = self.rules.quoted_in(text)?;

@@ -35,7 +35,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "template",
-            ty: Ty::Template { fields: &["prompt", "atoms", "image_a", "image_b"] },
+            ty: Ty::Template { must: &["prompt", "image_a", "image_b"], may: &["atoms"] },
             default: Some("pairwise.j2"),
             doc: "what it is asked",
         },

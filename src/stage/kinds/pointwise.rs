@@ -1,7 +1,7 @@
 //! `pointwise`: the last image against the user's request, by a standard (J2).
 
 use crate::diag::Diagnostic;
-use crate::record::{Evidence, Trajectory};
+use crate::record::{Evidence, Preference, Trajectory};
 use crate::stage::checklist::Checklist;
 use crate::stage::judging::Judging;
 use crate::stage::{
@@ -14,9 +14,9 @@ pub const KIND: Kind = Kind {
     about: "Holds the last image against the request: score, verdict and J2.",
     docs: "The grader sees q, the image, the checklist, the rules and a `standard` in words. Good \
            means: every check passes (by code) and the score reaches `min_score`. What was better \
-           (by `pairwise`) but is not good leaves by `improved` when `keep_improved` is set: such \
-           records can become open trajectories; else they are dropped (paper, section 3.2: \
-           pointwise filter).",
+           (by `pairwise`, which must come before; a tie is not better) but is not good leaves by \
+           `improved` when `keep_improved` is set: such records can become open trajectories; else \
+           they are dropped (paper, section 3.2: pointwise filter).",
     arity: Arity::Some,
     ports: &[
         Port { name: "good", doc: "meets the request" },
@@ -29,13 +29,14 @@ pub const KIND: Kind = Kind {
         Reason { code: "refused", doc: "the grader will not answer (safety, policy)" },
         Reason { code: "rules_quoted", doc: "the rationale quotes a rule" },
         Reason { code: "control_token", doc: "the rationale holds a tag or control token" },
+        Reason { code: "hint_mentioned", doc: "the rationale speaks of a picture not in sight" },
         Reason { code: "empty_rationale", doc: "the rationale is empty" },
     ],
     params: &[
         Param { name: "model", ty: Ty::Chat, default: Some("grader"), doc: "the role that grades" },
         Param {
             name: "template",
-            ty: Ty::Template { fields: &["prompt", "image", "standard", "rules", "atoms"] },
+            ty: Ty::Template { must: &["prompt", "image", "rules", "atoms"], may: &["standard"] },
             default: Some("pointwise.j2"),
             doc: "what it is asked",
         },
@@ -74,7 +75,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "checklist_template",
-            ty: Ty::Template { fields: &["prompt", "plain", "spec"] },
+            ty: Ty::Template { must: &["prompt"], may: &["plain", "spec"] },
             default: Some("atoms.j2"),
             doc: "what it is asked",
         },
@@ -84,12 +85,16 @@ pub const KIND: Kind = Kind {
     compile,
 };
 
-fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
     if facts.rounds == 0 || !facts.image {
         return Err("an image in the last round".into());
     }
     let after = Facts { judged: true, ..facts };
-    Ok(vec![("good", after), ("improved", after)])
+    let mut ports = vec![("good", after)];
+    if facts.compared && params.bool("keep_improved") {
+        ports.push(("improved", after));
+    }
+    Ok(ports)
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
@@ -136,8 +141,9 @@ impl Each for Pointwise {
         if let Some(round) = t.rounds.last_mut() {
             round.judgement = Some(judged.judgement);
         }
-        t.improved = !good;
-        Ok(match (good, self.keep_improved) {
+        let better = t.comparisons.last().is_some_and(|c| c.winner == Preference::Second);
+        t.improved = !good && better;
+        Ok(match (good, t.improved && self.keep_improved) {
             (true, _) => Step::out(t, "good").with(judged.evidence),
             (false, true) => Step::out(t, "improved").with(judged.evidence),
             (false, false) => Step::drop(t, "not_good", judged.evidence),

@@ -45,7 +45,7 @@ pub const KIND: Kind = Kind {
             name: "path",
             ty: Ty::Text,
             default: Some(""),
-            doc: "a file, folder or URI; relative to where coldstart is run",
+            doc: "a file, folder or URI; relative to the project's root (`--pool`: to the shell)",
         },
         Param {
             name: "source",
@@ -71,12 +71,17 @@ fn flow(_: &Params, _: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     let path = cx.params.text("path");
-    let sources = if path.is_empty() { Sources::parse(&cx.source)? } else { Sources::one(path) };
+    let mut sources =
+        if path.is_empty() { Sources::parse(&cx.source)? } else { Sources::one(path) };
     if sources.list.is_empty() {
         let d = Diagnostic::error("P22", format!("stage `{}` has nothing to read", cx.stage))
             .at(&cx.source, 0..0, "")
             .help("give a `path`, or list `[[source]]` tables");
         return Err(vec![d]);
+    }
+    let param = if path.is_empty() { "source" } else { "path" };
+    for source in &mut sources.list {
+        source.path = cx.place(param, &source.path);
     }
     let limit = cx.params.int("limit") as u64;
     Ok(Stage::Source { source: Box::new(ReadPool { sources, limit }), make: None })
@@ -167,14 +172,15 @@ async fn record(row: pool::RawPrompt, blobs: &Blobs) -> Result<Item, StageError>
 
 /// Names, sizes and, of small pools, contents.
 async fn digest_into(hasher: &mut blake3::Hasher, path: &str) -> Result<(), StoreError> {
-    let (folder, name) = match path.trim_end_matches('/').rsplit_once('/') {
-        Some((folder, name)) if !folder.is_empty() && !folder.ends_with(':') => (folder, name),
-        _ => (".", path),
-    };
+    let (folder, name) = folder_and_name(path);
     let store = Store::open(folder)?;
     let mut files = store.list(name).await?;
-    if files.is_empty() && store.exists(name).await? {
+    if files.is_empty() && !name.is_empty() && store.exists(name).await? {
         files.push((name.to_owned(), store.size(name).await?));
+    }
+    // Told here, a path that is not there has not yet made a RUN.
+    if files.is_empty() {
+        return Err(StoreError::NotFound { place: path.to_owned() });
     }
     let total: u64 = files.iter().map(|(_, size)| size).sum();
     for (name, size) in files {
@@ -185,6 +191,19 @@ async fn digest_into(hasher: &mut blake3::Hasher, path: &str) -> Result<(), Stor
         }
     }
     Ok(())
+}
+
+/// A path as a folder to open and what to list in it; a bucket's root, `.` and `/` have no name.
+fn folder_and_name(path: &str) -> (&str, &str) {
+    let trimmed = path.trim_end_matches('/');
+    match trimmed.rsplit_once('/') {
+        _ if trimmed.is_empty() => ("/", ""),
+        _ if trimmed.ends_with("/.") || trimmed.ends_with("..") || trimmed == "." => (trimmed, ""),
+        Some(("", name)) => ("/", name),
+        Some((scheme, _)) if scheme.ends_with(":/") => (trimmed, ""),
+        Some((folder, name)) => (folder, name),
+        None => (".", trimmed),
+    }
 }
 
 fn store_error(error: StoreError) -> StageError {
@@ -240,6 +259,30 @@ mod tests {
         for kind in BadKind::ALL {
             let known = KIND.reasons.iter().any(|reason| reason.code == kind.as_str());
             assert!(known, "{}", kind.as_str());
+        }
+    }
+}
+
+#[cfg(test)]
+mod path_tests {
+    use super::folder_and_name;
+
+    #[test]
+    fn every_path_has_a_folder_that_can_be_opened() {
+        for (path, folder, name) in [
+            ("data/pool", "data", "pool"),
+            ("data/pool/", "data", "pool"),
+            ("prompts.jsonl", ".", "prompts.jsonl"),
+            ("/prompts.jsonl", "/", "prompts.jsonl"),
+            ("/", "/", ""),
+            (".", ".", ""),
+            ("../..", "../..", ""),
+            ("s3://bucket", "s3://bucket", ""),
+            ("s3://bucket/", "s3://bucket", ""),
+            ("s3://bucket/a.jsonl", "s3://bucket", "a.jsonl"),
+            ("s3://bucket/a/b", "s3://bucket/a", "b"),
+        ] {
+            assert_eq!(folder_and_name(path), (folder, name), "{path}");
         }
     }
 }

@@ -34,15 +34,8 @@ pub const KIND: Kind = Kind {
         Param {
             name: "template",
             ty: Ty::Template {
-                fields: &[
-                    "prompt",
-                    "image",
-                    "refined",
-                    "judgement",
-                    "thinking",
-                    "hint",
-                    "hint_text",
-                ],
+                must: &["prompt", "image", "refined", "judgement"],
+                may: &["thinking", "hint", "hint_text"],
             },
             default: Some("reflect.j2"),
             doc: "what it is asked",

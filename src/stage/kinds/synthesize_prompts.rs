@@ -66,7 +66,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "riddle_template",
-            ty: Ty::Template { fields: &["plain", "style", "brief", "spec", "facts"] },
+            ty: Ty::Template { must: &["plain"], may: &["style", "brief", "spec", "facts"] },
             default: Some("riddle.j2"),
             doc: "what the writer is asked",
         },
@@ -78,7 +78,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "solve_template",
-            ty: Ty::Template { fields: &["prompt"] },
+            ty: Ty::Template { must: &["prompt"], may: &[] },
             default: Some("solve.j2"),
             doc: "what the solver is asked",
         },
@@ -184,6 +184,9 @@ impl Specs {
     }
 }
 
+/// The longest riddle, in characters: one or two sentences are asked for.
+const MAX_RIDDLE: usize = 2000;
+
 /// The part that calls: riddle, then solution.
 struct Make {
     writer: Asker,
@@ -221,13 +224,15 @@ impl Each for Make {
             .text("spec", &spec_json(t.prompt.spec.as_ref()))
             .text("facts", &self.facts(&t));
         let riddle = match self.writer.json::<RawRiddle>(cx, &context, 0).await? {
-            Said::Read(raw, _) => bound(&raw.prompt, 2000),
+            Said::Read(raw, _) => raw.prompt.trim().to_owned(),
             Said::Garbage(what) => return Ok(Step::drop(t, "unwritten", Evidence::note(what))),
             Said::Refused(what) => return Ok(Step::drop(t, "refused", Evidence::note(what))),
         };
         t.prompt.text = riddle;
-        if t.prompt.text.is_empty() {
-            return Ok(Step::drop(t, "unwritten", Evidence::note("the riddle is empty")));
+        let length = t.prompt.text.chars().count();
+        if length == 0 || length > MAX_RIDDLE {
+            let note = format!("the riddle has {length} characters; 1 to {MAX_RIDDLE} are meant");
+            return Ok(Step::drop(t, "unwritten", Evidence::note(note)));
         }
         if let Some(token) = control_token(&t.prompt.text) {
             let note = format!("the riddle holds `{token}`");

@@ -47,7 +47,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "template",
-            ty: Ty::Template { fields: &["prompt"] },
+            ty: Ty::Template { must: &["prompt"], may: &[] },
             default: Some("think_and_call.j2"),
             doc: "what it is asked",
         },

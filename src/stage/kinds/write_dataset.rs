@@ -3,7 +3,7 @@
 use crate::diag::Diagnostic;
 use crate::export::card::{CardFacts, render};
 use crate::export::conversation;
-use crate::export::dataset::{ShardOptions, ShardWriter};
+use crate::export::dataset::{DatasetError, ShardOptions, ShardWriter};
 use crate::record::{Digest, Trajectory};
 use crate::stage::{
     Arity, Compile, Facts, Kind, Param, Params, Port, Reason, Sealed, Sink, SinkCx, Stage,
@@ -23,7 +23,10 @@ pub const KIND: Kind = Kind {
            simulation's label where it is one) and samples.png.",
     arity: Arity::Some,
     ports: &[] as &[Port],
-    reasons: &[Reason { code: "no_conversation", doc: "the rounds make no whole conversation" }],
+    reasons: &[Reason {
+        code: "not_written",
+        doc: "failed: a picture is missing or damaged, or the rounds make no whole conversation",
+    }],
     params: &[
         Param {
             name: "shard_mb",
@@ -109,16 +112,26 @@ impl Sink for WriteDataset {
         }
         let mut sealed = shards.finish().await?;
         sealed.failed = failed;
-        if let Some(sheet) = crate::export::grid::grid(&samples, 4) {
-            put(cx, "samples.png", sheet.into()).await?;
-            facts.grid = Some("samples.png".into());
-        }
-        let mut about = cx.about.clone();
-        about.dataset.rows = sealed.rows;
-        about.dataset.digest = sealed.digest.clone();
-        put(cx, "README.md", render(&about, &facts).into()).await?;
+        write_card(cx, &sealed, facts, &samples).await?;
         Ok(sealed)
     }
+}
+
+/// The card, and the sheet of sample pictures that it shows.
+async fn write_card(
+    cx: &SinkCx,
+    sealed: &Sealed,
+    mut facts: CardFacts,
+    samples: &[Vec<Bytes>],
+) -> Result<(), StageError> {
+    if let Some(sheet) = crate::export::grid::grid(samples, 4) {
+        put(cx, "samples.png", sheet.into()).await?;
+        facts.grid = Some("samples.png".into());
+    }
+    let mut about = cx.about.clone();
+    about.dataset.rows = sealed.rows;
+    about.dataset.digest = sealed.digest.clone();
+    put(cx, "README.md", render(&about, &facts).into()).await
 }
 
 /// Shards of an earlier dataset of this RUN: a smaller one must not leave the rest standing.
@@ -182,8 +195,15 @@ impl<'a> Shards<'a> {
             self.open = Some((shard, writer, name, blake3::Hasher::new()));
         }
         let Some((shard, writer, _, hash)) = &mut self.open else { return Ok(Ok(())) };
-        if let Err(e) = shard.push(t, images) {
-            return Ok(Err(e.to_string()));
+        match shard.push(t, images) {
+            Ok(()) => {}
+            // This row's own affair; anything else is the shard's.
+            Err(
+                e @ (DatasetError::Refused { .. }
+                | DatasetError::Images { .. }
+                | DatasetError::Altered { .. }),
+            ) => return Ok(Err(e.to_string())),
+            Err(e) => return Err(parquet(e)),
         }
         self.rows += 1;
         for chunk in shard.take() {

@@ -1,0 +1,68 @@
+//! Ctrl-C and SIGTERM: the first lets calls come home, the second stops at once.
+//!
+//! Not here: what stopping means (`env`, `run`). The one idea: the streams are opened once, so that
+//! a signal between two waits is not missed.
+
+use crate::cli::progress::Screen;
+use crate::env::{Env, Phase};
+
+const GENTLE: &str = "stopping: no new call is made, those in flight may come home; \
+                      once more stops at once";
+const HARD: &str = "stopping at once: calls in flight are given up, what was journaled is kept";
+
+/// Turns each signal into the next phase of stopping.
+pub async fn watch(env: Env, screen: Screen) {
+    let Some(mut signals) = Signals::open() else { return };
+    loop {
+        signals.next().await;
+        match env.shutdown().phase() {
+            Phase::Running => {
+                screen.say(GENTLE);
+                env.shutdown().request(Phase::Draining);
+            }
+            Phase::Draining => {
+                screen.say(HARD);
+                env.shutdown().request(Phase::Aborting);
+            }
+            // Somebody insists; nothing is left that a kill could damage.
+            Phase::Aborting => std::process::exit(1),
+        }
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn open() -> Option<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let interrupt = signal(SignalKind::interrupt()).ok()?;
+        let terminate = signal(SignalKind::terminate()).ok()?;
+        Some(Signals { interrupt, terminate })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn open() -> Option<Signals> {
+        Some(Signals)
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

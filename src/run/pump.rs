@@ -1,0 +1,125 @@
+//! Producers: a source, or a barrier that has ruled, sends its records into the stages after it.
+//!
+//! Not here: what a record's task does (`engine`). The one idea: a producer is done when every task
+//! that it started has come to a barrier, a drop or a failure; barriers after it wait for that.
+
+use crate::env::Phase;
+use crate::run::engine::{Abandoned, Engine, Node};
+use crate::run::pending::Pending;
+use crate::stage::{Item, SourceCx, To};
+use futures::StreamExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::OwnedSemaphorePermit;
+
+impl Engine {
+    /// Sends a source's records on their way; returns when all of them have come to a gate, a drop
+    /// or a failure.
+    pub async fn pump_source(self: &Arc<Self>, at: usize, cx: &SourceCx) {
+        let Node::Source { source, .. } = &self.nodes[at] else { return };
+        let pending = Pending::default();
+        let mut items = source.items(cx);
+        let hint = source.size_hint().map(|n| cx.limit.map_or(n, |limit| n.min(limit)));
+        let hinted = hint.map_or(0, |n| i64::try_from(n).unwrap_or(i64::MAX));
+        let mut ours = 0;
+        self.progress.expect(hinted);
+        loop {
+            let Some(permit) = self.permit().await else { break };
+            let Some(item) = self.unless_stopping(items.next()).await.flatten() else { break };
+            ours += 1;
+            match item {
+                Ok(Item::Record(t, _)) if self.foreign(at, t.prompt.id) => ours -= 1,
+                Ok(Item::Record(t, said)) => {
+                    let engine = self.clone();
+                    self.start(&pending, permit, async move { engine.enter(at, *t, said).await });
+                }
+                Ok(Item::Bad { place, reason, what }) => self.bad(at, &place, reason, what),
+                Err(error) => {
+                    self.stage_failed(error);
+                    break;
+                }
+            }
+        }
+        // Barriers read their sources ahead of the calls, so the true number is known early.
+        self.progress.expect(ours - hinted);
+        if hint.is_none() {
+            self.progress.expect_unsized(-1);
+        }
+        self.settle(at, &pending).await;
+    }
+
+    /// Sends what a gate has kept on its way; returns as `pump_source` does.
+    pub async fn pump_gate(self: &Arc<Self>, at: usize) {
+        let Node::Gate(gate) = &self.nodes[at] else { return };
+        let pending = Pending::default();
+        let rulings = gate.rule();
+        for (ruling, place) in rulings {
+            let Ok(t) = gate.read(place).inspect_err(|e| self.store_failed(e)) else { break };
+            let t = match &ruling.to {
+                To::Port(_) => gate.with_gather(|g| g.amend(t.clone())).unwrap_or(t),
+                To::Drop(_) => t,
+            };
+            let decision = self.decision(at, &t, &ruling.to, ruling.evidence, &[]);
+            if self.ledger.record(at, decision).inspect_err(|e| self.store_failed(e)).is_err() {
+                break;
+            }
+            self.leave(at);
+            let To::Port(port) = ruling.to else { continue };
+            if self.foreign(at, t.prompt.id) {
+                self.progress.expect(-1);
+                continue;
+            }
+            let Some(permit) = self.permit().await else { break };
+            let engine = self.clone();
+            self.start(&pending, permit, async move {
+                let next = engine.after(at, port, t);
+                engine.walk(next).await
+            });
+        }
+        self.settle(at, &pending).await;
+    }
+
+    async fn settle(&self, at: usize, pending: &Pending) {
+        tokio::select! {
+            () = pending.drained() => {}
+            () = self.env.shutdown().reached(Phase::Aborting) => {}
+        }
+        self.ledger.cell(at).done.store(true, Ordering::Relaxed);
+    }
+
+    /// A place among the records in flight; None when the run is stopping.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        if self.phase() > Phase::Running {
+            return None;
+        }
+        self.unless_stopping(self.permits.clone().acquire_owned()).await?.ok()
+    }
+
+    /// Resolves to None once the run is stopping: a slow source holds nobody up.
+    async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.env.shutdown().reached(Phase::Draining) => None,
+        }
+    }
+
+    /// One record in flight, in a task of its own.
+    fn start(
+        self: &Arc<Self>,
+        pending: &Pending,
+        permit: OwnedSemaphorePermit,
+        walk: impl Future<Output = Result<(), Abandoned>> + Send + 'static,
+    ) {
+        let engine = self.clone();
+        let ticket = pending.ticket();
+        self.env.spawn(async move {
+            let _held = (permit, ticket);
+            engine.progress.in_flight.fetch_add(1, Ordering::Relaxed);
+            tokio::select! {
+                _ = walk => {}
+                () = engine.env.shutdown().reached(Phase::Aborting) => {}
+            }
+            engine.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}

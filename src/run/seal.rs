@@ -1,0 +1,67 @@
+//! The sealing of the dataset: the sink gets its records in keyed order, and the ledger hears what
+//! became of each.
+//!
+//! Not here: how a dataset is written (`stage`). The one idea: the sink answers for the whole, and
+//! names the records that it could not write; all others were written.
+
+use crate::call::{CallError, Fatal};
+use crate::env::Phase;
+use crate::record::Id;
+use crate::run::RunError;
+use crate::run::engine::Node;
+use crate::run::open::Run;
+use crate::stage::{Sealed, SinkCx, StageError};
+use crate::store::StoreError;
+use futures::StreamExt;
+use std::collections::BTreeMap;
+
+impl Run<'_> {
+    /// Hands the sink its records and notes what became of each.
+    pub(super) async fn seal(&self, i: usize) -> Result<(), RunError> {
+        let engine = &self.engine;
+        let Node::Sink(gate, sink) = &engine.nodes[i] else { return Ok(()) };
+        let order = engine.sink_order(i);
+        if !self.options.write_dataset {
+            for &(_, at) in &order {
+                engine.sunk(i, &gate.read(at)?, None);
+            }
+            engine.progress.set_sealed(Sealed { rows: order.len() as u64, ..Sealed::default() });
+            return Ok(());
+        }
+        let records = futures::stream::iter(order.clone())
+            .map(|(_, at)| gate.read(at).map_err(|e| fatal_store(&e)))
+            .boxed();
+        let cx = SinkCx {
+            store: self.options.store.clone(),
+            blobs: self.options.blobs.clone(),
+            about: self.report(true),
+            pipeline: self.manifest.pipeline.clone(),
+            pipeline_digest: self.manifest.digest.clone(),
+            models: self.manifest.models.clone().into_iter().collect(),
+        };
+        // A shard that is given up half-way leaves nothing under its name, so this may be cut off.
+        let written = tokio::select! {
+            written = sink.write(records, &cx) => written,
+            () = engine.env.shutdown().reached(Phase::Aborting) => return Ok(()),
+        };
+        let sealed = match written {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                engine.stage_failed(error);
+                return Ok(());
+            }
+        };
+        let failed: BTreeMap<Id, &str> =
+            sealed.failed.iter().map(|(id, what)| (*id, what.as_str())).collect();
+        for (id, at) in order {
+            let t = gate.read(at)?;
+            engine.sunk(i, &t, failed.get(&id).copied());
+        }
+        engine.progress.set_sealed(sealed);
+        Ok(())
+    }
+}
+
+fn fatal_store(error: &StoreError) -> StageError {
+    StageError::Call(CallError::Fatal { kind: Fatal::Store, what: error.to_string() })
+}
