@@ -93,6 +93,14 @@ impl Blobs {
         Ok(bytes)
     }
 
+    /// Whether the blob is there, `size` bytes long. Its content is checked when it is read.
+    pub async fn holds(&self, digest: Digest, size: u64) -> Result<bool, StoreError> {
+        if lock(&self.inner.cache).get(&digest).is_some() {
+            return Ok(true);
+        }
+        self.inner.holds(&Self::name(digest), size).await
+    }
+
     /// `blobs/ab/abcd…`
     pub fn name(digest: Digest) -> String {
         let hex = digest.hex();
@@ -106,15 +114,20 @@ impl Inner {
         let _permit = self.permits.acquire().await;
         let name = Blobs::name(digest);
         // Locally a look costs microseconds and saves an fsync; at a bucket it costs as much as
-        // the write. A wrong size is a blob that a power cut left behind: written again.
-        if !self.store.is_remote() {
-            match self.store.size(&name).await {
-                Ok(size) if size == bytes.len() as u64 => return Ok(()),
-                Ok(_) | Err(StoreError::NotFound { .. }) => {}
-                Err(e) => return Err(e),
-            }
+        // the write.
+        if !self.store.is_remote() && self.holds(&name, bytes.len() as u64).await? {
+            return Ok(());
         }
         self.store.put(&name, bytes).await
+    }
+
+    /// A wrong size is a blob that a power cut left behind: as good as none.
+    async fn holds(&self, name: &str, size: u64) -> Result<bool, StoreError> {
+        match self.store.size(name).await {
+            Ok(there) => Ok(there == size),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 }
 
