@@ -42,7 +42,8 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
 async fn replay(args: Args) -> anyhow::Result<Done> {
     let store = Store::open(&args.run)?;
     let bytes = store.get(Layout::MANIFEST).await?;
-    let manifest: Manifest = serde_json::from_slice(&bytes)?;
+    let manifest = Manifest::parse(&bytes)
+        .map_err(|what| anyhow::anyhow!("`{}/{}`: {what}", args.run, Layout::MANIFEST))?;
     let mut overrides = manifest.overrides();
     overrides.set.extend(args.set.clone());
     let compiled = compile(&manifest.project(Some(&args.project)), &overrides);

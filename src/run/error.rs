@@ -24,6 +24,6 @@ pub enum RunError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The manifest cannot be read.
-    #[error("`{place}` is not a manifest of this program: {what}")]
+    #[error("`{place}` cannot be read as a manifest: {what}")]
     Manifest { place: String, what: String },
 }
