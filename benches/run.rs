@@ -8,7 +8,7 @@ use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{Stack, StackOptions};
 use coldstart::diag::{Source, Style, render};
 use coldstart::env::Env;
-use coldstart::journal::{BlobImages, Journal};
+use coldstart::journal::{BlobImages, Entry, Journal, ReadJournal};
 use coldstart::plan::{Overrides, Project, compile};
 use coldstart::record::Report;
 use coldstart::run::{Options, Progress, execute};
@@ -17,6 +17,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 fn main() {
@@ -171,12 +172,54 @@ async fn go(
     Measured { report, wall, cpu: after - cpu, peak_mb }
 }
 
+/// Entries journaled again to see what that costs; bounds the memory that holds them.
+const AGAIN: usize = 20_000;
+
+/// The journal's part of a run's CPU, in per cent: the run's own entries are journaled once more,
+/// by as many tasks, with nothing else done.
+async fn journal_share(out: &Path, run: &Measured) -> f64 {
+    let env = Env::real();
+    let store = Store::open(out.to_str().expect("UTF-8")).expect("opens");
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut all = 0;
+    let journal = ReadJournal::open(&store).await.expect("opens");
+    let mut take = |entry, _| {
+        all += 1;
+        if entries.len() < AGAIN {
+            entries.push(entry);
+        }
+    };
+    journal.scan(&mut take).await.expect("scans");
+    let (taken, entries) = (entries.len(), Arc::new(entries));
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path().to_str().expect("UTF-8")).expect("opens");
+    let wait = Duration::from_millis(20);
+    let journal = Journal::open(env.clone(), &store, "journal", wait).await.expect("opens");
+    let (journal, next) = (Arc::new(journal), Arc::new(AtomicUsize::new(0)));
+    let (before, _) = usage();
+    let task = |_| {
+        let (journal, next, entries) = (journal.clone(), next.clone(), entries.clone());
+        env.spawn(async move {
+            while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
+                journal.append(entry.clone()).await.expect("appends");
+            }
+        })
+    };
+    for task in (0..256).map(task).collect::<Vec<_>>() {
+        task.await.expect("no panic");
+    }
+    journal.close().await.expect("closes");
+    let alone = (usage().0 - before) * all as f64 / taken.max(1) as f64;
+    100.0 * alone / run.cpu
+}
+
 async fn single() {
     let folder = tempfile::tempdir().expect("a folder");
     single_call_project(folder.path(), 20_000);
     let slots = 256;
     let world = World::start(&["--latency-ms", "200", "--slots", "256", "--format-error", "0"]);
-    let m = go(folder.path(), "single", &folder.path().join("run"), &world.url, slots, &[]).await;
+    let out = folder.path().join("run");
+    let m = go(folder.path(), "single", &out, &world.url, slots, &[]).await;
     let ideal = m.report.calls.made as f64 * 0.2 / slots as f64;
     println!(
         "single: {} calls at 200 ms, {slots} slots: {:.2} s, ideal {ideal:.2} s, ratio {:.3}; client CPU {:.0} us a call; peak {:.0} MB",
@@ -186,6 +229,7 @@ async fn single() {
         m.cpu * 1e6 / m.report.calls.made as f64,
         m.peak_mb,
     );
+    println!("single: the journal's share of that CPU: {:.1} %", journal_share(&out, &m).await);
 }
 
 async fn paper() {
@@ -194,7 +238,8 @@ async fn paper() {
     let world = World::start(&["--latency-ms", "200", "--slots", "32"]);
     let pool = root().join("data/pool");
     let set = [("synthetic", "count", "1600"), ("pool", "path", pool.to_str().expect("UTF-8"))];
-    let m = go(&root(), "paper", &folder.path().join("run"), &world.url, slots, &set).await;
+    let out = folder.path().join("run");
+    let m = go(&root(), "paper", &out, &world.url, slots, &set).await;
     let ideal = world.busy().await / slots as f64;
     println!(
         "paper: {} calls of {} prompts at 200 ms, {slots} slots: {:.1} s, ideal {ideal:.1} s, ratio {:.3}; client CPU {:.1} s; peak {:.0} MB; {} rows",
@@ -211,6 +256,7 @@ async fn paper() {
         m.peak_mb,
         m.report.dataset.rows,
     );
+    println!("paper: the journal's share of that CPU: {:.1} %", journal_share(&out, &m).await);
 }
 
 async fn memory() {

@@ -47,7 +47,8 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
 async fn from_run(uri: &str) -> anyhow::Result<(Manifest, Counts)> {
     use crate::store::{Layout, Store};
     let store = Store::open(uri)?;
-    let manifest: Manifest = serde_json::from_slice(&store.get(Layout::MANIFEST).await?)?;
+    let manifest = Manifest::parse(&store.get(Layout::MANIFEST).await?)
+        .map_err(|what| anyhow::anyhow!("`{uri}/{}`: {what}", Layout::MANIFEST))?;
     let mut counts = Counts::new();
     for stage in &manifest.stages {
         crate::store::scan_slim(&store, &stage.name, &mut |row| {

@@ -109,7 +109,7 @@ async fn manifest(store: &Store) -> anyhow::Result<Manifest> {
         Err(StoreError::NotFound { .. }) => return Err(fault(&"it is not there")),
         bytes => bytes?,
     };
-    serde_json::from_slice(&bytes).map_err(|err| fault(&err))
+    Manifest::parse(&bytes).map_err(|err| fault(&err))
 }
 
 async fn show(

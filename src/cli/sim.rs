@@ -54,8 +54,23 @@ struct Errors {
     /// Resolving a riddle goes wrong
     #[arg(long, value_name = "RATE", value_parser = rate)]
     decode_error: Option<f64>,
+    /// A riddle gives a word away or loses a detail
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    riddle_error: Option<f64>,
+    /// A caption loses or bends something that was asked for
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    drift: Option<f64>,
+    /// A teacher repeats the user's words as its caption
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    copy: Option<f64>,
+    /// A verifier of leaks, verdicts or intent is wrong
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    verifier_error: Option<f64>,
+    /// A scene that the generator gets wrong however it is asked
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    stubborn: Option<f64>,
     /// Scales the generator's errors: 1 as in the demo, 0 none
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
     clumsiness: Option<f64>,
 }
 
@@ -102,6 +117,13 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.0..=100.0).contains(&factor) => Ok(factor),
+        _ => Err("a factor is a number from 0 to 100".to_owned()),
+    }
+}
+
 impl FaultRates {
     fn build(&self) -> Faults {
         let or = |own: Option<f64>| own.unwrap_or(self.faults);
@@ -121,15 +143,34 @@ impl FaultRates {
 
 impl Args {
     fn world(&self) -> World {
-        let normal = World { seed: self.seed, ..World::default() };
+        let World {
+            judge_error,
+            leak,
+            format_error,
+            copy,
+            contradiction,
+            decode_error,
+            riddle_error,
+            drift,
+            verifier_error,
+            stubborn,
+            clumsiness,
+            ..
+        } = World::default();
+        let errors = &self.errors;
         World {
-            judge_error: self.errors.judge_error.unwrap_or(normal.judge_error),
-            leak: self.errors.leak.unwrap_or(normal.leak),
-            format_error: self.errors.format_error.unwrap_or(normal.format_error),
-            contradiction: self.errors.contradiction.unwrap_or(normal.contradiction),
-            decode_error: self.errors.decode_error.unwrap_or(normal.decode_error),
-            clumsiness: self.errors.clumsiness.unwrap_or(normal.clumsiness),
-            ..normal
+            seed: self.seed,
+            judge_error: errors.judge_error.unwrap_or(judge_error),
+            leak: errors.leak.unwrap_or(leak),
+            format_error: errors.format_error.unwrap_or(format_error),
+            copy: errors.copy.unwrap_or(copy),
+            contradiction: errors.contradiction.unwrap_or(contradiction),
+            decode_error: errors.decode_error.unwrap_or(decode_error),
+            riddle_error: errors.riddle_error.unwrap_or(riddle_error),
+            drift: errors.drift.unwrap_or(drift),
+            verifier_error: errors.verifier_error.unwrap_or(verifier_error),
+            stubborn: errors.stubborn.unwrap_or(stubborn),
+            clumsiness: errors.clumsiness.unwrap_or(clumsiness),
         }
     }
 

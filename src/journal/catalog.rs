@@ -162,6 +162,7 @@ impl Catalog {
             }
         }
         if !damaged && !replaced.is_empty() {
+            self.index.retire(|segment| replaced.contains(&segment));
             self.segments_mut().live.retain(|n, _| !replaced.contains(n));
             lock(&self.readers).retain(|(n, _)| !replaced.contains(n));
         }
@@ -194,7 +195,7 @@ impl Catalog {
     }
 
     /// The line of `key`, or the part of it that `T` wants; `None` when it was never bought, or
-    /// its frame turned out damaged (then `damage` says so).
+    /// all its copies turned out damaged (then `damage` says so).
     pub async fn get<T: for<'de> Deserialize<'de>>(
         &self,
         key: &CallKey,
@@ -215,19 +216,24 @@ impl Catalog {
                 }
                 Err(StoreError::Damaged { what, .. }) => {
                     self.lost(&short, loc, &what);
-                    return Ok(None);
+                    continue;
                 }
                 Err(e) => return Err(e),
             };
             match line(&bytes, key) {
                 Ok(line) => return Ok(Some(line)),
-                Err(what) => {
-                    self.lost(&short, loc, &what);
-                    return Ok(None);
-                }
+                Err(what) => self.lost(&short, loc, &what),
             }
         }
         Ok(None)
+    }
+
+    /// Lets the next copy of `key` count in place of the first, which is whole and yet of no use.
+    pub fn pass_over(&self, key: &CallKey) {
+        let short = frame::short(key);
+        if let Some(loc) = self.index.get(&short) {
+            self.index.forget(&short, loc);
+        }
     }
 
     fn lost(&self, key: &Short, loc: Loc, what: &str) {

@@ -5,6 +5,7 @@
 //! into being; a damaged segment is left alone, as evidence.
 
 use crate::journal::catalog::Catalog;
+use crate::journal::footer;
 use crate::journal::frame::{self, Item, Place};
 use crate::journal::segment::Segment;
 use crate::store::{Created, StoreError};
@@ -43,8 +44,7 @@ async fn merge_run(
 ) -> Result<(), StoreError> {
     // Reserved at once: growth by doubling would hold the bytes twice.
     let size: u64 = run.iter().map(|segment| segment.size).sum();
-    let mut bytes = Vec::with_capacity(size as usize + (size / 16) as usize);
-    bytes.extend_from_slice(&frame::opening(nonce));
+    let mut bytes = frame::unsealed((size + size / 16) as usize);
     let mut places = Vec::new();
     let mut taken: Vec<&Segment> = Vec::new();
     for segment in run {
@@ -75,13 +75,14 @@ async fn finish(
     places: &mut Vec<Place>,
     nonce: [u8; 16],
 ) -> Result<(), StoreError> {
-    let mut whole = std::mem::replace(bytes, frame::opening(nonce));
+    let mut whole = std::mem::replace(bytes, frame::unsealed(0));
     let places = std::mem::take(places);
     let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return Ok(()) };
     if taken.len() < 2 {
         return Ok(());
     }
-    whole.extend_from_slice(&frame::index_of(&places));
+    whole.extend_from_slice(&footer::of(&places));
+    frame::seal(&mut whole, nonce);
     let merged = Segment {
         dir: first.dir.clone(),
         first: first.first,

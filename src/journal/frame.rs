@@ -1,30 +1,34 @@
 //! The bytes of a segment: frames, their headers and checksums, and a walk that survives damage.
 //!
-//! Not here: names, stores, or what a body says (`entry`). Pure: bytes in, items out.
+//! Not here: names, stores, what a body says (`entry`), and the list that closes a merged segment
+//! (`footer`). Pure: bytes in, items out.
 //!
 //! Every structure of ours is a zstd *skippable* frame, so that `zstd -dc` prints a segment as
 //! JSON lines. Numbers are little-endian.
 //!
 //! ```text
-//! segment  = opening frame* index?
-//! opening  = magic u32, 28, "CSs1", writer's nonce [16], check [8]
+//! segment  = opening frame* footer?
+//! opening  = magic u32, 36, "CSs1", writer's nonce [16], bytes that follow u64, check [8]
 //! frame    = magic u32, 64, "CSf1", call key [32], body length u32, body sum [16], check [8], body
 //! body     = a zstd frame of one JSON line
-//! index    = magic u32, n, "CSx1", (key's first [16], offset u32, length u32)*, sum [16],
+//! footer   = magic u32, n, "CSx1", (key's first [16], offset u32, length u32)*, sum [16],
 //!            entries u32, "CSe1"           (only in merged segments; found from their end)
 //! ```
-//! `check` is over the header before it, `sum` over key and body (or the index's entries): BLAKE3,
-//! cut short.
+//! `check` is over the header before it, `sum` over key and body (or the footer's entries): BLAKE3,
+//! cut short. The digit of each tag is the format's version. Whatever a later version changes, an
+//! opening stays a skippable frame that begins with magic, length and "CSs" and ends in its check,
+//! and a footer ends in "CSe" and the digit, so that this program knows what it cannot read.
 
+use crate::journal::footer;
 use crate::record::CallKey;
 
 /// Marks our skippable frames (zstd allows 0x184D2A50..=0x184D2A5F).
-const MAGIC: [u8; 4] = 0x184D_2A5C_u32.to_le_bytes();
-const OPENING: usize = 36;
+pub(super) const MAGIC: [u8; 4] = 0x184D_2A5C_u32.to_le_bytes();
+const OPENING: usize = 44;
 const HEADER: usize = 72;
-const INDEX_ENTRY: usize = 24;
-/// Of the index, what surrounds its entries.
-const INDEX_FRAME: usize = 8 + 4 + 16 + 8;
+
+/// The version of all this, as in the tags.
+pub(super) const FORMAT: u8 = 1;
 
 /// The size of a segment without frames: a fence.
 pub(super) const FENCE_BYTES: u64 = OPENING as u64;
@@ -58,7 +62,7 @@ pub(super) enum Item {
     },
 }
 
-fn sum<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+pub(super) fn sum<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(part);
@@ -68,27 +72,73 @@ fn sum<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     out
 }
 
-fn number(bytes: &[u8]) -> Option<u32> {
+pub(super) fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?))
 }
 
-/// A segment's first bytes. `nonce` names the writer.
-pub(super) fn opening(nonce: [u8; 16]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(OPENING);
-    out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&((OPENING - 8) as u32).to_le_bytes());
-    out.extend_from_slice(b"CSs1");
-    out.extend_from_slice(&nonce);
-    let check: [u8; 8] = sum(&[&out]);
-    out.extend_from_slice(&check);
+/// The beginning of a segment of about `capacity` bytes: frames are put behind it, then `seal`
+/// makes it one.
+pub(super) fn unsealed(capacity: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(OPENING + capacity);
+    out.resize(OPENING, 0);
     out
+}
+
+/// Writes the opening over the first bytes of what `unsealed` began. `nonce` names the writer.
+pub(super) fn seal(segment: &mut [u8], nonce: [u8; 16]) {
+    let follows = segment.len().saturating_sub(OPENING) as u64;
+    if let Some(first) = segment.get_mut(..OPENING) {
+        first.copy_from_slice(&opening(nonce, follows));
+    }
+}
+
+/// A segment without frames.
+pub(super) fn fence(nonce: [u8; 16]) -> Vec<u8> {
+    opening(nonce, 0).to_vec()
+}
+
+fn opening(nonce: [u8; 16], follows: u64) -> [u8; OPENING] {
+    let mut out = [0; OPENING];
+    out[..4].copy_from_slice(&MAGIC);
+    out[4..8].copy_from_slice(&((OPENING - 8) as u32).to_le_bytes());
+    out[8..12].copy_from_slice(b"CSs1");
+    out[12..28].copy_from_slice(&nonce);
+    out[28..36].copy_from_slice(&follows.to_le_bytes());
+    let check: [u8; 8] = sum(&[&out[..36]]);
+    out[36..].copy_from_slice(&check);
+    out
+}
+
+/// What a whole opening says.
+struct Opening {
+    nonce: [u8; 16],
+    /// The bytes after it.
+    follows: u64,
+}
+
+impl Opening {
+    fn of(segment: &[u8]) -> Option<Opening> {
+        let bytes = segment.get(..OPENING)?;
+        let nonce: [u8; 16] = bytes[12..28].try_into().ok()?;
+        let follows = u64::from_le_bytes(bytes[28..36].try_into().ok()?);
+        (bytes == opening(nonce, follows)).then_some(Opening { nonce, follows })
+    }
 }
 
 /// The nonce of the writer of `segment`, when its opening is whole.
 pub(super) fn nonce(segment: &[u8]) -> Option<[u8; 16]> {
-    let bytes = segment.get(..OPENING)?;
-    let nonce: [u8; 16] = bytes[12..28].try_into().ok()?;
-    (bytes == opening(nonce)).then_some(nonce)
+    Opening::of(segment).map(|opening| opening.nonce)
+}
+
+/// The format of a segment that a later version of this program wrote.
+pub(super) fn newer(segment: &[u8]) -> Option<u8> {
+    let len = number(segment.get(4..)?)? as usize;
+    let whole = segment.get(..len.checked_add(8)?)?;
+    let (said, check) = whole.split_at_checked(whole.len().checked_sub(8)?)?;
+    let format = said.get(11)?.checked_sub(b'0')?;
+    // The check tells a newer version from a damaged tag of this one.
+    let ours = said[..4] == MAGIC && said[8..11] == *b"CSs" && sum::<8>(&[said]) == check;
+    (ours && format > FORMAT).then_some(format)
 }
 
 /// A frame around `body`, a zstd frame; `None` when the body is over 1 GiB.
@@ -133,33 +183,38 @@ pub(super) fn open(bytes: &[u8]) -> Result<(CallKey, &[u8]), &'static str> {
 /// the next frame header, so that only what was hit is lost.
 pub(super) fn walk(segment: &[u8]) -> Vec<Item> {
     let mut items = Vec::new();
-    let mut at = 0;
-    match nonce(segment) {
-        Some(_) => at = OPENING,
-        None => items.push(Item::Damage { offset: 0, what: "no segment opening here" }),
+    let opening = Opening::of(segment);
+    let mut at = if opening.is_some() { OPENING } else { 0 };
+    if opening.is_none() {
+        items.push(Item::Damage { offset: 0, what: "no segment opening here" });
     }
-    let end = index(segment).map_or(segment.len(), |(start, _)| start);
-    let segment = &segment[..end];
+    let end = footer::find(segment).map_or(segment.len(), |(start, _)| start);
     while at < end {
-        let what = match open(&segment[at..]) {
+        let what = match open(&segment[at..end]) {
             Ok((key, body)) => {
                 let len = HEADER + body.len();
-                items.push(Item::Frame(Place {
-                    key: short(&key),
-                    offset: at as u32,
-                    len: len as u32,
-                }));
+                let place = Place { key: short(&key), offset: at as u32, len: len as u32 };
+                items.push(Item::Frame(place));
                 at += len;
                 continue;
             }
             Err(what) => what,
         };
-        if !matches!(items.last(), Some(Item::Damage { .. })) {
-            items.push(Item::Damage { offset: at as u64, what });
-        }
-        at = resync(segment, at + 1).unwrap_or(end);
+        hurt(&mut items, at, what);
+        at = resync(&segment[..end], at + 1).unwrap_or(end);
+    }
+    // A cut between two frames leaves nothing broken behind.
+    if opening.is_some_and(|o| o.follows != (segment.len() - OPENING) as u64) {
+        hurt(&mut items, segment.len(), "the segment is not as long as its opening says");
     }
     items
+}
+
+/// Notes damage, unless it goes on from what was noted last.
+fn hurt(items: &mut Vec<Item>, at: usize, what: &'static str) {
+    if !matches!(items.last(), Some(Item::Damage { .. })) {
+        items.push(Item::Damage { offset: at as u64, what });
+    }
 }
 
 /// The next whole frame header at or after `from`.
@@ -174,128 +229,5 @@ fn resync(segment: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// The index that closes a merged segment.
-pub(super) fn index_of(places: &[Place]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(INDEX_FRAME + places.len() * INDEX_ENTRY);
-    out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&((INDEX_FRAME - 8 + places.len() * INDEX_ENTRY) as u32).to_le_bytes());
-    out.extend_from_slice(b"CSx1");
-    for place in places {
-        out.extend_from_slice(&place.key);
-        out.extend_from_slice(&place.offset.to_le_bytes());
-        out.extend_from_slice(&place.len.to_le_bytes());
-    }
-    out.extend_from_slice(&sum::<16>(&[&out[12..]]));
-    out.extend_from_slice(&(places.len() as u32).to_le_bytes());
-    out.extend_from_slice(b"CSe1");
-    out
-}
-
-/// How many bytes at a segment's end its index takes, told by the last 8 of them.
-pub(super) fn index_bytes(last: &[u8]) -> Option<usize> {
-    let tail = last.get(last.len().checked_sub(8)?..)?;
-    let entries = number(tail)? as usize;
-    (tail[4..] == *b"CSe1").then_some(INDEX_FRAME + entries * INDEX_ENTRY)
-}
-
-/// Where the index begins and what it lists, when `bytes` (a segment, or its end) closes with one.
-pub(super) fn index(bytes: &[u8]) -> Option<(usize, Vec<Place>)> {
-    let start = bytes.len().checked_sub(index_bytes(bytes)?)?;
-    let whole = &bytes[start..];
-    let (listed, tail) = whole.split_at(whole.len() - 24);
-    let entries = listed.get(12..)?;
-    if whole[..4] != MAGIC || whole[8..12] != *b"CSx1" || sum::<16>(&[entries]) != tail[..16] {
-        return None;
-    }
-    let places = entries.chunks_exact(INDEX_ENTRY).map(|entry| {
-        Some(Place {
-            key: entry[..16].try_into().ok()?,
-            offset: number(&entry[16..])?,
-            len: number(&entry[20..])?,
-        })
-    });
-    Some((start, places.collect::<Option<Vec<Place>>>()?))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn segment(bodies: &[Vec<u8>]) -> (Vec<u8>, Vec<Place>) {
-        let mut bytes = opening([7; 16]);
-        let mut places = Vec::new();
-        for (n, body) in bodies.iter().enumerate() {
-            let key = CallKey(*blake3::hash(&n.to_le_bytes()).as_bytes());
-            let frame = frame(&key, body).unwrap_or_default();
-            let (offset, len) = (bytes.len() as u32, frame.len() as u32);
-            places.push(Place { key: short(&key), offset, len });
-            bytes.extend_from_slice(&frame);
-        }
-        (bytes, places)
-    }
-
-    fn frames(bytes: &[u8]) -> Vec<Place> {
-        let frame = |item| if let Item::Frame(place) = item { Some(place) } else { None };
-        walk(bytes).into_iter().filter_map(frame).collect()
-    }
-
-    fn bodies() -> impl Strategy<Value = Vec<Vec<u8>>> {
-        prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..12)
-    }
-
-    proptest! {
-        #[test]
-        fn a_segment_gives_back_its_frames(bodies in bodies(), indexed: bool) {
-            let (mut bytes, places) = segment(&bodies);
-            if indexed {
-                bytes.extend_from_slice(&index_of(&places));
-                prop_assert_eq!(index(&bytes).map(|(_, listed)| listed), Some(places.clone()));
-            }
-            prop_assert_eq!(nonce(&bytes), Some([7; 16]));
-            let items: Vec<Item> = places.into_iter().map(Item::Frame).collect();
-            prop_assert_eq!(walk(&bytes), items);
-        }
-
-        #[test]
-        fn damage_costs_only_the_frames_it_touches(
-            bodies in bodies(), at: prop::sample::Index, noise: Vec<u8>, cut: prop::sample::Index,
-        ) {
-            let (whole, places) = segment(&bodies);
-            let mut bytes = whole.clone();
-            let from = at.index(bytes.len());
-            let upto = (from + noise.len()).min(bytes.len());
-            bytes[from..upto].copy_from_slice(&noise[..upto - from]);
-            bytes.truncate(cut.index(bytes.len() + 1));
-            let expected: Vec<Place> = places
-                .into_iter()
-                .filter(|p| {
-                    let range = p.offset as usize..(p.offset + p.len) as usize;
-                    bytes.get(range.clone()) == Some(&whole[range])
-                })
-                .collect();
-            prop_assert_eq!(frames(&bytes), expected);
-            if bytes != whole && !is_boundary(&whole, bytes.len(), &bytes) {
-                let damaged = walk(&bytes).iter().any(|i| matches!(i, Item::Damage { .. }));
-                prop_assert!(damaged, "changed and not named");
-            }
-        }
-
-        #[test]
-        fn any_bytes_are_walked(bytes: Vec<u8>, tail: Vec<u8>) {
-            walk(&bytes);
-            let mut marked = bytes.clone();
-            marked.extend_from_slice(&MAGIC);
-            marked.extend_from_slice(&tail);
-            marked.extend_from_slice(b"CSe1");
-            walk(&marked);
-            index(&marked);
-        }
-    }
-
-    /// Whether `bytes` is `whole` cut between two frames: nothing tells that more was there.
-    fn is_boundary(whole: &[u8], len: usize, bytes: &[u8]) -> bool {
-        let ends = frames(whole).into_iter().map(|p| (p.offset + p.len) as usize);
-        bytes == &whole[..len] && ends.chain([OPENING]).any(|end| end == len)
-    }
-}
+mod tests;

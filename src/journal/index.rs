@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Where a call's frame lies: the segment's number in the catalog, and bytes in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,9 @@ type Shard = HashMap<Short, Loc, BuildHasherDefault<Uniform>>;
 pub(super) struct Index {
     shards: Vec<RwLock<Shard>>,
     len: AtomicUsize,
+    /// Later copies of an entry, oldest first: it was bought again because the first was lost, or
+    /// by two shards at once. Mostly empty.
+    copies: Mutex<HashMap<Short, Vec<Loc>>>,
 }
 
 /// Call keys are BLAKE3 already: any eight of their bytes are a hash.
@@ -45,7 +48,11 @@ impl Hasher for Uniform {
 
 impl Index {
     pub fn new() -> Index {
-        Index { shards: (0..SHARDS).map(|_| RwLock::default()).collect(), len: AtomicUsize::new(0) }
+        Index {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            len: AtomicUsize::new(0),
+            copies: Mutex::default(),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -56,28 +63,53 @@ impl Index {
         self.read(key).get(key).copied()
     }
 
-    /// Keeps what is there, unless `replace` says of it that `loc` supersedes it.
-    pub fn insert(&self, key: Short, loc: Loc, replace: impl FnOnce(Loc) -> bool) {
+    /// The first copy of an entry counts and later ones wait, unless `superseded` says of the
+    /// first that its segment is gone and `loc` is its place now.
+    pub fn insert(&self, key: Short, loc: Loc, superseded: impl FnOnce(Loc) -> bool) {
         match self.write(&key).entry(key) {
             hash_map::Entry::Vacant(slot) => {
                 slot.insert(loc);
                 self.len.fetch_add(1, Ordering::Relaxed);
             }
             hash_map::Entry::Occupied(mut slot) => {
-                if replace(*slot.get()) {
+                if superseded(*slot.get()) {
                     slot.insert(loc);
+                } else {
+                    self.copies().entry(key).or_default().push(loc);
                 }
             }
         }
     }
 
-    /// Forgets `key` if it is still at `loc`.
+    /// Forgets `key`'s copy at `loc`, if that is the one that counts: the next takes its place.
     pub fn forget(&self, key: &Short, loc: Loc) {
         let mut shard = self.write(key);
-        if shard.get(key) == Some(&loc) {
-            shard.remove(key);
-            self.len.fetch_sub(1, Ordering::Relaxed);
+        if shard.get(key) != Some(&loc) {
+            return;
         }
+        let next =
+            self.copies().get_mut(key).filter(|all| !all.is_empty()).map(|all| all.remove(0));
+        match next {
+            Some(next) => {
+                shard.insert(*key, next);
+            }
+            None => {
+                shard.remove(key);
+                self.len.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Drops the waiting copies of which `gone` is true.
+    pub fn retire(&self, gone: impl Fn(u32) -> bool) {
+        self.copies().retain(|_, all| {
+            all.retain(|loc| !gone(loc.segment));
+            !all.is_empty()
+        });
+    }
+
+    fn copies(&self) -> MutexGuard<'_, HashMap<Short, Vec<Loc>>> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shard(&self, key: &Short) -> &RwLock<Shard> {

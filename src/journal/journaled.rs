@@ -136,6 +136,19 @@ impl Journaled {
         Ok(reply)
     }
 
+    /// What the journal has for `key`. An entry whose image is lost counts as not bought: whoever
+    /// needs the picture can only have it drawn again.
+    async fn replay(&self, key: &CallKey) -> Result<Option<Reply>, CallError> {
+        while let Some(reply) = self.journal.reply(key).await.map_err(|e| store_down(&e))? {
+            let Output::Image { image, .. } = &reply.output else { return Ok(Some(reply)) };
+            if self.blobs.holds(image.digest, image.bytes).await.map_err(|e| store_down(&e))? {
+                return Ok(Some(reply));
+            }
+            self.journal.pass_over(key);
+        }
+        Ok(None)
+    }
+
     /// The image's bytes into the blobs, durable before the frame that names them.
     async fn keep_image(&self, reply: &mut Reply) -> Result<(), CallError> {
         let Output::Image { image, bytes } = &mut reply.output else { return Ok(()) };
@@ -165,7 +178,7 @@ impl Model for Journaled {
         let tally = self.tally(request.role());
         let count = |n: &AtomicU64| n.fetch_add(1, Ordering::Relaxed);
         loop {
-            if let Some(reply) = self.journal.reply(&key).await.map_err(|e| store_down(&e))? {
+            if let Some(reply) = self.replay(&key).await? {
                 count(&tally.replayed);
                 return Ok(reply);
             }

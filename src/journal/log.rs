@@ -13,9 +13,6 @@ use crate::store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A half-written file this old has no writer any more.
-const STALE_MS: u64 = 3_600_000;
-
 /// A part of the journal that could not be read; everything else is intact.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Damage {
@@ -108,7 +105,7 @@ impl Journal {
         // Fence first, list after: then nothing that the earlier writer was told is durable can
         // be missing from the list.
         let fence = writer::fence(&env, root, dir).await?;
-        root.clean(dir, env.unix_ms().saturating_sub(STALE_MS))?;
+        root.clean(dir, env.unix_ms().saturating_sub(Store::STALE_MS))?;
         let catalog = Arc::new(Catalog::open(root).await?);
         compact::finish_earlier(&catalog, dir).await?;
         let writer = Writer::start(env, Arc::clone(&catalog), fence, commit_wait);
@@ -135,6 +132,12 @@ impl Journal {
     /// The reply alone: cheaper than `get`.
     pub async fn reply(&self, key: &CallKey) -> Result<Option<Reply>, StoreError> {
         Ok(self.catalog.get::<Replayed>(key).await?.map(|line| line.reply))
+    }
+
+    /// Of what was bought again, the next copy counts from now on; of what was not, none. For an
+    /// entry whose image is lost.
+    pub(super) fn pass_over(&self, key: &CallKey) {
+        self.catalog.pass_over(key);
     }
 
     /// Durable when it returns.

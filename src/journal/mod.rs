@@ -11,6 +11,7 @@
 mod catalog;
 mod compact;
 mod entry;
+mod footer;
 mod frame;
 mod index;
 mod journaled;

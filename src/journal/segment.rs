@@ -5,13 +5,14 @@
 //! was once read of it stays true until it is gone, and then a merged one holds the same.
 
 use crate::journal::entry::{self, Entry};
+use crate::journal::footer;
 use crate::journal::frame::{self, Item, Place};
 use crate::journal::log::Damage;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
 
 const SUFFIX: &str = ".jsonl.zst";
-/// Fetched from a merged segment's end at first: most indexes fit.
+/// Fetched from a merged segment's end at first: most footers fit.
 const TAIL: u64 = 256 << 10;
 
 /// A segment's identity.
@@ -69,27 +70,39 @@ impl Segment {
     }
 
     /// Its frames, and what is damaged.
+    ///
+    /// # Errors
+    /// `Newer` when a later version of this program wrote it.
     pub async fn read(&self, store: &Store) -> Result<Vec<Item>, StoreError> {
-        if self.size == frame::FENCE_BYTES {
-            return Ok(Vec::new());
-        }
         if self.is_merged()
-            && let Some(places) = self.read_index(store).await?
+            && let Some(places) = self.read_footer(store).await?
         {
             return Ok(places.into_iter().map(Item::Frame).collect());
         }
-        Ok(frame::walk(&store.get(&self.name()).await?))
+        let bytes = store.get(&self.name()).await?;
+        self.refuse_newer(store, &bytes)?;
+        Ok(frame::walk(&bytes))
     }
 
-    async fn read_index(&self, store: &Store) -> Result<Option<Vec<Place>>, StoreError> {
+    /// `Newer` when `head`, what the segment begins with, is a later version's.
+    pub fn refuse_newer(&self, store: &Store, head: &[u8]) -> Result<(), StoreError> {
+        let Some(format) = frame::newer(head) else { return Ok(()) };
+        Err(StoreError::Newer {
+            place: format!("{}/{}", store.uri(), self.name()),
+            format: u32::from(format),
+            known: u32::from(frame::FORMAT),
+        })
+    }
+
+    async fn read_footer(&self, store: &Store) -> Result<Option<Vec<Place>>, StoreError> {
         let tail = self.tail(store, TAIL).await?;
-        let Some(len) = frame::index_bytes(&tail) else { return Ok(None) };
+        let Some(len) = footer::len(&tail) else { return Ok(None) };
         let tail = match len as u64 {
             len if len <= TAIL => tail,
             len if len <= self.size => self.tail(store, len).await?,
             _ => return Ok(None),
         };
-        let Some((_, places)) = frame::index(&tail) else { return Ok(None) };
+        let Some((_, places)) = footer::find(&tail) else { return Ok(None) };
         let fits = |p: &Place| u64::from(p.offset) + u64::from(p.len) <= self.size;
         Ok(places.iter().all(fits).then_some(places))
     }

@@ -22,6 +22,8 @@ const QUEUE: usize = 1024;
 const GROUP: usize = 256;
 /// No group is larger, in bytes: it is held in memory.
 const GROUP_BYTES: usize = 4 << 20;
+/// As much of a segment as any version's opening takes.
+const HEAD: u64 = 256;
 /// Small segments that make a merge in the background worth its while.
 const SMALL: usize = 128;
 
@@ -40,10 +42,23 @@ pub(super) async fn fence(env: &Env, store: &Store, dir: &str) -> Result<Fence, 
     nonce[..8].copy_from_slice(&env.entropy().to_le_bytes());
     nonce[8..].copy_from_slice(&env.entropy().to_le_bytes());
     let listed = store.list(dir).await?;
-    let segments = listed.iter().filter_map(|(name, size)| Segment::parse(name, *size));
-    let mut free = 1 + segments.filter(|s| s.dir == dir).map(|s| s.last).max().unwrap_or(0);
+    let last = listed
+        .iter()
+        .filter_map(|(name, size)| Segment::parse(name, *size))
+        .filter(|segment| segment.dir == dir)
+        .max_by_key(|segment| segment.last);
+    if let Some(last) = last.as_ref().filter(|last| last.size > 0) {
+        // A RUN that a later version writes to is not ours to take over.
+        match store.get_range(&last.name(), 0..HEAD).await {
+            Ok(head) => last.refuse_newer(store, &head)?,
+            // Merged away meanwhile, by a writer that is about to meet our fence.
+            Err(StoreError::NotFound { .. }) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    let mut free = 1 + last.map_or(0, |segment| segment.last);
     let create = async |number: u64| {
-        let bytes = Bytes::from(frame::opening(nonce));
+        let bytes = Bytes::from(frame::fence(nonce));
         store.create(&single(dir, number, 0).name(), bytes).await
     };
     // The earlier writer may take numbers faster than we can try them, so we leap ahead of it ever
@@ -227,13 +242,14 @@ impl Task {
 
     /// One segment, durable and in the index.
     async fn write(&mut self, group: &[Append]) -> Result<(), JournalError> {
-        let mut bytes = frame::opening(self.fence.nonce);
+        let mut bytes = frame::unsealed(group.iter().map(|append| append.frame.len()).sum());
         let mut items = Vec::with_capacity(group.len());
         for append in group {
             let (offset, len) = (bytes.len() as u32, append.frame.len() as u32);
             items.push(Item::Frame(Place { key: append.key, offset, len }));
             bytes.extend_from_slice(&append.frame);
         }
+        frame::seal(&mut bytes, self.fence.nonce);
         let bytes = Bytes::from(bytes);
         loop {
             let segment = single(&self.fence.dir, self.fence.next, bytes.len() as u64);

@@ -86,6 +86,30 @@ impl Manifest {
         }
     }
 
+    /// Of `manifest.json`'s bytes.
+    ///
+    /// # Errors
+    /// Text that says what to do: written by a later version, or no manifest at all.
+    pub fn parse(json: &[u8]) -> Result<Manifest, String> {
+        #[derive(Deserialize)]
+        struct Made {
+            format: u32,
+            version: String,
+        }
+        let made: Made = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+        if made.format > Manifest::FORMAT {
+            return Err(format!(
+                "it is of format {}, written by coldstart {}; this one ({}) reads format {}: use \
+                 that version or a later one, or choose another RUN",
+                made.format,
+                made.version.escape_debug(),
+                env!("CARGO_PKG_VERSION"),
+                Manifest::FORMAT
+            ));
+        }
+        serde_json::from_slice(json).map_err(|e| e.to_string())
+    }
+
     /// The project as it was, for `plan::compile` (pool paths still point where they did).
     pub fn project(&self, root: Option<&std::path::Path>) -> Project {
         Project::from_files(&self.pipeline, self.files.clone(), root)

@@ -33,7 +33,7 @@ pub async fn agree(mut manifest: Manifest, options: &Options) -> Result<Manifest
         return Ok(manifest);
     }
     let there = store.get(Layout::MANIFEST).await?;
-    let there: Manifest = serde_json::from_slice(&there).map_err(|e| broken(e.to_string()))?;
+    let there = Manifest::parse(&there).map_err(&broken)?;
     if manifest.simulated && !there.simulated {
         return Err(RunError::Simulated { place, holds: "real", are: "simulated" });
     }

@@ -30,6 +30,6 @@ pub enum RunError {
     #[error("records were lost: {}", .0.join("; "))]
     Lost(Vec<String>),
     /// The manifest cannot be read.
-    #[error("`{place}` is not a manifest of this program: {what}")]
+    #[error("`{place}` cannot be read as a manifest: {what}")]
     Manifest { place: String, what: String },
 }

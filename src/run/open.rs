@@ -91,8 +91,11 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
     let run = Run { env, engine, journaled, tally, options, manifest, live };
     let result = run.drive().await;
     session.end().await;
-    journal.close().await?;
-    result
+    let closed = journal.close().await;
+    // What ended the run says more than that the journal could not be closed after it.
+    let report = result?;
+    closed?;
+    Ok(report)
 }
 
 /// A run under way.
@@ -128,6 +131,9 @@ impl Run<'_> {
             tables::write_tables(&self.engine, &self.options.store).await?;
             tables::write_report(&report, &self.options.store).await?;
             self.live.clear().await?;
+            // Blobs and tables that killed runs left half-written; what stays hurts nobody.
+            let old = self.env.unix_ms().saturating_sub(Store::STALE_MS);
+            let _ = self.options.store.clean("", old);
         }
         Ok(report)
     }

@@ -36,7 +36,7 @@ impl Default for World {
         World {
             seed: 1,
             judge_error: 0.015,
-            leak: 0.05,
+            leak: 0.08,
             format_error: 0.04,
             copy: 0.03,
             contradiction: 0.02,

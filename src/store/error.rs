@@ -8,9 +8,18 @@ pub enum StoreError {
     /// A full disk or an exhausted quota: stop, make room, run again.
     #[error("no space left to write `{place}`; make room and run the same command again")]
     Full { place: String },
+    /// Not ours to read or write: permissions, a read-only file system, wrong or missing keys.
+    #[error("`{place}` may not be used: {what}; mend its permissions or choose another place")]
+    Denied { place: String, what: String },
     /// Bytes that are not what they should be.
     #[error("`{place}` is damaged: {what}")]
     Damaged { place: String, what: String },
+    /// Written by a later version of this program. Nothing was changed.
+    #[error(
+        "`{place}` was written by a newer coldstart (format {format}; this one reads up to \
+         {known}); use that version or a later one"
+    )]
+    Newer { place: String, format: u32, known: u32 },
     /// A URI or a setting of it that cannot be used.
     #[error("`{place}` cannot be opened: {what}")]
     Location { place: String, what: String },
@@ -19,9 +28,18 @@ pub enum StoreError {
     Other { place: String, what: String },
 }
 
+/// What S3, Google and Azure say of a bucket that is not there.
+const NO_BUCKET: [&str; 3] =
+    ["NoSuchBucket", "The specified bucket does not exist", "ContainerNotFound"];
+
 /// What an `object_store` error means to us.
 pub(super) fn from_object_store(place: String, error: &object_store::Error) -> StoreError {
     use object_store::Error;
+    let said = error.to_string();
+    if NO_BUCKET.iter().any(|code| said.contains(code)) {
+        let what = "the bucket does not exist; create it, or mend its name".to_string();
+        return StoreError::Location { place, what };
+    }
     if let Error::NotFound { .. } = error {
         return StoreError::NotFound { place };
     }
@@ -37,14 +55,21 @@ pub(super) fn from_object_store(place: String, error: &object_store::Error) -> S
         what = link.to_string();
         chain = link.source();
     }
+    if let Error::PermissionDenied { .. } | Error::Unauthenticated { .. } = error {
+        return StoreError::Denied { place, what: short(&said) };
+    }
     // Buckets have no error kind for it; these are the codes that S3-compatible servers send.
-    let said = error.to_string();
     if ["StorageFull", "QuotaExceeded", "InsufficientStorage"].iter().any(|c| said.contains(c)) {
         return StoreError::Full { place };
     }
     // The outermost text repeats the inner ones; the last link alone may say too little.
     let what = if said.contains(&what) { said } else { format!("{said}: {what}") };
-    StoreError::Other { place, what: what.chars().take(600).collect() }
+    StoreError::Other { place, what: short(&what) }
+}
+
+/// A server's answer may be a whole page.
+fn short(what: &str) -> String {
+    what.chars().take(600).collect()
 }
 
 /// What an operating system's error means to us.
@@ -54,6 +79,9 @@ pub(super) fn from_io(place: String, error: &std::io::Error) -> StoreError {
         ErrorKind::NotFound => StoreError::NotFound { place },
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::WriteZero => {
             StoreError::Full { place }
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            StoreError::Denied { place, what: error.to_string() }
         }
         _ => StoreError::Other { place, what: error.to_string() },
     }

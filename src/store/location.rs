@@ -45,6 +45,9 @@ const CREATE_TRIES: usize = 3;
 const NONCE: Attribute = Attribute::Metadata(Cow::Borrowed("coldstart_nonce"));
 
 impl Store {
+    /// A half-written file this old has no writer any more; see `clean`.
+    pub const STALE_MS: u64 = 3_600_000;
+
     /// Opens `uri`; a bare path is a local directory (made when first written). Bucket
     /// credentials come from the environment. `memory://` is a fresh store on every call.
     pub fn open(uri: &str) -> Result<Store, StoreError> {
@@ -106,6 +109,14 @@ impl Store {
 
     pub async fn size(&self, name: &str) -> Result<u64, StoreError> {
         let path = self.path(name)?;
+        // Locally a microsecond: less than to hand it to another thread.
+        if let Some(file) = self.local_path(name) {
+            return match std::fs::metadata(file) {
+                Ok(meta) if meta.is_file() => Ok(meta.len()),
+                Ok(_) => Err(StoreError::NotFound { place: self.place(name) }),
+                Err(e) => Err(from_io(self.place(name), &e)),
+            };
+        }
         Ok(self.object().head(&path).await.map_err(|e| self.error(name, &e))?.size)
     }
 
@@ -136,25 +147,27 @@ impl Store {
             options.attributes =
                 Attributes::from_iter([(NONCE, AttributeValue::from(nonce.clone()))]);
         }
-        for _ in 0..CREATE_TRIES {
+        let mut tries = 0..CREATE_TRIES;
+        loop {
             let put = self.object().put_opts(&path, bytes.clone().into(), options.clone()).await;
+            let again = tries.next().is_some();
             match put {
                 Ok(_) => return Ok(Created::New),
-                Err(object_store::Error::AlreadyExists { .. }) if self.backend.remote => {
-                    if let Some(created) = self.whose(name, &path, &nonce).await? {
-                        return Ok(created);
+                Err(e @ object_store::Error::AlreadyExists { .. }) => {
+                    if !self.backend.remote {
+                        return Ok(Created::AlreadyThere);
+                    }
+                    match self.whose(name, &path, &nonce).await? {
+                        Some(created) => return Ok(created),
+                        None if again => {}
+                        None => return Err(self.error(name, &e)),
                     }
                 }
-                Err(object_store::Error::AlreadyExists { .. }) => {
-                    return Ok(Created::AlreadyThere);
-                }
                 // Written or not? Only another try tells.
-                Err(object_store::Error::Generic { .. }) if self.backend.remote => {}
+                Err(object_store::Error::Generic { .. }) if self.backend.remote && again => {}
                 Err(e) => return Err(self.error(name, &e)),
             }
         }
-        let last = self.object().put_opts(&path, bytes.into(), options).await;
-        last.map(|_| Created::New).map_err(|e| self.error(name, &e))
     }
 
     /// Whether the object that is there is the one we sent; `None` when there is none after all
@@ -213,8 +226,8 @@ impl Store {
     }
 
     /// Deletes what crashed writers left half-written under the folder `prefix` before
-    /// `before_ms` (Unix milliseconds; leave those at work an hour). Only a local directory shows
-    /// such files; a bucket's own lifecycle rules remove unfinished uploads.
+    /// `before_ms` (Unix milliseconds; those at work are younger than `STALE_MS`). Only a local
+    /// directory shows such files; a bucket's own lifecycle rules remove unfinished uploads.
     pub fn clean(&self, prefix: &str, before_ms: u64) -> Result<usize, StoreError> {
         let Some(folder) = self.local_path(prefix) else { return Ok(0) };
         let of_io = |e: std::io::Error| from_io(self.place(prefix), &e);

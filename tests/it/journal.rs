@@ -59,7 +59,7 @@ pub fn segments(dir: &Path) -> Vec<std::path::PathBuf> {
     let found = std::fs::read_dir(dir.join("journal")).expect("a journal folder");
     let mut found: Vec<_> = found
         .map(|file| file.expect("a readable folder").path())
-        .filter(|path| path.metadata().expect("a file").len() > 36)
+        .filter(|path| path.metadata().expect("a file").len() > 44)
         .collect();
     found.sort();
     found
@@ -193,14 +193,14 @@ struct Slow {
 #[async_trait::async_trait]
 impl Model for Slow {
     async fn call(&self, _request: &Request) -> Result<Reply, CallError> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
+        let nth = self.calls.fetch_add(1, Ordering::SeqCst);
         Env::real().sleep(Duration::from_millis(20)).await;
         if let Some(error) = &self.fail {
             return Err(error.clone());
         }
         let mut reply = reply("answer");
         if self.image {
-            let bytes = Bytes::from_static(b"a picture");
+            let bytes = Bytes::from(format!("picture {nth}"));
             let image = coldstart::record::ImageRef {
                 digest: coldstart::record::Digest::of(&bytes),
                 mime: coldstart::record::Mime::Png,
@@ -232,7 +232,7 @@ async fn equal_requests_in_flight_are_bought_once_and_replayed_after() {
         };
         assert_eq!(bytes, None, "bytes stay below the journal");
         let blob = Blobs::new(root.clone(), 0).get(image.digest).await.expect("a blob");
-        assert_eq!(&blob[..], b"a picture");
+        assert_eq!(&blob[..], b"picture 0");
     }
     assert_eq!(inner.calls.load(Ordering::SeqCst), 1);
     model.call(&same).await.expect("replayed");
@@ -245,6 +245,28 @@ async fn equal_requests_in_flight_are_bought_once_and_replayed_after() {
     // The first process is fenced now, and says so when it buys.
     let fenced = model.call(&request(2)).await;
     assert!(matches!(fenced, Err(CallError::Fatal { kind: Fatal::Fenced, .. })), "{fenced:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_picture_is_bought_again_and_the_new_one_counts() {
+    let root = Store::open("memory://").expect("a store");
+    let inner = Arc::new(Slow { image: true, ..Slow::default() });
+    let same = request(1);
+    let digest = |reply: Reply| match reply.output {
+        Output::Image { image, .. } => image.digest,
+        other => panic!("an image was asked: {other:?}"),
+    };
+    let first = journaled(&root, Arc::clone(&inner)).await.call(&same).await.map(digest);
+    root.delete(&Blobs::name(first.expect("a picture"))).await.expect("lost");
+    for n in 0..3 {
+        let model = journaled(&root, Arc::clone(&inner)).await;
+        let again = model.call(&same).await.map(digest).expect("drawn anew, then replayed");
+        assert!(Blobs::new(root.clone(), 0).get(again).await.is_ok());
+        assert_eq!(inner.calls.load(Ordering::SeqCst), 2, "bought again once only (run {n})");
+        if n == 1 {
+            open(&root).await.expect("opened").close().await.expect("merged");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

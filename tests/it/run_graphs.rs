@@ -60,7 +60,7 @@ impl Source for Rows {
                 return Ok(Item::Bad { place, reason: "syntax", what: "not a row".into() });
             }
             let text = format!("{} {n}", self.0);
-            Ok(Item::Record(Box::new(Trajectory::new(Prompt {
+            let t = Trajectory::new(Prompt {
                 id: Id::of(&self.0, &n.to_string(), &text),
                 text,
                 category: "c".into(),
@@ -70,7 +70,8 @@ impl Source for Rows {
                 spec: None,
                 gloss: None,
                 licence: None,
-            }))))
+            });
+            Ok(Item::Record(Box::new(t), Evidence::default()))
         };
         futures::stream::iter((0..self.1).map(item)).boxed()
     }

@@ -2,7 +2,9 @@
 //! reflection helps in it.
 
 use coldstart::env::Env;
+use coldstart::record::Spec;
 use coldstart::sim::mind::{Chat, Mind, Order};
+use coldstart::sim::scene::{Meaning, parse};
 use coldstart::sim::{Faults, Server, SimOptions, World};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -191,6 +193,64 @@ async fn requests_beyond_the_slots_queue() {
     let stats = server.stats();
     assert!(stats.max_busy_slots <= 2 && stats.max_in_flight > 2, "{stats:?}");
     assert!(stats.busy_slot_seconds >= 8.0 * 0.04, "{stats:?}");
+}
+
+/// What a spec says that `said` does not, or says otherwise.
+fn contradictions(spec: &Meaning, said: &Meaning, whole: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut used = vec![false; said.groups.len()];
+    for want in &spec.groups {
+        let near = |i: &usize| {
+            let g = &said.groups[*i];
+            g.class == want.class && !used[*i] && (g.color == want.color || g.color.is_none())
+        };
+        let Some(i) = (0..used.len()).find(near) else {
+            out.push(format!("no {} {}", want.color.unwrap_or_default(), want.class));
+            continue;
+        };
+        used[i] = true;
+        let got = &said.groups[i];
+        // What is said apart may be left out of the reading, and "left" is not always a place.
+        let holds = |both: bool, equal: bool| equal || !(whole || both);
+        let right = got.count.is_none_or(|n| Some(n) == want.count)
+            && holds(want.region.and(got.region).is_some(), want.region == got.region)
+            && holds(want.size.and(got.size).is_some(), want.size == got.size)
+            && holds(want.color.and(got.color).is_some(), want.color == got.color);
+        if !right {
+            out.push(format!("{want:?} is read as {got:?}"));
+        }
+    }
+    if spec.text != said.text {
+        out.push(format!("{:?} is read as {:?}", spec.text, said.text));
+    }
+    if whole && spec.relations.len() != said.relations.len() {
+        out.push(format!("{:?} is read as {:?}", spec.relations, said.relations));
+    }
+    out
+}
+
+/// Plain prompts must not be read against their specs, and glosses must say all of them. What is
+/// meant to be loose is left out.
+#[test]
+fn the_sample_pools_specs_say_what_its_prompts_say() {
+    let pool = std::fs::read_to_string("data/pool/prompts.jsonl").unwrap();
+    let mut faults = Vec::new();
+    for row in pool.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        let Ok(spec) = serde_json::from_value::<Spec>(row["spec"].clone()) else { continue };
+        if row["category"] == "creative" {
+            continue;
+        }
+        let spec = Meaning::from_spec(&spec);
+        let texts = match row["gloss"].as_str() {
+            Some(gloss) => (gloss, true),
+            None => (row["prompt"].as_str().unwrap(), false),
+        };
+        let wrong = contradictions(&spec, &parse(texts.0), texts.1);
+        if !wrong.is_empty() {
+            faults.push(format!("{} {:?}: {}", row["id"], texts.0, wrong.join("; ")));
+        }
+    }
+    assert!(faults.is_empty(), "{} rows:\n{}", faults.len(), faults.join("\n"));
 }
 
 /// One prompt through teacher, judge and reflector: does I1 pass, and I2?

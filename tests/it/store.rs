@@ -181,7 +181,16 @@ async fn an_s3_server_conforms() {
     store.delete("lost_reply").await.expect("deleted");
     crate::journal::two_writers(&store).await;
     let nowhere = Store::open("s3://no-such-bucket/x").expect("opened, not yet asked");
-    assert!(nowhere.put("a", Bytes::new()).await.is_err());
+    let refused = nowhere.put("a", Bytes::new()).await.map_err(|e| e.to_string());
+    assert!(
+        refused.as_ref().is_err_and(|e| e.contains("the bucket does not exist")),
+        "{refused:?}"
+    );
+    let refused = nowhere.list("a").await.map_err(|e| e.to_string());
+    assert!(
+        refused.as_ref().is_err_and(|e| e.contains("the bucket does not exist")),
+        "{refused:?}"
+    );
 }
 
 #[test]

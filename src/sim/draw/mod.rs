@@ -6,6 +6,7 @@
 mod canvas;
 pub mod font;
 mod layout;
+mod outlines;
 pub mod palette;
 mod shapes;
 

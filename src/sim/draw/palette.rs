@@ -84,58 +84,82 @@ pub fn material_index(name: &str) -> u8 {
     MATERIAL + lexicon::MATERIALS.iter().position(|m| *m == name).unwrap_or(0) as u8
 }
 
-/// Classes with a colour of their own.
-const NATURAL: [(&str, &str); 40] = [
-    ("apple", "red"),
-    ("banana", "yellow"),
-    ("lemon", "yellow"),
-    ("orange", "orange"),
-    ("carrot", "orange"),
-    ("pumpkin", "orange"),
-    ("broccoli", "green"),
-    ("tree", "green"),
-    ("frog", "green"),
-    ("turtle", "green"),
-    ("cactus", "green"),
-    ("strawberry", "red"),
-    ("tomato", "red"),
-    ("fire truck", "red"),
-    ("fire hydrant", "red"),
-    ("stop sign", "red"),
-    ("elephant", "gray"),
-    ("mouse", "gray"),
-    ("pig", "pink"),
-    ("flamingo", "pink"),
-    ("sheep", "white"),
-    ("swan", "white"),
-    ("egg", "white"),
-    ("snowman", "white"),
-    ("crow", "black"),
-    ("penguin", "black"),
-    ("piano", "black"),
-    ("bear", "brown"),
-    ("horse", "brown"),
-    ("camel", "beige"),
-    ("giraffe", "yellow"),
-    ("bee", "yellow"),
-    ("sun", "yellow"),
-    ("lion", "gold"),
-    ("crown", "gold"),
-    ("trumpet", "gold"),
-    ("fork", "silver"),
-    ("spoon", "silver"),
-    ("knife", "silver"),
-    ("moon", "silver"),
+/// The colours that things have by themselves.
+const NATURAL: &[(&str, &str)] = &[
+    (
+        "red",
+        "apple, strawberry, tomato, cherry, raspberry, radish, fire truck, fire hydrant, \
+         stop sign, heart, crab, lobster, ladybug, rose, rooster, telephone",
+    ),
+    (
+        "orange",
+        "orange, carrot, pumpkin, fox, goldfish, tiger, basketball, campfire, tulip, shrimp, \
+         robin, peach",
+    ),
+    (
+        "yellow",
+        "banana, lemon, giraffe, bee, sun, star, sunflower, cheese, school bus, taxi, rubber duck, \
+         daffodil, pencil, corn, straw, pineapple",
+    ),
+    (
+        "green",
+        "broccoli, tree, pine tree, palm tree, christmas tree, bush, plant, potted plant, fern, \
+         leaf, frog, turtle, cactus, crocodile, lizard, dragon, dinosaur, cucumber, lime, cabbage, \
+         avocado, bottle, grasshopper, bamboo, tractor, kiwi, watermelon, wreath",
+    ),
+    (
+        "blue",
+        "whale, dolphin, fish, globe, butterfly, pond, fountain, jeans, blueberry, kayak, raincoat",
+    ),
+    ("purple", "plum, grape, eggplant, octopus, violet, jellyfish, witch, wizard"),
+    ("pink", "pig, flamingo, donut, cupcake, eraser, worm, ice cream, piggy bank"),
+    (
+        "brown",
+        "bear, horse, dog, monkey, beaver, owl, sparrow, deer, moose, kangaroo, squirrel, \
+         hedgehog, potato, coconut, chocolate, cookie, bread, violin, guitar, cello, chair, table, \
+         dining table, desk, bench, stool, door, bookshelf, shelf, barrel, basket, log, \
+         treasure chest, mushroom, football, boot, walnut, acorn, snail, spider, beetle, turkey, \
+         ant, teddy bear, ladder, fence",
+    ),
+    (
+        "black",
+        "crow, penguin, piano, bat, umbrella, tire, camera, tv, hat, tuxedo, gorilla, microphone, \
+         cannon, pan, frying pan, anvil, stove",
+    ),
+    (
+        "white",
+        "sheep, swan, egg, snowman, cloud, goose, goat, dove, seagull, rabbit, toilet, sink, \
+         bathtub, igloo, refrigerator, lighthouse, ghost, plate, cup, snowflake, skull, bone, \
+         pillow, llama, envelope, candle, chicken, daisy, lily, unicorn, bed",
+    ),
+    (
+        "gray",
+        "elephant, mouse, rat, wolf, shark, rhino, hippo, donkey, koala, mountain, rock, pigeon, \
+         iceberg, castle, tower, statue, bridge, raccoon, seal, hammer",
+    ),
+    (
+        "gold",
+        "lion, crown, trumpet, saxophone, trombone, bell, coin, trophy, medal, key, ring, \
+         croissant, pretzel, bagel, pancake, waffle, horn, harp, watch, compass",
+    ),
+    (
+        "silver",
+        "fork, spoon, knife, moon, airplane, rocket, scissors, spaceship, satellite, submarine, \
+         can, robot, sword, mirror, padlock, toaster, kettle, telescope, wrench, needle",
+    ),
+    ("beige", "camel, pyramid, island, shell, sandal, scarecrow"),
+    ("turquoise", "peacock, hummingbird, mermaid, teapot, vase, dragonfly"),
 ];
 
 /// The colour a thing has when none is asked for.
 pub fn natural(class: &str) -> &'static str {
-    NATURAL.iter().find(|(c, _)| *c == class).map_or_else(
+    let holds = |classes: &str| classes.split(", ").any(|c| c == class);
+    NATURAL.iter().find(|(_, classes)| holds(classes)).map_or_else(
         || {
             let sum = class.bytes().fold(7u32, |h, b| h.wrapping_mul(31).wrapping_add(b.into()));
             lexicon::COLORS[sum as usize % lexicon::COLORS.len()]
         },
-        |(_, color)| color,
+        |(color, _)| color,
     )
 }
 
@@ -150,6 +174,18 @@ mod tests {
         }
         for rgb in THEMES.iter().flatten() {
             assert_eq!(index_of(*rgb), 0);
+        }
+    }
+
+    #[test]
+    fn every_natural_colour_is_of_a_class_and_named_once() {
+        let mut seen = std::collections::HashSet::new();
+        for (color, classes) in NATURAL {
+            assert!(lexicon::COLORS.contains(color), "{color}");
+            for class in classes.split(", ") {
+                assert_eq!(lexicon::noun(class).map(|n| n.class), Some(class));
+                assert!(seen.insert(class), "{class} twice");
+            }
         }
     }
 }

@@ -90,6 +90,27 @@ fn a_thousand_scenes_are_read_back() {
     }
 }
 
+/// Also that an outline hangs together: a loose piece would leave its thing too small, a label
+/// beside its outline without a colour.
+#[test]
+fn every_class_is_drawn_and_read_back() {
+    for class in lexicon::classes() {
+        let group = Group {
+            class: class.to_owned(),
+            count: Some(2),
+            color: Some("red"),
+            ..Group::default()
+        };
+        let meaning = Meaning { groups: vec![group], ..Meaning::default() };
+        for size in [256, 512] {
+            let seen = read(&draw::draw(&meaning, size, size, &mut Rng::keyed(9, &[class])));
+            assert_eq!(seen.of(class, Some("red")).count(), 2, "{class} at {size}: {seen:?}");
+            let least = seen.things.iter().map(|t| t.r).fold(1.0, f32::min);
+            assert!(least > 0.13, "{class} at {size}: {seen:?}");
+        }
+    }
+}
+
 /// The checklist that the world's own model makes, answered for the scene drawn without error.
 #[test]
 fn a_right_picture_passes_its_checklist_and_a_wrong_one_fails() {

@@ -195,6 +195,12 @@ fn regular_plural(word: &str) -> String {
     }
 }
 
+/// Every class, in no order.
+#[cfg(test)]
+pub fn classes() -> impl Iterator<Item = &'static str> {
+    nouns().plurals.keys().copied()
+}
+
 /// The noun that `words` (lower case, joined by single spaces) are.
 pub fn noun(words: &str) -> Option<Noun> {
     nouns().forms.get(words).copied()
@@ -209,6 +215,11 @@ pub fn counted(class: &str, n: u32) -> Cow<'_, str> {
         Some(plural) => Cow::Borrowed(plural.as_str()),
         None => Cow::Owned(regular_plural(class)),
     }
+}
+
+/// One of them is called by a plural: scissors, pants, headphones.
+pub fn is_pair(class: &str) -> bool {
+    class.ends_with('s') && !class.ends_with("ss") && counted(class, 2) == class
 }
 
 /// `a` or `an` before `word`.

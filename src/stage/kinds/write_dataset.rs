@@ -73,6 +73,9 @@ struct WriteDataset {
     licence: Option<String>,
 }
 
+/// Rows whose images are read before it is their turn: a bucket takes tens of milliseconds each.
+const AHEAD: usize = 8;
+
 /// How many rows give pictures to the sample sheet.
 const SAMPLES: usize = 12;
 
@@ -80,7 +83,7 @@ const SAMPLES: usize = 12;
 impl Sink for WriteDataset {
     async fn write<'a>(
         &'a self,
-        mut records: BoxStream<'a, Result<Trajectory, StageError>>,
+        records: BoxStream<'a, Result<Trajectory, StageError>>,
         cx: &'a SinkCx,
     ) -> Result<Sealed, StageError> {
         clear(cx).await?;
@@ -94,9 +97,16 @@ impl Sink for WriteDataset {
         };
         let mut samples: Vec<Vec<Bytes>> = Vec::new();
         let mut failed = Vec::new();
-        while let Some(trajectory) = records.next().await {
-            let trajectory = trajectory?;
-            match images(&trajectory, cx).await? {
+        let mut loaded = records
+            .map(|trajectory| async move {
+                let trajectory = trajectory?;
+                let images = images(&trajectory, cx).await?;
+                Ok::<_, StageError>((trajectory, images))
+            })
+            .buffered(AHEAD);
+        while let Some(next) = loaded.next().await {
+            let (trajectory, images) = next?;
+            match images {
                 Err(what) => failed.push((trajectory.prompt.id, what)),
                 Ok(bytes) => {
                     if let Err(what) = shards.push(&trajectory, &bytes).await? {

@@ -23,6 +23,8 @@ struct Pending {
     material: Option<&'static str>,
     exact: bool,
     definite: bool,
+    /// "every", "each", "all": a singular noun that follows speaks of several.
+    each: bool,
     negated: bool,
     another: bool,
 }
@@ -99,7 +101,9 @@ impl Reader<'_> {
         let word = self.word(0);
         match word {
             "the" | "these" | "those" => self.pending.definite = true,
-            "every" | "each" | "all" => self.pending.definite = true,
+            "every" | "each" | "all" => {
+                (self.pending.definite, self.pending.each) = (true, true);
+            }
             "no" | "without" => self.pending.negated = true,
             "another" => self.pending.another = true,
             "exactly" | "precisely" => self.pending.exact = true,
@@ -215,6 +219,9 @@ mod tests {
             "three red clocks on the left | ",
         );
         check("a vase made of glass", "a glass vase | ");
+        check("The cat is pink, the hats are blue", "a pink cat and blue hats | ");
+        check("every chair", "chairs | ");
+        check("a pair of scissors and a pair of shoes", "a scissors and two shoes | ");
         check("the number of strings on a violin", "a violin | number strings");
     }
 }

@@ -24,8 +24,12 @@ impl Reader<'_> {
             ("one single", 1),
         ];
         if let Some((phrase, n)) = PHRASES.into_iter().find(|(phrase, _)| self.reads(phrase)) {
-            self.pending.count = Some(n);
-            self.at += phrase.split(' ').count();
+            let len = phrase.split(' ').count();
+            // Scissors and trousers are pairs already.
+            let paired = phrase == "a pair of"
+                && self.noun_at(len).is_some_and(|(noun, _)| lexicon::is_pair(noun.class));
+            self.pending.count = Some(if paired { 1 } else { n });
+            self.at += len;
             return true;
         }
         let word = self.word(0);
@@ -120,8 +124,13 @@ impl Reader<'_> {
             self.meaning.groups.push(group.clone());
             self.meaning.groups.len() - 1
         });
-        if known.is_some() {
-            merge(&mut self.meaning.groups[index], &group);
+        match known {
+            Some(_) => merge(&mut self.meaning.groups[index], &group),
+            // "the lamp" that was not spoken of before is one lamp.
+            None if !noun.plural && !pending.each => {
+                self.meaning.groups[index].count.get_or_insert(1);
+            }
+            None => {}
         }
         self.relate(index);
         self.last = Some(index);

@@ -1,0 +1,54 @@
+//! The list that closes a merged segment: where its frames lie, so that opening reads some
+//! kilobytes of its end and not megabytes.
+//!
+//! Not here: the frames themselves (`frame`, which also gives the layout). The one idea: a footer
+//! only saves reading; without a whole one the frames are walked.
+
+use crate::journal::frame::{MAGIC, Place, number, sum};
+
+const ENTRY: usize = 24;
+/// What surrounds the entries.
+const AROUND: usize = 8 + 4 + 16 + 8;
+
+/// The footer that lists `places`.
+pub(super) fn of(places: &[Place]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(AROUND + places.len() * ENTRY);
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&((AROUND - 8 + places.len() * ENTRY) as u32).to_le_bytes());
+    out.extend_from_slice(b"CSx1");
+    for place in places {
+        out.extend_from_slice(&place.key);
+        out.extend_from_slice(&place.offset.to_le_bytes());
+        out.extend_from_slice(&place.len.to_le_bytes());
+    }
+    out.extend_from_slice(&sum::<16>(&[&out[12..]]));
+    out.extend_from_slice(&(places.len() as u32).to_le_bytes());
+    out.extend_from_slice(b"CSe1");
+    out
+}
+
+/// How many bytes at a segment's end its footer takes, told by the last 8 of them.
+pub(super) fn len(last: &[u8]) -> Option<usize> {
+    let tail = last.get(last.len().checked_sub(8)?..)?;
+    let entries = number(tail)? as usize;
+    (tail[4..] == *b"CSe1").then_some(AROUND + entries * ENTRY)
+}
+
+/// Where the footer begins and what it lists, when `bytes` (a segment, or its end) closes with one.
+pub(super) fn find(bytes: &[u8]) -> Option<(usize, Vec<Place>)> {
+    let start = bytes.len().checked_sub(len(bytes)?)?;
+    let whole = &bytes[start..];
+    let (listed, tail) = whole.split_at(whole.len() - 24);
+    let entries = listed.get(12..)?;
+    if whole[..4] != MAGIC || whole[8..12] != *b"CSx1" || sum::<16>(&[entries]) != tail[..16] {
+        return None;
+    }
+    let places = entries.chunks_exact(ENTRY).map(|entry| {
+        Some(Place {
+            key: entry[..16].try_into().ok()?,
+            offset: number(&entry[16..])?,
+            len: number(&entry[20..])?,
+        })
+    });
+    Some((start, places.collect::<Option<Vec<Place>>>()?))
+}
