@@ -4,6 +4,7 @@
 //! and an exit code: 0 done, 1 something the user can fix (or an audit finding), 2 our defect.
 
 mod audit;
+mod budget;
 mod calibrate;
 mod check;
 mod completions;
@@ -108,6 +109,7 @@ pub fn main() -> ExitCode {
     match std::panic::catch_unwind(|| dispatch(program.verb)) {
         Ok(Ok(Done::Well)) => ExitCode::SUCCESS,
         Ok(Ok(Done::Findings)) => ExitCode::from(1),
+        Ok(Err(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             eprintln!("error: {error:#}");
             ExitCode::from(1)
@@ -118,6 +120,12 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The same, where the writing said so.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// `coldstart kinds | head` closes our stdout early; that is no error.

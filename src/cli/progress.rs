@@ -130,8 +130,16 @@ impl View {
                 format!(", about {} left", span(left))
             }
         };
+        // Kept is what waits at the barriers that end the pipeline, or has passed them.
+        let last = stages.iter().rev().take_while(|s| s.barrier);
+        let kept = last.map(|s| s.inside + s.passed).max().unwrap_or(0);
+        let spent: f64 = stages.iter().map(|s| s.cost.usd()).sum();
+        let each = match kept {
+            0 => String::new(),
+            kept => format!(" (${:.4} for each of {kept} kept)", spent / kept as f64),
+        };
         format!(
-            "{} elapsed: {} records in flight, {} settled, {calls} calls ({:.1}/s), ${cost:.4}{eta}",
+            "{} elapsed: {} records in flight, {} settled, {calls} calls ({:.1}/s), ${cost:.4}{each}{eta}",
             span(seconds),
             self.progress.in_flight.load(Ordering::Relaxed),
             settled,
@@ -146,7 +154,7 @@ fn set_stage(bar: &ProgressBar, now: &StageNow) {
     let filled = (now.passed * width).checked_div(entered).unwrap_or(0) as usize;
     let mark = if now.done { "done" } else { "" };
     bar.set_message(format!(
-        "{:16} {}{} {:>6} in {:>6} passed {:>6} dropped {:>4} failed {:>5} inside {mark}",
+        "{:16} {}{} {:>6} in {:>6} passed {:>6} dropped {:>4} failed {:>5} inside  ${:.4} {mark}",
         now.stage,
         "█".repeat(filled),
         "░".repeat(width as usize - filled),
@@ -155,6 +163,7 @@ fn set_stage(bar: &ProgressBar, now: &StageNow) {
         now.dropped,
         now.failed,
         now.inside,
+        now.cost.usd(),
     ));
 }
 

@@ -53,6 +53,7 @@ impl Ledger {
             Disposition::Failed => &cell.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        cell.cost.fetch_add(decision.cost.0, Ordering::Relaxed);
         self.live.lock().unwrap_or_else(PoisonError::into_inner).push(decision);
         Ok(())
     }

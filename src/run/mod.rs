@@ -16,6 +16,7 @@ mod error;
 mod gate;
 mod guard;
 mod ledger;
+pub mod metrics;
 mod open;
 mod pending;
 mod progress;

@@ -1,5 +1,6 @@
 //! What a run is doing now, for whoever draws it: counters only, no lock on a hot path.
 
+use crate::record::NanoUsd;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,6 +14,8 @@ pub struct StageNow {
     pub passed: u64,
     pub dropped: u64,
     pub failed: u64,
+    /// Of its calls, replayed ones too.
+    pub cost: NanoUsd,
     /// Nothing more will come.
     pub done: bool,
     /// Its records wait for the whole stream.
@@ -37,6 +40,8 @@ pub struct Cell {
     pub passed: AtomicU64,
     pub dropped: AtomicU64,
     pub failed: AtomicU64,
+    /// Nano-dollars.
+    pub cost: AtomicU64,
     pub done: AtomicBool,
     pub barrier: AtomicBool,
 }
@@ -69,6 +74,7 @@ impl Progress {
                 passed: get(&cell.passed),
                 dropped: get(&cell.dropped),
                 failed: get(&cell.failed),
+                cost: NanoUsd(get(&cell.cost)),
                 done: cell.done.load(Ordering::Relaxed),
                 barrier: cell.barrier.load(Ordering::Relaxed),
             })

@@ -21,7 +21,7 @@ impl Engine {
         let name = &self.names[at];
         let prompt = t.prompt.clone();
         let cx = Cx::new(self.model.as_ref(), self.seed, name, prompt.id);
-        let span = tracing::info_span!("stage", stage = %name, record = %prompt.id);
+        let span = tracing::error_span!("stage", stage = %name, record = %prompt.id);
         let step = each.apply(t, &cx).instrument(span).await;
         let used = cx.into_used();
         match step {

@@ -148,7 +148,8 @@ fn same_image(role: &str, first: u64, second: u64) -> StageError {
         kind: Fatal::Model,
         what: format!(
             "role `{role}` drew the same image for seeds {first} and {second}: its server ignores \
-             seeds, so several draws are one; choose a server or dialect that takes a seed"
+             seeds, so several draws are one; choose a server or dialect that takes a seed, and a \
+             new `--out`, since these pictures are journaled"
         ),
     })
 }
