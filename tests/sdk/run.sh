@@ -42,8 +42,11 @@ until "$python" -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$por
     fi
     sleep 1
 done
-# Chat roles go through the proxy, pictures straight to the world.
-"$coldstart" endpoints example --sim "$url" |
+# Chat roles go through LiteLLM, which leaves out that they are simulated; so pictures do as well.
+"$python" "$here/plain.py" "$url" >"$work/plain" &
+pids="$pids $!"
+until [ -s "$work/plain" ]; do sleep 0.1; done
+"$coldstart" endpoints example --sim "$(cat "$work/plain")" |
     "$python" "$here/through_proxy.py" "http://127.0.0.1:$port" >"$work/endpoints.toml"
 "$coldstart" endpoints check "$work/endpoints.toml"
 "$coldstart" run --project "$here/../.." --limit 12 --endpoints "$work/endpoints.toml" \
