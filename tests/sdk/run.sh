@@ -29,6 +29,8 @@ if ! python=$("$here/setup.sh" "$venvs/litellm" 'litellm[proxy]'); then
 fi
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 sed "s|@SIM@|$url|" "$here/litellm.yaml" >"$work/litellm.yaml"
+LITELLM_MASTER_KEY=sk-$("$python" -c 'import secrets; print(secrets.token_hex(32))')
+export LITELLM_MASTER_KEY
 "$venvs/litellm/bin/litellm" --config "$work/litellm.yaml" --host 127.0.0.1 --port "$port" \
     >"$work/litellm.log" 2>&1 &
 pids="$pids $!"

@@ -1,4 +1,4 @@
-"""Makes a chat model of a few thousand random weights, with its tokenizer, and no download.
+"""Makes a chat model of some ten thousand random weights, with its tokenizer, and no download.
 
     tiny_model.py FOLDER TEXT…      (the texts teach the tokenizer its words)
 """
@@ -7,7 +7,7 @@ import sys
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -15,6 +15,8 @@ TEMPLATE = (
 )
 
 
+# A Llama, since the server parses tool calls of models that have them in the prompt too, and breaks off
+# at our example of one.
 def main(folder, texts):
     torch.manual_seed(0)
     words = Tokenizer(models.BPE())
@@ -31,7 +33,7 @@ def main(folder, texts):
     )
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
-    config = Qwen2Config(
+    config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
         intermediate_size=64,
@@ -43,7 +45,7 @@ def main(folder, texts):
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    Qwen2ForCausalLM(config).save_pretrained(folder)
+    LlamaForCausalLM(config).save_pretrained(folder)
 
 
 if __name__ == "__main__":
