@@ -4,7 +4,7 @@ use crate::journal::ReadJournal;
 use crate::record::NanoUsd;
 use crate::run::Shard;
 use crate::store::{Layout, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What this process may still spend: the budget is for all runs on the RUN together. Shards work
 /// at the same time, so each has an equal share of what they found unspent.
@@ -15,12 +15,11 @@ pub async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyho
     }
     let Some(shard) = shard else { return Ok(NanoUsd(budget.0.saturating_sub(all.0))) };
     let mut by_part = BTreeMap::new();
-    for (name, _) in store.list("shards").await? {
-        let part: String = name.split('/').take(2).collect::<Vec<_>>().join("/");
-        if !by_part.contains_key(&part) {
-            let cost = spent(&store.under(&part)).await?;
-            by_part.insert(part, cost.0);
-        }
+    let names = store.list("shards").await?;
+    let part = |(name, _): &(String, u64)| name.split('/').take(2).collect::<Vec<_>>().join("/");
+    for part in names.iter().map(part).collect::<BTreeSet<String>>() {
+        let cost = spent(&store.under(&part)).await?;
+        by_part.insert(part, cost.0);
     }
     let unsharded = all.0.saturating_sub(by_part.values().sum());
     let share = budget.0.saturating_sub(unsharded) / u64::from(shard.of);

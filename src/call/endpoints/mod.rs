@@ -142,7 +142,7 @@ impl Endpoints {
         let unpriced = roles.iter().filter_map(|(role, model)| {
             let endpoint = self.get(role)?;
             let model = endpoint.wire_model(model);
-            endpoint.known_prices(model).is_none().then(|| (role, model, endpoint))
+            endpoint.known_prices(model).is_none().then_some((role, model, endpoint))
         });
         unpriced
             .map(|(role, model, endpoint)| {
