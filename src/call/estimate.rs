@@ -47,9 +47,22 @@ pub struct RoleEstimate {
     pub tokens_out: Range,
     pub images: Range,
     pub cost_usd: Range,
-    /// With `slots` calls in flight and nothing else in the way.
+    /// At its pace, with nothing else in the way.
     pub hours: Range,
     pub slots: u64,
+}
+
+/// How fast a role's endpoint goes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pace {
+    /// Roles that share an endpoint wait for one another.
+    pub endpoint: String,
+    /// Calls in flight at most.
+    pub slots: u64,
+    /// Requests a minute at most.
+    pub rpm: Option<u64>,
+    /// Tokens a minute at most.
+    pub tpm: Option<u64>,
 }
 
 /// The whole.
@@ -63,7 +76,7 @@ pub struct Estimate {
     /// Prompts that must enter.
     pub prompts: Range,
     pub cost_usd: Range,
-    /// Of the slowest role: all roles work at the same time.
+    /// Of the slowest endpoint: all work at the same time.
     pub hours: Range,
     pub roles: Vec<RoleEstimate>,
 }
@@ -71,8 +84,8 @@ pub struct Estimate {
 const BOOTSTRAPS: usize = 400;
 
 /// The estimate for `target` trajectories; None when nothing was kept, since then nothing is
-/// known. `slots` says how many calls of a role may be in flight.
-pub fn estimate(samples: &[Sample], target: u64, slots: &dyn Fn(&str) -> u64) -> Option<Estimate> {
+/// known. `pace` says how fast a role can be asked.
+pub fn estimate(samples: &[Sample], target: u64, pace: &dyn Fn(&str) -> Pace) -> Option<Estimate> {
     let kept = samples.iter().filter(|sample| sample.kept).count();
     if kept == 0 {
         return None;
@@ -81,14 +94,14 @@ pub fn estimate(samples: &[Sample], target: u64, slots: &dyn Fn(&str) -> u64) ->
         samples.iter().flat_map(|s| s.used.keys().map(String::as_str)).collect();
     roles.sort_unstable();
     roles.dedup();
-    let slots: Vec<f64> = roles.iter().map(|role| slots(role).max(1) as f64).collect();
-    let rows: Vec<Row> = samples.iter().map(|sample| Row::of(sample, &roles, &slots)).collect();
-    let mid = scale(rows.iter(), target);
+    let paces: Vec<Pace> = roles.iter().map(|role| pace(role)).collect();
+    let rows: Vec<Row> = samples.iter().map(|sample| Row::of(sample, &roles)).collect();
+    let mid = scale(rows.iter(), target, &paces);
     let mut draws: Vec<Vec<f64>> = vec![Vec::new(); mid.len()];
     for b in 0..BOOTSTRAPS {
         let mut rng = Rng::keyed(b as u64, &["estimate"]);
         let picked = (0..rows.len()).map(|_| &rows[rng.below(rows.len())]);
-        for (to, value) in draws.iter_mut().zip(scale(picked, target)) {
+        for (to, value) in draws.iter_mut().zip(scale(picked, target, &paces)) {
             to.push(value);
         }
     }
@@ -100,12 +113,12 @@ pub fn estimate(samples: &[Sample], target: u64, slots: &dyn Fn(&str) -> u64) ->
         prompts: ranges[0],
         cost_usd: ranges[1],
         hours: ranges[2],
-        roles: by_role(&roles, &slots, &ranges[3..]),
+        roles: by_role(&roles, &paces, &ranges[3..]),
     })
 }
 
-fn by_role(roles: &[&str], slots: &[f64], ranges: &[Range]) -> Vec<RoleEstimate> {
-    let one = |((role, slots), r): ((&&str, &f64), &[Range])| RoleEstimate {
+fn by_role(roles: &[&str], paces: &[Pace], ranges: &[Range]) -> Vec<RoleEstimate> {
+    let one = |((role, pace), r): ((&&str, &Pace), &[Range])| RoleEstimate {
         role: (*role).to_owned(),
         calls: r[0],
         tokens_in: r[1],
@@ -113,12 +126,12 @@ fn by_role(roles: &[&str], slots: &[f64], ranges: &[Range]) -> Vec<RoleEstimate>
         images: r[3],
         cost_usd: r[4],
         hours: r[5],
-        slots: *slots as u64,
+        slots: pace.slots,
     };
-    roles.iter().zip(slots).zip(ranges.chunks_exact(FIELDS)).map(one).collect()
+    roles.iter().zip(paces).zip(ranges.chunks_exact(FIELDS)).map(one).collect()
 }
 
-/// Calls, tokens in, tokens out, images, dollars, hours.
+/// Calls, tokens in, tokens out, images, dollars, hours (in a row: seconds of a slot).
 const FIELDS: usize = 6;
 
 /// A sample as numbers: kept, then `FIELDS` for each role.
@@ -128,19 +141,18 @@ struct Row {
 }
 
 impl Row {
-    fn of(sample: &Sample, roles: &[&str], slots: &[f64]) -> Row {
+    fn of(sample: &Sample, roles: &[&str]) -> Row {
         let mut values = Vec::with_capacity(roles.len() * FIELDS);
-        for (role, slots) in roles.iter().zip(slots) {
+        for role in roles {
             let u = sample.used.get(*role).copied().unwrap_or_default();
-            let hours = u.busy / slots / 3600.0;
-            values.extend([u.calls, u.tokens_in, u.tokens_out, u.images, u.cost, hours]);
+            values.extend([u.calls, u.tokens_in, u.tokens_out, u.images, u.cost, u.busy]);
         }
         Row { kept: sample.kept, values }
     }
 }
 
 /// Prompts, dollars, hours, then each role's fields, for `target` kept ones.
-fn scale<'a>(rows: impl Iterator<Item = &'a Row>, target: u64) -> Vec<f64> {
+fn scale<'a>(rows: impl Iterator<Item = &'a Row>, target: u64, paces: &[Pace]) -> Vec<f64> {
     let (mut records, mut kept) = (0.0, 0.0);
     let mut sums: Vec<f64> = Vec::new();
     for row in rows {
@@ -155,7 +167,12 @@ fn scale<'a>(rows: impl Iterator<Item = &'a Row>, target: u64) -> Vec<f64> {
     let factor = target as f64 / f64::max(kept, 0.5);
     sums.iter_mut().for_each(|sum| *sum *= factor);
     let cost = sums.chunks_exact(FIELDS).map(|role| role[4]).sum();
-    let hours = sums.chunks_exact(FIELDS).map(|role| role[5]).fold(0.0, f64::max);
+    let mut by_endpoint: BTreeMap<&str, f64> = BTreeMap::new();
+    for (role, pace) in sums.chunks_exact_mut(FIELDS).zip(paces) {
+        role[5] = pace.hours(role);
+        *by_endpoint.entry(&pace.endpoint).or_default() += role[5];
+    }
+    let hours = by_endpoint.into_values().fold(0.0, f64::max);
     let mut out = vec![records * factor, cost, hours];
     out.extend(sums);
     out
@@ -167,23 +184,66 @@ fn range(mid: f64, mut draws: Vec<f64>) -> Range {
     Range { low: at(0.05), mid, high: at(0.95) }
 }
 
+impl Pace {
+    /// How long a role's sums take: the slots, the requests or the tokens, whichever is longest.
+    fn hours(&self, role: &[f64]) -> f64 {
+        let by_slots = role[5] / self.slots.max(1) as f64 / 3600.0;
+        let a_minute = |n: f64, most: Option<u64>| most.map_or(0.0, |most| n / most as f64 / 60.0);
+        by_slots.max(a_minute(role[0], self.rpm)).max(a_minute(role[1] + role[2], self.tpm))
+    }
+}
+
 impl Use {
-    /// Adds one bought call.
-    pub fn add(&mut self, reply: &crate::call::Reply) {
+    /// One bought call.
+    pub fn of(reply: &crate::call::Reply) -> Use {
         let NanoUsd(nano) = reply.cost;
-        self.calls += 1.0;
-        self.tokens_in += reply.usage.input as f64;
-        self.tokens_out += (reply.usage.output + reply.usage.thinking) as f64;
-        self.images += reply.usage.images as f64;
-        self.cost += nano as f64 / 1e9;
-        self.busy += reply.latency_ms as f64 / 1000.0;
+        Use {
+            calls: 1.0,
+            tokens_in: reply.usage.input as f64,
+            tokens_out: (reply.usage.output + reply.usage.thinking) as f64,
+            images: reply.usage.images as f64,
+            cost: nano as f64 / 1e9,
+            busy: reply.latency_ms as f64 / 1000.0,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Use {
+    fn add_assign(&mut self, other: Use) {
+        self.calls += other.calls;
+        self.tokens_in += other.tokens_in;
+        self.tokens_out += other.tokens_out;
+        self.images += other.images;
+        self.cost += other.cost;
+        self.busy += other.busy;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Sample, Use, estimate};
+    use super::{Pace, Sample, Use, estimate};
     use crate::env::Rng;
+
+    fn slots(slots: u64) -> Pace {
+        Pace { slots, ..Pace::default() }
+    }
+
+    #[test]
+    fn quotas_and_shared_endpoints_take_their_time() {
+        let one =
+            Use { calls: 6.0, tokens_in: 500.0, tokens_out: 100.0, busy: 3.6, ..Use::default() };
+        let used = [("grader".to_owned(), one), ("judge".to_owned(), one)].into();
+        let samples = [Sample { kept: true, used }];
+        let hours = |pace: &dyn Fn(&str) -> Pace| {
+            estimate(&samples, 1000, pace).expect("it is kept").hours.mid
+        };
+        let own = |role: &str| Pace { endpoint: role.to_owned(), ..slots(1) };
+        // 3,600 s of a slot; 6,000 calls at 20 a minute; 600,000 tokens at 1,000 a minute.
+        assert!((hours(&own) - 1.0).abs() < 1e-9);
+        assert!((hours(&|_| slots(1)) - 2.0).abs() < 1e-9, "they share one endpoint");
+        assert!((hours(&|r| Pace { rpm: Some(20), ..own(r) }) - 5.0).abs() < 1e-9);
+        assert!((hours(&|r| Pace { tpm: Some(1000), ..own(r) }) - 10.0).abs() < 1e-9);
+    }
 
     /// A world where a fifth is kept, every record costs 3 judge calls of 2 s, kept ones 1 more.
     fn world(seed: u64, records: usize) -> Vec<Sample> {
@@ -202,7 +262,7 @@ mod tests {
         // Truth for 1000: 5000 prompts, 5000 * 3.2 calls, 0.01 dollars each, 2 s in 10 slots.
         let mut held = 0;
         for seed in 0..60 {
-            let found = estimate(&world(seed, 300), 1000, &|_| 10).expect("some are kept");
+            let found = estimate(&world(seed, 300), 1000, &|_| slots(10)).expect("some are kept");
             let judge = &found.roles[0];
             held += u32::from(judge.calls.low <= 16_000.0 && judge.calls.high >= 16_000.0);
             assert!((judge.hours.mid - judge.calls.mid * 2.0 / 10.0 / 3600.0).abs() < 1e-6);
@@ -213,6 +273,6 @@ mod tests {
 
     #[test]
     fn nothing_kept_is_nothing_known() {
-        assert!(estimate(&[Sample::default()], 10, &|_| 1).is_none());
+        assert!(estimate(&[Sample::default()], 10, &|_| slots(1)).is_none());
     }
 }

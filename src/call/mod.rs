@@ -11,6 +11,7 @@ mod error;
 pub mod estimate;
 mod flow;
 mod http;
+mod live;
 pub mod metrics;
 mod picture;
 mod price;
@@ -19,14 +20,16 @@ pub mod protocol;
 mod reply;
 mod request;
 mod stack;
+mod twins;
 
 pub use error::{CallError, Fatal};
 pub use flow::BreakerState;
+pub use live::{RoleLive, UrlLive};
 pub use picture::{MAX_PIXELS, PictureError, check as check_picture};
 pub use price::Prices;
 pub use reply::{Output, Reply, Usage};
 pub use request::{ChatRequest, ImageRequest, Message, Part, Request, Sampling, Speaker};
-pub use stack::{RoleLive, Stack, StackOptions, UrlLive, ask_once, ask_url};
+pub use stack::{Stack, StackOptions, ask_once, ask_url};
 
 use crate::record::Digest;
 use bytes::Bytes;

@@ -5,10 +5,14 @@
 //! content type nor its headers; bound the pixels first, then decode all of them.
 
 use crate::record::{Digest, ImageRef, Mime};
+use bytes::Bytes;
 use std::io::Cursor;
 
 /// More than this is not decoded: 64 megapixels (8k x 8k).
 pub const MAX_PIXELS: u64 = 64 << 20;
+
+/// Bytes at a JPEG's end in which its last marker must stand.
+const JPEG_TAIL: usize = 1 << 10;
 
 /// Why bytes are no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +49,34 @@ pub fn check(bytes: &[u8]) -> Result<ImageRef, PictureError> {
     Ok(ImageRef { digest: Digest::of(bytes), mime, width, height, bytes: bytes.len() as u64 })
 }
 
+/// `bytes` without what a PNG says beside its pixels. ComfyUI and others write prompt, seed and
+/// workflow there: two draws of one picture would seem to be two, and the notes would go out with
+/// the dataset. `Software` stays, by which the simulated world marks its pictures.
+pub fn without_notes(bytes: Bytes) -> Bytes {
+    const SIGNATURE: usize = 8;
+    if sniff(&bytes) != Some(Mime::Png) {
+        return bytes;
+    }
+    let mut kept = Vec::new();
+    let (mut from, mut at) = (0, SIGNATURE);
+    while let Some(head) = bytes.get(at..at + 8) {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        // Length, type, data, checksum.
+        let end = at.saturating_add(length).saturating_add(12).min(bytes.len());
+        let note = matches!(&head[4..], b"tEXt" | b"zTXt" | b"iTXt" | b"eXIf" | b"tIME");
+        if note && !bytes[at + 8..end].starts_with(b"Software\0") {
+            kept.extend_from_slice(&bytes[from..at]);
+            from = end;
+        }
+        at = end;
+    }
+    if from == 0 {
+        return bytes;
+    }
+    kept.extend_from_slice(&bytes[from..]);
+    kept.into()
+}
+
 fn damaged(error: impl std::fmt::Display) -> PictureError {
     PictureError::Damaged(error.to_string())
 }
@@ -75,7 +107,13 @@ fn jpeg(bytes: &[u8]) -> Result<(u32, u32), PictureError> {
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     bounded(width.into(), height.into())?;
     decoder.decode().map_err(|e| damaged(format!("{e:?}")))?;
-    Ok((width, height))
+    // The decoder greys out what is missing. A whole picture ends with the marker of its end, and
+    // little after it.
+    let tail = &bytes[bytes.len().saturating_sub(JPEG_TAIL)..];
+    match tail.windows(2).any(|pair| pair == [0xff, 0xd9]) {
+        true => Ok((width, height)),
+        false => Err(damaged("it is cut off")),
+    }
 }
 
 fn webp(bytes: &[u8]) -> Result<(u32, u32), PictureError> {
@@ -89,7 +127,7 @@ fn webp(bytes: &[u8]) -> Result<(u32, u32), PictureError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PictureError, check};
+    use super::{PictureError, check, without_notes};
     use crate::record::Mime;
 
     fn png(width: u32, height: u32) -> Vec<u8> {
@@ -108,6 +146,51 @@ mod tests {
         let image = check(&whole).expect("a picture");
         assert_eq!((image.mime, image.width, image.height), (Mime::Png, 8, 4));
         assert!(matches!(check(&whole[..whole.len() / 2]), Err(PictureError::Damaged(_))));
+    }
+
+    #[test]
+    fn what_a_png_says_beside_its_pixels_is_left_out() {
+        let drawn = |notes: &[(&str, &str)]| -> bytes::Bytes {
+            let mut out = Vec::new();
+            let mut encoder = png::Encoder::new(&mut out, 2, 2);
+            encoder.set_color(png::ColorType::Rgb);
+            for (name, note) in notes {
+                encoder.add_text_chunk((*name).to_owned(), (*note).to_owned()).expect("a note");
+            }
+            let mut writer = encoder.write_header().expect("a header");
+            writer.write_image_data(&[7; 12]).expect("pixels");
+            writer.finish().expect("an end");
+            out.into()
+        };
+        let plain = drawn(&[]);
+        assert_eq!(without_notes(plain.clone()), plain);
+        let noted = drawn(&[("prompt", "{\"seed\": 5}"), ("workflow", "{}")]);
+        assert_ne!(noted, plain);
+        assert_eq!(without_notes(noted), plain);
+        let marked = drawn(&[("Software", "simulated")]);
+        assert_eq!(without_notes(marked.clone()), marked);
+        for length in 0..plain.len() {
+            let cut = plain.slice(..length);
+            assert_eq!(without_notes(cut.clone()), cut, "a damaged one is left as it is");
+        }
+    }
+
+    /// 16 x 16 grey, baseline.
+    const JPEG: &str = concat!(
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxO",
+        "QERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/wAALCAAQABABAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAEC",
+        "AwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAk",
+        "M2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJ",
+        "ipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3",
+        "+Pn6/9oACAEBAAA/AI6KKK//2Q==",
+    );
+
+    #[test]
+    fn a_cut_jpeg_is_refused() {
+        let whole = base64_simd::STANDARD.decode_to_vec(JPEG).expect("base64");
+        let image = check(&whole).expect("a picture");
+        assert_eq!((image.mime, image.width, image.height), (Mime::Jpeg, 16, 16));
+        assert!(check(&whole[..whole.len() - 12]).is_err());
     }
 
     #[test]

@@ -5,16 +5,20 @@
 
 use crate::call::endpoints::{Endpoint, Endpoints};
 use crate::call::flow::{
-    Balanced, BreakerState, Budget, Guard, Limited, Limits, RetryBudget, Retrying, RoleStats, Stats,
+    Balanced, Budget, Guard, Limited, Limits, RetryBudget, Retrying, RoleStats, Stats,
 };
 use crate::call::http::{Http, Key, Target, client};
-use crate::call::{CallError, Fatal, Images, Model, Reply, Request, Usage};
+use crate::call::live::{RoleLive, role_live};
+use crate::call::twins::Twins;
+use crate::call::{CallError, Fatal, Images, Model, Output, Reply, Request};
 use crate::diag::Diagnostic;
 use crate::env::{Env, Phase};
 use crate::record::NanoUsd;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 /// What a run adds to the endpoints file.
 #[derive(Debug, Clone, Default)]
@@ -35,38 +39,7 @@ struct Inner {
     env: Env,
     roles: BTreeMap<String, Arc<Wrapped>>,
     stats: Arc<Stats>,
-}
-
-/// One role at this moment.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct RoleLive {
-    pub role: String,
-    /// Sent and not answered.
-    pub in_flight: u64,
-    /// Waiting for a slot, a quota, or before a retry.
-    pub queued: u64,
-    pub done: u64,
-    pub errors: u64,
-    pub retries: u64,
-    /// Of the retries, refusals for overload.
-    pub overloads: u64,
-    pub cost: NanoUsd,
-    pub usage: Usage,
-    /// Calls in flight that the URLs may take together now.
-    pub limit: u64,
-    pub urls: Vec<UrlLive>,
-    /// Calls by the bounds of `LATENCY_MS`, and beyond.
-    pub latency: Vec<u64>,
-    pub latency_sum_ms: u64,
-}
-
-/// One URL at this moment; roles that share an endpoint show the same.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct UrlLive {
-    pub url: String,
-    pub in_flight: u64,
-    pub limit: u64,
-    pub breaker: BreakerState,
+    twins: BTreeMap<String, Twins>,
 }
 
 impl Stack {
@@ -104,7 +77,10 @@ impl Stack {
             }
         }
         match faults.is_empty() {
-            true => Ok(Stack { inner: Arc::new(Inner { env: env.clone(), roles, stats }) }),
+            true => {
+                let twins = roles.keys().map(|role| (role.clone(), Twins::default())).collect();
+                Ok(Stack { inner: Arc::new(Inner { env: env.clone(), roles, stats, twins }) })
+            }
             false => Err(faults),
         }
     }
@@ -130,39 +106,6 @@ impl Stack {
     }
 }
 
-fn role_live(role: &str, stats: &RoleStats, balanced: &Balanced) -> RoleLive {
-    let count = |n: i64| u64::try_from(n).unwrap_or(0);
-    let in_flight = count(stats.in_flight.load(Ordering::Relaxed));
-    let open = count(stats.open.load(Ordering::Relaxed));
-    let urls: Vec<UrlLive> = balanced
-        .view()
-        .into_iter()
-        .map(|(url, lane)| UrlLive {
-            url,
-            in_flight: lane.in_flight as u64,
-            limit: lane.limit as u64,
-            breaker: lane.breaker,
-        })
-        .collect();
-    let totals = stats.totals();
-    let (latency, latency_sum_ms) = stats.latency();
-    RoleLive {
-        role: role.to_owned(),
-        in_flight,
-        queued: open.saturating_sub(in_flight),
-        done: stats.done.load(Ordering::Relaxed),
-        errors: stats.errors.load(Ordering::Relaxed),
-        retries: stats.retries.load(Ordering::Relaxed),
-        overloads: stats.overloads.load(Ordering::Relaxed),
-        cost: totals.cost,
-        usage: totals.usage,
-        limit: urls.iter().map(|url| url.limit).sum(),
-        urls,
-        latency,
-        latency_sum_ms,
-    }
-}
-
 struct Shared {
     env: Env,
     images: Arc<dyn Images>,
@@ -183,7 +126,11 @@ impl Shared {
             max_in_flight: endpoint.max_in_flight,
             rpm: endpoint.rpm,
             tpm: endpoint.tpm,
-            prices: endpoint.prices,
+            prices: {
+                let endpoint = endpoint.clone();
+                Box::new(move |request| endpoint.prices_of(endpoint.wire_model(request.model())))
+            },
+            billed: endpoint.protocol.billed,
             budget: self.budget.clone(),
         };
         let limited = Limited::new(&self.env, balanced, limits);
@@ -206,7 +153,10 @@ fn targets(
         Diagnostic::error("E08", format!("role `{}`: {}", endpoint.role, error.title))
             .note(error.note)
     })?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let decoding = Arc::new(Semaphore::new(cores));
     let http = |url: &url::Url| Http {
+        decoding: decoding.clone(),
         env: env.clone(),
         client: client.clone(),
         endpoint: endpoint.clone(),
@@ -237,9 +187,10 @@ pub async fn ask_url(
     request: &Request,
 ) -> Result<Reply, CallError> {
     let fatal = |what| CallError::Fatal { kind: Fatal::Endpoint, what };
-    let all = targets(env, endpoint, images).map_err(|fault| match fault.help {
-        Some(help) => fatal(format!("{}; {help}", fault.title)),
-        None => fatal(fault.title),
+    let all = targets(env, endpoint, images).map_err(|fault| {
+        let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
+        let kind = if fault.code == "E11" { Fatal::Key } else { Fatal::Endpoint };
+        CallError::Fatal { kind, what: format!("{}{help}", fault.title) }
     })?;
     let target = all.get(url).ok_or_else(|| fatal("no such URL".to_owned()))?;
     Ok(target.attempt(request).await?)
@@ -265,6 +216,20 @@ fn key(endpoint: &Endpoint) -> Result<Option<Key>, Diagnostic> {
     }
 }
 
+/// Calls of a role that may fail before any was answered. Past it the fault is not the records': a
+/// field that the server refuses would otherwise set the whole pool aside, record by record.
+const HOPELESS: u64 = 32;
+
+fn hopeless(role: &str, errors: u64, last: &CallError) -> CallError {
+    match last {
+        CallError::Record { what } => CallError::Fatal {
+            kind: Fatal::Endpoint,
+            what: format!("all {errors} calls of role `{role}` failed; last: {what}"),
+        },
+        other => other.clone(),
+    }
+}
+
 impl std::fmt::Debug for Stack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_map().entries(&self.inner.roles).finish()
@@ -274,6 +239,14 @@ impl std::fmt::Debug for Stack {
 #[async_trait::async_trait]
 impl Model for Stack {
     async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+        // At the level of errors, so that whatever is logged, of any module, says whose call it is.
+        let span = tracing::error_span!("call", role = request.role(), key = %request.key());
+        self.ask(request).instrument(span).await
+    }
+}
+
+impl Stack {
+    async fn ask(&self, request: &Request) -> Result<Reply, CallError> {
         let role = request.role();
         let (Some(wrapped), Some(stats)) = (self.inner.roles.get(role), self.inner.stats.get(role))
         else {
@@ -287,17 +260,34 @@ impl Model for Stack {
             _ = shutdown.reached(Phase::Aborting) => return Err(CallError::Stopped),
             outcome = wrapped.call(request) => outcome,
         };
+        let outcome = outcome.and_then(|reply| self.distinct(request, reply));
         match &outcome {
             Ok(reply) => {
                 stats.answered(reply);
-                tracing::trace!(role, key = %request.key(), attempts = reply.attempts, "answered");
+                let Reply { attempts, latency_ms, served, cost, .. } = reply;
+                let cost_usd = cost.usd();
+                tracing::debug!(attempt = attempts, latency_ms, served, cost_usd, "answered");
             }
             Err(CallError::Stopped) => {}
             Err(error) => {
-                stats.errors.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(role, key = %request.key(), %error, "the call failed");
+                let errors = 1 + stats.errors.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%error, "the call failed");
+                if errors >= HOPELESS && stats.done.load(Ordering::Relaxed) == 0 {
+                    return Err(hopeless(role, errors, error));
+                }
             }
         }
         outcome
+    }
+
+    /// `reply`, unless it is a picture that another seed has drawn.
+    fn distinct(&self, request: &Request, reply: Reply) -> Result<Reply, CallError> {
+        if let (Request::Image(image), Output::Image { image: drawn, .. }) =
+            (request, &reply.output)
+            && let Some(twins) = self.inner.twins.get(&image.role)
+        {
+            twins.look(image, drawn.digest)?;
+        }
+        Ok(reply)
     }
 }

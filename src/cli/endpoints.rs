@@ -1,9 +1,12 @@
 //! `coldstart endpoints`: examples of the endpoints file, its keys, the protocols, and a check.
 
 use crate::call::endpoints::{EXAMPLES, Endpoints, FIELDS, example};
-use crate::call::protocol::PROTOCOLS;
+use crate::call::metrics::{Listed, METRICS, list};
+use crate::call::protocol::{Entry, PROTOCOLS};
 use crate::cli::Done;
-use crate::diag::{Severity, Source, Style, render, summary};
+use crate::cli::shared::{Format, print_json, rows, tell};
+use crate::diag::{Severity, Source, summary};
+use crate::run::metrics as stage_metrics;
 use clap::{Args as ClapArgs, Subcommand};
 use std::io::Write;
 use std::sync::Arc;
@@ -27,26 +30,76 @@ enum What {
         sim: Option<String>,
     },
     /// Check an endpoints file: all its errors at once. Calls nothing.
-    Check { file: std::path::PathBuf },
+    Check {
+        file: std::path::PathBuf,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// List the keys of a role's table.
-    Fields,
+    Fields {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// List the protocols with their own keys.
-    Protocols,
+    Protocols {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// List the metrics of `run --metrics`, with a query each for a Grafana panel.
-    Metrics,
+    Metrics {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
 }
 
 /// Runs the verb.
 pub fn run(args: Args) -> anyhow::Result<Done> {
     match args.what {
         What::Example { name, sim } => print_example(&name, sim.as_deref()),
-        What::Check { file } => check(&file),
-        What::Fields => {
+        What::Check { file, format } => check(&file, format),
+        What::Fields { format: Format::Text } => {
             let list = FIELDS.iter().map(|(name, about)| format!("{name:<20} {about}\n"));
             say(&list.collect::<String>())
         }
-        What::Protocols => say(&protocols()),
-        What::Metrics => say(&crate::call::metrics::list()),
+        What::Fields { format: Format::Json } => print_json(&keys(FIELDS)),
+        What::Protocols { format: Format::Text } => say(&protocols()),
+        What::Protocols { format: Format::Json } => {
+            let one = |p: &Entry| Protocol { name: p.name, about: p.about, keys: keys(p.options) };
+            print_json(&PROTOCOLS.iter().map(one).collect::<Vec<_>>())
+        }
+        What::Metrics { format } => metrics(format),
+    }
+}
+
+/// A key of a table, and what it does.
+#[derive(serde::Serialize)]
+struct Key {
+    key: &'static str,
+    about: &'static str,
+}
+
+#[derive(serde::Serialize)]
+struct Protocol {
+    name: &'static str,
+    about: &'static str,
+    keys: Vec<Key>,
+}
+
+fn keys(list: &'static [(&'static str, &'static str)]) -> Vec<Key> {
+    list.iter().map(|&(key, about)| Key { key, about }).collect()
+}
+
+fn metrics(format: Format) -> anyhow::Result<Done> {
+    let mut all = list(METRICS);
+    all.extend(list(stage_metrics::METRICS));
+    match format {
+        Format::Json => print_json(&all),
+        Format::Text => {
+            let one = |m: &Listed| {
+                format!("{} ({})\n    {}\n    panel: {}\n\n", m.name, m.kind, m.help, m.panel)
+            };
+            say(&all.iter().map(one).collect::<String>())
+        }
     }
 }
 
@@ -69,7 +122,7 @@ fn print_example(name: &str, sim: Option<&str>) -> anyhow::Result<Done> {
     }
 }
 
-fn check(file: &std::path::Path) -> anyhow::Result<Done> {
+fn check(file: &std::path::Path, format: Format) -> anyhow::Result<Done> {
     let path = file.display().to_string();
     let text = std::fs::read_to_string(file)
         .map_err(|error| anyhow::anyhow!("`{path}` cannot be read: {error}"))?;
@@ -78,10 +131,19 @@ fn check(file: &std::path::Path) -> anyhow::Result<Done> {
         Ok(endpoints) => endpoints.warnings(),
         Err(faults) => faults,
     };
-    let mut err = std::io::stderr().lock();
-    write!(err, "{}", render(faults, Style::Plain))?;
-    let roles = found.as_ref().map_or(0, |endpoints| endpoints.iter().count());
-    writeln!(err, "{} in the endpoints of {roles} roles; no model was called", summary(faults))?;
+    match format {
+        Format::Json => {
+            print_json(&rows(faults))?;
+        }
+        Format::Text => {
+            tell(faults);
+            let roles = match &found {
+                Ok(endpoints) => format!("{} roles", endpoints.iter().count()),
+                Err(_) => "the endpoints file cannot be used".to_owned(),
+            };
+            eprintln!("{roles}; {}; no model was called", summary(faults));
+        }
+    }
     let bad = faults.iter().any(|fault| fault.severity == Severity::Error);
     Ok(if bad { Done::Findings } else { Done::Well })
 }

@@ -1,7 +1,7 @@
 //! `coldstart estimate`: what a dataset will take, from a finished run or from a pilot.
 
 use crate::call::endpoints::Endpoints;
-use crate::call::estimate::{Estimate, Range, Sample, estimate};
+use crate::call::estimate::{Estimate, Pace, Range, Sample, Use, estimate};
 use crate::cli::shared::{Format, PipelineArgs, block_on, print_json};
 use crate::cli::{Done, run};
 use crate::journal::ReadJournal;
@@ -23,6 +23,12 @@ pub struct Args {
     /// Run a pilot of so many prompts of each source first
     #[arg(long, value_name = "K")]
     pilot: Option<u64>,
+    /// The pilot's prompts: a file, folder or URI (default: what the pipeline's `pool` stage says)
+    #[arg(long, value_name = "PATH", requires = "pilot")]
+    pool: Option<String>,
+    /// Spend no more than this on the pilot, in US dollars
+    #[arg(long, value_name = "USD", requires = "pilot")]
+    budget: Option<String>,
     /// Trajectories wanted
     #[arg(long, default_value_t = 32_000, value_name = "N")]
     target: u64,
@@ -49,9 +55,9 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             None => return Ok(Done::Findings),
         },
     };
-    let samples = block_on(read(&args.run))?;
-    let slots = |role: &str| slots_of(endpoints.as_ref(), role).unwrap_or(args.in_flight);
-    let Some(found) = estimate(&samples, args.target, &slots) else {
+    let (samples, simulated) = block_on(read(&args.run))?;
+    let pace = |role: &str| pace_of(endpoints.as_ref(), role, args.in_flight);
+    let Some(found) = estimate(&samples, args.target, &pace) else {
         anyhow::bail!(
             "none of the {} records of `{}` was kept, so nothing follows from it; run a larger \
              pilot (`--pilot K`)",
@@ -60,12 +66,27 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         );
     };
     match args.format {
-        Format::Json => print_json(&found),
+        Format::Json => print_json(&Told { simulated, found }),
         Format::Text => {
+            if simulated {
+                println!(
+                    "SIMULATED: `{}` holds replies of the simulated world; real models keep, cost \
+                     and take something else\n",
+                    args.run
+                );
+            }
             print!("{}", text(&found));
             Ok(Done::Well)
         }
     }
+}
+
+#[derive(serde::Serialize)]
+struct Told {
+    /// It rests on replies of the simulated world.
+    simulated: bool,
+    #[serde(flatten)]
+    found: Estimate,
 }
 
 /// The pilot is an ordinary run with a limit, by this same program.
@@ -74,6 +95,11 @@ fn pilot(args: &Args, k: u64) -> anyhow::Result<Done> {
     command.args(["run", &args.pipeline.pipeline, "--limit", &k.to_string(), "--out", &args.run]);
     command.args(["--endpoints", &args.endpoints, "--seed", &args.pipeline.seed.to_string()]);
     command.arg("--project").arg(&args.pipeline.project);
+    for (flag, value) in [("--pool", &args.pool), ("--budget", &args.budget)] {
+        if let Some(value) = value {
+            command.args([flag, value]);
+        }
+    }
     for (stage, param, value) in &args.pipeline.set {
         command.args(["--set", &format!("{stage}.{param}={value}")]);
     }
@@ -82,22 +108,38 @@ fn pilot(args: &Args, k: u64) -> anyhow::Result<Done> {
     Ok(if status.success() { Done::Well } else { Done::Findings })
 }
 
-fn slots_of(endpoints: Option<&Endpoints>, role: &str) -> Option<u64> {
-    endpoints?.get(role)?.max_in_flight.map(|n| n as u64)
+fn pace_of(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
+    match endpoints.and_then(|endpoints| endpoints.get(role)) {
+        None => Pace { endpoint: role.to_owned(), slots: in_flight, ..Pace::default() },
+        Some(endpoint) => Pace {
+            endpoint: endpoint.role.clone(),
+            slots: endpoint.max_in_flight.map_or(in_flight, |n| n as u64),
+            rpm: endpoint.rpm.map(u64::from),
+            tpm: endpoint.tpm,
+        },
+    }
 }
 
-/// One sample a prompt of the RUN.
-async fn read(uri: &str) -> anyhow::Result<Vec<Sample>> {
+/// One sample a prompt of the RUN, and whether its replies are simulated.
+async fn read(uri: &str) -> anyhow::Result<(Vec<Sample>, bool)> {
     let store = Store::open(uri)?;
+    if !store.exists(Layout::MANIFEST).await? {
+        anyhow::bail!(
+            "there is no RUN at `{uri}`; name one by `--run`, or run a pilot there (`--pilot K`)"
+        );
+    }
     let manifest: serde_json::Value = serde_json::from_slice(&store.get(Layout::MANIFEST).await?)?;
     let last = arrival(&manifest)
         .ok_or_else(|| anyhow::anyhow!("the manifest of `{uri}` names no stages"))?;
     let mut calls = HashMap::new();
+    let mut roles = Names::default();
+    let mut simulated = false;
     ReadJournal::open(&store)
         .await?
         .scan(&mut |entry, again| {
+            simulated |= entry.reply.simulated;
             if !again {
-                calls.insert(entry.key, (entry.request.role().to_owned(), entry.reply));
+                calls.insert(entry.key, (roles.of(entry.request.role()), Use::of(&entry.reply)));
             }
         })
         .await?;
@@ -111,14 +153,27 @@ async fn read(uri: &str) -> anyhow::Result<Vec<Sample>> {
             }
             for key in &row.calls {
                 // A call that several records share was bought once: the first pays.
-                if let (true, Some((role, reply))) = (seen.insert(*key), calls.get(key)) {
-                    sample.used.entry(role.clone()).or_default().add(reply);
+                if let (true, Some((role, used))) = (seen.insert(*key), calls.get(key)) {
+                    *sample.used.entry(roles.0[*role].clone()).or_default() += *used;
                 }
             }
         })
         .await?;
     }
-    Ok(samples.into_values().collect())
+    Ok((samples.into_values().collect(), simulated))
+}
+
+/// Names by number: a journal holds millions of calls and a dozen roles.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl Names {
+    fn of(&mut self, name: &str) -> usize {
+        self.0.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.0.push(name.to_owned());
+            self.0.len() - 1
+        })
+    }
 }
 
 /// The stage whose arrivals are finished trajectories: the one that balances, else the last.
@@ -133,7 +188,7 @@ fn text(found: &Estimate) -> String {
     let mut out = format!(
         "for {target} trajectories (from {records} records, of which {kept} were kept; in \
          brackets what holds in nine of ten)\n\n\
-         prompts  {}\ncost     ${}\nhours    {} (the slowest role; all work at the same time)\n\n\
+         prompts  {}\ncost     ${}\nhours    {} (the slowest endpoint; all work at the same time)\n\n\
          {:<12} {:>26} {:>26} {:>26} {:>22} {:>20} {:>18} {:>6}\n",
         whole(prompts),
         small(cost_usd),

@@ -65,13 +65,27 @@ fn stages(out: &mut String, stages: &[StageReport]) {
 
 fn calls(out: &mut String, report: &Report) {
     let calls = &report.calls;
+    let each = match report.dataset.rows {
+        0 => String::new(),
+        rows => format!(", {} a row of the dataset", usd(report.cost_usd / rows as f64)),
+    };
     let _ = writeln!(
         out,
-        "\ncalls     {} made, {} replayed; {}",
+        "\ncalls     {} made, {} replayed; {}{each}",
         calls.made,
         calls.replayed,
         usd(report.cost_usd)
     );
+    let stages: Vec<String> = report
+        .stages
+        .iter()
+        .filter(|s| s.cost_usd > 0.0)
+        .map(|s| format!("{} {}", s.stage, usd(s.cost_usd)))
+        .collect();
+    for (number, line) in stages.chunks(5).enumerate() {
+        let head = if number == 0 { "by stage" } else { "" };
+        let _ = writeln!(out, "  {head:12} {}", line.join("  "));
+    }
     let _ = writeln!(
         out,
         "  {:12} {:>8} {:>8} {:>10} {:>10} {:>8} {:>11}",

@@ -20,6 +20,9 @@ enum LogFormat {
     Json,
 }
 
+/// Run, stage and record, call: whatever the filter lets through says what it belongs to.
+const CONTEXT: &str = "[run]=error,[stage]=error,[call]=error";
+
 impl LogArgs {
     /// Whether anything is logged.
     pub fn is_on(&self) -> bool {
@@ -29,7 +32,8 @@ impl LogArgs {
     /// Starts logging for the rest of the process.
     pub fn start(&self) -> anyhow::Result<()> {
         let Some(filter) = &self.log else { return Ok(()) };
-        let filter: EnvFilter = filter.parse().map_err(|e| {
+        let parsed = format!("{filter},{CONTEXT}").parse::<EnvFilter>();
+        let filter = parsed.map_err(|e| {
             anyhow::anyhow!("`--log {filter}`: {e}\n  write a level (`info`) or target=level")
         })?;
         let builder = tracing_subscriber::fmt()

@@ -33,20 +33,22 @@ pub fn asks(plan: &Plan) -> Vec<Ask> {
 }
 
 fn ask(plan: &Plan, role: &Role) -> Ask {
-    let users: Vec<&str> = plan
+    // Kinds that use the role, each with the parameter by which it does.
+    let users: Vec<(&str, &str)> = plan
         .stages
         .iter()
-        .filter(|stage| {
+        .flat_map(|stage| {
             let chat = stage.kind.params.iter().filter(|p| matches!(p.ty, Ty::Chat));
-            chat.into_iter().any(|p| stage.params.text(p.name) == role.name)
+            let ours = chat.filter(|p| stage.params.text(p.name) == role.name);
+            ours.map(|p| (stage.kind.name, p.name))
         })
-        .map(|stage| stage.kind.name)
         .collect();
     let sort = match &role.kind {
         RoleKind::Chat(sampling) => Sort::Chat {
             sampling: sampling.clone(),
-            vision: users.iter().any(|kind| SEES.contains(kind)),
-            json: !users.iter().any(|kind| SPEAKS_TEXT.contains(kind)),
+            // A checklist is made of the prompt's words alone.
+            vision: users.iter().any(|(kind, param)| SEES.contains(kind) && *param != "checklist"),
+            json: !users.iter().any(|(kind, _)| SPEAKS_TEXT.contains(kind)),
         },
         RoleKind::Image { width, height, steps, guidance, .. } => {
             Sort::Image { width: *width, height: *height, steps: *steps, guidance: *guidance }

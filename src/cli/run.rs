@@ -4,21 +4,22 @@ mod ending;
 mod signals;
 
 use crate::call::endpoints::Endpoints;
-use crate::call::{Stack, StackOptions};
+use crate::call::{Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
-use crate::cli::{Done, log};
-use crate::diag::Source;
+use crate::cli::{Done, budget, log};
+use crate::diag::{Diagnostic, Source};
 use crate::env::Env;
-use crate::journal::{BlobImages, ReadJournal};
+use crate::journal::BlobImages;
 use crate::plan::{Flag, Plan};
 use crate::record::NanoUsd;
-use crate::run::{Options, Progress, Shard, execute};
+use crate::run::{Options, Progress, Shard, execute, metrics as stage_metrics};
 use crate::sim;
 use crate::store::{Blobs, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 /// Run a pipeline: from prompts to a dataset of trajectories
 ///
@@ -50,7 +51,7 @@ pub struct Args {
     /// Records in flight at once
     #[arg(long, default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_in_flight: u32,
-    /// Spend no more than this in this and later runs together, in US dollars
+    /// Spend no more than this in this and later runs together, in US dollars; shards share it
     #[arg(long, value_name = "USD", value_parser = parse_usd)]
     budget: Option<f64>,
     /// Work only on shard I of N (from 0); then run once without it to assemble
@@ -120,14 +121,24 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         },
     };
     let roles: Vec<&str> = plan.roles_used().iter().map(|r| r.name.as_str()).collect();
-    let missing = endpoints.missing(&roles);
-    if !missing.is_empty() {
-        tell(&missing);
+    let mut unfit = endpoints.missing(&roles);
+    if args.budget.is_some() {
+        let roles: Vec<(&str, &str)> =
+            plan.roles_used().iter().map(|r| (r.name.as_str(), r.model.as_str())).collect();
+        unfit.extend(endpoints.unpriced(&roles));
+    }
+    if !unfit.is_empty() {
+        tell(&unfit);
+        eprintln!("{}. Nothing was run; no model was called.", crate::diag::summary(&unfit));
         return Ok(Done::Findings);
     }
     let store = Store::open(&args.out)?;
     let blobs = Blobs::new(store.clone(), 64 << 20);
-    let options = StackOptions { budget: budget_left(&args, &store).await? };
+    let budget = match args.budget.map(NanoUsd::from_usd) {
+        Some(budget) => Some(budget::left(&store, budget, args.shard).await?),
+        None => None,
+    };
+    let options = StackOptions { budget };
     let images = Arc::new(BlobImages(blobs.clone()));
     let stack = match Stack::build(&env, &endpoints, images, options) {
         Ok(stack) => stack,
@@ -136,33 +147,22 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
             return Ok(Done::Findings);
         }
     };
-    if let Some(address) = args.metrics {
-        let bound = crate::call::metrics::serve(&env, address, stack.clone()).await?;
-        eprintln!("metrics at http://{bound}/metrics");
-    }
     drive(&env, args, plan, store, blobs, stack, world.is_some()).await
 }
 
-/// What this process may still spend: the budget is for all runs on the RUN together.
-async fn budget_left(args: &Args, store: &Store) -> anyhow::Result<Option<NanoUsd>> {
-    let Some(budget) = args.budget.map(NanoUsd::from_usd) else { return Ok(None) };
-    let mut spent = NanoUsd(0);
-    let journal = ReadJournal::open(store).await?;
-    journal.scan(&mut |entry, _| spent += entry.reply.cost).await?;
-    if spent.0 > 0 {
-        eprintln!("${:.4} of ${:.4} were spent before", spent.usd(), budget.usd());
-    }
-    Ok(Some(NanoUsd(budget.0.saturating_sub(spent.0))))
+/// The endpoints of a file, or its faults.
+pub fn parse_endpoints(path: &str) -> anyhow::Result<Result<Endpoints, Vec<Diagnostic>>> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        anyhow::anyhow!(
+            "endpoints file `{path}`: {e}\n  `coldstart endpoints example` prints one; `coldstart run` needs none (`sim`)"
+        )
+    })?;
+    Ok(Endpoints::parse(Arc::new(Source { path: path.to_owned(), text })))
 }
 
 /// The endpoints of a file, or None after telling what is wrong with it.
 pub fn read_endpoints(path: &str) -> anyhow::Result<Option<Endpoints>> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
-        anyhow::anyhow!(
-            "endpoints file `{path}`: {e}\n  `--endpoints sim` needs none; `coldstart endpoints example` prints one"
-        )
-    })?;
-    Ok(match Endpoints::parse(Arc::new(Source { path: path.to_owned(), text })) {
+    Ok(match parse_endpoints(path)? {
         Ok(endpoints) => {
             tell(endpoints.warnings());
             Some(endpoints)
@@ -185,6 +185,15 @@ async fn drive(
     simulated: bool,
 ) -> anyhow::Result<Done> {
     let shown = Arc::new(Progress::default());
+    if let Some(address) = args.metrics {
+        let (calls, stages) = (stack.clone(), shown.clone());
+        let page = move || {
+            let calls = metrics::page(metrics::METRICS, &calls.live());
+            calls + &metrics::page(stage_metrics::METRICS, &stages.now())
+        };
+        let bound = metrics::serve(env, address, page).await?;
+        eprintln!("metrics at http://{bound}/metrics");
+    }
     let options = Options {
         commit_wait: Duration::from_millis(if store.is_remote() { 200 } else { 20 }),
         store,
@@ -207,6 +216,7 @@ async fn drive(
         let _ = done.send(true);
         result
     };
+    let work = work.instrument(tracing::error_span!("run", run = %args.out));
     let (result, ()) = tokio::join!(work, screen.draw(env, shown, stack, finished));
     signals.abort();
     ending::tell(&args, result)

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 /// Time, chance, tasks and the wish to stop. Cheap to clone.
 #[derive(Clone)]
@@ -86,14 +87,14 @@ impl Env {
         tokio::time::sleep(duration).await;
     }
 
-    /// Starts a task on the current runtime.
+    /// Starts a task on the current runtime. Its log lines keep the caller's context.
     #[allow(clippy::disallowed_methods)] // the one place that may spawn
     pub fn spawn<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        tokio::spawn(future)
+        tokio::spawn(future.in_current_span())
     }
 
     /// Unpredictable bits for jitter and nonces; never for data (use `Rng` there).

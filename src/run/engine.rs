@@ -129,7 +129,12 @@ impl Engine {
     }
 
     /// A record's first stage: its source, which may still have to make it.
-    pub(super) async fn enter(&self, at: usize, t: Trajectory, said: Evidence) -> Result<(), Abandoned> {
+    pub(super) async fn enter(
+        &self,
+        at: usize,
+        t: Trajectory,
+        said: Evidence,
+    ) -> Result<(), Abandoned> {
         let Node::Source { make, .. } = &self.nodes[at] else { return Ok(()) };
         self.arrive(at);
         let next = match make {

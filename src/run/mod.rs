@@ -18,6 +18,7 @@ mod gate;
 mod graph;
 mod guard;
 mod ledger;
+pub mod metrics;
 mod open;
 mod pending;
 mod progress;

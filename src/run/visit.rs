@@ -26,7 +26,7 @@ impl Engine {
         let name = &self.names[at];
         let prompt = t.prompt.clone();
         let cx = Cx::new(self.model.as_ref(), self.seed, name, prompt.id);
-        let span = tracing::info_span!("stage", stage = %name, record = %prompt.id);
+        let span = tracing::error_span!("stage", stage = %name, record = %prompt.id);
         // A defect in a stage costs the record that shows it, not the run: nothing else is lost.
         let step = AssertUnwindSafe(each.apply(t, &cx)).catch_unwind().instrument(span).await;
         let step = step.unwrap_or_else(|panic| Err(defect(panic.as_ref())));

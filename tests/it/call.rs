@@ -6,7 +6,7 @@ use bytes::Bytes;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{
     CallError, ChatRequest, ImageRequest, Images, Message, Output, Part, Reply, Request, Sampling,
-    Speaker, ask_once, check_picture,
+    Speaker, Stack, StackOptions, ask_once, check_picture,
 };
 use coldstart::diag::{Source, Style, render};
 use coldstart::env::Env;
@@ -58,6 +58,7 @@ struct Ask {
     sampling: Sampling,
     draw: u32,
     steps: Option<u32>,
+    guidance: Option<f64>,
     negative_prompt: Option<String>,
 }
 
@@ -100,7 +101,7 @@ async fn every_protocol_reads_what_its_servers_say() {
             }
         }
     }
-    assert!(count >= 60, "only {count} cases");
+    assert!(count >= 120, "only {count} cases");
     assert!(failures.is_empty(), "{} of {count}:\n\n{}", failures.len(), failures.join("\n\n"));
 }
 
@@ -148,7 +149,7 @@ fn request(file: &File, ask: &Ask) -> Request {
             width: 512,
             height: 256,
             steps: ask.steps,
-            guidance: None,
+            guidance: ask.guidance,
             seed: 77,
             draw: ask.draw,
         });
@@ -256,4 +257,79 @@ fn look(sees: &Sees, seen: &Seen, base: &str, faults: &mut Vec<String>) {
             Err(error) => faults.push(format!("the body is not JSON: {error}")),
         }
     }
+}
+
+/// The endpoint of role `r` that `lines` make at `base`.
+fn endpoint(base: &str, lines: &str) -> Endpoints {
+    let text = format!("[role.r]\nurls = [\"{base}/v1\"]\nprices = {{}}\n{lines}");
+    let source = Arc::new(Source { path: "test".to_owned(), text });
+    Endpoints::parse(source).unwrap_or_else(|faults| panic!("{}", render(&faults, Style::Plain)))
+}
+
+fn picture(seed: u64) -> Request {
+    Request::Image(ImageRequest {
+        role: "r".into(),
+        model: "m".into(),
+        prompt: "a cat".into(),
+        negative_prompt: None,
+        width: 8,
+        height: 4,
+        steps: None,
+        guidance: None,
+        seed,
+        draw: seed as u32,
+    })
+}
+
+#[tokio::test]
+async fn a_listed_host_gives_the_picture_and_hears_neither_key_nor_headers() {
+    let storage = Scripted::start(vec![Answer { raw_png: true, ..Answer::default() }]).await;
+    // Another name of this machine is another host.
+    let link = storage.base.replace("127.0.0.1", "localhost");
+    let body = format!("{{\"data\":[{{\"url\":\"{link}/1.png\"}}]}}");
+    let server = Scripted::start(vec![Answer { body, ..Answer::default() }]).await;
+    let lines = format!(
+        "protocol = \"openai-images\"\nkey_env = \"{KEY_ENV}\"\nheaders = {{ x-title = \"t\" \
+         }}\nimage_hosts = [\"localhost\"]"
+    );
+    let endpoints = endpoint(&server.base, &lines);
+    let images: Arc<dyn Images> = Arc::new(Picture);
+    let role = endpoints.get("r").expect("the role");
+    let reply = ask_once(&Env::real(), role, &images, &picture(1)).await.expect("a picture");
+    assert!(matches!(reply.output, Output::Image { .. }));
+    let names = |seen: &[Seen]| -> Vec<String> {
+        seen[0].headers.iter().map(|(name, _)| name.clone()).collect()
+    };
+    let (own, other) = (names(&server.seen()), names(&storage.seen()));
+    for name in ["authorization", "x-title"] {
+        assert!(own.iter().any(|n| n == name), "{own:?}");
+        assert!(!other.iter().any(|n| n == name), "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_and_asked_again() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let endpoints = endpoint(&base, "protocol = \"openai-images\"");
+    let images: Arc<dyn Images> = Arc::new(Picture);
+    let role = endpoints.get("r").expect("the role");
+    let error = ask_once(&Env::real(), role, &images, &picture(1)).await.expect_err("nobody");
+    assert!(matches!(error, CallError::Transient { .. }), "{error:?}");
+    assert!(error.to_string().contains(&format!("{base}/v1 cannot be reached")), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_seeds_stops_the_run_before_its_twin_is_journaled() {
+    let one = Answer { raw_png: true, ..Answer::default() };
+    let server = Scripted::start(vec![one.clone(), one]).await;
+    let endpoints = endpoint(&server.base, "protocol = \"openai-images\"");
+    let images: Arc<dyn Images> = Arc::new(Picture);
+    let stack = Stack::build(&Env::real(), &endpoints, images, StackOptions::default())
+        .unwrap_or_else(|faults| panic!("{}", render(&faults, Style::Plain)));
+    assert!(stack.model().call(&picture(1)).await.is_ok());
+    let error = stack.model().call(&picture(2)).await.expect_err("a twin");
+    assert!(matches!(error, CallError::Fatal { .. }), "{error:?}");
+    assert!(error.to_string().contains("pass@3"), "{error}");
 }

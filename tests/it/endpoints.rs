@@ -79,4 +79,53 @@ fn the_lists_name_everything() {
     for metric in coldstart::call::metrics::METRICS {
         assert!(metrics.contains(metric.name) && metrics.contains(metric.panel));
     }
+    for metric in coldstart::run::metrics::METRICS {
+        assert!(metrics.contains(metric.name) && metrics.contains(metric.panel));
+    }
+}
+
+#[test]
+fn a_check_of_a_pipeline_takes_the_endpoints_in_without_asking_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("my.toml");
+    let text = "[role.judge]\nprotocol = \"openai-chat\"\nurls = \"http://localhost:1/v1\"\n";
+    std::fs::write(&path, text).expect("a writable file");
+    let path = path.to_str().expect("UTF-8");
+    let (code, out, _) = coldstart(&["check", "--endpoints", path, "--format", "json"]);
+    let found: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let missing = found.as_array().expect("a list").iter().filter(|d| d["code"] == "E10").count();
+    assert_eq!((code, missing > 3), (1, true), "{out}");
+    std::fs::write(path, "nonsense").expect("a writable file");
+    let (code, _, err) = coldstart(&["check", "--endpoints", path]);
+    assert_eq!((code, err.contains("E01")), (1, true), "{err}");
+}
+
+#[test]
+fn what_is_listed_is_also_json() {
+    for (what, key) in [("fields", "key"), ("protocols", "keys"), ("metrics", "panel")] {
+        let (code, out, _) = coldstart(&["endpoints", what, "--format", "json"]);
+        let list: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        assert_eq!(code, 0);
+        assert!(
+            list.as_array().is_some_and(|l| l.len() > 5 && l.iter().all(|i| !i[key].is_null()))
+        );
+    }
+}
+
+#[test]
+fn a_budget_needs_prices() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sim = coldstart(&["endpoints", "example", "--sim", "http://127.0.0.1:9"]).1;
+    let text = sim
+        .replace("prices = {}\n", "key_env = \"CARGO_PKG_NAME\"\n")
+        .replace("[role.judge]\n", "[role.judge]\nmodel = \"a-new-model\"\n");
+    let path = folder.path().join("my.toml");
+    std::fs::write(&path, text).expect("a writable file");
+    let out = folder.path().join("run");
+    let paths = [path.to_str().expect("UTF-8"), out.to_str().expect("UTF-8")];
+    let args = ["run", "--budget", "5", "--quiet", "--endpoints", paths[0], "--out", paths[1]];
+    let (code, _, err) = coldstart(&args);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("E13") && err.contains("`a-new-model` has no price"), "{err}");
+    assert!(!out.exists(), "nothing was run");
 }

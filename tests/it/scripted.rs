@@ -28,6 +28,8 @@ pub struct Answer {
     pub stall: Option<usize>,
     /// Send the body byte by byte.
     pub drip: bool,
+    /// Take the request and say nothing for long.
+    pub mute: bool,
 }
 
 /// One request, as it came.
@@ -85,6 +87,9 @@ async fn serve(
     let answer = script.lock().expect("no panic").pop_front().unwrap_or(over);
     if answer.reset {
         return Ok(());
+    }
+    if answer.mute {
+        coldstart::env::Env::real().sleep(Duration::from_secs(60)).await;
     }
     let (head, body) = written(&answer, base, &job.unwrap_or_default());
     stream.write_all(head.as_bytes()).await?;
@@ -157,7 +162,7 @@ fn written(answer: &Answer, base: &str, job: &str) -> (String, Vec<u8>) {
     if !answer.headers.contains_key("content-type") {
         head.push_str(&format!("content-type: {kind}\r\n"));
     }
-    if answer.sse.is_empty() {
+    if answer.sse.is_empty() && !answer.headers.contains_key("content-length") {
         head.push_str(&format!("content-length: {}\r\n", body.len()));
     }
     for (name, value) in &answer.headers {

@@ -18,7 +18,7 @@ mod values;
 pub use examples::{EXAMPLES, example};
 pub use fields::FIELDS;
 
-use crate::call::price::Prices;
+use crate::call::price::{Prices, listed};
 use crate::call::protocol::{Entry, Options};
 use crate::diag::{Diagnostic, Source};
 use reqwest::header::{HeaderName, HeaderValue};
@@ -135,6 +135,32 @@ impl Endpoints {
     }
 }
 
+impl Endpoints {
+    /// An error for each of `roles` (name, model) that is bought at a price that nobody stated: a
+    /// budget could not hold it.
+    pub fn unpriced(&self, roles: &[(&str, &str)]) -> Vec<Diagnostic> {
+        let unpriced = roles.iter().filter_map(|(role, model)| {
+            let endpoint = self.get(role)?;
+            let model = endpoint.wire_model(model);
+            endpoint.known_prices(model).is_none().then_some((role, model, endpoint))
+        });
+        unpriced
+            .map(|(role, model, endpoint)| {
+                let title = format!("a budget cannot hold role `{role}`: `{model}` has no price");
+                let error = Diagnostic::error("E13", title)
+                    .note("it has a key, so it is bought, and the built-in list does not know it")
+                    .help(
+                        "add `prices = {input = …, output = …, image = …}`, or `{}` if it is free",
+                    );
+                match &endpoint.span {
+                    Some((source, range)) => error.at(source, range.clone(), ""),
+                    None => error,
+                }
+            })
+            .collect()
+    }
+}
+
 impl PartialEq for Endpoints {
     /// Equal in what runs; where it was written does not count.
     fn eq(&self, other: &Endpoints) -> bool {
@@ -144,6 +170,26 @@ impl PartialEq for Endpoints {
 }
 
 impl Endpoint {
+    /// What a call of `model` (its name on the wire) costs here, where that is known: as stated;
+    /// else by the built-in list, if there is a key, so that it is bought; else, without a key, nothing.
+    pub fn known_prices(&self, model: &str) -> Option<Prices> {
+        match (self.prices, &self.key_env) {
+            (Some(stated), _) => Some(stated),
+            (None, Some(_)) => listed(model),
+            (None, None) => Some(Prices::default()),
+        }
+    }
+
+    /// `known_prices`, and nothing where they are not known.
+    pub fn prices_of(&self, model: &str) -> Prices {
+        self.known_prices(model).unwrap_or_default()
+    }
+
+    /// The name by which the pipeline's `model` goes on the wire.
+    pub fn wire_model<'a>(&'a self, model: &'a str) -> &'a str {
+        self.model.as_deref().unwrap_or(model)
+    }
+
     fn same(&self, other: &Endpoint) -> bool {
         self.plain() == other.plain()
     }

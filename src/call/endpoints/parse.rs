@@ -7,7 +7,9 @@
 
 use crate::call::endpoints::fields::{FIELDS, NOT_SHARED};
 use crate::call::endpoints::table::{Entry, Table, count, parse, text};
-use crate::call::endpoints::values::{headers, key_env, list, prices, timeouts, urls};
+use crate::call::endpoints::values::{
+    headers, key_env, list, names_a_secret, prices, timeouts, unpriced, urls,
+};
 use crate::call::endpoints::{Endpoint, Endpoints};
 use crate::call::protocol::{self, Options, PROTOCOLS};
 use crate::diag::{Diagnostic, Severity, Source};
@@ -59,8 +61,8 @@ fn check_defaults(defaults: &Table, faults: &mut Vec<Diagnostic>) {
             let title = format!("`{name}` cannot stand in `[default]`");
             faults.push(defaults.fault("E02", title, &entry.key).help("set it in each role"));
         } else if !own(name) && !FIELDS.iter().any(|(field, _)| *field == name) {
-            let fault = defaults.fault("E02", format!("unknown key `{name}`"), &entry.key);
-            faults.push(fault.suggest(name, FIELDS.iter().map(|(field, _)| *field)));
+            let names = FIELDS.iter().map(|(field, _)| *field);
+            faults.push(defaults.unknown(name, &entry.key, names));
         }
     }
 }
@@ -166,16 +168,18 @@ fn one(
         attempts: table
             .read("attempts", "1 to 100", faults, |v| count(v).filter(|n| *n <= 100))
             .unwrap_or(8) as u32,
-        prices: prices(role, &mut table, faults),
+        prices: prices(&mut table, faults),
         options,
         image_hosts: list("image_hosts", &mut table, faults),
         accept_models: list("accept_models", &mut table, faults),
         headers: headers(&mut table, faults),
     };
     for (name, entry_at) in table.rest() {
-        let fault = table.fault("E02", format!("unknown key `{name}`"), &entry_at.key);
         let names = FIELDS.iter().chain(entry.options).map(|(field, _)| *field);
-        faults.push(fault.suggest(name, names));
+        faults.push(table.unknown(name, &entry_at.key, names));
+    }
+    if endpoint.prices.is_none() && endpoint.key_env.is_some() {
+        faults.push(unpriced(role, endpoint.model.as_deref(), &table));
     }
     let after = faults.iter().filter(|f| f.severity == Severity::Error).count();
     (after == before).then_some(endpoint)
@@ -240,6 +244,11 @@ fn extra_of(table: &Table, entry: Entry, faults: &mut Vec<Diagnostic>) -> Map<St
         return Map::new();
     };
     for (name, inner) in &entry.inner {
+        if names_a_secret(name) {
+            let title = format!("`extra.{name}` holds a key");
+            let fault = table.unshown("E09", title, &inner.key);
+            faults.push(fault.help("name its variable in `key_env`"));
+        }
         if SHAPES_DATA.contains(&name.as_str()) {
             let title = format!("`extra.{name}` shapes the data but is not part of a call's key");
             let warning = Diagnostic::warning("W03", title)

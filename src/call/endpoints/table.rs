@@ -3,6 +3,7 @@
 //! The one idea: `take_*` removes what it reads, so what is left at the end is unknown and is
 //! named with a suggestion.
 
+use crate::call::endpoints::values::names_a_secret;
 use crate::diag::{Diagnostic, Source};
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
@@ -35,17 +36,31 @@ pub struct Table {
 pub fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     if !errors.is_empty() {
-        let one = |error: &toml::de::Error| {
-            let diagnostic = Diagnostic::error("E01", format!("not TOML: {}", error.message()));
-            match error.span() {
-                Some(span) => diagnostic.at(source, span, ""),
-                None => diagnostic,
-            }
-        };
-        return Err(errors.iter().map(one).collect());
+        return Err(errors.iter().map(|error| not_toml(source, error)).collect());
     }
     let entries = entries(table.get_ref());
     Ok(Table { source: source.clone(), at: 0..0, entries })
+}
+
+/// A fault of syntax. Where the line may hold a key that somebody forgot to quote or should not have
+/// written there, the line is not shown.
+fn not_toml(source: &Arc<Source>, error: &toml::de::Error) -> Diagnostic {
+    let fault = |title: String| Diagnostic::error("E01", title);
+    let Some(span) = error.span() else { return fault(format!("not TOML: {}", error.message())) };
+    let before = source.text.get(..span.start).unwrap_or_default();
+    let number = before.matches('\n').count();
+    let line = source.text.lines().nth(number).unwrap_or_default();
+    let name = line.split('=').next().unwrap_or_default();
+    let inside = line.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
+    let long = |word: &str| word.len() >= 24 && word.chars().any(|c| c.is_ascii_digit());
+    if names_a_secret(name.trim()) || inside.into_iter().any(long) {
+        return fault("not TOML; the line is not shown, since it may hold a key".to_owned())
+            .note(format!("in line {} of {}", number + 1, source.path))
+            .help(
+                "keys come only from the environment: name the variable, in quotes, by `key_env`",
+            );
+    }
+    fault(format!("not TOML: {}", error.message())).at(source, span, "")
 }
 
 fn entries(table: &DeTable<'_>) -> BTreeMap<String, Entry> {
@@ -106,6 +121,26 @@ impl Table {
     /// A fault at `range`.
     pub fn fault(&self, code: &'static str, title: String, range: &Range<usize>) -> Diagnostic {
         Diagnostic::error(code, title).at(&self.source, range.clone(), "")
+    }
+
+    /// A key that nobody knows, with the nearest of `known`. What stands there under a name such as
+    /// `api_key` is not shown.
+    pub fn unknown<'a>(
+        &self,
+        name: &str,
+        at: &Range<usize>,
+        known: impl Iterator<Item = &'a str>,
+    ) -> Diagnostic {
+        if names_a_secret(name) {
+            return self
+                .unshown(
+                    "E09",
+                    format!("`{name}` is no key of this table, and may hold a secret"),
+                    at,
+                )
+                .help("put it into an environment variable and name that by `key_env`");
+        }
+        self.fault("E02", format!("unknown key `{name}`"), at).suggest(name, known)
     }
 
     /// A fault at `range` that is named by line only: the line may hold a secret.

@@ -6,7 +6,7 @@
 use crate::call::endpoints::Timeouts;
 use crate::call::endpoints::table::{Entry, Table, duration, text, texts};
 use crate::call::http::is_local;
-use crate::call::price::Prices;
+use crate::call::price::{Prices, list_date, listed};
 use crate::call::protocol::Serves;
 use crate::diag::Diagnostic;
 use crate::record::NanoUsd;
@@ -42,7 +42,7 @@ fn url(link: &str, table: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -
             return None;
         }
     };
-    let keyed = url.query_pairs().any(|(name, _)| name.to_lowercase().contains("key"));
+    let keyed = url.query_pairs().any(|(name, _)| names_a_secret(&name));
     if keyed || url.password().is_some() || !url.username().is_empty() {
         let title = "a URL holds a key or a password".to_owned();
         faults.push(
@@ -100,16 +100,8 @@ pub fn timeouts(serves: Serves, table: &mut Table, faults: &mut Vec<Diagnostic>)
     out
 }
 
-pub fn prices(role: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Option<Prices> {
-    let Some(entry) = table.take("prices") else {
-        let at = table.at.clone();
-        let title = format!("role `{role}` has no `prices`: its calls count as free");
-        let warning = Diagnostic::warning("W01", title).at(&table.source, at, "").help(
-            "add `prices = {input = …, output = …, image = …}`, or `prices = {}` if it is free",
-        );
-        faults.push(warning);
-        return None;
-    };
+pub fn prices(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Option<Prices> {
+    let entry = table.take("prices")?;
     let mut inner = Table::new(table.source.clone(), entry.key.clone(), entry.inner.clone());
     if !entry.value.is_object() {
         faults.push(table.fault("E04", "`prices` is not a table".to_owned(), &entry.at));
@@ -135,6 +127,37 @@ pub fn prices(role: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Op
     Some(prices)
 }
 
+/// What follows from a role that has a key and states no price.
+pub fn unpriced(role: &str, model: Option<&str>, table: &Table) -> Diagnostic {
+    let known = model.and_then(listed);
+    let title = match (model, known) {
+        (Some(model), None) => {
+            format!("role `{role}` has no `prices`, and no list knows `{model}`: it counts as free")
+        }
+        (Some(_), Some(_)) => format!("role `{role}` has no `prices`: it is counted by list"),
+        (None, _) => format!(
+            "role `{role}` has no `prices`: it is counted by list, or as free if no list knows \
+             its model"
+        ),
+    };
+    Diagnostic::warning("W01", title)
+        .at(&table.source, table.at.clone(), "")
+        .note(format!(
+            "the built-in list is of {}; vendors change prices without notice",
+            list_date()
+        ))
+        .help("add `prices = {input = …, output = …, image = …}`, or `prices = {}` if it is free")
+}
+
+/// Whether a key, header or parameter of that name would hold a secret. `max_tokens` would not.
+pub fn names_a_secret(name: &str) -> bool {
+    let name = name.to_lowercase().replace('-', "_");
+    let words: Vec<&str> = name.split('_').collect();
+    let secret =
+        ["key", "apikey", "token", "secret", "password", "authorization", "cookie", "auth"];
+    words.iter().any(|word| secret.contains(word)) || name.ends_with("apikey")
+}
+
 pub fn list(name: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<String> {
     table.read(name, "a list of strings", faults, texts).unwrap_or_default()
 }
@@ -143,8 +166,7 @@ pub fn headers(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<(HeaderNa
     let Some(entry) = table.take("headers") else { return Vec::new() };
     let mut out = Vec::new();
     for (name, inner) in &entry.inner {
-        let secret = ["authorization", "x-api-key", "x-goog-api-key", "x-key", "api-key"];
-        if secret.contains(&name.to_lowercase().as_str()) {
+        if names_a_secret(name) {
             let title = format!("header `{name}` holds a key");
             faults.push(
                 table.unshown("E09", title, &inner.key).help("name its variable in `key_env`"),
@@ -158,4 +180,22 @@ pub fn headers(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<(HeaderNa
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_a_secret;
+
+    #[test]
+    fn names_of_secrets() {
+        for name in
+            ["key", "X-API-Key", "api_key", "apiKey", "Authorization", "auth-token", "Cookie"]
+        {
+            assert!(names_a_secret(name), "{name}");
+        }
+        for name in ["max_tokens", "x-title", "http-referer", "monkey", "api-version", "tokenizer"]
+        {
+            assert!(!names_a_secret(name), "{name}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::call::flow::gate::{Gate, LaneView};
 use crate::call::flow::stats::Stats;
+use crate::call::flow::unless_stopping;
 use crate::call::http::Target;
 use crate::call::{CallError, Fatal, Model, Reply, Request};
 use crate::env::Env;
@@ -14,6 +15,7 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends each call to the emptier of two usable URLs, within their found limits.
 pub struct Balanced {
+    env: Env,
     gate: Gate,
     targets: Vec<Arc<dyn Target>>,
     stats: Arc<Stats>,
@@ -27,7 +29,7 @@ impl Balanced {
         stated: Option<usize>,
         stats: Arc<Stats>,
     ) -> Balanced {
-        Balanced { gate: Gate::new(env, targets.len(), stated), targets, stats }
+        Balanced { env: env.clone(), gate: Gate::new(env, targets.len(), stated), targets, stats }
     }
 
     /// Each URL's place and counts.
@@ -60,7 +62,8 @@ impl std::fmt::Debug for Balanced {
 #[async_trait::async_trait]
 impl Model for Balanced {
     async fn call(&self, request: &Request) -> Result<Reply, CallError> {
-        let Some(slot) = self.gate.enter().await else { return Err(CallError::Stopped) };
+        let slot = unless_stopping(&self.env, self.gate.enter()).await?;
+        let Some(slot) = slot else { return Err(CallError::Stopped) };
         let flying = self.stats.flying(request.role());
         let outcome = self.targets[slot.lane].attempt(request).await;
         drop(flying);

@@ -1,9 +1,10 @@
 //! `Limited`: an endpoint's own bounds: calls in flight, requests and tokens a minute, money.
 
-use crate::call::flow::budget::Budget;
+use crate::call::flow::budget::{Budget, Reservation};
 use crate::call::flow::tokens::TokenRate;
+use crate::call::flow::unless_stopping;
 use crate::call::price::Prices;
-use crate::call::{CallError, Model, Part, Reply, Request, Usage};
+use crate::call::{CallError, ChatRequest, Model, Part, Reply, Request, Usage};
 use crate::env::Env;
 use crate::record::NanoUsd;
 use governor::clock::Clock;
@@ -14,13 +15,18 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// What an image costs in input tokens, where nothing better is known.
-const IMAGE_TOKENS: u64 = 1_500;
+/// Pixels of an image that make a token, as Qwen's models count; Gemini and OpenAI count tiles,
+/// which come to fewer.
+const PIXELS_A_TOKEN: u64 = 28 * 28;
+/// The least that a server counts for an image.
+const IMAGE_TOKENS: u64 = 258;
 /// Output of a call without `max_tokens`, for the budget: the most a long thinker writes.
 const LONG_OUTPUT: u64 = 32_768;
+/// Output tokens of a picture, where a server bills pictures by tokens: the largest that any draws.
+const PICTURE_OUTPUT: u64 = 8_192;
 /// Output expected before any reply has come.
 const FIRST_OUTPUT: u64 = 2_048;
 
@@ -46,7 +52,10 @@ pub struct Limits {
     pub max_in_flight: Option<usize>,
     pub rpm: Option<u32>,
     pub tpm: Option<u64>,
-    pub prices: Option<Prices>,
+    /// What a request is charged by.
+    pub prices: Box<dyn Fn(&Request) -> Prices + Send + Sync>,
+    /// How many whole answers a request may be billed for (`protocol::Entry`).
+    pub billed: fn(&Request) -> u64,
     pub budget: Option<Arc<Budget>>,
 }
 
@@ -57,7 +66,8 @@ pub struct Limited<M> {
     flight: Option<Semaphore>,
     rpm: Option<RequestRate>,
     tpm: Option<TokenRate>,
-    prices: Prices,
+    prices: Box<dyn Fn(&Request) -> Prices + Send + Sync>,
+    billed: fn(&Request) -> u64,
     budget: Option<Arc<Budget>>,
     clock: EnvClock,
     /// Output tokens of a call, smoothed.
@@ -79,7 +89,8 @@ impl<M> Limited<M> {
             flight: limits.max_in_flight.map(Semaphore::new),
             rpm,
             tpm: limits.tpm.map(|tpm| TokenRate::new(env, tpm)),
-            prices: limits.prices.unwrap_or_default(),
+            prices: limits.prices,
+            billed: limits.billed,
             budget: limits.budget,
             clock,
             output: AtomicU64::new(FIRST_OUTPUT),
@@ -97,31 +108,85 @@ impl<M> Limited<M> {
         }
     }
 
-    /// Input and output tokens that a call may use; `most` for the money, else what is usual.
-    fn estimate(&self, request: &Request, most: bool) -> Usage {
-        let Request::Chat(chat) = request else {
-            return Usage { images: 1, ..Usage::default() };
-        };
-        let parts = chat.messages.iter().flat_map(|m| &m.parts);
+    /// The tokens that a call usually takes, for the quota.
+    fn usual(&self, request: &Request) -> u64 {
+        let Request::Chat(chat) = request else { return 0 };
         // Three bytes a token errs on the high side for English and is near for Chinese.
-        let input = parts.map(|part| match part {
-            Part::Text(text) => text.len() as u64 / 3 + 4,
-            Part::Image(_) => IMAGE_TOKENS,
-        });
-        let bound = chat.sampling.max_tokens.map(u64::from);
-        let output = match most {
-            // Gemini's thoughts may come on top of the bound once, when it is doubled.
-            true => bound.map_or(LONG_OUTPUT, |n| n * 2),
-            false => bound.unwrap_or(u64::MAX).min(self.output.load(Ordering::Relaxed)),
-        };
-        Usage { input: input.sum(), output, ..Usage::default() }
+        let text = |text: &str| text.len() as u64 / 3 + 4;
+        let bound = chat.sampling.max_tokens.map_or(u64::MAX, u64::from);
+        input(chat, text) + bound.min(self.output.load(Ordering::Relaxed))
     }
 
-    /// Output is priced at the dearer of answer and thinking.
-    fn dearest(&self, usage: &Usage) -> NanoUsd {
-        let output = self.prices.output.max(self.prices.thinking);
-        Prices { output, ..self.prices }.cost(usage)
+    /// The most that a call can cost, for the budget: a token is a byte at least, output is
+    /// priced at the dearer of answer and thinking, and goes to its bound.
+    fn dearest(&self, request: &Request) -> NanoUsd {
+        let prices = (self.prices)(request);
+        let times = (self.billed)(request).max(1);
+        let usage = match request {
+            Request::Chat(chat) => {
+                let thinking = chat.sampling.thinking_budget.and_then(|n| u64::try_from(n).ok());
+                let bound = chat.sampling.max_tokens.map_or(LONG_OUTPUT, u64::from);
+                // Where the bound does not hold the thinking in, its own does.
+                let output = bound + thinking.unwrap_or(0);
+                let input = input(chat, |text| text.len() as u64 + 16);
+                Usage { input: input * times, output: output * times, ..Usage::default() }
+            }
+            Request::Image(image) => Usage {
+                input: image.prompt.len() as u64 + 16,
+                output: PICTURE_OUTPUT,
+                images: times,
+                ..Usage::default()
+            },
+        };
+        let (input, output) = (prices.input.max(prices.cached), prices.output.max(prices.thinking));
+        Prices { input, output, ..prices }.cost(&usage)
     }
+
+    /// Waits for all that a call needs before it may be sent.
+    async fn admit(&self, request: &Request) -> Result<Admitted<'_>, CallError> {
+        let permit = match &self.flight {
+            Some(flight) => Some(flight.acquire().await.map_err(|_| CallError::Stopped)?),
+            None => None,
+        };
+        self.turn().await;
+        let tokens = match &self.tpm {
+            Some(tpm) => {
+                let tokens = self.usual(request);
+                tpm.reserve(tokens).await;
+                tokens
+            }
+            None => 0,
+        };
+        let money = match &self.budget {
+            Some(budget) if !(self.prices)(request).is_free() => {
+                Some(budget.reserve(self.dearest(request)).await?)
+            }
+            _ => None,
+        };
+        Ok(Admitted { tokens, money, _permit: permit })
+    }
+}
+
+/// What a call holds while it is under way.
+struct Admitted<'a> {
+    /// Reserved of the minute's.
+    tokens: u64,
+    money: Option<Reservation>,
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
+/// Input tokens of `chat`, with `text` saying what a text takes.
+fn input(chat: &ChatRequest, text: impl Fn(&str) -> u64) -> u64 {
+    let parts = chat.messages.iter().flat_map(|message| &message.parts);
+    parts
+        .map(|part| match part {
+            Part::Text(t) => text(t),
+            Part::Image(image) => {
+                let pixels = u64::from(image.width) * u64::from(image.height);
+                (pixels / PIXELS_A_TOKEN).max(IMAGE_TOKENS)
+            }
+        })
+        .sum()
 }
 
 impl<M: std::fmt::Debug> std::fmt::Debug for Limited<M> {
@@ -133,36 +198,17 @@ impl<M: std::fmt::Debug> std::fmt::Debug for Limited<M> {
 #[async_trait::async_trait]
 impl<M: Model> Model for Limited<M> {
     async fn call(&self, request: &Request) -> Result<Reply, CallError> {
-        let _permit = match &self.flight {
-            Some(flight) => Some(flight.acquire().await.map_err(|_| CallError::Stopped)?),
-            None => None,
-        };
-        self.turn().await;
-        let usual = match &self.tpm {
-            Some(tpm) => {
-                let usual = self.estimate(request, false);
-                let tokens = usual.input + usual.output;
-                tpm.reserve(tokens).await;
-                tokens
-            }
-            None => 0,
-        };
-        let money = match &self.budget {
-            Some(budget) if !self.prices.is_free() => {
-                Some(budget.reserve(self.dearest(&self.estimate(request, true))).await?)
-            }
-            _ => None,
-        };
+        let admitted = unless_stopping(&self.env, self.admit(request)).await??;
         let outcome = self.inner.call(request).await;
         let used = outcome.as_ref().ok().map(|reply| reply.usage).unwrap_or_default();
         if let Some(tpm) = &self.tpm {
-            tpm.settle(usual, used.input + used.output + used.thinking);
+            tpm.settle(admitted.tokens, used.input + used.output + used.thinking);
         }
         if let Ok(reply) = &outcome {
             let out = used.output + used.thinking;
             let before = self.output.load(Ordering::Relaxed);
             self.output.store((before * 9 + out).div_ceil(10), Ordering::Relaxed);
-            if let Some(money) = money {
+            if let Some(money) = admitted.money {
                 money.settle(reply.cost);
             }
         }

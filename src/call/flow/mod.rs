@@ -1,8 +1,8 @@
 //! Flow control: `Retrying(Limited(Balanced(Http)))`, each a `Model` around a `Model`.
 //!
 //! Not here: a single try (`http`). The one idea: each wrapper holds one concern and can be
-//! tested alone under a paused clock: retries hold no permit while they wait, limits hold no
-//! lock while they call, and only the gate knows URLs.
+//! tested alone: retries hold no permit while they wait, limits hold no lock while they call, only
+//! the gate knows URLs, and a run that stops waits for nothing but what is under way.
 
 mod adaptive;
 mod balanced;
@@ -22,3 +22,15 @@ pub use budget::Budget;
 pub use limited::{Limited, Limits};
 pub use retrying::{RetryBudget, Retrying};
 pub use stats::{Guard, LATENCY_MS, RoleStats, Stats};
+
+use crate::call::CallError;
+use crate::env::{Env, Phase};
+
+/// `work`, unless the run is told to stop before it is done: what was not sent is not bought.
+async fn unless_stopping<T>(env: &Env, work: impl Future<Output = T>) -> Result<T, CallError> {
+    tokio::select! {
+        biased;
+        () = env.shutdown().reached(Phase::Draining) => Err(CallError::Stopped),
+        done = work => Ok(done),
+    }
+}

@@ -5,6 +5,7 @@
 //! endpoint is down and the run says so rather than paying for it.
 
 use crate::call::flow::stats::Stats;
+use crate::call::flow::unless_stopping;
 use crate::call::{CallError, Fatal, Model, Reply, Request};
 use crate::env::Env;
 use std::sync::Arc;
@@ -108,7 +109,7 @@ impl<M: Model> Model for Retrying<M> {
             }
             let wait = backoff(count, after, self.env.entropy_unit());
             self.note(request, faults + overloads, overload, wait, &what);
-            self.env.sleep(wait).await;
+            unless_stopping(&self.env, self.env.sleep(wait)).await?;
         }
     }
 }
@@ -119,10 +120,7 @@ impl<M> Retrying<M> {
             stats.retries.fetch_add(1, Ordering::Relaxed);
             stats.overloads.fetch_add(u64::from(overload), Ordering::Relaxed);
         }
-        if tracing::enabled!(tracing::Level::DEBUG) {
-            let (role, key) = (request.role(), request.key());
-            tracing::debug!(role, %key, attempt = tries, overload, ?wait, what, "try again");
-        }
+        tracing::debug!(attempt = tries, overload, ?wait, what, "try again");
     }
 }
 

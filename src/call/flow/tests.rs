@@ -89,7 +89,8 @@ fn request(draw: u32) -> Request {
 }
 
 fn none() -> Limits {
-    Limits { max_in_flight: None, rpm: None, tpm: None, prices: None, budget: None }
+    let prices = Box::new(|_: &Request| Prices::default());
+    Limits { max_in_flight: None, rpm: None, tpm: None, prices, billed: |_| 1, budget: None }
 }
 
 fn stack(
@@ -235,7 +236,8 @@ async fn a_budget_is_never_passed_and_what_fits_is_bought() {
     let prices = Prices { input: price, output: price, thinking: price, ..Prices::default() };
     // A call costs 10,000 nano-dollars and may cost as much: 20 output tokens at 500 each.
     let budget = Budget::new(NanoUsd(105_000));
-    let limits = Limits { prices: Some(prices), budget: Some(budget), ..none() };
+    let prices = Box::new(move |_: &Request| prices);
+    let limits = Limits { prices, billed: |_| 2, budget: Some(budget), ..none() };
     let model = stack(&env, std::slice::from_ref(&server), Some(64), limits);
     let outcomes = all(&env, &model, 200).await;
     assert_eq!(outcomes.iter().filter(|o| o.is_ok()).count(), 10);
@@ -263,4 +265,35 @@ async fn quotas_are_not_used_faster_than_they_flow() {
     assert!(all(&env, &model, 700).await.iter().all(Result::is_ok));
     assert!(all(&env, &model, 110).await.iter().all(Result::is_ok));
     assert!(env.now().duration_since(start) >= Duration::from_millis(500));
+}
+
+#[tokio::test]
+async fn a_run_that_stops_waits_for_what_is_sent_and_sends_nothing_more() {
+    let env = Env::real();
+    let server = Server::new(&env, 1000, |n| {
+        (n == 1).then(|| Failure::overload("429", Some(Duration::from_secs(3_600))))
+    });
+    let model = stack(&env, std::slice::from_ref(&server), Some(2), none());
+    let jobs: Vec<_> = (0..40)
+        .map(|i| {
+            let model = model.clone();
+            env.spawn(async move { model.call(&request(i)).await })
+        })
+        .collect();
+    // One waits an hour before its retry, most for a slot.
+    while server.seen.load(Ordering::SeqCst) < 3 {
+        env.sleep(Duration::from_millis(1)).await;
+    }
+    env.shutdown().request(crate::env::Phase::Draining);
+    let sent = server.seen.load(Ordering::SeqCst);
+    let (mut answered, mut stopped) = (0, 0);
+    for job in jobs {
+        match job.await.expect("no panic") {
+            Ok(_) => answered += 1,
+            Err(CallError::Stopped) => stopped += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((answered, stopped), (sent - 1, 41 - sent), "of {sent} sent one was refused");
+    assert_eq!(server.seen.load(Ordering::SeqCst), sent);
 }

@@ -6,7 +6,7 @@
 //! says what to do about it.
 
 use crate::call::Fatal;
-use crate::call::http::date::http_date_ms;
+use crate::call::http::date::{http_date_ms, until_pacific_midnight};
 use crate::call::http::failure::Failure;
 use crate::call::http::secret::excerpt;
 use reqwest::header::HeaderMap;
@@ -27,6 +27,26 @@ const POLICY_WORDS: [&str; 6] = [
     "data_inspection_failed",
 ];
 
+/// How servers say that the account is out of money, whatever the status.
+const BROKE_WORDS: [&str; 6] = [
+    "payment_required",
+    "spend limit",
+    "billing_hard_limit",
+    "billing hard limit",
+    "credit balance",
+    "arrearage",
+];
+
+/// How servers say that a prompt does not fit.
+const TOO_LONG_WORDS: [&str; 6] = [
+    "maximum context length",
+    "context_length",
+    "context length",
+    "too many tokens",
+    "exceeds the maximum number of tokens",
+    "longer than the model's",
+];
+
 /// A refusal's parts, found wherever a server puts them.
 #[derive(Debug, Default)]
 struct Said {
@@ -38,6 +58,14 @@ struct Said {
     per_minute: bool,
 }
 
+impl Said {
+    /// Whether a kind or the message holds one of `words` (lower case).
+    fn has(&self, words: &[&str]) -> bool {
+        let message = self.message.to_lowercase();
+        words.iter().any(|word| self.kinds.contains(word) || message.contains(word))
+    }
+}
+
 /// Who answered, for the message: the role's URL and model.
 pub struct Asked<'a> {
     pub place: &'a str,
@@ -46,18 +74,14 @@ pub struct Asked<'a> {
     pub key_env: Option<&'a str>,
     /// Says "quota exceeded" where it means "slow down" (DashScope).
     pub quota_is_rate: bool,
+    /// Unix milliseconds now: delays may be dates, and days end.
+    pub now_ms: u64,
 }
 
 /// What to do about an answer with a status that is not 2xx. `body` is scrubbed already.
-pub fn refusal(
-    asked: &Asked<'_>,
-    status: u16,
-    headers: &HeaderMap,
-    body: &str,
-    now_ms: u64,
-) -> Failure {
+pub fn refusal(asked: &Asked<'_>, status: u16, headers: &HeaderMap, body: &str) -> Failure {
     let mut said = read(body);
-    if let Some(delay) = header_delay(headers, now_ms) {
+    if let Some(delay) = header_delay(headers, asked.now_ms) {
         said.delay = Some(delay);
     }
     let retry = headers.get("x-should-retry").and_then(|v| v.to_str().ok());
@@ -67,94 +91,90 @@ pub fn refusal(
 /// What to do about an error object inside an answer with status 200 (mid-stream failures).
 pub fn error_body(asked: &Asked<'_>, error: &Value) -> Failure {
     let said = read_value(error);
-    let error = error.get(0).unwrap_or(error);
-    let code = error.get("code").or_else(|| error.pointer("/error/code"));
-    let status = match code {
-        Some(Value::Number(n)) => n.as_u64().unwrap_or(500),
-        Some(Value::String(s)) => s.parse().unwrap_or(500),
-        _ => 500,
-    };
-    let status = if (400..600).contains(&status) { status as u16 } else { 500 };
+    let status = said.kinds.split(' ').find_map(|kind| kind.parse::<u16>().ok());
+    let status = status.filter(|status| (400..600).contains(status));
+    let status = status.unwrap_or_else(|| status_of(&said.kinds));
     decide(asked, status, said, None)
 }
 
+/// The status that an error would have had, by its code's words.
+fn status_of(kinds: &str) -> u16 {
+    let has = |words: &[&str]| words.iter().any(|word| kinds.contains(word));
+    match () {
+        () if has(&["rate_limit", "throttling", "resource_exhausted"]) => 429,
+        () if has(&["overloaded", "unavailable"]) => 503,
+        () if has(&["context_length", "invalid", "policy", "data_inspection", "filter"]) => 400,
+        () => 500,
+    }
+}
+
 fn decide(asked: &Asked<'_>, status: u16, said: Said, retry: Option<&str>) -> Failure {
-    let Asked { place, model, key_env, .. } = asked;
+    let place = asked.place;
     let what = format!("{place} answered {status}: {}", said.message);
-    let has = |word: &str| said.kinds.contains(word) || said.message.to_lowercase().contains(word);
     if said.per_day && status == 429 {
-        return quota(what, said.delay);
+        return quota(what, until_pacific_midnight(asked.now_ms), " (midnight, Pacific time)");
     }
-    let broke = has("insufficient_quota") || has("payment_required") || has("spend limit");
-    if status == 402 || (broke && !asked.quota_is_rate) {
-        return Failure::fatal(
-            Fatal::Money,
-            format!("{what}; top up the account or raise its limit, then run again"),
-        );
-    }
-    let policy = POLICY_WORDS.iter().any(|words| has(words));
+    let broke = said.has(&BROKE_WORDS)
+        || (said.has(&["insufficient_quota"]) && !asked.quota_is_rate && status < 500);
     match status {
-        400 | 403 | 422 | 451 if policy => Failure::refused(said.message),
-        401 | 403 => Failure::fatal(Fatal::Key, format!("{what}; {}", key_help(*key_env))),
-        404 if has("model") || said.message.is_empty() => Failure::fatal(
-            Fatal::Model,
-            format!("{what}; set `model` to a name that {place} serves (`{model}` was asked)"),
-        ),
-        404 | 405 => Failure::fatal(
-            Fatal::Model,
-            format!("{what}; check the path in `urls` (does it end in /v1?)"),
-        ),
+        400 | 403 | 422 | 451 if said.has(&POLICY_WORDS) => Failure::refused(said.message),
+        _ if status == 402 || broke => {
+            let help = "top up the account or raise its limit, then run again";
+            Failure::fatal(Fatal::Money, format!("{what}; {help}"))
+        }
+        408 | 409 | 425 | 429 | 500..=599 if retry == Some("false") => {
+            Failure::record(format!("{what}; the server says that another try would not help"))
+        }
+        401 | 403 => bad_key(asked, &what),
+        404 | 405 => not_found(asked, &what, &said),
         429 => limited(what, &said),
         503 | 529 => Failure::overload(what, said.delay),
-        408 | 409 | 425 => Failure::later(what, said.delay),
-        500..=599 if retry == Some("false") => Failure::record(what),
-        500..=599 => Failure::later(what, said.delay),
-        400 | 413 | 422 if too_long(&said.message) => Failure::record(format!(
+        408 | 409 | 425 | 500..=599 => Failure::later(what, said.delay),
+        400 | 413 | 422 if said.has(&TOO_LONG_WORDS) => Failure::record(format!(
             "{what}; the prompt does not fit the model's context: shorten it, lower \
              `max_tokens`, or serve a longer context"
         )),
-        400 if has("api key not valid") || has("api_key_invalid") => {
-            Failure::fatal(Fatal::Key, format!("{what}; {}", key_help(*key_env)))
-        }
-        400 if has("model_not_found") => Failure::fatal(Fatal::Model, what),
+        400 if said.has(&["api key not valid", "api_key_invalid"]) => bad_key(asked, &what),
+        400 if said.has(&["model_not_found"]) => not_found(asked, &what, &said),
         _ if retry == Some("true") => Failure::later(what, said.delay),
         _ => Failure::record(what),
     }
 }
 
-fn key_help(key_env: Option<&str>) -> String {
-    match key_env {
+fn bad_key(asked: &Asked<'_>, what: &str) -> Failure {
+    let help = match asked.key_env {
         Some(name) => format!("put a key that may use this model into `{name}`"),
         None => "name the key's environment variable with `key_env`".to_owned(),
-    }
+    };
+    Failure::fatal(Fatal::Key, format!("{what}; {help}"))
+}
+
+fn not_found(asked: &Asked<'_>, what: &str, said: &Said) -> Failure {
+    let Asked { place, model, .. } = asked;
+    let help = match said.has(&["model"]) || said.message.is_empty() {
+        true => format!("set `model` to a name that {place} serves (`{model}` was asked)"),
+        false => "check the path in `urls` (does it end in /v1?)".to_owned(),
+    };
+    Failure::fatal(Fatal::Model, format!("{what}; {help}"))
 }
 
 fn limited(what: String, said: &Said) -> Failure {
     match said.delay {
-        Some(delay) if delay > LONGEST_WAIT => quota(what, Some(delay)),
+        Some(delay) if delay > LONGEST_WAIT => quota(what, delay, ""),
         Some(delay) => Failure::overload(what, Some(delay)),
         None if said.per_minute => Failure::overload(what, Some(Duration::from_secs(60))),
+        // Google's bare refusals last for seconds.
+        None if said.kinds.contains("resource_exhausted") => {
+            Failure::overload(what, Some(Duration::from_secs(5)))
+        }
         None => Failure::overload(what, None),
     }
 }
 
-fn quota(what: String, delay: Option<Duration>) -> Failure {
-    let when = match delay {
-        Some(delay) => {
-            let minutes = delay.as_secs().div_ceil(60);
-            format!("it resets in {} h {} min", minutes / 60, minutes % 60)
-        }
-        None => "daily quotas reset at midnight, Pacific time on Gemini".to_owned(),
-    };
+fn quota(what: String, resets: Duration, note: &str) -> Failure {
+    let minutes = resets.as_secs().div_ceil(60);
+    let when = format!("it resets in {} h {} min{note}", minutes / 60, minutes % 60);
     Failure::fatal(Fatal::Quota, format!("{what}; the quota is used up: {when}; then run again"))
-}
-
-fn too_long(message: &str) -> bool {
-    let message = message.to_lowercase();
-    ["maximum context length", "context_length", "context length", "too many tokens"]
-        .iter()
-        .chain(&["exceeds the maximum number of tokens", "longer than the model's"])
-        .any(|words| message.contains(words))
 }
 
 /// `retry-after-ms`, `retry-after` in seconds or as a date.
@@ -189,7 +209,12 @@ fn read_value(value: &Value) -> Said {
         .find_map(message_text)
         .unwrap_or_else(|| value.to_string());
     said.message = excerpt(&message, MESSAGE_CHARS);
-    for holder in [inner, value] {
+    let metadata = inner.get("metadata").unwrap_or(&Value::Null);
+    // OpenRouter passes on what the vendor behind it said.
+    if let Some(raw) = metadata.get("raw").and_then(Value::as_str) {
+        said.message = excerpt(&format!("{message}: {raw}"), MESSAGE_CHARS);
+    }
+    for holder in [inner, value, metadata] {
         for name in ["code", "type", "status", "error_type"] {
             match holder.get(name) {
                 Some(Value::String(s)) => said.kinds.push_str(&s.to_lowercase()),
@@ -242,8 +267,15 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
     use std::time::Duration;
 
-    const ASKED: Asked<'static> =
-        Asked { place: "http://h/v1", model: "m", key_env: Some("K"), quota_is_rate: false };
+    /// 2026-01-01 00:00 UTC.
+    const NOW: u64 = 1_767_225_600_000;
+    const ASKED: Asked<'static> = Asked {
+        place: "http://h/v1",
+        model: "m",
+        key_env: Some("K"),
+        quota_is_rate: false,
+        now_ms: NOW,
+    };
 
     fn of(status: u16, headers: &[(&'static str, &str)], body: &str) -> CallError {
         let mut map = HeaderMap::new();
@@ -251,7 +283,7 @@ mod tests {
             let value = HeaderValue::from_str(value).expect("a header value");
             map.insert(HeaderName::from_static(name), value);
         }
-        refusal(&ASKED, status, &map, body, 1_767_225_600_000).error
+        refusal(&ASKED, status, &map, body).error
     }
 
     fn delay(error: &CallError) -> Option<Duration> {

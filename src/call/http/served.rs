@@ -21,8 +21,8 @@ pub fn accepts(asked: &str, served: &str, also: &[String]) -> bool {
 }
 
 const SEPARATORS: [char; 5] = ['-', '@', ':', '_', '.'];
-const VERSION_WORDS: [&str; 9] =
-    ["preview", "exp", "experimental", "beta", "latest", "stable", "fp8", "bf16", "awq"];
+const VERSION_WORDS: [&str; 10] =
+    ["preview", "exp", "experimental", "beta", "latest", "stable", "main", "fp8", "bf16", "awq"];
 
 fn base(name: &str) -> String {
     name.trim().trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_lowercase()
@@ -46,6 +46,8 @@ mod tests {
             ("gpt-4o", "gpt-4o-2024-08-06"),
             ("qwen3-vl-latest", "Qwen3-VL-2026.1"),
             ("Qwen3-VL-30B-A3B-Instruct", "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"),
+            // `transformers serve` adds the revision.
+            ("org/tiny", "org/tiny@main"),
             ("m", ""),
         ];
         for (asked, served) in yes {

@@ -2,17 +2,17 @@
 
 use crate::call::endpoints::Endpoint;
 use crate::call::http::failure::Failure;
-use crate::call::http::secret::Key;
+use crate::call::http::secret::{Key, excerpt};
 use crate::call::http::served::accepts;
 use crate::call::http::wire::{Wire, place};
 use crate::call::picture;
 use crate::call::protocol::{Answer, Got, Protocol};
 use crate::call::{CallError, Fatal, Images, Output, Reply, Request};
 use crate::env::Env;
-use crate::record::NanoUsd;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Semaphore;
 use url::Url;
 
 /// Something that can be tried once; `flow::Balanced` chooses among several.
@@ -34,13 +34,15 @@ pub struct Http {
     pub url: Url,
     pub key: Option<Key>,
     pub images: Arc<dyn Images>,
+    /// Pictures that may be decoded at once.
+    pub decoding: Arc<Semaphore>,
 }
 
 #[async_trait::async_trait]
 impl Target for Http {
     async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
         let start = self.env.now();
-        let model = self.endpoint.model.as_deref().unwrap_or(request.model());
+        let model = self.endpoint.wire_model(request.model());
         let wire = Wire {
             env: &self.env,
             client: &self.client,
@@ -57,19 +59,26 @@ impl Target for Http {
             Err(Failure { refused: Some(reason), .. }) => Answer::refused(reason),
             Err(failure) => return Err(failure),
         };
-        let Answer { got, finish, usage, served } = answer;
+        let Answer { got, finish, usage, served, provider } = answer;
         self.same_model(model, &served)?;
+        // A server that echoes what it was sent must not bring the key into the records.
+        let clean = |text: String| match &self.key {
+            Some(key) => key.scrub(&text),
+            None => text,
+        };
         let output = match got {
-            Got::Text { text, reasoning } => Output::Text { text, reasoning },
-            Got::Refused(reason) => Output::Refused { reason },
+            Got::Text { text, reasoning } => {
+                Output::Text { text: clean(text), reasoning: clean(reasoning) }
+            }
+            Got::Refused(reason) => Output::Refused { reason: clean(reason) },
             Got::Image(bytes) => self.picture(bytes).await?,
         };
         Ok(Reply {
-            cost: self.endpoint.prices.map_or(NanoUsd(0), |prices| prices.cost(&usage)),
+            cost: self.endpoint.prices_of(model).cost(&usage),
             output,
-            finish,
+            finish: clean(finish),
             usage,
-            served,
+            served: clean(by(served, &provider)),
             simulated: wire.simulated.load(Ordering::Relaxed),
             attempts: 1,
             latency_ms: (self.env.now() - start).as_millis() as u64,
@@ -79,6 +88,12 @@ impl Target for Http {
     fn place(&self) -> String {
         place(&self.url)
     }
+}
+
+/// The model's name with the vendor that a router chose for it: another vendor may serve other
+/// weights under the same name.
+fn by(served: String, provider: &str) -> String {
+    if provider.is_empty() { served } else { format!("{served} ({provider})") }
 }
 
 impl Http {
@@ -92,18 +107,23 @@ impl Http {
                 "`{asked}` was asked of {} and `{served}` answered; put `accept_models = \
                  [\"{served}\"]` into the endpoints file if that is the same model, or ask for \
                  another",
-                self.place()
+                self.place(),
+                served =
+                    excerpt(&self.key.as_ref().map_or(served.into(), |k| k.scrub(served)), 200),
             ),
         })
     }
 
     async fn picture(&self, bytes: Bytes) -> Result<Output, Failure> {
-        let checked = {
-            let bytes = bytes.clone();
-            tokio::task::spawn_blocking(move || picture::check(&bytes)).await
-        };
-        match checked {
-            Ok(Ok(image)) => Ok(Output::Image { image, bytes: Some(bytes) }),
+        // Each holds up to MAX_PIXELS of pixels, and more at once than there are cores gain nothing.
+        let turn = self.decoding.clone().acquire_owned().await;
+        let checked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let bytes = picture::without_notes(bytes);
+            picture::check(&bytes).map(|image| (image, bytes))
+        });
+        match checked.await {
+            Ok(Ok((image, bytes))) => Ok(Output::Image { image, bytes: Some(bytes) }),
             Ok(Err(error)) => Err(Failure::sick(format!("{}: {error}", self.place()))),
             Err(_) => Err(Failure::record("the image's decoder gave up")),
         }

@@ -8,14 +8,12 @@ use crate::call::CallError;
 use crate::call::Images;
 use crate::call::endpoints::Endpoint;
 use crate::call::http::body::Body;
-use crate::call::http::classify::{Asked, refusal};
+use crate::call::http::classify::{Asked, error_body, refusal};
 use crate::call::http::failure::Failure;
 use crate::call::http::secret::{Key, excerpt};
 use crate::env::Env;
 use bytes::Bytes;
-use reqwest::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -28,7 +26,8 @@ use url::Url;
 const POOL_IDLE: Duration = Duration::from_secs(4);
 /// A refusal's text beyond this is not read.
 const REFUSAL_BYTES: usize = 64 << 10;
-const REDIRECTS: usize = 3;
+/// Most bytes that are made room for before they come.
+const FIRST_ROOM: usize = 4 << 20;
 /// The simulated world marks its replies with this header.
 const SIM_HEADER: &str = "x-coldstart-sim";
 
@@ -113,18 +112,40 @@ impl Wire<'_> {
         place(self.base)
     }
 
-    pub fn asked<'b>(&'b self, place: &'b str) -> Asked<'b> {
+    fn asked<'b>(&'b self, place: &'b str) -> Asked<'b> {
+        let dialect = self.endpoint.options.values.get("dialect");
+        let dashscope = dialect.is_some_and(|name| name == "dashscope");
         Asked {
             place,
             model: self.model,
             key_env: self.endpoint.key_env.as_deref(),
-            quota_is_rate: self.base.host_str().is_some_and(|h| h.contains("dashscope")),
+            quota_is_rate: dashscope
+                || self.base.host_str().is_some_and(|h| h.contains("dashscope")),
+            now_ms: self.env.unix_ms(),
         }
     }
 
     /// `text` without the key.
     pub fn scrub(&self, text: &str) -> String {
         self.key.map_or_else(|| text.to_owned(), |key| key.scrub(text))
+    }
+
+    /// What a server said, for an error's text: scrubbed before it is cut, since a key that is
+    /// cut in two is no longer found.
+    pub fn excerpt(&self, said: &[u8], limit: usize) -> String {
+        excerpt(&self.scrub(&String::from_utf8_lossy(said)), limit)
+    }
+
+    /// An answer that cannot be read, and `why`.
+    pub fn rubbish(&self, why: impl std::fmt::Display, said: &[u8]) -> Failure {
+        let text = self.excerpt(said, 120);
+        Failure::sick(format!("{} answered rubbish ({why}): `{text}`", self.place()))
+    }
+
+    /// An error object inside an answer with status 200.
+    pub fn said_error(&self, error: &serde_json::Value) -> Failure {
+        let scrubbed = serde_json::from_str(&self.scrub(&error.to_string())).unwrap_or_default();
+        error_body(&self.asked(&self.place()), &scrubbed)
     }
 
     /// The key as the header a bearer scheme wants, if there is one.
@@ -143,13 +164,15 @@ impl Wire<'_> {
         let body = incoming.refusal_text().await;
         let place = self.place();
         let body = self.scrub(&body);
-        Err(refusal(&self.asked(&place), status.as_u16(), &headers, &body, self.env.unix_ms()))
+        Err(refusal(&self.asked(&place), status.as_u16(), &headers, &body))
     }
 
     /// Sends and waits for any answer's head.
-    async fn open(&self, out: Outgoing) -> Result<Incoming<'_>, Failure> {
+    pub(super) async fn open(&self, out: Outgoing) -> Result<Incoming<'_>, Failure> {
+        // The endpoint's own headers may say who its user is: no other host hears them.
+        let own = out.url.origin() == self.base.origin();
         let mut request = self.client.request(out.method, out.url).headers(out.headers);
-        for (name, value) in &self.endpoint.headers {
+        for (name, value) in self.endpoint.headers.iter().filter(|_| own) {
             request = request.header(name, value);
         }
         let mut broken = None;
@@ -168,7 +191,7 @@ impl Wire<'_> {
                 if response.headers().contains_key(SIM_HEADER) {
                     self.simulated.store(true, Ordering::Relaxed);
                 }
-                Ok(Incoming { wire: self, response })
+                Ok(Incoming { wire: self, response, begun: false })
             }
             Ok(Err(error)) => {
                 let ours = broken
@@ -193,57 +216,6 @@ impl Wire<'_> {
             Failure::sick(format!("{place} broke off before it answered: {what}"))
         }
     }
-
-    /// Fetches an image that a reply named by URL: only from the endpoint's own host or its
-    /// `image_hosts`, through at most three redirects that obey the same rule. The key goes only
-    /// to the endpoint's own origin.
-    pub async fn fetch_image(&self, link: &str, limit: usize) -> Result<Bytes, Failure> {
-        if let Some(data) = link.strip_prefix("data:") {
-            return data_url(data).ok_or_else(|| Failure::sick("a data: URL that is not base64"));
-        }
-        let mut url = self
-            .url("")
-            .join(link)
-            .map_err(|e| Failure::sick(format!("`{}` is no URL: {e}", excerpt(link, 200))))?;
-        for _ in 0..=REDIRECTS {
-            self.may_fetch(&url)?;
-            let mut out = Outgoing::get(url.clone());
-            out.headers.insert(ACCEPT, HeaderValue::from_static("image/*"));
-            if let (true, Some(value)) = (url.origin() == self.base.origin(), self.bearer()) {
-                out = out.header("authorization", value);
-            }
-            let incoming = self.open(out).await?;
-            let status = incoming.response.status();
-            if status.is_success() {
-                return incoming.bytes(limit).await;
-            }
-            let next = incoming.response.headers().get(LOCATION).and_then(|v| v.to_str().ok());
-            match next.filter(|_| status.is_redirection()).and_then(|to| url.join(to).ok()) {
-                Some(to) => url = to,
-                None => {
-                    return Err(Failure::sick(format!("{} answered {status}", place(&url))));
-                }
-            }
-        }
-        Err(Failure::record(format!("{} redirects more than {REDIRECTS} times", place(&url))))
-    }
-
-    fn may_fetch(&self, url: &Url) -> Result<(), Failure> {
-        let host = url.host_str().unwrap_or_default();
-        let own = url.host_str() == self.base.host_str();
-        let listed = self.endpoint.image_hosts.iter().any(|allowed| {
-            allowed.strip_prefix("*.").map_or(allowed == host, |tail| {
-                host.strip_suffix(tail).is_some_and(|head| head.ends_with('.'))
-            })
-        });
-        if matches!(url.scheme(), "http" | "https") && (own || listed) {
-            return Ok(());
-        }
-        Err(Failure::record(format!(
-            "the reply's image is at `{host}`, which is neither the endpoint's host nor in \
-             `image_hosts`; add it there if it is the server's own storage"
-        )))
-    }
 }
 
 /// Scheme, host, port and path: no user, no query, where keys might hide.
@@ -251,11 +223,6 @@ pub fn place(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
     format!("{}://{host}{port}{}", url.scheme(), url.path().trim_end_matches('/'))
-}
-
-fn data_url(rest: &str) -> Option<Bytes> {
-    let (_, text) = rest.split_once(";base64,")?;
-    base64_simd::STANDARD.decode_to_vec(text).ok().map(Bytes::from)
 }
 
 /// An error with its causes on one line: the cause says "connection refused", the top does not.
@@ -273,6 +240,8 @@ fn chain(error: &reqwest::Error) -> String {
 pub struct Incoming<'a> {
     wire: &'a Wire<'a>,
     pub response: Response,
+    /// Some of the body has come.
+    begun: bool,
 }
 
 impl Incoming<'_> {
@@ -285,10 +254,12 @@ impl Incoming<'_> {
 
     /// The next bytes, None at the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
-        let idle = self.wire.endpoint.timeouts.idle;
-        let by = self.wire.deadline.min(self.wire.env.now() + idle);
+        let by = self.wire.deadline.min(self.wire.env.now() + self.quiet());
         match timeout_at(by, self.response.chunk()).await {
-            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Ok(chunk)) => {
+                self.begun = true;
+                Ok(chunk)
+            }
             Ok(Err(error)) => Err(Failure::sick(format!(
                 "{} broke off in its answer: {}",
                 self.wire.place(),
@@ -298,13 +269,20 @@ impl Incoming<'_> {
         }
     }
 
+    /// How long nothing may come. vLLM sends the head before the call has left its queue: until
+    /// the body begins, the wait is still the one for the first byte.
+    fn quiet(&self) -> Duration {
+        let timeouts = &self.wire.endpoint.timeouts;
+        if self.begun { timeouts.idle } else { timeouts.idle.max(timeouts.first_byte) }
+    }
+
     fn late(&self) -> Failure {
         let timeouts = &self.wire.endpoint.timeouts;
         let place = self.wire.place();
         if self.wire.env.now() >= self.wire.deadline {
             return Failure::sick(format!("{place} was not done in {:?}", timeouts.total));
         }
-        Failure::sick(format!("{place} went silent for {:?} in its answer", timeouts.idle))
+        Failure::sick(format!("{place} went silent for {:?} in its answer", self.quiet()))
     }
 
     /// The whole body, at most `limit` bytes.
@@ -314,7 +292,8 @@ impl Incoming<'_> {
         if said > limit as u64 {
             return Err(too_much());
         }
-        let mut out = Vec::with_capacity(said as usize);
+        // The stated length may be a lie: room for it is made as its bytes come.
+        let mut out = Vec::with_capacity((said as usize).min(FIRST_ROOM));
         while let Some(chunk) = self.chunk().await? {
             if out.len() + chunk.len() > limit {
                 return Err(too_much());

@@ -37,11 +37,13 @@ pub fn judge_text(
     let Sort::Chat { vision, json, .. } = ask.sort else { return };
     let (silent, thought) = (text.trim().is_empty(), !reasoning.trim().is_empty());
     let cut = matches!(finish, "length" | "MAX_TOKENS");
-    let thinker = model.to_lowercase().contains("thinking");
+    let named = |word| model.to_lowercase().contains(word);
+    let thinker = named("thinking");
     let mut add = |gravity, name, what: String, help| {
         findings.push(Finding { gravity, name, what, help });
     };
-    if silent && thought && !cut {
+    // An Instruct model has nothing to think: what a parser took for thinking was its answer.
+    if silent && thought && (!cut || named("instruct")) {
         add(
             Gravity::Error,
             "reasoning_parser_on_instruct",
@@ -107,7 +109,7 @@ pub fn same_picture(first: &Reply, second: &Reply) -> Option<Finding> {
 pub fn failed(error: &CallError) -> Finding {
     let what = error.to_string();
     let (name, help) = match error {
-        CallError::Fatal { kind: Fatal::Key, .. } => ("key_refused", "give a key that may do this"),
+        CallError::Fatal { kind: Fatal::Key, .. } => ("key", "give a key that may use this model"),
         CallError::Fatal { kind: Fatal::Model, .. } => {
             ("model", "ask for a model that the server has, by `model`, or accept its name")
         }
@@ -162,6 +164,7 @@ mod tests {
         let none: [&str; 0] = [];
         assert_eq!(found("x-Instruct", r#"{"answer":"red"}"#, "", "stop"), none);
         assert_eq!(found("x-Instruct", "", "it is red", "stop"), ["reasoning_parser_on_instruct"]);
+        assert_eq!(found("x-Instruct", "", "it", "length"), ["reasoning_parser_on_instruct"]);
         assert_eq!(found("x-Thinking", "", "it is", "length"), ["thinking_cut"]);
         assert_eq!(found("x-Thinking", r#"{"answer":"red"}"#, "", "stop"), ["no_thinking"]);
         assert_eq!(found("x", "Red.", "", "stop"), ["response_format_ignored"]);

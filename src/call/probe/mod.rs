@@ -55,22 +55,6 @@ pub async fn probe(env: &Env, endpoints: &Endpoints, asks: &[Ask]) -> Vec<ProbeR
     futures::future::join_all(jobs).await
 }
 
-/// Whether two draws with different seeds differ at `endpoint`: without that, three draws are one
-/// and nothing may be called pass@3. Costs two pictures.
-pub async fn seeds_differ(
-    env: &Env,
-    endpoint: &Arc<Endpoint>,
-    ask: &Ask,
-) -> Result<Option<Finding>, CallError> {
-    let images = test_images();
-    let (first, second) = (draw(ask, 1), draw(ask, 2));
-    let (first, second) = futures::try_join!(
-        ask_url(env, endpoint, 0, &images, &first),
-        ask_url(env, endpoint, 0, &images, &second),
-    )?;
-    Ok(same_picture(&first, &second))
-}
-
 async fn one(env: &Env, endpoint: &Arc<Endpoint>, at: usize, ask: &Ask) -> ProbeReport {
     let model = endpoint.model.clone().unwrap_or_else(|| ask.model.clone());
     let mut report = ProbeReport {
@@ -109,6 +93,15 @@ async fn chat(env: &Env, endpoint: &Arc<Endpoint>, at: usize, ask: &Ask, report:
         return;
     };
     report.reasoning = if reasoning.trim().is_empty() { "none" } else { "apart" };
+    if reply.simulated {
+        report.findings.push(Finding {
+            gravity: Gravity::Note,
+            name: "simulated",
+            what: "it is the simulated world: what it said was not judged".to_owned(),
+            help: "it knows the pipeline's own templates only",
+        });
+        return;
+    }
     judge_text(ask, &report.model, text, reasoning, &reply.finish, &mut report.findings);
 }
 

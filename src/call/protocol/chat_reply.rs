@@ -7,7 +7,7 @@
 //! them, so that the same text comes from a server with and without a tool parser.
 
 use crate::call::Usage;
-use crate::call::http::{Failure, Wire, error_body, excerpt};
+use crate::call::http::{Failure, Wire, excerpt};
 use crate::call::protocol::{Answer, Got};
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,7 +21,10 @@ struct Payload<'a> {
     #[serde(borrow, default)]
     choices: Option<Vec<Choice<'a>>>,
     #[serde(default)]
-    usage: Option<RawUsage>,
+    usage: Option<Value>,
+    /// OpenRouter: the vendor that it chose.
+    #[serde(borrow, default)]
+    provider: Option<Cow<'a, str>>,
     #[serde(default)]
     error: Option<Value>,
 }
@@ -29,7 +32,7 @@ struct Payload<'a> {
 #[derive(Deserialize)]
 struct Choice<'a> {
     #[serde(default)]
-    index: u32,
+    index: Option<u32>,
     #[serde(borrow, default)]
     message: Option<Turn<'a>>,
     #[serde(borrow, default)]
@@ -68,7 +71,7 @@ enum Content<'a> {
 #[derive(Deserialize)]
 struct RawTool {
     #[serde(default)]
-    index: usize,
+    index: Option<usize>,
     #[serde(default)]
     function: Option<RawFunction>,
 }
@@ -79,29 +82,6 @@ struct RawFunction {
     name: Option<String>,
     #[serde(default)]
     arguments: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct RawUsage {
-    #[serde(default)]
-    prompt_tokens: Option<u64>,
-    #[serde(default)]
-    completion_tokens: Option<u64>,
-    /// SGLang has it at the top as well.
-    #[serde(default)]
-    reasoning_tokens: Option<u64>,
-    #[serde(default)]
-    completion_tokens_details: Option<Details>,
-    #[serde(default)]
-    prompt_tokens_details: Option<Details>,
-}
-
-#[derive(Deserialize)]
-struct Details {
-    #[serde(default)]
-    reasoning_tokens: Option<u64>,
-    #[serde(default)]
-    cached_tokens: Option<u64>,
 }
 
 /// A reply under way.
@@ -115,6 +95,7 @@ pub struct Assembled {
     tools: Vec<(String, String)>,
     finish: Option<String>,
     served: String,
+    provider: String,
     usage: Usage,
     done: bool,
     any_choice: bool,
@@ -134,24 +115,25 @@ impl Assembled {
             self.done = true;
             return Ok(());
         }
-        let payload: Payload<'_> = serde_json::from_slice(data).map_err(|error| {
-            let text = wire.scrub(&excerpt(&String::from_utf8_lossy(data), 120));
-            Failure::sick(format!("{} answered rubbish ({error}): `{text}`", wire.place()))
-        })?;
+        let payload: Payload<'_> =
+            serde_json::from_slice(data).map_err(|error| wire.rubbish(error, data))?;
         if let Some(error) = &payload.error {
-            return Err(said_error(error, wire));
+            return Err(wire.said_error(error));
         }
         if let Some(model) = payload.model.filter(|m| !m.is_empty()) {
             self.served = model.into_owned();
         }
-        if let Some(usage) = payload.usage {
-            self.usage = usage.read();
+        if let Some(provider) = payload.provider.filter(|p| !p.is_empty()) {
+            self.provider = provider.into_owned();
+        }
+        if let Some(raw) = payload.usage.filter(Value::is_object) {
+            self.usage = usage(&raw);
         }
         for choice in payload.choices.unwrap_or_default() {
             if let Some(error) = &choice.error {
-                return Err(said_error(error, wire));
+                return Err(wire.said_error(error));
             }
-            if choice.index == 0 {
+            if choice.index.unwrap_or(0) == 0 {
                 self.choice(choice);
             }
         }
@@ -199,7 +181,7 @@ impl Assembled {
 
     fn tool(&mut self, place: usize, tool: RawTool) {
         // Streams number the calls, whole bodies list them; nobody calls more than a few.
-        let at = tool.index.max(place).min(15);
+        let at = tool.index.unwrap_or(0).max(place).min(15);
         if self.tools.len() <= at {
             self.tools.resize(at + 1, Default::default());
         }
@@ -226,8 +208,9 @@ impl Assembled {
             return Err(Failure::sick(format!("{} ended with `{finish}`", wire.place())));
         }
         let (usage, served) = (self.usage, std::mem::take(&mut self.served));
+        let provider = std::mem::take(&mut self.provider);
         let got = self.got(&finish);
-        Ok(Answer { got, finish, usage, served })
+        Ok(Answer { got, finish, usage, served, provider })
     }
 
     fn got(mut self, finish: &str) -> Got {
@@ -255,47 +238,44 @@ impl Assembled {
     }
 }
 
-fn said_error(error: &Value, wire: &Wire<'_>) -> Failure {
-    let scrubbed: Value = serde_json::from_str(&wire.scrub(&error.to_string())).unwrap_or_default();
-    error_body(&wire.asked(&wire.place()), &scrubbed)
-}
-
 fn parts_text(parts: &[Value]) -> String {
     parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()
 }
 
 /// Thinking that stands in the content.
 fn split(text: &str) -> Got {
-    let whole = |text: &str, reasoning: &str| Got::Text {
+    let got = |text: &str, reasoning: &str| Got::Text {
         text: text.trim_start().to_owned(),
         reasoning: reasoning.trim().to_owned(),
     };
     let head = text.trim_start();
-    if let Some((thought, rest)) =
-        head.strip_prefix("<thought>").and_then(|body| body.split_once("</thought>"))
-    {
-        return whole(rest, thought);
+    if let Some(thought) = head.strip_prefix("<thought>") {
+        // Without its end it was cut while thinking: none of it is an answer.
+        let (thought, rest) = thought.split_once("</thought>").unwrap_or((thought, ""));
+        return got(rest, thought);
     }
-    match text.split_once("</think>") {
-        Some((before, after)) => {
-            let before = before.trim_start();
-            whole(after, before.strip_prefix("<think>").unwrap_or(before))
-        }
-        None => Got::Text { text: text.to_owned(), reasoning: String::new() },
+    let opened = head.strip_prefix("<think>");
+    match (opened.unwrap_or(head).split_once("</think>"), opened) {
+        (Some((thought, rest)), _) => got(rest, thought),
+        (None, Some(thought)) => got("", thought),
+        (None, None) => Got::Text { text: text.to_owned(), reasoning: String::new() },
     }
 }
 
-impl RawUsage {
-    fn read(self) -> Usage {
-        let details = self.completion_tokens_details.and_then(|d| d.reasoning_tokens);
-        let completion = self.completion_tokens.unwrap_or(0);
-        let thinking = details.or(self.reasoning_tokens).unwrap_or(0).min(completion);
-        Usage {
-            input: self.prompt_tokens.unwrap_or(0),
-            cached: self.prompt_tokens_details.and_then(|d| d.cached_tokens).unwrap_or(0),
-            output: completion - thinking,
-            thinking,
-            images: 0,
-        }
+/// Counts, wherever they are; one that is no count (null, a fraction, a word) counts as 0, since a
+/// reply is not worth less for it.
+fn usage(raw: &Value) -> Usage {
+    let count = |at: &str| raw.pointer(at).and_then(Value::as_f64).unwrap_or(0.0) as u64;
+    let completion = count("/completion_tokens");
+    // SGLang has it at the top.
+    let thinking = count("/completion_tokens_details/reasoning_tokens")
+        .max(count("/reasoning_tokens"))
+        .min(completion);
+    Usage {
+        input: count("/prompt_tokens"),
+        cached: count("/prompt_tokens_details/cached_tokens"),
+        output: completion - thinking,
+        thinking,
+        images: 0,
     }
 }

@@ -6,18 +6,18 @@
 //! replaced, numbers as numbers. The prompt's id is chosen by us, so that a POST whose answer was
 //! lost is found again rather than drawn twice.
 
-use crate::call::http::{Body, Failure, Outgoing, Wire, excerpt};
+use crate::call::http::{Body, Failure, Outgoing, Wire};
 use crate::call::protocol::openai_images::IMAGE_BYTES;
-use crate::call::protocol::{
-    Answer, Entry, Got, OptionError, Options, Protocol, Serves, wrong_sort,
-};
-use crate::call::{ImageRequest, Request, Usage};
+use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
+use crate::call::{CallError, Fatal, ImageRequest, Request};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
 const HISTORY_BYTES: usize = 16 << 20;
+/// Jobs of one call that are looked for in the history.
+const MOST_JOBS: u32 = 16;
 
 pub const ENTRY: Entry = Entry {
     name: "comfyui",
@@ -28,11 +28,14 @@ pub const ENTRY: Entry = Entry {
         ("workflow_file", "the same in a file (read when the endpoints file is)"),
         ("poll_ms", "how often the history is asked; 500"),
     ],
+    billed: |_| 1,
     compile,
 };
 
 struct ComfyUi {
     workflow: Value,
+    /// Of the slots that a role may leave unset, those that the workflow has.
+    slots: Vec<&'static str>,
     poll: Duration,
 }
 
@@ -72,37 +75,64 @@ fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
             OptionError::new("poll_ms", format!("`poll_ms` is `{value}`"), "it is 10 to 60000")
         })?,
     };
-    Ok(Arc::new(ComfyUi { workflow, poll: Duration::from_millis(poll) }))
+    let has = |slot: &&str| text.contains(&format!("\"{{{slot}}}\""));
+    let slots = ["steps", "guidance"].into_iter().filter(has).collect();
+    Ok(Arc::new(ComfyUi { workflow, slots, poll: Duration::from_millis(poll) }))
 }
 
 #[async_trait::async_trait]
 impl Protocol for ComfyUi {
     async fn exchange(&self, request: &Request, wire: &Wire<'_>) -> Result<Answer, Failure> {
         let Request::Image(image) = request else { return Err(wrong_sort(request, ENTRY.name)) };
-        let id = job_id(request);
-        let found = match self.history(&id, wire).await? {
-            // Drawn by an earlier try whose answer was lost.
-            Some(entry) => entry,
-            None => {
-                self.submit(image, &id, wire).await?;
-                self.wait(&id, wire).await?
+        self.has_values(image)?;
+        for number in 0..MOST_JOBS {
+            let id = self.job_id(request, number);
+            // A job of an earlier try whose answer was lost, or of an earlier run.
+            let (found, fresh) = match self.history(&id, wire).await? {
+                Some(entry) => (entry, false),
+                None => {
+                    self.submit(image, &id, wire).await?;
+                    (self.wait(&id, wire).await?, true)
+                }
+            };
+            match first_image(&found).filter(|_| !is_failed(&found)) {
+                Some(picture) => return Ok(Answer::drawn(self.view(picture, wire).await?, 1)),
+                None if fresh => return Err(failed(&found, wire)),
+                None => {}
             }
-        };
-        let picture = first_image(&found).ok_or_else(|| failed(&found, wire))?;
-        let bytes = self.view(picture, wire).await?;
-        let usage = Usage { images: 1, ..Usage::default() };
-        Ok(Answer { got: Got::Image(bytes), finish: String::new(), usage, served: String::new() })
+        }
+        Err(Failure::record(format!("{} failed {MOST_JOBS} jobs of this call", wire.place())))
     }
 }
 
-/// A UUID made of the call's key.
-fn job_id(request: &Request) -> String {
-    let hex = request.key().hex();
-    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
-}
-
 impl ComfyUi {
+    /// A UUID made of the call's key and the workflow: another workflow is another picture. Jobs of
+    /// one call are numbered, since a job that failed stays in the history.
+    fn job_id(&self, request: &Request, number: u32) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&request.key().0).update(self.workflow.to_string().as_bytes());
+        hasher.update(&number.to_le_bytes());
+        let hex = hasher.finalize().to_hex();
+        let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
+        format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
+    }
+
+    /// A slot without a value would draw by a number that nobody chose.
+    fn has_values(&self, image: &ImageRequest) -> Result<(), Failure> {
+        let slots = [("steps", image.steps.is_some()), ("guidance", image.guidance.is_some())];
+        match slots.iter().find(|(slot, set)| !set && self.slots.contains(slot)) {
+            None => Ok(()),
+            Some((slot, _)) => Err(Failure::fatal(
+                Fatal::Endpoint,
+                format!(
+                    "the workflow has a slot \"{{{slot}}}\" and role `{}` sets no `{slot}`; set it in \
+                     _models.toml, or write a number into the workflow",
+                    image.role
+                ),
+            )),
+        }
+    }
+
     async fn submit(&self, image: &ImageRequest, id: &str, wire: &Wire<'_>) -> Result<(), Failure> {
         let graph = fill(&self.workflow, image);
         let mut body = Body::default();
@@ -115,7 +145,7 @@ impl ComfyUi {
             Some(errors) => Err(Failure::record(format!(
                 "{} refused the workflow: {}",
                 wire.place(),
-                excerpt(&errors.to_string(), 300)
+                wire.excerpt(errors.to_string().as_bytes(), 300)
             ))),
             None => Ok(()),
         }
@@ -144,7 +174,8 @@ impl ComfyUi {
         let mut history = json_of(&bytes, wire)?;
         Ok(history.get_mut(id).map(Value::take).filter(|entry| {
             entry.get("outputs").and_then(Value::as_object).is_some_and(|o| !o.is_empty())
-                || entry.pointer("/status/status_str").is_some_and(|s| s == "error")
+                || entry.pointer("/status/completed").is_some_and(|done| *done == true)
+                || is_failed(entry)
         }))
     }
 
@@ -154,7 +185,14 @@ impl ComfyUi {
             let value = picture.get(name).and_then(Value::as_str).unwrap_or_default();
             url.query_pairs_mut().append_pair(name, value);
         }
-        wire.send(authorized(Outgoing::get(url), wire)).await?.bytes(IMAGE_BYTES).await
+        match wire.send(authorized(Outgoing::get(url), wire)).await {
+            Ok(incoming) => incoming.bytes(IMAGE_BYTES).await,
+            // The file was cleared away; that says nothing of the model.
+            Err(Failure { error: CallError::Fatal { kind: Fatal::Model, what }, .. }) => {
+                Err(Failure::record(what))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 }
 
@@ -166,14 +204,7 @@ fn authorized(out: Outgoing, wire: &Wire<'_>) -> Outgoing {
 }
 
 fn json_of(bytes: &[u8], wire: &Wire<'_>) -> Result<Value, Failure> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let text = wire.scrub(&String::from_utf8_lossy(&bytes[..bytes.len().min(400)]));
-        Failure::sick(format!(
-            "{} answered rubbish ({error}): `{}`",
-            wire.place(),
-            excerpt(&text, 120)
-        ))
-    })
+    serde_json::from_slice(bytes).map_err(|error| wire.rubbish(error, bytes))
 }
 
 /// The workflow with its slots filled.
@@ -185,8 +216,8 @@ fn fill(value: &Value, image: &ImageRequest) -> Value {
             "{seed}" => json!(image.seed),
             "{width}" => json!(image.width),
             "{height}" => json!(image.height),
-            "{steps}" => image.steps.map_or(Value::from(20), Value::from),
-            "{guidance}" => image.guidance.map_or(Value::from(3.5), Value::from),
+            "{steps}" => json!(image.steps),
+            "{guidance}" => json!(image.guidance),
             _ => value.clone(),
         },
         Value::Array(items) => items.iter().map(|item| fill(item, image)).collect(),
@@ -206,7 +237,13 @@ fn first_image(entry: &Value) -> Option<&Value> {
     saved.or(all.first()).copied()
 }
 
+/// Whether the job broke off; what it has put out until then may be half a picture.
+fn is_failed(entry: &Value) -> bool {
+    entry.pointer("/status/status_str").is_some_and(|status| status == "error")
+}
+
 fn failed(entry: &Value, wire: &Wire<'_>) -> Failure {
     let why = entry.get("status").map(Value::to_string).unwrap_or_default();
-    Failure::record(format!("{} drew nothing: {}", wire.place(), excerpt(&why, 300)))
+    let why = wire.excerpt(why.as_bytes(), 300);
+    Failure::record(format!("{} drew nothing: {why}", wire.place()))
 }

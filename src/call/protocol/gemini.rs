@@ -25,6 +25,8 @@ pub const ENTRY: Entry = Entry {
         ("auth", "`key` (default): x-goog-api-key; `bearer`: an OAuth token (Vertex)"),
         ("thoughts", "true (default): ask for summaries of the thinking"),
     ],
+    // A starved call is asked again with twice the room.
+    billed: |_| 3,
     compile,
 };
 
@@ -56,12 +58,16 @@ impl Protocol for Gemini {
         let Request::Chat(chat) = request else { return Err(wrong_sort(request, ENTRY.name)) };
         let first = self.once(chat, chat.sampling.max_tokens, wire).await?;
         // The output bound includes the thoughts, so an empty answer at the bound is common:
-        // once more with twice the room.
-        match (first.is_starved(), chat.sampling.max_tokens) {
-            (true, Some(bound)) => self.once(chat, Some(bound.saturating_mul(2)), wire).await,
-            _ => Ok(first),
-        }?
-        .finish(wire)
+        // once more with twice the room. Both are paid.
+        let last = match (first.is_starved(), chat.sampling.max_tokens) {
+            (true, Some(bound)) => {
+                let mut second = self.once(chat, Some(bound.saturating_mul(2)), wire).await?;
+                second.usage += first.usage;
+                second
+            }
+            _ => first,
+        };
+        last.finish(wire)
     }
 }
 

@@ -4,7 +4,7 @@
 //! something: no candidate with a block reason is a refusal, no candidate without one is rubbish.
 
 use crate::call::Usage;
-use crate::call::http::{Failure, Wire, error_body, excerpt};
+use crate::call::http::{Failure, Wire};
 use crate::call::protocol::gemini::{Verdict, verdict};
 use crate::call::protocol::{Answer, Got};
 use serde::Deserialize;
@@ -34,7 +34,7 @@ struct Candidate<'a> {
     #[serde(default)]
     finish_reason: Option<String>,
     #[serde(default)]
-    index: u32,
+    index: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -48,7 +48,7 @@ struct RawPart<'a> {
     #[serde(borrow, default)]
     text: Option<Cow<'a, str>>,
     #[serde(default)]
-    thought: bool,
+    thought: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +75,8 @@ pub struct Assembled {
     finish: String,
     blocked: Option<String>,
     served: String,
-    usage: Usage,
+    /// Of this exchange, and of the one before it that came back empty.
+    pub usage: Usage,
     any: bool,
     /// It came as one body: its end needs no mark.
     pub whole: bool,
@@ -100,9 +101,7 @@ impl Assembled {
         let payload: Payload<'_> =
             serde_json::from_slice(data).map_err(|error| not_a_reply(data, &error, wire))?;
         if let Some(error) = &payload.error {
-            let text = wire.scrub(&error.to_string());
-            let error = serde_json::from_str(&text).unwrap_or_default();
-            return Err(error_body(&wire.asked(&wire.place()), &error));
+            return Err(wire.said_error(error));
         }
         if let Some(model) = payload.model_version {
             self.served = model;
@@ -120,7 +119,7 @@ impl Assembled {
             self.blocked = Some(reason);
         }
         for candidate in payload.candidates.unwrap_or_default() {
-            if candidate.index == 0 {
+            if candidate.index.unwrap_or(0) == 0 {
                 self.candidate(candidate);
             }
         }
@@ -133,7 +132,7 @@ impl Assembled {
             self.finish = reason;
         }
         for part in candidate.content.and_then(|c| c.parts).unwrap_or_default() {
-            let to = if part.thought { &mut self.thoughts } else { &mut self.text };
+            let to = if part.thought == Some(true) { &mut self.thoughts } else { &mut self.text };
             to.push_str(&part.text.unwrap_or_default());
         }
     }
@@ -142,7 +141,8 @@ impl Assembled {
     pub fn finish(self, wire: &Wire<'_>) -> Result<Answer, Failure> {
         let place = wire.place();
         let Assembled { text, thoughts, finish, blocked, served, usage, any, whole } = self;
-        let answer = |got, finish| Ok(Answer { got, finish, usage, served });
+        let answer =
+            |got, finish| Ok(Answer { got, finish, usage, served, provider: String::new() });
         if let Some(reason) = blocked.filter(|_| text.is_empty()) {
             return match verdict(&reason) {
                 Verdict::Stop(kind) => Err(stop(kind, &place, &reason)),
@@ -176,12 +176,10 @@ fn stop(kind: crate::call::Fatal, place: &str, reason: &str) -> Failure {
 
 /// Rubbish, or an error in an array of one.
 fn not_a_reply(data: &[u8], error: &serde_json::Error, wire: &Wire<'_>) -> Failure {
-    let text = wire.scrub(&String::from_utf8_lossy(data));
-    if let Ok(value @ Value::Array(_)) = serde_json::from_str::<Value>(&text)
-        && value.pointer("/0/error").is_some()
-    {
-        return error_body(&wire.asked(&wire.place()), &value);
+    match serde_json::from_slice::<Value>(data) {
+        Ok(value @ Value::Array(_)) if value.pointer("/0/error").is_some() => {
+            wire.said_error(&value)
+        }
+        _ => wire.rubbish(error, data),
     }
-    let place = wire.place();
-    Failure::sick(format!("{place} answered rubbish ({error}): `{}`", excerpt(&text, 120)))
 }

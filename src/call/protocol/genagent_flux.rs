@@ -5,12 +5,10 @@
 //! request's `draw` chooses the picture: draw 0, 1, … of `num_images_per_prompt` (4 at most), and
 //! `coldstart check --probe` still says that the seed is ignored.
 
-use crate::call::http::{Body, Failure, Outgoing, Wire, error_body, excerpt};
-use crate::call::protocol::openai_images::{IMAGE_BYTES, decode};
-use crate::call::protocol::{
-    Answer, Entry, Got, OptionError, Options, Protocol, Serves, wrong_sort,
-};
-use crate::call::{ImageRequest, Request, Usage};
+use crate::call::http::{Body, Failure, Outgoing, Wire, decode};
+use crate::call::protocol::openai_images::IMAGE_BYTES;
+use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
+use crate::call::{ImageRequest, Request};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -24,6 +22,11 @@ pub const ENTRY: Entry = Entry {
     serves: Serves::Image,
     about: "POST URL/generate/: the released GenAgent's FLUX server (no seed: draws 0..3 only)",
     options: &[],
+    // Pictures 0 to `draw` are drawn for the one that is kept.
+    billed: |request| match request {
+        Request::Image(image) => u64::from(image.draw) + 1,
+        Request::Chat(_) => 1,
+    },
     compile,
 };
 
@@ -70,15 +73,10 @@ impl Protocol for GenagentFlux {
 }
 
 fn read(bytes: &[u8], draw: usize, wire: &Wire<'_>) -> Result<Answer, Failure> {
-    let place = wire.place();
-    let rubbish = |why: &str| {
-        let text = wire.scrub(&String::from_utf8_lossy(&bytes[..bytes.len().min(400)]));
-        Failure::sick(format!("{place} answered rubbish ({why}): `{}`", excerpt(&text, 120)))
-    };
+    let rubbish = |why| wire.rubbish(why, bytes);
     let payload: Payload<'_> = serde_json::from_slice(bytes).map_err(|_| rubbish("no JSON"))?;
     if let Some(error) = &payload.error {
-        let error = serde_json::from_str(&wire.scrub(&error.to_string())).unwrap_or_default();
-        return Err(error_body(&wire.asked(&place), &error));
+        return Err(wire.said_error(error));
     }
     if payload.status.as_deref().is_some_and(|status| status != "success") {
         return Err(rubbish("its status is no success"));
@@ -87,8 +85,7 @@ fn read(bytes: &[u8], draw: usize, wire: &Wire<'_>) -> Result<Answer, Failure> {
     let image = images.get(draw).ok_or_else(|| rubbish("too few images"))?;
     let bytes = decode(image).ok_or_else(|| rubbish("the base64 is damaged"))?;
     // All pictures of the call were drawn, whichever is kept.
-    let usage = Usage { images: images.len() as u64, ..Usage::default() };
-    Ok(Answer { got: Got::Image(bytes), finish: String::new(), usage, served: String::new() })
+    Ok(Answer::drawn(bytes, images.len() as u64))
 }
 
 impl GenagentFlux {

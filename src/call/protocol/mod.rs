@@ -16,6 +16,7 @@ mod openai_chat;
 mod openai_images;
 mod options;
 mod submit_poll;
+mod vendors;
 
 pub use options::{OptionError, Options};
 
@@ -45,13 +46,25 @@ pub struct Answer {
     pub usage: Usage,
     /// The model's name as the server said it; empty when it said none.
     pub served: String,
+    /// Who served it, where a router chose among several; empty when not said.
+    pub provider: String,
 }
 
 impl Answer {
+    /// An answer of which only `got`, and what it used, are known.
+    pub fn bare(got: Got, finish: impl Into<String>, usage: Usage) -> Answer {
+        let (served, provider) = (String::new(), String::new());
+        Answer { got, finish: finish.into(), usage, served, provider }
+    }
+
     /// A refusal that cost nothing.
     pub fn refused(reason: String) -> Answer {
-        let (finish, served) = ("refused".to_owned(), String::new());
-        Answer { got: Got::Refused(reason), finish, usage: Usage::default(), served }
+        Answer::bare(Got::Refused(reason), "refused", Usage::default())
+    }
+
+    /// `images` pictures were drawn, and this is the one.
+    pub fn drawn(bytes: Bytes, images: u64) -> Answer {
+        Answer::bare(Got::Image(bytes), "", Usage { images, ..Usage::default() })
     }
 }
 
@@ -73,6 +86,8 @@ pub struct Entry {
     pub about: &'static str,
     /// Keys of a role's table that only this protocol reads, with what they do.
     pub options: &'static [(&'static str, &'static str)],
+    /// How many whole answers (`max_tokens` each, or a picture) one call may at most be billed for.
+    pub billed: fn(&Request) -> u64,
     pub compile: fn(&Options) -> Result<Arc<dyn Protocol>, OptionError>,
 }
 

@@ -28,6 +28,7 @@ pub const ENTRY: Entry = Entry {
         ),
         ("seed", "true (default): send the request's seed; false for servers that refuse it"),
     ],
+    billed: |_| 1,
     compile,
 };
 

@@ -4,12 +4,9 @@
 //! would make three draws one image), and the picture taken from wherever it is: `b64_json`, a
 //! URL (absolute, relative, data:), or raw bytes.
 
-use crate::call::http::{Body, Failure, Outgoing, Wire, excerpt};
-use crate::call::protocol::{
-    Answer, Entry, Got, OptionError, Options, Protocol, Serves, wrong_sort,
-};
+use crate::call::http::{Body, Failure, Outgoing, Wire, decode};
+use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
 use crate::call::{ImageRequest, Request, Usage};
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -27,6 +24,7 @@ pub const ENTRY: Entry = Entry {
         "`plain` (default), `openai`, `vllm-omni`, `sglang`, `together`: the names of size, \
          seed and steps",
     )],
+    billed: |_| 1,
     compile,
 };
 
@@ -101,27 +99,17 @@ impl Protocol for OpenAiImages {
         let raw = incoming.mime().starts_with("image/");
         let bytes = incoming.bytes(IMAGE_BYTES).await?;
         if raw || crate::call::picture::sniff(&bytes).is_some() {
-            return Ok(drawn(bytes, Usage { images: 1, ..Usage::default() }, String::new()));
+            return Ok(Answer::drawn(bytes, 1));
         }
         read(&bytes, wire).await
     }
 }
 
-fn drawn(bytes: Bytes, usage: Usage, served: String) -> Answer {
-    Answer { got: Got::Image(bytes), finish: String::new(), usage, served }
-}
-
 async fn read(bytes: &[u8], wire: &Wire<'_>) -> Result<Answer, Failure> {
-    let place = wire.place();
-    let rubbish = |why: String| {
-        let text = wire.scrub(&String::from_utf8_lossy(&bytes[..bytes.len().min(400)]));
-        Failure::sick(format!("{place} answered rubbish ({why}): `{}`", excerpt(&text, 120)))
-    };
     let payload: Payload<'_> =
-        serde_json::from_slice(bytes).map_err(|error| rubbish(error.to_string()))?;
+        serde_json::from_slice(bytes).map_err(|error| wire.rubbish(error, bytes))?;
     if let Some(error) = &payload.error {
-        let error = serde_json::from_str(&wire.scrub(&error.to_string())).unwrap_or_default();
-        return Err(crate::call::http::error_body(&wire.asked(&place), &error));
+        return Err(wire.said_error(error));
     }
     let raw = payload.usage.unwrap_or_default();
     let usage = Usage {
@@ -133,25 +121,12 @@ async fn read(bytes: &[u8], wire: &Wire<'_>) -> Result<Answer, Failure> {
     let datum = payload.data.and_then(|data| data.into_iter().next());
     let image = match datum {
         Some(Datum { b64_json: Some(text), .. }) => {
-            decode(&text).ok_or_else(|| rubbish("the base64 is damaged".to_owned()))?
+            decode(&text).ok_or_else(|| wire.rubbish("the base64 is damaged", bytes))?
         }
-        Some(Datum { url: Some(link), .. }) => wire.fetch_image(&link, IMAGE_BYTES).await?,
-        _ => return Err(rubbish("no image in `data`".to_owned())),
+        Some(Datum { url: Some(link), .. }) => wire.fetch_image(&link, &[], IMAGE_BYTES).await?,
+        _ => return Err(wire.rubbish("no image in `data`", bytes)),
     };
-    Ok(drawn(image, usage, payload.model.unwrap_or_default()))
-}
-
-/// Base64 as servers write it: plain, with line breaks, or as a data: URL.
-pub fn decode(text: &str) -> Option<Bytes> {
-    let text = match text.strip_prefix("data:") {
-        Some(rest) => rest.split_once(',')?.1,
-        None => text,
-    };
-    let decoded = match base64_simd::STANDARD.decode_to_vec(text) {
-        Ok(bytes) => bytes,
-        Err(_) => base64_simd::forgiving_decode_to_vec(text.as_bytes()).ok()?,
-    };
-    Some(decoded.into())
+    Ok(Answer { usage, served: payload.model.unwrap_or_default(), ..Answer::drawn(image, 1) })
 }
 
 impl OpenAiImages {
@@ -178,10 +153,10 @@ impl OpenAiImages {
         // gpt-image knows neither a seed nor steps and refuses unknown fields.
         if self.dialect != Dialect::Openai {
             put("seed", json!(seed));
-            put("guidance_scale", json!(guidance));
             put("negative_prompt", json!(negative_prompt));
         }
         if matches!(self.dialect, Dialect::Plain | Dialect::VllmOmni | Dialect::Sglang) {
+            put("guidance_scale", json!(guidance));
             put("num_inference_steps", json!(steps));
             put("response_format", json!("b64_json"));
         }

@@ -1,23 +1,29 @@
 //! `submit-poll`: queues that take a job and are asked for it: BFL, fal, Replicate, and any other
 //! by configuration.
 //!
-//! The one idea: such servers differ only in names, so a vendor is a table: where to post, where
-//! the poll URL and the status stand in the answers, which words mean done, refused and failed, and
-//! where the picture is. `vendor` fills the table; each key can be given by hand over it.
+//! The one idea: such servers differ only in names, so a vendor is a table (`vendors`): where to
+//! post, where the poll URL and the status stand in the answers, which words mean done, refused and
+//! failed, and where the picture is. `vendor` fills the table; each key can be given by hand over it.
+//! A job that was taken is a job that is paid: answers that get lost on the way to it are asked for
+//! again, and only a job that failed is posted anew.
 
-use crate::call::http::{Body, Failure, Outgoing, Wire, excerpt};
-use crate::call::protocol::openai_images::{IMAGE_BYTES, decode};
+use crate::call::http::{Body, Failure, Outgoing, Wire, decode, is_listed};
+use crate::call::protocol::openai_images::IMAGE_BYTES;
+use crate::call::protocol::vendors::{BFL, FAL, PLAIN, Preset, REPLICATE};
 use crate::call::protocol::{
     Answer, Entry, Got, OptionError, Options, Protocol, Serves, wrong_sort,
 };
-use crate::call::{ImageRequest, Request, Usage};
+use crate::call::{CallError, Fatal, ImageRequest, Request, Usage};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
 const ANSWER_BYTES: usize = 128 << 20;
+/// Answers about a job that may be lost in a row before it is given up.
+const MOST_LOST: u32 = 8;
 
 pub const ENTRY: Entry = Entry {
     name: "submit-poll",
@@ -28,6 +34,10 @@ pub const ENTRY: Entry = Entry {
         ("submit", "path of the POST under the URL; `{model}` is the model's name"),
         ("auth", "header and prefix of the key: \"x-key: \", \"authorization: Key \""),
         ("wrap", "the field that holds the input; empty: the body itself is the input"),
+        (
+            "fields",
+            "other names of ours: {num_inference_steps = \"steps\", width = \"size.width\"}",
+        ),
         ("poll", "JSON pointer to the poll URL in the answer to the POST, or a path with `{id}`"),
         ("status", "JSON pointer to the status in a poll's answer"),
         ("done", "status words of a finished job"),
@@ -36,7 +46,9 @@ pub const ENTRY: Entry = Entry {
         ("result", "JSON pointer to the URL of the result's answer, where it is apart"),
         ("image", "JSON pointer to the picture: a URL, a data: URL, or base64"),
         ("poll_ms", "how often the job is asked for; 500"),
+        ("poll_hosts", "hosts besides the URL's own that are polled, and so get the key; `*.` too"),
     ],
+    billed: |_| 1,
     compile,
 };
 
@@ -51,50 +63,13 @@ struct SubmitPoll {
     failed: Vec<String>,
     result: String,
     image: String,
+    fields: BTreeMap<String, String>,
+    poll_hosts: Vec<String>,
+    /// Where the vendor keeps its pictures.
+    image_hosts: Vec<String>,
     every: Duration,
     extra: Map<String, Value>,
 }
-
-/// What `vendor` stands for: key, value; lists are separated by `|`.
-type Preset = &'static [(&'static str, &'static str)];
-
-const PLAIN: Preset = &[
-    ("submit", ""),
-    ("auth", "authorization: Bearer "),
-    ("wrap", ""),
-    ("poll", "/polling_url"),
-    ("status", "/status"),
-    ("done", "done|completed|succeeded|success"),
-    ("refused", "refused|moderated"),
-    ("failed", "failed|error|canceled"),
-    ("result", ""),
-    ("image", "/image"),
-];
-const BFL: Preset = &[
-    ("submit", "{model}"),
-    ("auth", "x-key: "),
-    ("poll", "/polling_url"),
-    ("done", "Ready"),
-    ("refused", "Request Moderated|Content Moderated"),
-    ("failed", "Error|Failed|Task not found"),
-    ("image", "/result/sample"),
-];
-const FAL: Preset = &[
-    ("submit", "{model}"),
-    ("auth", "authorization: Key "),
-    ("poll", "/status_url"),
-    ("done", "COMPLETED"),
-    ("result", "/response_url"),
-    ("image", "/images/0/url"),
-];
-const REPLICATE: Preset = &[
-    ("submit", "models/{model}/predictions"),
-    ("wrap", "input"),
-    ("poll", "/urls/get"),
-    ("done", "succeeded"),
-    ("failed", "failed|canceled"),
-    ("image", "/output"),
-];
 
 fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
     let preset = options.word(
@@ -111,9 +86,18 @@ fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
             Some(Value::Array(items)) => {
                 Ok(items.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect())
             }
-            _ => Ok(text(key)?.split('|').map(str::to_owned).collect()),
+            _ => Ok(text(key)?.split('|').filter(|w| !w.is_empty()).map(str::to_owned).collect()),
         }
     };
+    let mut fields: BTreeMap<String, String> = match options.values.get("fields") {
+        Some(Value::Object(_)) => BTreeMap::new(),
+        _ => words("fields")?.iter().filter_map(|pair| renamed(pair)).collect(),
+    };
+    for (ours, theirs) in
+        options.values.get("fields").and_then(Value::as_object).into_iter().flatten()
+    {
+        fields.insert(ours.clone(), theirs.as_str().unwrap_or_default().to_owned());
+    }
     let auth = text("auth")?;
     let (name, prefix) = auth.split_once(": ").ok_or_else(|| {
         OptionError::new("auth", format!("`auth` is `{auth}`"), "it is `header: prefix`")
@@ -138,6 +122,9 @@ fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
         failed: words("failed")?,
         result: text("result")?,
         image: text("image")?,
+        fields,
+        poll_hosts: words("poll_hosts")?,
+        image_hosts: words("image_hosts")?,
         every: Duration::from_millis(every),
         extra: options.extra.clone(),
     }))
@@ -155,39 +142,30 @@ impl Protocol for SubmitPoll {
         body.json(&self.body(image));
         let submitted = self.ask(Outgoing::post(url, body), wire).await?;
         let (status, last) = self.finished(submitted, wire).await?;
-        let answer = |got| {
-            let usage = Usage { images: 1, ..Usage::default() };
-            Ok(Answer { got, finish: status.clone(), usage, served: String::new() })
-        };
         if self.refused.contains(&status) {
-            return Ok(Answer {
-                got: Got::Refused(status.clone()),
-                finish: status,
-                usage: Usage::default(),
-                served: String::new(),
-            });
+            return Ok(Answer::bare(Got::Refused(status.clone()), status, Usage::default()));
         }
-        answer(Got::Image(self.picture(&last, wire).await?))
+        let picture = self.picture(&last, wire).await?;
+        Ok(Answer { finish: status, ..Answer::drawn(picture, 1) })
     }
 }
 
 impl SubmitPoll {
     fn body(&self, image: &ImageRequest) -> Value {
+        let ours = [
+            ("prompt", json!(image.prompt)),
+            ("negative_prompt", json!(image.negative_prompt)),
+            ("width", json!(image.width)),
+            ("height", json!(image.height)),
+            ("seed", json!(image.seed)),
+            ("num_inference_steps", json!(image.steps)),
+            ("guidance_scale", json!(image.guidance)),
+        ];
         let mut input = Map::new();
-        let mut put = |name: &str, value: Value| {
-            if !value.is_null() {
-                input.insert(name.to_owned(), value);
-            }
-        };
-        put("prompt", json!(image.prompt));
-        put("negative_prompt", json!(image.negative_prompt));
-        put("width", json!(image.width));
-        put("height", json!(image.height));
-        put("seed", json!(image.seed));
-        put("num_inference_steps", json!(image.steps));
-        put("guidance_scale", json!(image.guidance));
+        for (name, value) in ours.into_iter().filter(|(_, value)| !value.is_null()) {
+            put(&mut input, self.fields.get(name).map_or(name, String::as_str), value);
+        }
         input.extend(self.extra.clone());
-        input.retain(|_, value| !value.is_null());
         match self.wrap.is_empty() {
             true => Value::Object(input),
             false => json!({ (self.wrap.as_str()): input }),
@@ -202,29 +180,50 @@ impl SubmitPoll {
             out.headers.insert(name, value);
         }
         let bytes = wire.send(out).await?.bytes(ANSWER_BYTES).await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            let text = wire.scrub(&String::from_utf8_lossy(&bytes[..bytes.len().min(400)]));
-            let place = wire.place();
-            Failure::sick(format!("{place} answered rubbish ({error}): `{}`", excerpt(&text, 120)))
-        })
+        serde_json::from_slice(&bytes).map_err(|error| wire.rubbish(error, &bytes))
     }
 
-    /// The key goes only to the endpoint's own host, or one of the same registered domain (BFL's
-    /// poll URLs name a region), or one that the user listed.
+    /// What is said about a job that was taken, through answers that get lost.
+    async fn news(&self, url: &Url, wire: &Wire<'_>) -> Result<Value, Failure> {
+        let mut lost = 0;
+        loop {
+            match self.ask(Outgoing::get(url.clone()), wire).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => self.bear(failure, &mut lost, wire).await?,
+            }
+        }
+    }
+
+    /// Waits after a lost answer about a job; hands back a failure that waiting does not mend.
+    async fn bear(&self, failure: Failure, lost: &mut u32, wire: &Wire<'_>) -> Result<(), Failure> {
+        *lost += 1;
+        match &failure.error {
+            CallError::Transient { after, .. } if *lost <= MOST_LOST => {
+                let left = wire.deadline.saturating_duration_since(wire.env.now());
+                if left.is_zero() {
+                    return Err(failure);
+                }
+                wire.env.sleep(after.unwrap_or(self.every).max(self.every).min(left)).await;
+                Ok(())
+            }
+            // The job is gone, which says nothing of the model: it is posted anew.
+            CallError::Fatal { kind: Fatal::Model, what } => Err(Failure::again(what.clone())),
+            _ => Err(failure),
+        }
+    }
+
+    /// The key goes only to the endpoint's own host, and to those that the vendor's table or the
+    /// user names (BFL's poll URLs name a region).
     fn own(&self, url: &Url, wire: &Wire<'_>) -> Result<(), Failure> {
-        let (host, base) = (url.host_str().unwrap_or_default(), wire.base.host_str());
-        let base = base.unwrap_or_default();
-        let tail =
-            |name: &str| name.split('.').rev().take(2).map(str::to_owned).collect::<Vec<_>>();
-        let same = host == base
-            || (base.parse::<std::net::IpAddr>().is_err() && tail(host) == tail(base))
-            || wire.endpoint.image_hosts.iter().any(|listed| listed == host);
+        let host = url.host_str().unwrap_or_default();
+        let same = url.host_str() == wire.base.host_str()
+            || is_listed(host, self.poll_hosts.iter().map(String::as_str));
         if same && url.scheme() == wire.base.scheme() {
             return Ok(());
         }
         Err(Failure::record(format!(
             "the job is to be polled at `{host}`, which is not the endpoint's; add it to \
-             `image_hosts` if it is the vendor's"
+             `poll_hosts` if it is the vendor's"
         )))
     }
 
@@ -236,27 +235,28 @@ impl SubmitPoll {
     ) -> Result<(String, Value), Failure> {
         let place = wire.place();
         let link = self.poll_link(&submitted).ok_or_else(|| {
-            Failure::sick(format!(
-                "{place} named no poll URL: {}",
-                wire.scrub(&excerpt(&submitted.to_string(), 200))
-            ))
+            let said = wire.excerpt(submitted.to_string().as_bytes(), 200);
+            Failure::sick(format!("{place} named no poll URL: {said}"))
         })?;
         let url = wire.url("").join(&link).map_err(|e| Failure::sick(format!("{place}: {e}")))?;
         let mut answer = submitted;
         loop {
             let status = word(&answer, &self.status).to_owned();
-            if self.done.contains(&status) || self.refused.contains(&status) {
-                return Ok((status, self.result(answer, wire).await?));
-            }
-            if self.failed.contains(&status) {
-                let why = wire.scrub(&excerpt(&answer.to_string(), 300));
+            let done = self.done.contains(&status);
+            // fal ends a job that failed as completed, with an error.
+            let error = done && answer.get("error").is_some_and(|error| !error.is_null());
+            if error || self.failed.contains(&status) {
+                let why = wire.excerpt(answer.to_string().as_bytes(), 300);
                 return Err(Failure::again(format!("{place}: the job ended `{status}`: {why}")));
+            }
+            if done || self.refused.contains(&status) {
+                return Ok((status, self.result(answer, wire).await?));
             }
             if wire.env.now() >= wire.deadline {
                 return Err(Failure::sick(format!("{place}: the job was still `{status}`")));
             }
             wire.env.sleep(self.every).await;
-            answer = self.ask(Outgoing::get(url.clone()), wire).await?;
+            answer = self.news(&url, wire).await?;
         }
     }
 
@@ -274,8 +274,9 @@ impl SubmitPoll {
             false => last.pointer(&self.result).and_then(Value::as_str),
         };
         let Some(link) = link else { return Ok(last) };
-        let url = Url::parse(link).map_err(|e| Failure::sick(format!("`{link}`: {e}")))?;
-        self.ask(Outgoing::get(url), wire).await
+        let place = wire.place();
+        let url = wire.url("").join(link).map_err(|e| Failure::sick(format!("{place}: {e}")))?;
+        self.news(&url, wire).await
     }
 
     async fn picture(&self, last: &Value, wire: &Wire<'_>) -> Result<Bytes, Failure> {
@@ -283,13 +284,19 @@ impl SubmitPoll {
         // Replicate's output is a URL or a list of them.
         let text = at.and_then(|v| v.as_str().or_else(|| v.get(0)?.as_str()));
         let Some(text) = text else {
-            let why = wire.scrub(&excerpt(&last.to_string(), 200));
+            let why = wire.excerpt(last.to_string().as_bytes(), 200);
             return Err(Failure::again(format!("{}: no picture in {why}", wire.place())));
         };
         // A JPEG in base64 begins with `/9j/`, which is no path.
         let path = text.starts_with('/') && !text.starts_with("/9j/");
         if text.starts_with("http") || text.starts_with("data:") || path {
-            return wire.fetch_image(text, IMAGE_BYTES).await;
+            let mut lost = 0;
+            loop {
+                match wire.fetch_image(text, &self.image_hosts, IMAGE_BYTES).await {
+                    Ok(bytes) => return Ok(bytes),
+                    Err(failure) => self.bear(failure, &mut lost, wire).await?,
+                }
+            }
         }
         decode(text).ok_or_else(|| Failure::sick("the picture is neither a URL nor base64"))
     }
@@ -297,4 +304,25 @@ impl SubmitPoll {
 
 fn word<'a>(answer: &'a Value, pointer: &str) -> &'a str {
     answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// `ours=theirs` of a vendor's table.
+fn renamed(pair: &str) -> Option<(String, String)> {
+    pair.split_once('=').map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned()))
+}
+
+/// Puts `value` at `place` (`size.width` is inside `size`; an empty place is nowhere).
+fn put(into: &mut Map<String, Value>, place: &str, value: Value) {
+    match place.split_once('.') {
+        None if place.is_empty() => {}
+        None => {
+            into.insert(place.to_owned(), value);
+        }
+        Some((outer, inner)) => {
+            let slot = into.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(fields) = slot {
+                put(fields, inner, value);
+            }
+        }
+    }
 }

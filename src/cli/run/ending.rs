@@ -95,7 +95,7 @@ fn show(args: &Args, report: &Report) -> anyhow::Result<()> {
 fn remedy(kind: Fatal) -> &'static str {
     match kind {
         Fatal::Key => "set the key's environment variable to a valid key; the same command goes on",
-        Fatal::Model => "mend the model's name in the endpoints file; the same command goes on",
+        Fatal::Model => "mend the endpoints file or the server; the same command goes on",
         Fatal::Money => "raise `--budget` or the account's limit; the same command goes on",
         Fatal::Quota => "wait until the quota resets; the same command goes on",
         Fatal::Endpoint => "look at the endpoint; when it answers again, the same command goes on",
