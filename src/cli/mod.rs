@@ -17,6 +17,7 @@ mod funnel;
 mod graph;
 mod kinds;
 mod log;
+pub mod memory;
 mod pool;
 mod pool_fingerprint;
 mod pool_inspect;
@@ -98,6 +99,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    memory::give_back();
     let program = match Program::try_parse() {
         Ok(program) => program,
         Err(error) => {

@@ -12,6 +12,9 @@ pub struct ParseHexError {
     digits: usize,
 }
 
+/// Written for every call and every row, so not through `fmt`.
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 macro_rules! hex_type {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
         $(#[$doc])*
@@ -21,9 +24,9 @@ macro_rules! hex_type {
         impl $name {
             /// Lower-case hex, `2 * size` digits.
             pub fn hex(&self) -> String {
-                use fmt::Write;
                 self.0.iter().fold(String::with_capacity($len * 2), |mut out, byte| {
-                    let _ = write!(out, "{byte:02x}");
+                    out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+                    out.push(char::from(DIGITS[usize::from(byte & 15)]));
                     out
                 })
             }

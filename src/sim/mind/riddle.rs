@@ -7,6 +7,7 @@ use crate::env::Rng;
 use crate::record::{Region, Relation, Size, Spec};
 use crate::sim::World;
 use crate::sim::scene::{Group, Meaning, lexicon, words};
+use memchr::memmem;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -17,7 +18,9 @@ struct Phrase {
     kind: &'static str,
     word: &'static str,
     text: &'static str,
-    lower: String,
+    /// Looks for the text in lower case; made once, since every request to a thinking role is
+    /// searched for all phrases.
+    finder: memmem::Finder<'static>,
 }
 
 fn table() -> &'static [Phrase] {
@@ -27,11 +30,10 @@ fn table() -> &'static [Phrase] {
         let parse = |line: &'static str| {
             let (head, phrases) = line.split_once(": ")?;
             let (kind, word) = head.split_once(' ')?;
-            Some(phrases.split(" | ").map(move |text| Phrase {
-                kind,
-                word,
-                text: text.trim(),
-                lower: text.trim().to_lowercase(),
+            Some(phrases.split(" | ").map(str::trim).map(move |text| {
+                let lower = text.to_lowercase();
+                let finder = memmem::Finder::new(&lower).into_owned();
+                Phrase { kind, word, text, finder }
             }))
         };
         lines.filter_map(parse).flatten().collect()
@@ -144,12 +146,13 @@ fn part(group: &Group, implied: Option<Region>, flaw: bool, rng: &mut Rng) -> St
 /// Where the phrases of the table stand in `text`, in order.
 fn found(text: &str) -> Vec<(usize, &'static Phrase)> {
     let lower = text.to_lowercase();
-    let mut hits: Vec<(usize, &Phrase)> =
-        table().iter().filter_map(|p| lower.find(&p.lower).map(|at| (at, p))).collect();
-    // The same phrase may serve two groups.
-    for phrase in table().iter().filter(|p| p.kind != "object" && p.kind != "opener") {
-        let more = lower.match_indices(&phrase.lower).skip(1).map(|(at, _)| (at, phrase));
-        hits.extend(more);
+    let mut hits: Vec<(usize, &Phrase)> = Vec::new();
+    for phrase in table() {
+        // The same phrase may serve two groups, but no object stands twice.
+        let once = matches!(phrase.kind, "object" | "opener");
+        let most = if once { 1 } else { usize::MAX };
+        let places = phrase.finder.find_iter(lower.as_bytes()).take(most);
+        hits.extend(places.map(|at| (at, phrase)));
     }
     hits.sort_by_key(|(at, _)| *at);
     hits
@@ -226,7 +229,8 @@ mod tests {
         for a in table() {
             for b in table() {
                 let same = (a.kind, a.word) == (b.kind, b.word);
-                assert!(same || !a.lower.contains(&b.lower), "{:?} holds {:?}", a.text, b.text);
+                let inside = b.finder.find(a.finder.needle()).is_some();
+                assert!(same || !inside, "{:?} holds {:?}", a.text, b.text);
             }
         }
     }
