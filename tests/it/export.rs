@@ -382,7 +382,7 @@ fn verify_finds_each_kind_of_damage() {
     });
     text.found("image_altered", |out| {
         let mut bytes = std::fs::read(picture(out)).unwrap();
-        *bytes.iter_mut().nth(60).unwrap() ^= 1;
+        *bytes.get_mut(60).unwrap() ^= 1;
         std::fs::write(picture(out), bytes).unwrap();
     });
     text.found("cut short", |out| {
@@ -416,8 +416,11 @@ fn verify_finds_each_kind_of_damage() {
     }
 }
 
+/// A row, and its images as bytes and name.
+type ReadRow = (serde_json::Value, Vec<(Bytes, String)>);
+
 /// The rows of a Parquet file with their images; None when it cannot be read.
-fn rows_of(file: &Path) -> Option<Vec<(serde_json::Value, Vec<(Bytes, String)>)>> {
+fn rows_of(file: &Path) -> Option<Vec<ReadRow>> {
     let bytes = Bytes::from(std::fs::read(file).unwrap());
     coldstart::export::dataset::table(bytes).ok()?.collect::<Result<_, _>>().ok()
 }
