@@ -133,7 +133,7 @@ pub fn judgement(bytes: &[u8]) {
     static RULES: OnceLock<Arc<Rules>> = OnceLock::new();
     let rules = RULES.get_or_init(|| {
         let text = include_str!("../../data/judge_rules.toml");
-        Arc::new(Rules::parse(&source(text)).ok().expect("the shipped rules"))
+        Arc::new(Rules::parse(&source(text)).expect("the shipped rules"))
     });
     let atom = |id: &str, parents: &[&str]| Atom {
         id: id.to_owned(),
