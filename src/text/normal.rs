@@ -16,7 +16,9 @@ pub fn normalise(text: &str) -> String {
         fold(text.bytes().map(|b| char::from(b.to_ascii_lowercase())), &mut out);
         return out;
     }
-    let lower: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    // What is dropped goes before marks are put in order: `a`, mark, apostrophe, mark.
+    let lower = text.nfkc().flat_map(char::to_lowercase).filter(|c| !is_dropped(*c));
+    let lower: String = lower.collect();
     let mut out = String::with_capacity(lower.len());
     fold(lower.nfkc().flat_map(unfold), &mut out);
     out

@@ -113,7 +113,7 @@ fn bars(rows: &[(String, u64)]) -> Markup {
                     @let width = *count as f64 / most as f64 * 100.0;
                     li {
                         span.name { (clip(name, 60)) }
-                        span.bar { span style=(format!("width:{width:.2}%")) {} }
+                        span.bar { @if *count > 0 { span style=(format!("width:{width:.2}%")) {} } }
                         span.v { (number(*count)) }
                     }
                 }
