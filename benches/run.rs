@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 fn main() {
+    coldstart::cli::memory::give_back();
     let words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with("--")).collect();
     let wanted = |word: &str| words.is_empty() || words.iter().any(|w| w == word);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

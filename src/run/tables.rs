@@ -5,6 +5,8 @@ use crate::record::{CallsReport, DatasetReport, Report, RoleReport};
 use crate::run::engine::{Engine, Node};
 use crate::run::tally::Tally;
 use crate::store::{DecisionWriter, Layout, Store, StoreError};
+use futures::{StreamExt, TryStreamExt};
+use std::sync::Arc;
 
 /// The report so far.
 pub fn report(engine: &Engine, journaled: &Journaled, tally: &Tally, complete: bool) -> Report {
@@ -40,16 +42,18 @@ fn strata(engine: &Engine) -> DatasetReport {
         .unwrap_or_default()
 }
 
+/// Tables written at once: encoding keeps a core busy, and a writer holds tens of megabytes.
+const TABLES: usize = 4;
+
 /// Writes `stages/<stage>/part-*.parquet`, rows by id: the same bytes however the run went. Tables
 /// of stages that the pipeline no longer has go.
-pub async fn write_tables(engine: &Engine, store: &Store) -> Result<(), StoreError> {
-    for (index, name) in engine.names.iter().enumerate() {
-        let mut table = DecisionWriter::new(store.clone(), name);
-        for at in engine.ledger.sorted(index) {
-            table.push(engine.ledger.read(at)?).await?;
-        }
-        table.finish().await?;
-    }
+pub async fn write_tables(engine: &Arc<Engine>, store: &Store) -> Result<(), StoreError> {
+    futures::stream::iter(0..engine.names.len())
+        .map(|index| engine.env.spawn(write_table(engine.clone(), index, store.clone())))
+        .buffer_unordered(TABLES)
+        .map(|done| done.unwrap_or_else(|panic| Err(lost(&panic))))
+        .try_collect::<()>()
+        .await?;
     for (path, _) in store.list(Layout::STAGES).await? {
         let stage = path.split('/').nth(1).unwrap_or_default();
         if !engine.names.iter().any(|name| name == stage) {
@@ -57,6 +61,18 @@ pub async fn write_tables(engine: &Engine, store: &Store) -> Result<(), StoreErr
         }
     }
     Ok(())
+}
+
+async fn write_table(engine: Arc<Engine>, index: usize, store: Store) -> Result<(), StoreError> {
+    let mut table = DecisionWriter::new(store, &engine.names[index]);
+    for at in engine.ledger.sorted(index) {
+        table.push(engine.ledger.read(at)?).await?;
+    }
+    table.finish().await.map(|_| ())
+}
+
+fn lost(panic: &tokio::task::JoinError) -> StoreError {
+    StoreError::Other { place: Layout::STAGES.into(), what: panic.to_string() }
 }
 
 /// Writes `report.json`.
