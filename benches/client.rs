@@ -156,7 +156,9 @@ async fn bench_makespan(env: &Env) -> Result<(), Failure> {
 }
 
 async fn bench_faults(env: &Env) -> Result<(), Failure> {
-    let lines = "max_in_flight = 256\ntotal_timeout = \"2s\"\n";
+    // Five times the server's latency: who knows a server this well would not wait longer.
+    let lines =
+        "max_in_flight = 256\nconnect_timeout = \"250ms\"\nfirst_byte_timeout = \"750ms\"\n";
     let plain = ["--port", "0", "--latency-ms", "200", "--slots", "256"];
     let faults = [
         "--fault-500",
