@@ -74,8 +74,12 @@ impl Asker {
                     text.len() + reasoning.len()
                 ))
             }
-            Output::Text { text, .. } if finish == "length" && text.trim().is_empty() => {
-                Said::Garbage("cut off while thinking (finish `length`): raise `max_tokens`".into())
+            // As OpenAI's servers and as Gemini call it.
+            Output::Text { text, .. }
+                if matches!(finish.as_str(), "length" | "MAX_TOKENS") && text.trim().is_empty() =>
+            {
+                let what = format!("cut off while thinking (finish `{finish}`)");
+                Said::Garbage(format!("{what}: raise `max_tokens`"))
             }
             Output::Text { text, reasoning } => Said::Read((text, reasoning), request.key()),
         })
