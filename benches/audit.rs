@@ -21,7 +21,6 @@ use std::time::Duration;
 const ROWS_A_PROMPT: usize = 8;
 
 fn main() {
-    coldstart::cli::memory::give_back();
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     if let [verb, dir, prompts] = &args[..]

@@ -286,7 +286,6 @@ async fn bench_adaptive(env: &Env) -> Result<(), Failure> {
 }
 
 fn main() -> Result<(), Failure> {
-    coldstart::cli::memory::give_back();
     let parts: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| parts.is_empty() || parts.iter().any(|part| part == name);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

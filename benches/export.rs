@@ -163,7 +163,6 @@ fn disk(env: &Env, dir: &Path, count: u64) -> Result<(f64, f64), Failure> {
 }
 
 fn main() -> Result<(), Failure> {
-    coldstart::cli::memory::give_back();
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let count: u64 = args.next().map_or(Ok(4_000), |n| n.parse())?;
     let folder = args.next().unwrap_or_else(|| "target/bench-export".into());

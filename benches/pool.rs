@@ -15,7 +15,6 @@ use std::path::Path;
 use std::time::Instant;
 
 fn main() {
-    coldstart::cli::memory::give_back();
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let number = |at: usize, or: usize| args.get(at).and_then(|a| a.parse().ok()).unwrap_or(or);
     let folder = tempfile::tempdir().expect("a temporary folder");

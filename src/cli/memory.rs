@@ -2,10 +2,11 @@
 //!
 //! Not here: any bound on what is held. The one idea: each time glibc frees a mapped buffer it raises
 //! the size from which it maps, up to 32 MiB, so after a few pictures every picture comes out of an
-//! arena, and arenas (eight a core) are hardly ever given back. A fixed threshold keeps the peak at
-//! what is in use: 170 MB instead of 530 MB in `benches/run.rs memory`.
+//! arena, and arenas (eight a core) are hardly ever given back. A fixed threshold keeps a run's peak
+//! nearer to what is in use: 220 MB instead of 530 MB in `benches/run.rs memory`. Mapping has its price
+//! in page faults: an export of large files is two to four times as slow, so only `run` asks for this.
 
-/// To be called first in `main`, before there are threads. Does nothing where there is no glibc.
+/// To be called before there are threads. Does nothing where there is no glibc.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

@@ -99,7 +99,6 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    memory::give_back();
     let program = match Program::try_parse() {
         Ok(program) => program,
         Err(error) => {

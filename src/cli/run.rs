@@ -7,7 +7,7 @@ use crate::call::endpoints::Endpoints;
 use crate::call::{Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
-use crate::cli::{Done, budget, log};
+use crate::cli::{Done, budget, log, memory};
 use crate::diag::{Diagnostic, Source};
 use crate::env::Env;
 use crate::journal::BlobImages;
@@ -89,6 +89,7 @@ fn parse_usd(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
+    memory::give_back();
     args.log.start()?;
     let project = args.pipeline.open()?;
     let mut overrides = args.pipeline.overrides();
