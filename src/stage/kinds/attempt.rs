@@ -1,7 +1,6 @@
 //! `attempt`: keeps only prompts that the plain generator fails (paper: FLUX fails 3 of 3).
 
 use super::generate::draw;
-use crate::call::{CallError, Fatal};
 use crate::diag::Diagnostic;
 use crate::record::{Attempt, Evidence, Trajectory, Vote};
 use crate::stage::checklist::Checklist;
@@ -11,7 +10,6 @@ use crate::stage::{
     Step, Ty,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 pub const KIND: Kind = Kind {
     name: "attempt",
@@ -20,8 +18,8 @@ pub const KIND: Kind = Kind {
            the judge grade each by rules and checklist; the first success ends it and drops the \
            prompt as `solved` (paper, section 3.2: pass@3 = 0). The checklist is made here, once per \
            prompt, and stays with the record. Two seeds that give one picture are no two draws: the \
-           record is dropped; when no record at all gets two different ones, the server ignores \
-           seeds and the run stops.",
+           record is dropped. (A server that ignores seeds stops the run before its twins are \
+           journaled.)",
     arity: Arity::Some,
     ports: &[Port { name: "hard", doc: "every draw failed" }],
     reasons: &[
@@ -92,23 +90,14 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         draws: cx.params.int("draws") as u32,
         judging: Judging::compile(cx)?,
         checklist: Checklist::compile(cx)?,
-        twins: AtomicU32::new(0),
-        apart: AtomicBool::new(false),
     })))
 }
-
-/// So many records with twins, and none with two different draws: it is the server.
-const MOST_TWINS: u32 = 8;
 
 struct AttemptStage {
     generator: Role,
     draws: u32,
     judging: Judging,
     checklist: Checklist,
-    /// Records whose seeds gave one picture, and whether any gave two. They decide whether the run
-    /// stops, never what becomes of a record.
-    twins: AtomicU32,
-    apart: AtomicBool,
 }
 
 #[async_trait::async_trait]
@@ -161,33 +150,14 @@ impl AttemptStage {
         };
         if let Some(twin) = t.attempts.iter().find(|a| a.image.digest == image.digest) {
             let note = format!("seeds {} and {seed} gave one picture", twin.seed);
-            self.count_twin(&note)?;
             return Ok(Err(("same_image", Evidence::note(note))));
         }
-        self.apart.fetch_or(number > 1, Ordering::Relaxed);
         let judged = match self.judging.judge(cx, t, image, None, 1).await? {
             Ok(judged) => judged,
             Err(unjudged) => return Ok(Err(unjudged.reason())),
         };
         t.attempts.push(Attempt { seed, image, satisfied: judged.judgement.satisfied });
         Ok(Ok(judged))
-    }
-
-    /// A server that ignores seeds would make three draws one image, and pass@3 a lie.
-    fn count_twin(&self, note: &str) -> Result<(), StageError> {
-        let twins = self.twins.fetch_add(1, Ordering::Relaxed) + 1;
-        if twins < MOST_TWINS || self.apart.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        Err(StageError::Call(CallError::Fatal {
-            kind: Fatal::Model,
-            what: format!(
-                "role `{}`: {note}, as for {twins} records and never otherwise: its server \
-                 ignores seeds, so several draws are one; choose a server or dialect that takes a \
-                 seed",
-                self.generator.name
-            ),
-        }))
     }
 }
 
