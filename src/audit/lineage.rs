@@ -11,7 +11,7 @@ use crate::audit::rounds::{Story, story};
 use crate::audit::run_dir::RunDir;
 use crate::audit::steps::{LifeCall, LifeStep, tagged};
 use crate::journal::ReadJournal;
-use crate::record::{Id, NanoUsd};
+use crate::record::{CallKey, Decision, Id, NanoUsd};
 use serde::Serialize;
 
 /// Everything known of a record.
@@ -31,18 +31,44 @@ pub struct Life {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// The life of `id`.
-pub async fn life(run: &RunDir, journal: &ReadJournal, id: &Id) -> Result<Life, AuditError> {
-    let (rows, unreadable) = run.rows_of(id).await?;
-    let Some(first) = rows.first() else {
+/// The life of `id`, for who looks at one record of a RUN.
+pub async fn life(run: &RunDir, id: &Id) -> Result<Life, AuditError> {
+    let found = rows(run, id).await?;
+    let keys: Vec<CallKey> = found.0.iter().flat_map(|row| &row.calls).copied().collect();
+    let journal = run.journal_of(&keys).await?;
+    tell(run, &journal, id, found).await
+}
+
+/// The life of `id`, for who has the journal open.
+pub async fn life_in(run: &RunDir, journal: &ReadJournal, id: &Id) -> Result<Life, AuditError> {
+    let found = rows(run, id).await?;
+    tell(run, journal, id, found).await
+}
+
+/// Its decisions, of which there is at least one, and the tables that could not be read.
+type Found = (Vec<Decision>, Vec<Unreadable>);
+
+async fn rows(run: &RunDir, id: &Id) -> Result<Found, AuditError> {
+    let found = run.rows_of(id).await?;
+    if found.0.is_empty() {
         return Err(AuditError::Unknown {
             what: format!("no record `{id}` in `{}`", run.name()),
             help: "; `coldstart audit RUN --sql \"select id, prompt from records\"` lists them"
                 .to_owned(),
         });
-    };
-    let (category, source) = (first.category.clone(), first.source.clone());
-    let short = first.prompt.clone();
+    }
+    Ok(found)
+}
+
+async fn tell(
+    run: &RunDir,
+    journal: &ReadJournal,
+    id: &Id,
+    (rows, unreadable): Found,
+) -> Result<Life, AuditError> {
+    let text = |of: fn(&Decision) -> &String| rows.first().map(of).cloned().unwrap_or_default();
+    let (category, source) = (text(|row| &row.category), text(|row| &row.source));
+    let short = text(|row| &row.prompt);
     let cost: NanoUsd = rows.iter().map(|row| row.cost).sum();
     let mut steps = Vec::with_capacity(rows.len());
     for decision in rows {

@@ -5,35 +5,41 @@
 //! more of it.
 
 use crate::record::{Decision, Id};
-use crate::store::decode_decisions;
+use crate::store::{ParquetPart, decode_batch};
 use arrow_array::cast::AsArray;
-use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
-    RowSelector,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
-use parquet::arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReader};
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
 /// The rows of `id` in `part`.
-pub fn rows(part: Bytes, id: &Id) -> Result<Vec<Decision>, String> {
+pub fn rows(part: &ParquetPart, id: &Id) -> Result<Vec<Decision>, String> {
     let hex = id.hex();
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    let metadata = ArrowReaderMetadata::load(&part, options).map_err(|err| err.to_string())?;
+    // Where the pages lie is read only of a part that can hold the id.
+    let metadata = open(part, PageIndexPolicy::Skip)?;
+    let groups = 0..metadata.metadata().num_row_groups();
+    let groups: Vec<usize> = groups.filter(|group| may_hold(&metadata, *group, &hex)).collect();
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let metadata = open(part, PageIndexPolicy::Optional)?;
     let mut out = Vec::new();
-    for group in 0..metadata.metadata().num_row_groups() {
-        if !may_hold(&metadata, group, &hex) {
-            continue;
-        }
-        let found = find(&part, &metadata, group, &hex)?;
+    for group in groups {
+        let found = find(part, &metadata, group, &hex)?;
         if !found.is_empty() {
-            out.extend(take(&part, &metadata, group, &found)?);
+            take(part, &metadata, group, &found, &mut out)?;
         }
     }
     Ok(out)
+}
+
+fn open(part: &ParquetPart, pages: PageIndexPolicy) -> Result<ArrowReaderMetadata, String> {
+    let options = ArrowReaderOptions::new().with_page_index_policy(pages);
+    ArrowReaderMetadata::load(part, options).map_err(|err| err.to_string())
 }
 
 fn id_column(metadata: &ArrowReaderMetadata) -> Option<usize> {
@@ -55,7 +61,7 @@ fn may_hold(metadata: &ArrowReaderMetadata, group: usize, hex: &str) -> bool {
 }
 
 fn reader(
-    part: &Bytes,
+    part: &ParquetPart,
     metadata: &ArrowReaderMetadata,
     group: usize,
     mask: ProjectionMask,
@@ -74,7 +80,7 @@ fn reader(
 
 /// Places of rows with this id within the group, by the id column alone.
 fn find(
-    part: &Bytes,
+    part: &ParquetPart,
     metadata: &ArrowReaderMetadata,
     group: usize,
     hex: &str,
@@ -139,25 +145,20 @@ fn select(ranges: &[(usize, usize)], total: usize) -> RowSelection {
     RowSelection::from(selectors)
 }
 
-/// The chosen rows, whole: cut out as a small table and read by the codec, so that there is one
-/// place that knows how a row is decoded.
+/// The chosen rows, whole.
 fn take(
-    part: &Bytes,
+    part: &ParquetPart,
     metadata: &ArrowReaderMetadata,
     group: usize,
     rows: &[usize],
-) -> Result<Vec<Decision>, String> {
+    out: &mut Vec<Decision>,
+) -> Result<(), String> {
     let total = metadata.metadata().row_group(group).num_rows() as usize;
     let ranges: Vec<(usize, usize)> = rows.iter().map(|row| (*row, 1)).collect();
     let selection = select(&ranges, total);
-    let mut cut = ArrowWriter::try_new(Vec::new(), metadata.schema().clone(), None)
-        .map_err(|err| err.to_string())?;
     for batch in reader(part, metadata, group, ProjectionMask::all(), Some(selection))? {
         let batch = batch.map_err(|err| err.to_string())?;
-        cut.write(&batch).map_err(|err| err.to_string())?;
+        decode_batch(&batch, &mut |row| out.push(row))?;
     }
-    let cut = cut.into_inner().map_err(|err| err.to_string())?;
-    let mut out = Vec::new();
-    decode_decisions(Bytes::from(cut), &mut |row| out.push(row))?;
-    Ok(out)
+    Ok(())
 }

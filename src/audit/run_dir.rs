@@ -10,7 +10,7 @@ use crate::audit::labels::{self, Label};
 use crate::audit::shape::Shape;
 use crate::audit::tables::{self, Tables};
 use crate::journal::ReadJournal;
-use crate::record::{Decision, Id, Report};
+use crate::record::{CallKey, Decision, Id, Report};
 use crate::store::{Blobs, Layout, Store, StoreError};
 use bytes::Bytes;
 
@@ -118,6 +118,11 @@ impl RunDir {
 
     pub async fn journal(&self) -> Result<ReadJournal, AuditError> {
         Ok(ReadJournal::open(&self.store).await?)
+    }
+
+    /// The journal as far as these calls go.
+    pub async fn journal_of(&self, keys: &[CallKey]) -> Result<ReadJournal, AuditError> {
+        Ok(ReadJournal::open_for(&self.store, keys).await?)
     }
 
     /// The stage's place in the pipeline; an error names what there is.

@@ -56,8 +56,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     block_on(async {
         let run = RunDir::open(&args.run).await?;
         let id = resolve(&run, &args.id).await?;
-        let journal = run.journal().await?;
-        let life = life(&run, &journal, &id).await?;
+        let life = life(&run, &id).await?;
         for part in &life.unreadable {
             eprintln!("warning: `{}` cannot be read: {}", part.name, part.what);
         }

@@ -3,7 +3,7 @@
 use crate::audit::deep;
 use crate::audit::facts::Facts;
 use crate::audit::gather::{Depth, gather};
-use crate::audit::lineage::life;
+use crate::audit::lineage::life_in;
 use crate::audit::pictures::thumbnail;
 use crate::audit::{AuditReport, Index, RunDir, Sample, page};
 use crate::cli::Done;
@@ -82,7 +82,7 @@ fn farthest(index: &Index) -> Vec<Id> {
 }
 
 async fn sample(run: &RunDir, journal: &ReadJournal, id: &Id) -> anyhow::Result<Sample> {
-    let life = life(run, journal, id).await?;
+    let life = life_in(run, journal, id).await?;
     let mut pictures = Vec::new();
     for (what, image) in life.story.judged_pictures() {
         // A picture that is gone is a finding of its own; the page is still made.

@@ -8,6 +8,7 @@ use crate::journal::entry;
 use crate::journal::frame::{self, Item, Place, Short};
 use crate::journal::index::{Index, Loc};
 use crate::journal::segment::Segment;
+use crate::journal::wanted::Wanted;
 use crate::journal::{Damage, Entry, read_segment};
 use crate::record::CallKey;
 use crate::store::{Reader, Store, StoreError};
@@ -25,6 +26,7 @@ const RELISTS: usize = 8;
 /// See the module's header.
 pub(super) struct Catalog {
     store: Store,
+    wanted: Wanted,
     index: Index,
     segments: RwLock<Segments>,
     damage: Mutex<Vec<Damage>>,
@@ -56,9 +58,10 @@ impl Segments {
 
 impl Catalog {
     /// Reads the headers of all segments: `journal/` and `shards/*/journal/`.
-    pub async fn open(store: &Store) -> Result<Catalog, StoreError> {
+    pub async fn open(store: &Store, wanted: Wanted) -> Result<Catalog, StoreError> {
         let catalog = Catalog {
             store: store.clone(),
+            wanted,
             index: Index::new(),
             segments: RwLock::default(),
             damage: Mutex::default(),
@@ -120,10 +123,10 @@ impl Catalog {
         // A merged segment before those within it, which are then skipped.
         listed.sort_by(|a, b| (&a.dir, a.first, b.last).cmp(&(&b.dir, b.first, a.last)));
         listed.retain(|segment| !self.segments().hold(segment));
-        let store = &self.store;
+        let (store, wanted) = (&self.store, &self.wanted);
         let mut reads = futures::stream::iter(listed)
             .map(|segment| async move {
-                let items = segment.read(store).await;
+                let items = segment.read(store, wanted).await;
                 (segment, items)
             })
             .buffered(OPENING_READS);

@@ -4,7 +4,7 @@
 //! Not here: the frames themselves (`frame`, which also gives the layout). The one idea: a footer
 //! only saves reading; without a whole one the frames are walked.
 
-use crate::journal::frame::{MAGIC, Place, number, sum};
+use crate::journal::frame::{MAGIC, Place, Short, number, sum};
 
 const ENTRY: usize = 24;
 /// What surrounds the entries.
@@ -34,8 +34,9 @@ pub(super) fn len(last: &[u8]) -> Option<usize> {
     (tail[4..] == *b"CSe1").then_some(AROUND + entries * ENTRY)
 }
 
-/// Where the footer begins and what it lists, when `bytes` (a segment, or its end) closes with one.
-pub(super) fn find(bytes: &[u8]) -> Option<(usize, Vec<Place>)> {
+/// Where the footer begins and what it lists of the calls that are `wanted`, when `bytes` (a
+/// segment, or its end) closes with one.
+pub(super) fn find(bytes: &[u8], wanted: impl Fn(&Short) -> bool) -> Option<(usize, Vec<Place>)> {
     let start = bytes.len().checked_sub(len(bytes)?)?;
     let whole = &bytes[start..];
     let (listed, tail) = whole.split_at(whole.len() - 24);
@@ -43,12 +44,11 @@ pub(super) fn find(bytes: &[u8]) -> Option<(usize, Vec<Place>)> {
     if whole[..4] != MAGIC || whole[8..12] != *b"CSx1" || sum::<16>(&[entries]) != tail[..16] {
         return None;
     }
-    let places = entries.chunks_exact(ENTRY).map(|entry| {
-        Some(Place {
-            key: entry[..16].try_into().ok()?,
-            offset: number(&entry[16..])?,
-            len: number(&entry[20..])?,
-        })
+    let places = entries.chunks_exact(ENTRY).filter_map(|entry| {
+        let key: Short = entry[..16].try_into().ok()?;
+        let place =
+            || Some(Place { key, offset: number(&entry[16..])?, len: number(&entry[20..])? });
+        wanted(&key).then(place)
     });
     Some((start, places.collect::<Option<Vec<Place>>>()?))
 }

@@ -188,7 +188,7 @@ pub(super) fn walk(segment: &[u8]) -> Vec<Item> {
     if opening.is_none() {
         items.push(Item::Damage { offset: 0, what: "no segment opening here" });
     }
-    let end = footer::find(segment).map_or(segment.len(), |(start, _)| start);
+    let end = footer::find(segment, |_| false).map_or(segment.len(), |(start, _)| start);
     while at < end {
         let what = match open(&segment[at..end]) {
             Ok((key, body)) => {

@@ -30,7 +30,7 @@ pub(super) struct Index {
 
 /// Call keys are BLAKE3 already: any eight of their bytes are a hash.
 #[derive(Default)]
-struct Uniform(u64);
+pub(super) struct Uniform(u64);
 
 impl Hasher for Uniform {
     fn finish(&self) -> u64 {

@@ -6,6 +6,7 @@ use crate::env::Env;
 use crate::journal::catalog::Catalog;
 use crate::journal::entry::{self, Replayed};
 use crate::journal::frame;
+use crate::journal::wanted::Wanted;
 use crate::journal::writer::{self, Writer};
 use crate::journal::{Entry, compact};
 use crate::record::CallKey;
@@ -44,7 +45,13 @@ impl ReadJournal {
     /// Reads the headers of every segment under `store` (a RUN's root): `journal/` and
     /// `shards/*/journal/`.
     pub async fn open(store: &Store) -> Result<ReadJournal, StoreError> {
-        Ok(ReadJournal { catalog: Catalog::open(store).await? })
+        Ok(ReadJournal { catalog: Catalog::open(store, Wanted::ALL).await? })
+    }
+
+    /// As if nothing but `keys` had ever been called: a fifth of the time of `open` for who looks
+    /// up one record.
+    pub async fn open_for(store: &Store, keys: &[CallKey]) -> Result<ReadJournal, StoreError> {
+        Ok(ReadJournal { catalog: Catalog::open(store, Wanted::these(keys)).await? })
     }
 
     /// Takes in what a live run has journaled since.
@@ -106,7 +113,7 @@ impl Journal {
         // be missing from the list.
         let fence = writer::fence(&env, root, dir).await?;
         root.clean(dir, env.unix_ms().saturating_sub(Store::STALE_MS))?;
-        let catalog = Arc::new(Catalog::open(root).await?);
+        let catalog = Arc::new(Catalog::open(root, Wanted::ALL).await?);
         compact::finish_earlier(&catalog, dir).await?;
         let writer = Writer::start(env, Arc::clone(&catalog), fence, commit_wait);
         Ok(Journal { catalog, writer })

@@ -17,6 +17,7 @@ mod index;
 mod journaled;
 mod log;
 mod segment;
+mod wanted;
 mod writer;
 
 pub use entry::Entry;

@@ -8,6 +8,7 @@ use crate::journal::entry::{self, Entry};
 use crate::journal::footer;
 use crate::journal::frame::{self, Item, Place};
 use crate::journal::log::Damage;
+use crate::journal::wanted::Wanted;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
 
@@ -69,19 +70,24 @@ impl Segment {
             && self.last <= other.last
     }
 
-    /// Its frames, and what is damaged.
+    /// Its frames of the calls that are `wanted`, and what is damaged.
     ///
     /// # Errors
     /// `Newer` when a later version of this program wrote it.
-    pub async fn read(&self, store: &Store) -> Result<Vec<Item>, StoreError> {
+    pub async fn read(&self, store: &Store, wanted: &Wanted) -> Result<Vec<Item>, StoreError> {
         if self.is_merged()
-            && let Some(places) = self.read_footer(store).await?
+            && let Some(places) = self.read_footer(store, wanted).await?
         {
             return Ok(places.into_iter().map(Item::Frame).collect());
         }
         let bytes = store.get(&self.name()).await?;
         self.refuse_newer(store, &bytes)?;
-        Ok(frame::walk(&bytes))
+        let mut items = frame::walk(&bytes);
+        items.retain(|item| match item {
+            Item::Frame(place) => wanted.has(&place.key),
+            Item::Damage { .. } => true,
+        });
+        Ok(items)
     }
 
     /// `Newer` when `head`, what the segment begins with, is a later version's.
@@ -94,7 +100,11 @@ impl Segment {
         })
     }
 
-    async fn read_footer(&self, store: &Store) -> Result<Option<Vec<Place>>, StoreError> {
+    async fn read_footer(
+        &self,
+        store: &Store,
+        wanted: &Wanted,
+    ) -> Result<Option<Vec<Place>>, StoreError> {
         let tail = self.tail(store, TAIL).await?;
         let Some(len) = footer::len(&tail) else { return Ok(None) };
         let tail = match len as u64 {
@@ -102,7 +112,7 @@ impl Segment {
             len if len <= self.size => self.tail(store, len).await?,
             _ => return Ok(None),
         };
-        let Some((_, places)) = footer::find(&tail) else { return Ok(None) };
+        let Some((_, places)) = footer::find(&tail, |key| wanted.has(key)) else { return Ok(None) };
         let fits = |p: &Place| u64::from(p.offset) + u64::from(p.len) <= self.size;
         Ok(places.iter().all(fits).then_some(places))
     }

@@ -5,7 +5,7 @@
 
 use crate::store::error::{from_io, from_object_store};
 use crate::store::open::{Backend, backend};
-use crate::store::{Reader, StoreError, StoreWriter};
+use crate::store::{ParquetPart, Reader, StoreError, StoreWriter};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -105,6 +105,11 @@ impl Store {
     /// A handle for many small reads of one object.
     pub async fn reader(&self, name: &str) -> Result<Reader, StoreError> {
         Reader::open(self, name).await
+    }
+
+    /// A Parquet object for a look at some of its pages.
+    pub async fn part(&self, name: &str) -> Result<ParquetPart, StoreError> {
+        ParquetPart::open(self, name).await
     }
 
     pub async fn size(&self, name: &str) -> Result<u64, StoreError> {

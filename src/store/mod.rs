@@ -12,18 +12,20 @@ mod error;
 mod layout;
 mod location;
 mod open;
+mod part;
 mod reader;
 mod spill;
 mod writer;
 
 pub use blobs::Blobs;
 pub use decisions::{
-    DecisionWriter, Ledger, Slim, decision_batches, decision_schema, decision_stages,
+    DecisionWriter, Ledger, Slim, decision_batches, decision_schema, decision_stages, decode_batch,
     decode_decisions, encode_decisions, read_decisions, scan_decisions, scan_slim, scan_slim_part,
 };
 pub use error::StoreError;
 pub use layout::Layout;
 pub use location::{Created, Store};
+pub use part::ParquetPart;
 pub use reader::Reader;
 pub use spill::{Spill, SpillRef};
 pub use writer::StoreWriter;

@@ -8,7 +8,7 @@ use coldstart::audit::deep::{self, Deep};
 use coldstart::audit::findings::Severity;
 use coldstart::audit::gather::{Depth, gather};
 use coldstart::audit::labels::{Label, Truth};
-use coldstart::audit::lineage::life;
+use coldstart::audit::lineage::{life, life_in};
 use coldstart::audit::sampling::sample;
 use coldstart::audit::{AuditReport, Index, Reading, RunDir, sql};
 use coldstart::record::{Decision, Disposition, Evidence, Id};
@@ -114,7 +114,12 @@ async fn a_life_is_told_whole() {
     let journal = run.journal().await.unwrap();
     let coherent = read_decisions(run.store(), "coherent").await.unwrap();
     let id = coherent[0].id;
-    let life = life(&run, &journal, &id).await.unwrap();
+    let alone = life(&run, &id).await.unwrap();
+    let life = life_in(&run, &journal, &id).await.unwrap();
+    // Who opens the journal for this record alone is told the same.
+    let json = |life| serde_json::to_string(life).unwrap();
+    assert_eq!(json(&alone), json(&life));
+    assert!(life.steps.iter().flat_map(|step| &step.calls).all(|call| call.entry.is_some()));
     let stages: Vec<&str> = life.steps.iter().map(|s| s.decision.stage.as_str()).collect();
     assert_eq!(&stages[..4], ["pool", "unique", "clean", "hard"]);
     assert_eq!(life.story.rounds.len(), 2);

@@ -52,11 +52,16 @@ pub fn decision_batches(
 /// Every row of a part.
 pub fn decode_decisions(part: Bytes, each: &mut dyn FnMut(Decision)) -> Result<(), String> {
     for batch in decision_batches(part, None)? {
-        let batch = batch?;
-        let rows = Rows::of(&batch)?;
-        for n in 0..rows.len {
-            each(rows.row(n)?);
-        }
+        decode_batch(&batch?, each)?;
+    }
+    Ok(())
+}
+
+/// Every row of a batch with all the columns of `decision_schema`.
+pub fn decode_batch(batch: &RecordBatch, each: &mut dyn FnMut(Decision)) -> Result<(), String> {
+    let rows = Rows::of(batch)?;
+    for n in 0..rows.len {
+        each(rows.row(n)?);
     }
     Ok(())
 }

@@ -30,14 +30,32 @@ pub fn encode_decisions(rows: &[Decision]) -> Result<Vec<u8>, ParquetError> {
     file.into_inner()
 }
 
+/// Rows of a page. A reader of one record decodes a page of every column for it.
+const PAGE_ROWS: usize = 2048;
+
+/// Texts of which hardly two are equal: a dictionary would hold them all, and be read whole for
+/// the sake of one.
+const UNLIKE: [&str; 6] = [
+    "id",
+    "prompt",
+    "peer",
+    "calls.list.element",
+    "votes.list.element.call",
+    "checks.list.element.evidence",
+];
+
 /// A file without rows yet.
 pub(super) fn start() -> Result<ArrowWriter<Vec<u8>>, ParquetError> {
-    let properties = WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_data_page_row_count_limit(PAGE_ROWS)
         // The crate's version would make equal tables differ between builds.
-        .set_created_by("coldstart".to_string())
-        .build();
-    ArrowWriter::try_new(Vec::new(), decision_schema(), Some(properties))
+        .set_created_by("coldstart".to_string());
+    for path in UNLIKE {
+        let path = path.split('.').map(str::to_string).collect::<Vec<String>>();
+        properties = properties.set_column_dictionary_enabled(path.into(), false);
+    }
+    ArrowWriter::try_new(Vec::new(), decision_schema(), Some(properties.build()))
 }
 
 /// Rows as columns.

@@ -11,7 +11,7 @@ mod read;
 mod schema;
 mod table;
 
-pub use decode::{Slim, decision_batches, decode_decisions, scan_slim_part};
+pub use decode::{Slim, decision_batches, decode_batch, decode_decisions, scan_slim_part};
 pub use encode::encode_decisions;
 pub use ledger::Ledger;
 pub use read::{decision_stages, read_decisions, scan_decisions, scan_slim};

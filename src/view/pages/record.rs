@@ -2,7 +2,7 @@
 //! calls and cost, and what people say of it.
 
 use crate::audit::labels::Label;
-use crate::audit::lineage::{Life, life};
+use crate::audit::lineage::{Life, life_in};
 use crate::audit::show::{count, money};
 use crate::audit::steps::{LifeCall, LifeStep};
 use crate::call::Output;
@@ -37,7 +37,7 @@ pub async fn record(
         Ok(id) => id,
         Err(err) => return here.fault(&err),
     };
-    let life = match life(&snapshot.run, &viewer.journal, &id).await {
+    let life = match life_in(&snapshot.run, &viewer.journal, &id).await {
         Ok(life) => life,
         Err(err) => return here.fault(&err),
     };

@@ -1,0 +1,25 @@
+//! Which calls a reader is to know of: all, or the few of one record.
+//!
+//! The one idea: who looks up ten calls of a million need not build an index of a million; the
+//! lists that close merged segments are skimmed for the ten.
+
+use crate::journal::frame::{self, Short};
+use crate::journal::index::Uniform;
+use crate::record::CallKey;
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
+
+/// See the module's header.
+pub(super) struct Wanted(Option<HashSet<Short, BuildHasherDefault<Uniform>>>);
+
+impl Wanted {
+    pub const ALL: Wanted = Wanted(None);
+
+    pub fn these(keys: &[CallKey]) -> Wanted {
+        Wanted(Some(keys.iter().map(frame::short).collect()))
+    }
+
+    pub fn has(&self, key: &Short) -> bool {
+        self.0.as_ref().is_none_or(|these| these.contains(key))
+    }
+}
