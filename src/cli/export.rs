@@ -5,6 +5,7 @@
 //! all prompts and settles the splits, one that streams rows to files; memory holds neither images
 //! nor conversations of more than a few rows.
 
+mod ahead;
 mod groups;
 mod place;
 mod read;

@@ -1,7 +1,7 @@
 //! A trajectory as the conversation that is trained: the released agent's interaction format v1
 //! (reference: github deep-kaixun/geagent, commit c2e355f1), byte-stable.
 //!
-//! Not here: roles and files of a trainer (`formats`). The one idea: the conversation is a pure
+//! Not here: roles and files of a trainer (`formats`), and the shapes below as templates (`shape`). The one idea: the conversation is a pure
 //! function of the prompt's text and of `rounds`; hint, rules, spec, checks and verdicts are never
 //! read, so they cannot get out.
 //!
@@ -17,10 +17,12 @@
 //! own newlines stay); a last round without an accepting judgement ends on its tool call, and its
 //! observation is left out with its image, since a conversation must end on a model turn.
 
-use crate::export::control::{self, ControlTokens};
-use crate::record::{ImageRef, Outcome, Trajectory};
+mod shape;
 
-/// The tool of format v1.
+use crate::export::control::{self, ControlTokens};
+use crate::record::{ImageRef, Judgement, Outcome, Round, Trajectory};
+
+/// The tool of format v1, as `data/export/turns/call.txt` names it.
 pub const TOOL: &str = "image_generation_tool";
 
 /// The tool's signature, as it stands inside `<tools></tools>`.
@@ -137,7 +139,7 @@ impl Refusal {
 /// last round that is not accepted is not among them.
 pub fn images(trajectory: &Trajectory) -> Vec<ImageRef> {
     let last = trajectory.rounds.len().saturating_sub(1);
-    let seen = |(k, round): (usize, &crate::record::Round)| {
+    let seen = |(k, round): (usize, &Round)| {
         let shown = k < last || accepted(round);
         round.image.filter(|_| shown)
     };
@@ -150,15 +152,12 @@ pub fn turns(trajectory: &Trajectory, options: &Options) -> Result<Conversation,
     let mut draft = Draft { options, turns: Vec::new(), escaped: 0 };
     draft.turn(Speaker::System, options.system().to_string(), Vec::new(), false);
     let q = draft.outside("prompt", &trajectory.prompt.text)?;
-    draft.turn(Speaker::User, format!("Prompt: {q}"), Vec::new(), false);
+    draft.turn(Speaker::User, shape::user(&q), Vec::new(), false);
     let rounds = &trajectory.rounds;
     let last = rounds.len().checked_sub(1).ok_or(Refusal::NoRound)?;
     for (k, round) in rounds.iter().enumerate() {
-        let mut text = match k.checked_sub(1).and_then(|before| rounds[before].judgement.as_ref()) {
-            Some(judgement) => draft.judge(&judgement.rationale)? + "\n",
-            None => String::new(),
-        };
-        text += &draft.think_and_call(&round.thinking, &round.refined, k == 0)?;
+        let before = k.checked_sub(1).and_then(|before| rounds[before].judgement.as_ref());
+        let text = draft.think_and_call(before, round)?;
         draft.turn(Speaker::Model, text, Vec::new(), true);
         if k < last {
             check_goes_on(round, k + 2)?;
@@ -173,18 +172,18 @@ pub fn turns(trajectory: &Trajectory, options: &Options) -> Result<Conversation,
         if rounds[last].image.is_none() {
             return Err(Refusal::NoImage { round: last + 2 });
         }
-        let text = draft.judge(&judgement.rationale)? + "\n<answer>done</answer>";
+        let text = shape::accept(&draft.judgement(judgement)?);
         draft.turn(Speaker::Model, text, Vec::new(), false);
     }
     check_outcome(trajectory, closing.is_some())?;
     Ok(Conversation { turns: draft.turns, escaped: draft.escaped })
 }
 
-fn accepted(round: &crate::record::Round) -> bool {
+fn accepted(round: &Round) -> bool {
     round.judgement.as_ref().is_some_and(|judgement| judgement.satisfied)
 }
 
-fn check_goes_on(round: &crate::record::Round, next: usize) -> Result<(), Refusal> {
+fn check_goes_on(round: &Round, next: usize) -> Result<(), Refusal> {
     match (&round.image, &round.judgement) {
         (None, _) => Err(Refusal::NoImage { round: next }),
         (_, None) => Err(Refusal::NoJudgement { round: next }),
@@ -210,8 +209,7 @@ fn check_outcome(trajectory: &Trajectory, closed: bool) -> Result<(), Refusal> {
 /// `{"name": "image_generation_tool", "arguments": {"caption": …}}` as Python's `json.dumps(…,
 /// ensure_ascii=False)` writes it.
 pub fn call_json(caption: &str) -> String {
-    let caption = serde_json::Value::from(caption).to_string();
-    format!(r#"{{"name": "{TOOL}", "arguments": {{"caption": {caption}}}}}"#)
+    shape::call(&serde_json::Value::from(caption).to_string())
 }
 
 struct Draft<'a> {
@@ -240,26 +238,31 @@ impl Draft<'_> {
         Ok(text.into_owned())
     }
 
-    fn judge(&mut self, rationale: &str) -> Result<String, Refusal> {
-        Ok(format!("<judge>\n{}\n</judge>", self.outside("judgement", rationale)?))
+    fn judgement(&mut self, judgement: &Judgement) -> Result<String, Refusal> {
+        self.outside("judgement", &judgement.rationale)
     }
 
-    fn think_and_call(&mut self, t: &str, p: &str, first: bool) -> Result<String, Refusal> {
-        let t = self.outside("thinking", t)?;
-        let call = call_json(&self.outside("refined prompt", p)?);
-        Ok(if first {
-            format!("<think>{t}</think> <tool_call>\n{call}\n</tool_call>")
-        } else {
-            format!("<think>\n{t}\n</think>\n<tool_call>\n{call}\n</tool_call>")
+    /// A round's turn; `before` is the judgement of the round before it.
+    fn think_and_call(
+        &mut self,
+        before: Option<&Judgement>,
+        round: &Round,
+    ) -> Result<String, Refusal> {
+        let judgement = before.map(|judgement| self.judgement(judgement)).transpose()?;
+        let thinking = self.outside("thinking", &round.thinking)?;
+        let call = call_json(&self.outside("refined prompt", &round.refined)?);
+        Ok(match judgement {
+            None => shape::first(&thinking, &call),
+            Some(judgement) => shape::again(&judgement, &thinking, &call),
         })
     }
 
     fn observe(&mut self, image: ImageRef) {
         let text = match self.options.dialect {
-            Dialect::Text => "<tool_response><image></tool_response>",
-            Dialect::Native => "<image>",
+            Dialect::Text => shape::observation_text(),
+            Dialect::Native => shape::observation_native(),
         };
-        self.turn(Speaker::Observation, text.to_string(), vec![image], false);
+        self.turn(Speaker::Observation, text, vec![image], false);
     }
 }
 

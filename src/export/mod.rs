@@ -9,6 +9,7 @@ pub mod columns;
 pub mod control;
 pub mod conversation;
 pub mod dataset;
+pub mod fill;
 pub mod formats;
 pub mod grammar;
 pub mod grid;

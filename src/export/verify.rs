@@ -1,19 +1,21 @@
 //! Proves of a written export what was promised when it was written, from its files alone.
 //!
-//! Not here: reading files (`cli::export`). The one idea: nothing is taken from the writer's
+//! Not here: reading files (`cli::export`), and looking at image bytes (`look`). The one idea: nothing is taken from the writer's
 //! memory: rows are read back by the form, taken apart by the grammar, images held against the
 //! digest in their names, and the sums against `export.json`.
+
+mod look;
+
+pub use look::{Look, Shown};
 
 use crate::export::conversation::Dialect;
 use crate::export::formats::{Back, DATASET_INFO, Form};
 use crate::export::grammar;
-use crate::export::picture;
 use crate::export::report::{ExportReport, LeftOut};
 use crate::export::seal::Seal;
 use crate::export::tokens::{Measure, image_tokens};
 use crate::record::{Digest, Id};
 use crate::text::dedup::{Dedup, THRESHOLD};
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -33,7 +35,7 @@ pub struct Verdict {
 
 /// The proof under way.
 pub struct Verifier<'a> {
-    form: &'a Form,
+    form: &'static Form,
     report: &'a ExportReport,
     measure: Measure,
     verdict: Verdict,
@@ -49,7 +51,7 @@ pub struct Verifier<'a> {
 }
 
 impl<'a> Verifier<'a> {
-    pub fn new(form: &'a Form, report: &'a ExportReport, measure: Measure) -> Verifier<'a> {
+    pub fn new(form: &'static Form, report: &'a ExportReport, measure: Measure) -> Verifier<'a> {
         Verifier {
             form,
             report,
@@ -69,20 +71,26 @@ impl<'a> Verifier<'a> {
         self.verdict.findings.entry(code.to_string()).or_default().add(at, what);
     }
 
-    /// Proves a row. `inside` are the container's images; `outside` reads an image file by name.
+    /// The form that is proved.
+    pub fn form(&self) -> &'static Form {
+        self.form
+    }
+
+    /// Proves a row: `back` is what the form reads in it, `images` are those it shows, in order and
+    /// by path (the container's own, or files).
     pub fn row(
         &mut self,
         split: &str,
         row: &Value,
-        inside: &[(Bytes, String)],
-        outside: &mut dyn FnMut(&str) -> Option<Bytes>,
+        back: Result<Back, String>,
+        images: &[(String, Shown)],
     ) {
         self.verdict.rows += 1;
         let count = self.rows.entry(split.to_string()).or_default();
         *count += 1;
         let place = format!("{split} row {count}");
-        self.seal(split, row, inside);
-        let back = match (self.form.back)(row) {
+        self.seal(split, row, images);
+        let back = match back {
             Ok(back) => back,
             Err(what) => return self.find("row", &place, &what),
         };
@@ -91,16 +99,10 @@ impl<'a> Verifier<'a> {
         self.verdict.bytes += texts as u64;
         let slots = self.grammar(&back, &place);
         let mut tokens = Some(0);
-        let files: Vec<String> = back.images.clone();
-        for (bytes, path) in inside {
-            tokens = add(tokens, self.image(&place, path, Some(bytes.clone())));
+        for (path, shown) in images {
+            tokens = add(tokens, self.image(&place, path, shown));
         }
-        for path in &files {
-            let known = self.proved.get(path).copied();
-            let found = known.unwrap_or_else(|| self.image(&place, path, outside(path)));
-            tokens = add(tokens, found);
-        }
-        let images = inside.len() + files.len();
+        let images = images.len();
         self.verdict.images += images as u64;
         if slots.is_some_and(|slots| slots != images) {
             let what = format!("{images} images for {} slots", slots.unwrap_or(0));
@@ -121,11 +123,12 @@ impl<'a> Verifier<'a> {
         if native { Dialect::Native } else { Dialect::Text }
     }
 
-    fn seal(&mut self, split: &str, row: &Value, inside: &[(Bytes, String)]) {
-        let outside = row.get("images").and_then(Value::as_array).into_iter().flatten();
-        let names = inside.iter().map(|(_, path)| path.as_str());
-        let names = names.chain(outside.filter_map(Value::as_str));
-        self.seals.entry(split.to_string()).or_default().add(row, names);
+    fn seal(&mut self, split: &str, row: &Value, images: &[(String, Shown)]) {
+        let seal = self.seals.entry(split.to_string()).or_default();
+        match row.get("images").and_then(Value::as_array) {
+            Some(files) => seal.add(row, files.iter().filter_map(Value::as_str)),
+            None => seal.add(row, images.iter().map(|(path, _)| path.as_str())),
+        }
     }
 
     /// The number of image slots, when the grammar holds.
@@ -153,31 +156,28 @@ impl<'a> Verifier<'a> {
     }
 
     /// Proves an image by the digest in its name; its tokens.
-    fn image(&mut self, place: &str, path: &str, bytes: Option<Bytes>) -> Option<u32> {
-        let tokens = match bytes {
-            None => {
+    fn image(&mut self, place: &str, path: &str, shown: &Shown) -> Option<u32> {
+        let tokens = match shown {
+            Shown::Before => return self.proved.get(path).copied().flatten(),
+            Shown::Missing => {
                 self.find("image_missing", place, path);
                 None
             }
-            Some(bytes) => {
-                self.verdict.bytes += bytes.len() as u64;
-                self.prove(place, path, &bytes)
-            }
+            Shown::Seen(look) => self.prove(place, path, look),
         };
         self.proved.insert(path.to_string(), tokens);
         tokens
     }
 
-    fn prove(&mut self, place: &str, path: &str, bytes: &[u8]) -> Option<u32> {
+    fn prove(&mut self, place: &str, path: &str, look: &Look) -> Option<u32> {
+        self.verdict.bytes += look.bytes;
         let stem = path.rsplit('/').next().and_then(|name| name.split('.').next());
-        if stem.and_then(|hex| hex.parse().ok()) != Some(Digest::of(bytes)) {
+        if stem.and_then(|hex| hex.parse().ok()) != Some(look.digest) {
             self.find("image_altered", place, path);
             return None;
         }
-        let whole = picture::header(bytes).filter(|(mime, _, _)| picture::is_whole(bytes, *mime));
-        let tokens = whole.and_then(|(_, width, height)| {
-            image_tokens(width, height, self.report.max_image_pixels)
-        });
+        let most = self.report.max_image_pixels;
+        let tokens = look.size.and_then(|(width, height)| image_tokens(width, height, most));
         if tokens.is_none() {
             self.find("image_damaged", place, path);
         }

@@ -4,8 +4,9 @@
 //! since a round trip costs more than the megabytes of a stage's part.
 
 use crate::store::error::from_io;
+use crate::store::reader::read_at;
 use crate::store::{Store, StoreError};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 use std::fs::File;
@@ -59,11 +60,7 @@ impl ChunkReader for ParquetPart {
             ParquetPart::Local(_, len) if start.saturating_add(length as u64) > *len => Err(
                 ParquetError::EOF(format!("it ends at {len} before {length} bytes from {start}")),
             ),
-            ParquetPart::Local(file, _) => {
-                let mut bytes = BytesMut::zeroed(length);
-                file.read_exact_at(&mut bytes, start)?;
-                Ok(bytes.freeze())
-            }
+            ParquetPart::Local(file, _) => Ok(read_at(file, start, length)?),
             ParquetPart::Memory(bytes) => bytes.get_bytes(start, length),
         }
     }

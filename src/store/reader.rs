@@ -4,13 +4,29 @@ use crate::store::cache::ByteCache;
 use crate::store::error::from_io;
 use crate::store::{Store, StoreError};
 use bytes::{Bytes, BytesMut};
-use std::os::unix::fs::FileExt;
+use rustix::buffer::spare_capacity;
+use std::fs::File;
 use std::sync::Mutex;
 
 /// What is fetched from a bucket at once; neighbours are mostly read next.
 const BLOCK: u64 = 256 << 10;
 /// Blocks kept per reader.
 const KEPT: usize = 4 << 20;
+
+/// `len` bytes of `file` from `offset`, into memory that nobody zeroed first.
+pub(super) fn read_at(file: &File, offset: u64, len: usize) -> std::io::Result<Bytes> {
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
+        let at = offset + bytes.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut bytes), at) {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(len);
+    Ok(Bytes::from(bytes))
+}
 
 /// See `Store::reader`. The object must not change while it is read (segments never do).
 pub struct Reader {
@@ -22,7 +38,7 @@ pub struct Reader {
 
 enum Access {
     /// A read from the page cache costs microseconds: less than to hand it to another thread.
-    File(std::fs::File),
+    File(File),
     Blocks(Mutex<ByteCache<u64>>),
 }
 
@@ -31,7 +47,7 @@ impl Reader {
         let of_io = |e: std::io::Error| from_io(store.place(name), &e);
         let (size, access) = match store.local_path(name) {
             Some(path) => {
-                let file = std::fs::File::open(path).map_err(of_io)?;
+                let file = File::open(path).map_err(of_io)?;
                 (file.metadata().map_err(of_io)?.len(), Access::File(file))
             }
             None => (store.size(name).await?, Access::Blocks(Mutex::new(ByteCache::new(KEPT)))),
@@ -54,10 +70,7 @@ impl Reader {
         }
         match &self.access {
             Access::File(file) => {
-                let mut bytes = BytesMut::zeroed(len);
-                file.read_exact_at(&mut bytes, offset)
-                    .map_err(|e| from_io(self.store.place(&self.name), &e))?;
-                Ok(bytes.freeze())
+                read_at(file, offset, len).map_err(|e| from_io(self.store.place(&self.name), &e))
             }
             Access::Blocks(cache) => self.read_blocks(cache, offset, len).await,
         }

@@ -1,6 +1,7 @@
 //! `coldstart export --verify DIR`: reads an export back and prints what does not hold.
 
 use crate::cli::export::Args;
+use crate::cli::export::ahead::Ahead;
 use crate::cli::export::read::Ranges;
 use crate::cli::export::write::{ACCOUNT, measure};
 use crate::cli::{Done, shared};
@@ -11,7 +12,6 @@ use crate::export::tokens::Measure;
 use crate::export::verify::{Verdict, Verifier};
 use crate::store::{Store, StoreError};
 use anyhow::{Context, bail};
-use bytes::Bytes;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
@@ -62,28 +62,30 @@ fn tell(verdict: &Verdict, args: &Args) -> anyhow::Result<Done> {
 
 fn prove(
     store: &Store,
-    form: &Form,
+    form: &'static Form,
     report: &ExportReport,
     measure: Measure,
     handle: &Handle,
 ) -> anyhow::Result<Verdict> {
     let mut verifier = Verifier::new(form, report, measure);
+    let mut ahead = Ahead::new(store, &mut verifier, handle);
     for split in report.splits.keys() {
         match form.container {
-            Container::Jsonl => lines(store, split, &mut verifier, handle)?,
+            Container::Jsonl => lines(store, split, &mut ahead, handle)?,
             Container::Parquet => {
-                parquet(store, split, &format!("{split}.parquet"), &mut verifier, handle);
+                parquet(store, split, &format!("{split}.parquet"), &mut ahead, handle)?;
             }
             Container::Shards => {
                 let stem = format!("data/{split}-");
                 for (name, _) in handle.block_on(store.list("data"))? {
                     if name.starts_with(&stem) && name.ends_with(".parquet") {
-                        parquet(store, split, &name, &mut verifier, handle);
+                        parquet(store, split, &name, &mut ahead, handle)?;
                     }
                 }
             }
         }
     }
+    ahead.finish()?;
     for (name, digest) in &report.files {
         let bytes = match handle.block_on(store.get(name)) {
             Err(StoreError::NotFound { .. }) => None,
@@ -95,29 +97,36 @@ fn prove(
 }
 
 /// The rows of a Parquet file; damage is a finding.
-fn parquet(store: &Store, split: &str, name: &str, verifier: &mut Verifier<'_>, handle: &Handle) {
+fn parquet(
+    store: &Store,
+    split: &str,
+    name: &str,
+    ahead: &mut Ahead<'_, '_>,
+    handle: &Handle,
+) -> anyhow::Result<()> {
     let ranges = match Ranges::open(store, name, handle) {
         Ok(ranges) => ranges,
-        Err(error) => return verifier.find("file", name, &error.to_string()),
+        Err(error) => return ahead.find("file", name, &error.to_string()),
     };
     match dataset::table(ranges) {
-        Err(error) => verifier.find("file", name, &error.to_string()),
+        Err(error) => ahead.find("file", name, &error.to_string())?,
         Ok(rows) => {
             for row in rows {
                 match row {
-                    Ok((row, images)) => verifier.row(split, &row, &images, &mut |_| None),
-                    Err(error) => verifier.find("file", name, &error.to_string()),
+                    Ok((row, images)) => ahead.row(split, row, images)?,
+                    Err(error) => ahead.find("file", name, &error.to_string())?,
                 }
             }
         }
     }
+    Ok(())
 }
 
 /// The lines of a JSON file, read in steps; images are read when a line names them.
 fn lines(
     store: &Store,
     split: &str,
-    verifier: &mut Verifier<'_>,
+    ahead: &mut Ahead<'_, '_>,
     handle: &Handle,
 ) -> anyhow::Result<()> {
     let name = format!("{split}.jsonl");
@@ -126,10 +135,6 @@ fn lines(
         // A split without rows has no file.
         Err(StoreError::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
-    };
-    let mut outside = |path: &str| -> Option<Bytes> {
-        let safe = path.starts_with("images/") && !path.contains("..");
-        safe.then(|| handle.block_on(store.get(path)).ok())?
     };
     let (mut at, mut held) = (0, Vec::new());
     while at < reader.size() {
@@ -144,14 +149,14 @@ fn lines(
         };
         for line in held[..end].split(|byte| *byte == b'\n') {
             match serde_json::from_slice::<Value>(line) {
-                Ok(row) => verifier.row(split, &row, &[], &mut outside),
-                Err(error) => verifier.find("row", &name, &error.to_string()),
+                Ok(row) => ahead.row(split, row, Vec::new())?,
+                Err(error) => ahead.find("row", &name, &error.to_string())?,
             }
         }
         held.drain(..=end);
     }
     if !held.is_empty() {
-        verifier.find("row", &name, "the last line is cut short");
+        ahead.find("row", &name, "the last line is cut short")?;
     }
     Ok(())
 }

@@ -5,10 +5,12 @@
 //! (`formats`). The one idea: a row is complete: the trajectory can be rebuilt from it, the
 //! conversation can be trained from it, and the pictures travel inside.
 
+mod pieces;
 mod read;
 mod row;
 mod schema;
 mod table;
+mod views;
 mod write;
 
 pub use read::{Item, Light, Pair, is_shard, light, read, table};

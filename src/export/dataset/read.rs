@@ -2,14 +2,16 @@
 //! by the shard.
 
 use crate::export::columns;
-use crate::export::dataset::{DatasetError, Row};
+use crate::export::dataset::{DatasetError, Row, views};
 use crate::record::{Digest, Trajectory};
 use arrow_array::cast::AsArray;
-use arrow_array::types::GenericBinaryType;
 use arrow_array::{Array, RecordBatch, StructArray};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::reader::ChunkReader;
 use serde_json::Value;
 
@@ -81,13 +83,27 @@ pub fn is_shard<R: ChunkReader + 'static>(shard: R) -> bool {
         .is_ok_and(|reader| reader.schema().metadata().contains_key("coldstart.dataset"))
 }
 
+/// A reader to which image bytes are views into the file's pages.
+fn builder<R: ChunkReader + 'static>(
+    file: R,
+) -> Result<ParquetRecordBatchReaderBuilder<R>, DatasetError> {
+    let damaged = |e: parquet::errors::ParquetError| DatasetError::Damaged(e.to_string());
+    let mut metadata =
+        ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+    if let Some(schema) = views::viewed(metadata.schema()) {
+        let options = ArrowReaderOptions::new().with_schema(schema);
+        let file = metadata.metadata().clone();
+        metadata = ArrowReaderMetadata::try_new(file, options).map_err(damaged)?;
+    }
+    Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata))
+}
+
 fn open<R: ChunkReader + 'static>(
     shard: R,
     batch: usize,
     keep: impl Fn(&str) -> bool,
 ) -> Result<ParquetRecordBatchReader, DatasetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(shard)
-        .map_err(|e| DatasetError::Damaged(e.to_string()))?;
+    let builder = builder(shard)?;
     if !builder.schema().metadata().contains_key("coldstart.dataset") {
         return Err(DatasetError::Damaged(
             "it is a Parquet file, but no shard of a dataset".into(),
@@ -112,9 +128,7 @@ fn damaged(error: arrow_schema::ArrowError) -> DatasetError {
 pub fn table<R: ChunkReader + 'static>(
     file: R,
 ) -> Result<impl Iterator<Item = Result<Pair, DatasetError>>, DatasetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|e| DatasetError::Damaged(e.to_string()))?;
-    let batches = builder
+    let batches = builder(file)?
         .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(|e| DatasetError::Damaged(e.to_string()))?;
@@ -174,10 +188,9 @@ fn items(batch: &RecordBatch) -> Result<Vec<Item>, DatasetError> {
 fn images(list: &dyn Array) -> Result<Vec<(Bytes, String)>, DatasetError> {
     let odd = || DatasetError::Damaged("column `images` is not list<struct<bytes, path>>".into());
     let list: &StructArray = list.as_struct_opt().ok_or_else(odd)?;
-    let bytes =
-        list.column_by_name("bytes").and_then(|c| c.as_bytes_opt::<GenericBinaryType<i32>>());
+    let bytes = list.column_by_name("bytes").and_then(|column| views::all(column));
     let paths = list.column_by_name("path").and_then(|c| c.as_string_opt::<i32>());
     let (bytes, paths) = bytes.zip(paths).ok_or_else(odd)?;
-    let one = |i: usize| (Bytes::copy_from_slice(bytes.value(i)), paths.value(i).to_string());
-    Ok((0..list.len()).map(one).collect())
+    let paths = (0..list.len()).map(|i| paths.value(i).to_string());
+    Ok(bytes.into_iter().zip(paths).collect())
 }

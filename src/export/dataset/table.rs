@@ -2,14 +2,15 @@
 //! bytes. The dataset's shards and the Parquet exports are written through it.
 
 use crate::export::columns::{self, ColumnError};
-use crate::export::dataset::DatasetError;
+use crate::export::dataset::pieces::Pieces;
 use crate::export::dataset::write::properties;
-use arrow_array::builder::{BinaryBuilder, StringBuilder};
-use arrow_array::{Array, ArrayRef, Int64Array, ListArray, RecordBatch, StructArray};
+use crate::export::dataset::{DatasetError, views};
+use arrow_array::{Array, ArrayRef, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Fields, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowWriter, add_encoded_arrow_schema_to_metadata};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -18,35 +19,6 @@ const BATCH_BYTES: usize = 4 << 20;
 
 /// What a row is taken to weigh beside its images.
 const ROW_BYTES: usize = 8 << 10;
-
-/// The writer's far end: pieces to be taken away. Small writes are gathered.
-#[derive(Default)]
-struct Pieces {
-    ready: Vec<Bytes>,
-    open: Vec<u8>,
-}
-
-impl Pieces {
-    fn seal(&mut self) {
-        if !self.open.is_empty() {
-            self.ready.push(Bytes::from(std::mem::take(&mut self.open)));
-        }
-    }
-}
-
-impl std::io::Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.open.extend_from_slice(bytes);
-        if self.open.len() >= 1 << 20 {
-            self.seal();
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// See the module's header.
 pub struct ImageTable {
@@ -63,8 +35,16 @@ pub struct ImageTable {
 impl ImageTable {
     /// `schema` has one column `images` of type `columns::images()`, or none.
     pub fn new(schema: SchemaRef, row_group_bytes: usize) -> Result<ImageTable, DatasetError> {
-        let properties = properties(&["images"], row_group_bytes);
-        let writer = ArrowWriter::try_new(Pieces::default(), schema.clone(), Some(properties))?;
+        let mut properties = properties(&["images"], row_group_bytes);
+        // The file says what `schema` says; only the arrays that we write from hold views.
+        add_encoded_arrow_schema_to_metadata(&schema, &mut properties);
+        let schema = views::viewed(&schema).unwrap_or(schema);
+        let pieces = Pieces::default();
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true)
+            .with_page_store_factory(pieces.pages());
+        let writer = ArrowWriter::try_new_with_options(pieces, schema.clone(), options)?;
         let (rows, images) = (Vec::new(), Vec::new());
         Ok(ImageTable { schema, max_pixels: None, writer, rows, images, held: 0, count: 0 })
     }
@@ -105,7 +85,7 @@ impl ImageTable {
 
     /// The bytes that are ready, in order.
     pub fn take(&mut self) -> Vec<Bytes> {
-        std::mem::take(&mut self.writer.inner_mut().ready)
+        self.writer.inner_mut().take()
     }
 
     /// Rows pushed so far.
@@ -136,14 +116,11 @@ fn image_column(
     let odd = || ColumnError { column: "images".into(), what: format!("is of type {data_type}") };
     let DataType::List(item) = data_type else { return Err(odd()) };
     let DataType::Struct(fields) = item.data_type() else { return Err(odd()) };
-    let mut contents = BinaryBuilder::new();
-    let mut paths = StringBuilder::new();
-    for (bytes, path) in rows.iter().flatten() {
-        contents.append_value(bytes);
-        paths.append_value(path);
-    }
-    let mut children: Vec<ArrayRef> = vec![Arc::new(contents.finish()), Arc::new(paths.finish())];
-    let count = children[0].len();
+    let images = || rows.iter().flatten();
+    let contents = views::column(images().map(|(bytes, _)| bytes)).ok_or_else(odd)?;
+    let paths = StringArray::from_iter_values(images().map(|(_, path)| path));
+    let count = contents.len();
+    let mut children: Vec<ArrayRef> = vec![contents, Arc::new(paths)];
     children.extend(max_pixels.map(|n| Arc::new(Int64Array::from(vec![n; count])) as ArrayRef));
     let items = StructArray::try_new(fields.clone(), children, None).map_err(|_| odd())?;
     let offsets = OffsetBuffer::from_lengths(rows.iter().map(Vec::len));

@@ -6,9 +6,10 @@
 
 use crate::export::conversation::{Dialect, Speaker, TOOL_SIGNATURE};
 use crate::export::dataset::DatasetError;
+use crate::export::fill::fill;
 use crate::export::formats::jsonl::Lines;
 use crate::export::formats::{
-    Back, Container, Example, Files, Form, Settings, Writer, array, fill, string,
+    Back, Container, Example, Files, Form, Settings, Writer, array, string,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -212,12 +212,5 @@ fn array<'a>(row: &'a Value, key: &str) -> Result<&'a [Value], String> {
         .ok_or_else(|| format!("`{key}` is not a list"))
 }
 
-/// `template` with each `{{name}}` replaced; a name left over is a defect that a test finds.
-fn fill(template: &str, values: &[(&str, String)]) -> String {
-    values.iter().fold(template.to_string(), |text, (name, value)| {
-        text.replace(&format!("{{{{{name}}}}}"), value)
-    })
-}
-
 #[cfg(test)]
 mod tests;

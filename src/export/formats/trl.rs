@@ -6,9 +6,10 @@
 use crate::export::columns::{column, group, images, list, text};
 use crate::export::conversation::{Dialect, Speaker, Turn};
 use crate::export::dataset::DatasetError;
+use crate::export::fill::fill;
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::{
-    Back, Container, Example, Files, Form, Settings, Writer, array, fill, string,
+    Back, Container, Example, Files, Form, Settings, Writer, array, string,
 };
 use arrow_schema::{Schema, SchemaRef};
 use serde_json::{Value, json};

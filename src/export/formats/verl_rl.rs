@@ -7,9 +7,10 @@
 use crate::export::columns::{column, group, messages, text};
 use crate::export::conversation::{Dialect, Speaker};
 use crate::export::dataset::DatasetError;
+use crate::export::fill::fill;
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::{
-    Back, Container, Example, Files, Form, Settings, Writer, array, fill, string, universal,
+    Back, Container, Example, Files, Form, Settings, Writer, array, string, universal,
 };
 use crate::record::Trajectory;
 use arrow_schema::{DataType, Schema, SchemaRef};

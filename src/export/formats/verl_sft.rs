@@ -2,8 +2,9 @@
 
 use crate::export::conversation::Dialect;
 use crate::export::dataset::DatasetError;
+use crate::export::fill::fill;
 use crate::export::formats::table::Tables;
-use crate::export::formats::{Container, Example, Files, Form, Settings, Writer, fill, universal};
+use crate::export::formats::{Container, Example, Files, Form, Settings, Writer, universal};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
