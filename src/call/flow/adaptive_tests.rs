@@ -11,11 +11,13 @@ use tokio::time::Instant;
 /// From here to the server or back, in microseconds.
 const WAY: u64 = 300;
 
+/// Slots at a time, in seconds; further requests are refused.
+type Slots = fn(f64) -> usize;
+
 /// A server with an endless queue of calls in front of it.
 struct Play {
     adaptive: Adaptive,
-    /// Slots at a time, in seconds; further requests are refused.
-    slots: fn(f64) -> usize,
+    slots: Slots,
     /// What an answer takes at the most; the least is half of it.
     latency: f64,
     /// The share of requests that is refused whatever the load.
@@ -43,7 +45,7 @@ enum Event {
 }
 
 impl Play {
-    fn new(stated: Option<usize>, slots: fn(f64) -> usize) -> Play {
+    fn new(stated: Option<usize>, slots: Slots) -> Play {
         Play {
             adaptive: Adaptive::new(stated),
             slots,
@@ -140,8 +142,7 @@ impl Play {
 
 #[test]
 fn unknown_limits_are_used_from_the_start_and_held() {
-    let servers: [(usize, fn(f64) -> usize); 4] =
-        [(1, |_| 1), (3, |_| 3), (37, |_| 37), (900, |_| 900)];
+    let servers: [(usize, Slots); 4] = [(1, |_| 1), (3, |_| 3), (37, |_| 37), (900, |_| 900)];
     for (slots, server) in servers {
         let mut play = Play::new(None, server);
         play.until(5.0);
@@ -170,7 +171,7 @@ fn sprinkled_refusals_neither_starve_a_limit_nor_hide_one() {
         assert!(stated.adaptive.limit() > 230, "{}", stated.adaptive.limit());
     }
     assert_eq!(stated.resting, 0, "nothing waits for one refusal");
-    for (slots, server) in [(37, (|_| 37) as fn(f64) -> usize), (900, |_| 900)] {
+    for (slots, server) in [(37, (|_| 37) as Slots), (900, |_| 900)] {
         let mut unknown = Play::new(None, server);
         unknown.sprinkled = 0.05;
         unknown.until(30.0);
