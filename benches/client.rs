@@ -20,6 +20,9 @@ use std::time::Duration;
 
 type Failure = Box<dyn std::error::Error>;
 
+/// Slots of the servers in `makespan` and `faults`.
+const SLOTS: u64 = 256;
+
 struct NoImages;
 
 #[async_trait::async_trait]
@@ -137,11 +140,34 @@ async fn timed(env: &Env, args: &[&str], lines: &str, calls: u64) -> Result<(f64
     let stack = stack(env, std::slice::from_ref(&world.url), lines)?;
     drive(env, &stack, 0, 200, 200).await;
     let start = env.now();
-    let failed = drive(env, &stack, 1_000, calls, 1024).await;
+    let (model, work) = (stack.clone(), env.clone());
+    let job = env.spawn(async move { drive(&work, &model, 1_000, calls, 1024).await });
+    let watched = watch(env, &stack, &job).await;
+    let failed = job.await?;
     let took = env.now().duration_since(start).as_secs_f64();
     let retries: u64 = stack.live().iter().map(|role| role.retries).sum();
-    eprintln!("  {took:.2} s, {retries} retries");
+    eprintln!("  {took:.2} s, {retries} retries; {watched}");
     Ok((took, failed))
+}
+
+/// Where the time goes, until `job` is done: how full the slots were while more calls were wanted
+/// than there are slots, and how long the last ones took from then on.
+async fn watch<T>(env: &Env, stack: &Stack, job: &tokio::task::JoinHandle<T>) -> String {
+    let (mut full, mut tail, mut sent, mut least) = (0_u64, 0_u64, 0, u64::MAX);
+    while !job.is_finished() {
+        env.sleep(Duration::from_millis(20)).await;
+        let role = &stack.live()[0];
+        least = least.min(role.limit);
+        match role.in_flight + role.queued > SLOTS {
+            true => (full, sent) = (full + 1, sent + role.in_flight),
+            false => tail += 1,
+        }
+    }
+    format!(
+        "{:.0} of {SLOTS} in flight, limit {least} at the least, {:.2} s of tail",
+        sent as f64 / full.max(1) as f64,
+        tail as f64 * 0.02
+    )
 }
 
 async fn bench_makespan(env: &Env) -> Result<(), Failure> {

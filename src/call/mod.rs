@@ -3,8 +3,8 @@
 //! Here: the wire types every other module speaks (`Request`, `Reply`, `CallError`), the narrow
 //! trait `Model`, and under it one file a protocol, with limits, retries, balancing and prices.
 //! Not here: what is remembered of a call (`journal`) or what it is for (`stage`).
-//! The one idea: `Journaled(Retrying(Limited(Balanced(Http))))`, each a `Model` that wraps a
-//! `Model`; a replay takes no permit, and a wait before a retry holds none.
+//! The one idea: `Journaled(Retrying(Limited(Balanced(Http))))`, each around the next; a replay
+//! takes no permit, and a wait before a retry holds none.
 
 pub mod endpoints;
 mod error;

@@ -71,7 +71,7 @@ struct Sees {
     body: Option<Value>,
 }
 
-struct Picture;
+pub struct Picture;
 
 #[async_trait::async_trait]
 impl Images for Picture {
@@ -260,13 +260,13 @@ fn look(sees: &Sees, seen: &Seen, base: &str, faults: &mut Vec<String>) {
 }
 
 /// The endpoint of role `r` that `lines` make at `base`.
-fn endpoint(base: &str, lines: &str) -> Endpoints {
+pub fn endpoint(base: &str, lines: &str) -> Endpoints {
     let text = format!("[role.r]\nurls = [\"{base}/v1\"]\nprices = {{}}\n{lines}");
     let source = Arc::new(Source { path: "test".to_owned(), text });
     Endpoints::parse(source).unwrap_or_else(|faults| panic!("{}", render(&faults, Style::Plain)))
 }
 
-fn picture(seed: u64) -> Request {
+pub fn picture(seed: u64) -> Request {
     Request::Image(ImageRequest {
         role: "r".into(),
         model: "m".into(),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod call;
+mod connect;
 mod endpoints;
 mod export;
 mod hostile;

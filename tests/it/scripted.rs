@@ -52,7 +52,11 @@ impl Scripted {
     /// headers `{{base}}` is the server's root, `{{png}}` the base64 of `png()`, `{{job}}` the job that a
     /// history is asked for.
     pub async fn start(answers: Vec<Answer>) -> Scripted {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Scripted::on(TcpListener::bind("127.0.0.1:0").await.expect("a port"), answers)
+    }
+
+    /// As `start`, at a port that the test has opened.
+    pub fn on(listener: TcpListener, answers: Vec<Answer>) -> Scripted {
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(Mutex::new(VecDeque::from(answers)));

@@ -2,9 +2,9 @@
 
 use crate::call::flow::gate::{Gate, LaneView};
 use crate::call::flow::stats::Stats;
-use crate::call::flow::unless_stopping;
+use crate::call::flow::{Attempt, Turn, unless_stopping};
 use crate::call::http::Target;
-use crate::call::{CallError, Fatal, Model, Reply, Request};
+use crate::call::{CallError, Fatal, Reply, Request};
 use crate::env::Env;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub struct Balanced {
     gate: Gate,
     targets: Vec<Arc<dyn Target>>,
     stats: Arc<Stats>,
+    patience: Duration,
+    first_patience: Duration,
 }
 
 impl Balanced {
@@ -29,24 +31,36 @@ impl Balanced {
         stated: Option<usize>,
         stats: Arc<Stats>,
     ) -> Balanced {
-        Balanced { env: env.clone(), gate: Gate::new(env, targets.len(), stated), targets, stats }
+        Balanced {
+            env: env.clone(),
+            gate: Gate::new(env, targets.len(), stated),
+            targets,
+            stats,
+            patience: PATIENCE,
+            first_patience: FIRST_PATIENCE,
+        }
+    }
+
+    /// For tests, which cannot wait so long.
+    #[cfg(test)]
+    pub fn impatient(self, first_patience: Duration) -> Balanced {
+        Balanced { first_patience, ..self }
     }
 
     /// Each URL's place and counts.
     pub fn view(&self) -> Vec<(String, LaneView)> {
-        let (lanes, _) = self.gate.view();
-        self.targets.iter().map(|t| t.place()).zip(lanes).collect()
+        self.targets.iter().map(|t| t.place()).zip(self.gate.view()).collect()
     }
 
     fn given_up(&self, last: &str) -> Option<CallError> {
         let (dark, never) = self.gate.dark()?;
-        let patience = if never { FIRST_PATIENCE } else { PATIENCE };
+        let patience = if never { self.first_patience } else { self.patience };
         (dark >= patience).then(|| CallError::Fatal {
             kind: Fatal::Endpoint,
             what: format!(
-                "no server of this role has answered for {} s; last: {last}; start it or mend \
+                "no server of this role has answered for {:.0?}; last: {last}; start it or mend \
                  `urls`, then run again",
-                dark.as_secs()
+                dark
             ),
         })
     }
@@ -60,9 +74,9 @@ impl std::fmt::Debug for Balanced {
 }
 
 #[async_trait::async_trait]
-impl Model for Balanced {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
-        let slot = unless_stopping(&self.env, self.gate.enter()).await?;
+impl Attempt for Balanced {
+    async fn attempt(&self, request: &Request, turn: Turn) -> Result<Reply, CallError> {
+        let slot = unless_stopping(&self.env, self.gate.enter(turn)).await?;
         let Some(slot) = slot else { return Err(CallError::Stopped) };
         let flying = self.stats.flying(request.role());
         let outcome = self.targets[slot.lane].attempt(request).await;
@@ -82,5 +96,63 @@ impl Model for Balanced {
                 Err(gave_up.unwrap_or(failure.error))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::call::flow::{Balanced, RetryBudget, Retrying, Stats};
+    use crate::call::http::{Failure, Target};
+    use crate::call::{CallError, ChatRequest, Fatal, Model, Reply, Request, Sampling};
+    use crate::env::Env;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// No connection to it is ever made.
+    struct Away;
+
+    #[async_trait::async_trait]
+    impl Target for Away {
+        async fn attempt(&self, _: &Request) -> Result<Reply, Failure> {
+            Err(Failure::down("http://h/v1 cannot be reached: operation timed out"))
+        }
+
+        fn place(&self) -> String {
+            "http://h/v1".to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_never_reached_is_given_up_by_name() {
+        let env = Env::test(1);
+        let stats = Arc::new(Stats::new(["r"].into_iter()));
+        let balanced = Balanced::new(&env, vec![Arc::new(Away)], None, stats.clone());
+        let budget = Arc::new(RetryBudget::new());
+        let balanced = balanced.impatient(Duration::ZERO);
+        let model = Arc::new(Retrying::new(&env, balanced, 8, budget, stats.clone()));
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        // As many as open the breaker.
+        for _ in 0..8 {
+            let (model, tell) = (model.clone(), tell.clone());
+            env.spawn(async move {
+                let chat = ChatRequest {
+                    role: "r".into(),
+                    model: "m".into(),
+                    messages: Vec::new(),
+                    sampling: Sampling::default(),
+                    schema: None,
+                    draw: 0,
+                };
+                let _ = tell.send(model.call(&Request::Chat(chat)).await);
+            });
+        }
+        let error = told.recv().await.expect("an end").expect_err("nobody is there");
+        let CallError::Fatal { kind: Fatal::Endpoint, what } = error else { panic!("{error:?}") };
+        for part in ["http://h/v1 cannot be reached: operation timed out", "mend `urls`"] {
+            assert!(what.contains(part), "{what}");
+        }
+        let role = stats.get("r").expect("the role");
+        let retries = role.retries.load(std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(retries, 7, "the others are tried again");
     }
 }

@@ -1,27 +1,28 @@
 //! Which URL takes the next call: a queue in front of several servers.
 //!
-//! The one idea: one lock over all URLs' counts, one first-come queue of waiters. A waiter is
+//! The one idea: one lock over all URLs' counts, one queue of waiters (`line`). A waiter is
 //! handed a `Slot` at a URL that has room and a closed breaker, the emptier of two drawn by lot;
 //! the slot gives itself back when dropped, so a cancelled call leaks nothing.
 
-use crate::call::flow::adaptive::Adaptive;
+use crate::call::flow::adaptive::{Adaptive, Start};
 use crate::call::flow::breaker::{Breaker, BreakerState};
+use crate::call::flow::line::{Line, Turn};
 use crate::call::http::Sign;
 use crate::env::Env;
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// A refused slot rests about as long as a call takes, so that a full server is asked again when
-/// something may have changed; within these bounds.
+/// A slot that was refused in a burst rests about as long as a call takes, so that a server that
+/// refuses all is asked again when something may have changed; within these bounds.
 const REST: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(10));
 
 /// One URL's counts.
 #[derive(Debug)]
 struct Lane {
     in_flight: usize,
+    /// Slots that no call holds and that may not be used yet.
+    resting: usize,
     adaptive: Adaptive,
     breaker: Breaker,
     /// Seconds a call takes, smoothed.
@@ -30,7 +31,7 @@ struct Lane {
 
 struct State {
     lanes: Vec<Lane>,
-    waiting: VecDeque<oneshot::Sender<Slot>>,
+    waiting: Line<Slot>,
     last_success: Option<Instant>,
     /// When every breaker came to be open.
     dark_since: Option<Instant>,
@@ -47,6 +48,7 @@ pub struct Gate {
 pub struct Slot {
     gate: Gate,
     pub lane: usize,
+    start: Start,
     started: Instant,
     settled: bool,
 }
@@ -66,13 +68,14 @@ impl Gate {
         let share = stated.map(|n| (2 * n.div_ceil(lanes.max(1))).min(n));
         let lane = || Lane {
             in_flight: 0,
+            resting: 0,
             adaptive: Adaptive::new(share),
             breaker: Breaker::new(env.now()),
             latency: 0.2,
         };
         let state = State {
             lanes: (0..lanes).map(|_| lane()).collect(),
-            waiting: VecDeque::new(),
+            waiting: Line::new(),
             last_success: None,
             dark_since: None,
         };
@@ -83,32 +86,27 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a slot, first come first served. None only when the gate is gone.
-    pub async fn enter(&self) -> Option<Slot> {
-        let (sender, receiver) = oneshot::channel();
-        self.lock().waiting.push_back(sender);
+    /// Waits for a slot. None only when the gate is gone.
+    pub async fn enter(&self, turn: Turn) -> Option<Slot> {
+        let slot = self.lock().waiting.join(turn);
         self.dispatch();
-        receiver.await.ok()
+        slot.await.ok()
     }
 
     /// Hands out slots while someone waits and some URL has room.
     fn dispatch(&self) {
         loop {
             let now = self.env.now();
-            let (sender, lane) = {
+            let (sender, lane, start) = {
                 let mut state = self.lock();
-                while state.waiting.front().is_some_and(oneshot::Sender::is_closed) {
-                    state.waiting.pop_front();
-                }
                 if state.waiting.is_empty() {
                     return;
                 }
                 let Some(lane) = state.choose(now, self.env.entropy()) else { return };
-                let Some(sender) = state.waiting.pop_front() else { return };
-                state.start(lane);
-                (sender, lane)
+                let Some(sender) = state.waiting.next() else { return };
+                (sender, lane, state.start(lane))
             };
-            let slot = Slot { gate: self.clone(), lane, started: now, settled: false };
+            let slot = Slot { gate: self.clone(), lane, start, started: now, settled: false };
             if let Err(mut slot) = sender.send(slot) {
                 // Given up meanwhile: taken back here, not by its drop, which would come back in.
                 slot.settled = true;
@@ -122,6 +120,16 @@ impl Gate {
     fn leave(&self, lane: usize) {
         self.lock().lanes[lane].in_flight -= 1;
         self.dispatch();
+    }
+
+    /// Keeps one of `lane`'s slots from being used for `rest`.
+    fn rest(&self, lane: usize, rest: Duration) {
+        let gate = self.clone();
+        self.env.spawn(async move {
+            gate.env.sleep(rest).await;
+            gate.lock().lanes[lane].resting -= 1;
+            gate.dispatch();
+        });
     }
 
     /// Calls `dispatch` after `wait`: for when a breaker may be tried again.
@@ -141,14 +149,31 @@ impl Gate {
         Some((self.env.now().duration_since(since), state.last_success.is_none()))
     }
 
-    pub fn view(&self) -> (Vec<LaneView>, usize) {
+    pub fn view(&self) -> Vec<LaneView> {
         let state = self.lock();
         let lane = |lane: &Lane| LaneView {
             in_flight: lane.in_flight,
             limit: lane.adaptive.limit(),
             breaker: lane.breaker.state(),
         };
-        (state.lanes.iter().map(lane).collect(), state.waiting.len())
+        state.lanes.iter().map(lane).collect()
+    }
+}
+
+impl Lane {
+    fn used(&self) -> usize {
+        self.in_flight + self.resting
+    }
+
+    /// A call was refused; how long its slot must rest, if it must.
+    fn refused(&mut self, start: Start, now: Instant) -> Option<Duration> {
+        let trip = Duration::from_secs_f64(self.latency).clamp(REST.0, REST.1);
+        let others = self.in_flight - 1;
+        let burst = self.adaptive.refused(start, others, now, trip);
+        // Where the limit fell there is no slot left to rest.
+        let rests = burst && others + self.resting < self.adaptive.limit();
+        self.resting += usize::from(rests);
+        rests.then_some(trip)
     }
 }
 
@@ -157,7 +182,7 @@ impl State {
         let open: Vec<usize> = (0..self.lanes.len())
             .filter(|&i| {
                 let lane = &mut self.lanes[i];
-                lane.in_flight < lane.adaptive.limit() && lane.breaker.admits(now)
+                lane.used() < lane.adaptive.limit() && lane.breaker.admits(now)
             })
             .collect();
         let first = *open.get(lot as usize % open.len().max(1))?;
@@ -174,14 +199,14 @@ impl State {
 
     fn load(&self, lane: usize) -> f64 {
         let lane = &self.lanes[lane];
-        lane.in_flight as f64 / lane.adaptive.limit().max(1) as f64
+        lane.used() as f64 / lane.adaptive.limit().max(1) as f64
     }
 
-    fn start(&mut self, lane: usize) {
+    fn start(&mut self, lane: usize) -> Start {
         let lane = &mut self.lanes[lane];
         lane.in_flight += 1;
-        lane.adaptive.started(lane.in_flight);
         lane.breaker.started();
+        lane.adaptive.started(lane.in_flight)
     }
 
     fn note_dark(&mut self, now: Instant) {
@@ -199,7 +224,7 @@ impl Slot {
             let mut state = self.gate.lock();
             state.last_success = Some(now);
             let lane = &mut state.lanes[self.lane];
-            lane.adaptive.taken();
+            lane.adaptive.taken(self.start);
             lane.breaker.succeeded();
             let took = now.duration_since(self.started).as_secs_f64();
             lane.latency += 0.1 * (took - lane.latency);
@@ -218,13 +243,12 @@ impl Slot {
             let lane = &mut state.lanes[self.lane];
             match sign {
                 Sign::Healthy => {
-                    lane.adaptive.taken();
+                    lane.adaptive.taken(self.start);
                     lane.breaker.succeeded();
                 }
                 Sign::Overload => {
-                    lane.adaptive.refused();
+                    rest = lane.refused(self.start, now);
                     lane.breaker.undecided();
-                    rest = Some(Duration::from_secs_f64(lane.latency).clamp(REST.0, REST.1));
                 }
                 Sign::Sick => opened = lane.breaker.failed(now),
             }
@@ -233,16 +257,10 @@ impl Slot {
         if let Some(wait) = opened {
             self.gate.wake_after(wait);
         }
-        match rest {
-            None => self.gate.leave(self.lane),
-            Some(rest) => {
-                let (gate, lane) = (self.gate.clone(), self.lane);
-                self.gate.env.spawn(async move {
-                    gate.env.sleep(rest).await;
-                    gate.leave(lane);
-                });
-            }
+        if let Some(rest) = rest {
+            self.gate.rest(self.lane, rest);
         }
+        self.gate.leave(self.lane);
     }
 }
 

@@ -1,10 +1,11 @@
 //! `Limited`: an endpoint's own bounds: calls in flight, requests and tokens a minute, money.
 
 use crate::call::flow::budget::{Budget, Reservation};
+use crate::call::flow::line::{Permit, Permits};
 use crate::call::flow::tokens::TokenRate;
-use crate::call::flow::unless_stopping;
+use crate::call::flow::{Attempt, Turn, unless_stopping};
 use crate::call::price::Prices;
-use crate::call::{CallError, ChatRequest, Model, Part, Reply, Request, Usage};
+use crate::call::{CallError, ChatRequest, Part, Reply, Request, Usage};
 use crate::env::Env;
 use crate::record::NanoUsd;
 use governor::clock::Clock;
@@ -15,7 +16,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 /// Pixels of an image that make a token, as Qwen's models count; Gemini and OpenAI count tiles,
@@ -63,7 +63,7 @@ pub struct Limits {
 pub struct Limited<M> {
     env: Env,
     inner: M,
-    flight: Option<Semaphore>,
+    flight: Option<Permits>,
     rpm: Option<RequestRate>,
     tpm: Option<TokenRate>,
     prices: Box<dyn Fn(&Request) -> Prices + Send + Sync>,
@@ -86,7 +86,7 @@ impl<M> Limited<M> {
         Limited {
             env: env.clone(),
             inner,
-            flight: limits.max_in_flight.map(Semaphore::new),
+            flight: limits.max_in_flight.map(Permits::new),
             rpm,
             tpm: limits.tpm.map(|tpm| TokenRate::new(env, tpm)),
             prices: limits.prices,
@@ -143,9 +143,9 @@ impl<M> Limited<M> {
     }
 
     /// Waits for all that a call needs before it may be sent.
-    async fn admit(&self, request: &Request) -> Result<Admitted<'_>, CallError> {
+    async fn admit(&self, request: &Request, turn: Turn) -> Result<Admitted, CallError> {
         let permit = match &self.flight {
-            Some(flight) => Some(flight.acquire().await.map_err(|_| CallError::Stopped)?),
+            Some(flight) => Some(flight.acquire(turn).await.ok_or(CallError::Stopped)?),
             None => None,
         };
         self.turn().await;
@@ -168,11 +168,11 @@ impl<M> Limited<M> {
 }
 
 /// What a call holds while it is under way.
-struct Admitted<'a> {
+struct Admitted {
     /// Reserved of the minute's.
     tokens: u64,
     money: Option<Reservation>,
-    _permit: Option<SemaphorePermit<'a>>,
+    _permit: Option<Permit>,
 }
 
 /// Input tokens of `chat`, with `text` saying what a text takes.
@@ -196,10 +196,10 @@ impl<M: std::fmt::Debug> std::fmt::Debug for Limited<M> {
 }
 
 #[async_trait::async_trait]
-impl<M: Model> Model for Limited<M> {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
-        let admitted = unless_stopping(&self.env, self.admit(request)).await??;
-        let outcome = self.inner.call(request).await;
+impl<M: Attempt> Attempt for Limited<M> {
+    async fn attempt(&self, request: &Request, turn: Turn) -> Result<Reply, CallError> {
+        let admitted = unless_stopping(&self.env, self.admit(request, turn)).await??;
+        let outcome = self.inner.attempt(request, turn).await;
         let used = outcome.as_ref().ok().map(|reply| reply.usage).unwrap_or_default();
         if let Some(tpm) = &self.tpm {
             tpm.settle(admitted.tokens, used.input + used.output + used.thinking);

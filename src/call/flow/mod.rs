@@ -1,15 +1,18 @@
-//! Flow control: `Retrying(Limited(Balanced(Http)))`, each a `Model` around a `Model`.
+//! Flow control: `Retrying(Limited(Balanced(Http)))`, a `Model` around two that `Attempt`.
 //!
 //! Not here: a single try (`http`). The one idea: each wrapper holds one concern and can be
 //! tested alone: retries hold no permit while they wait, limits hold no lock while they call, only
 //! the gate knows URLs, and a run that stops waits for nothing but what is under way.
 
 mod adaptive;
+#[cfg(test)]
+mod adaptive_tests;
 mod balanced;
 mod breaker;
 mod budget;
 mod gate;
 mod limited;
+mod line;
 mod retrying;
 mod stats;
 #[cfg(test)]
@@ -20,11 +23,18 @@ pub use balanced::Balanced;
 pub use breaker::BreakerState;
 pub use budget::Budget;
 pub use limited::{Limited, Limits};
+pub use line::Turn;
 pub use retrying::{RetryBudget, Retrying};
 pub use stats::{Guard, LATENCY_MS, RoleStats, Stats};
 
-use crate::call::CallError;
+use crate::call::{CallError, Reply, Request};
 use crate::env::{Env, Phase};
+
+/// Tries a call once: what `Retrying` wraps.
+#[async_trait::async_trait]
+pub trait Attempt: Send + Sync + std::fmt::Debug {
+    async fn attempt(&self, request: &Request, turn: Turn) -> Result<Reply, CallError>;
+}
 
 /// `work`, unless the run is told to stop before it is done: what was not sent is not bought.
 async fn unless_stopping<T>(env: &Env, work: impl Future<Output = T>) -> Result<T, CallError> {

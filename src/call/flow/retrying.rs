@@ -1,18 +1,21 @@
 //! `Retrying`: tries a call again when that can help.
 //!
-//! The one idea: full jitter above the server's own wish, no permit held while waiting, and a
-//! budget for the whole run: when more than a fifth of all calls must be tried again, the
-//! endpoint is down and the run says so rather than paying for it.
+//! The one idea: full jitter above the server's own wish, no permit held while waiting, later
+//! tries ahead of first ones, and a budget for the whole run: when more than a fifth of all calls
+//! must be tried again, the endpoint is down and the run says so rather than paying for it.
 
 use crate::call::flow::stats::Stats;
-use crate::call::flow::unless_stopping;
+use crate::call::flow::{Attempt, Turn, unless_stopping};
 use crate::call::{CallError, Fatal, Model, Reply, Request};
 use crate::env::Env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-const BASE: Duration = Duration::from_millis(500);
+/// Most faults are of one try alone: the first wait is short. What fails again and again is down:
+/// each wait may be three times the one before.
+const BASE: Duration = Duration::from_millis(100);
+const FACTOR: u32 = 3;
 const CAP: Duration = Duration::from_secs(60);
 /// Refusals for overload are flow control, not failures: they have their own, wider bound.
 const MOST_OVERLOADS: u32 = 60;
@@ -77,12 +80,13 @@ impl<M: std::fmt::Debug> std::fmt::Debug for Retrying<M> {
 }
 
 #[async_trait::async_trait]
-impl<M: Model> Model for Retrying<M> {
+impl<M: Attempt> Model for Retrying<M> {
     async fn call(&self, request: &Request) -> Result<Reply, CallError> {
         let start = self.env.now();
         let (mut faults, mut overloads) = (0, 0);
+        let mut turn = Turn::First;
         loop {
-            let error = match self.inner.call(request).await {
+            let error = match self.inner.attempt(request, turn).await {
                 Ok(mut reply) => {
                     reply.attempts = 1 + faults + overloads;
                     self.budget.earn();
@@ -110,6 +114,7 @@ impl<M: Model> Model for Retrying<M> {
             let wait = backoff(count, after, self.env.entropy_unit());
             self.note(request, faults + overloads, overload, wait, &what);
             unless_stopping(&self.env, self.env.sleep(wait)).await?;
+            turn = Turn::Again;
         }
     }
 }
@@ -134,12 +139,13 @@ fn exhausted(what: &str) -> CallError {
     }
 }
 
-/// Full jitter: uniform in 0..min(cap, base * 2^(n-1)). A server's own wish is the floor, with
-/// some jitter above it so that not all come back at once.
+/// Full jitter: uniform in 0..min(cap, base * factor^(n-1)). A server's own wish is the floor,
+/// with jitter above it (a tenth of it at least, half of it at most) so that not all come back at
+/// once.
 fn backoff(n: u32, after: Option<Duration>, unit: f64) -> Duration {
-    let reach = BASE.saturating_mul(1 << (n - 1).min(10)).min(CAP);
+    let reach = BASE.saturating_mul(FACTOR.pow((n - 1).min(10))).min(CAP);
     match after {
-        Some(floor) => floor + reach.min(floor / 2 + BASE / 5).mul_f64(unit),
+        Some(floor) => floor + reach.max(floor / 10).min(floor / 2 + BASE).mul_f64(unit),
         None => reach.mul_f64(unit),
     }
 }

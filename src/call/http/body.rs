@@ -6,11 +6,13 @@
 //! for its reply holds none of them.
 
 use crate::call::{CallError, Images};
+use crate::env::Env;
 use crate::record::ImageRef;
 use bytes::Bytes;
 use futures::stream::{self, Stream};
 use serde::Serialize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
 
 /// A body being written.
 #[derive(Debug, Default, Clone)]
@@ -29,8 +31,31 @@ enum Piece {
 /// Raw bytes per encoded piece; a multiple of 3, so that pieces join without padding.
 const SLICE: usize = 48 * 1024;
 
-/// Where a failure to read an image is left, since a stream can only break off.
-pub type Broken = Arc<Mutex<Option<CallError>>>;
+/// What became of a body that was handed over to be sent. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Sent(Arc<Mutex<Fate>>);
+
+#[derive(Debug, Default)]
+struct Fate {
+    /// When its last piece so far went out, which it does only over a connection that stands.
+    last: Option<Instant>,
+    /// The failure to read an image, since a stream can only break off.
+    broken: Option<CallError>,
+}
+
+impl Sent {
+    pub fn last(&self) -> Option<Instant> {
+        self.lock().last
+    }
+
+    pub fn broken(&self) -> Option<CallError> {
+        self.lock().broken.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Fate> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Body {
     /// Text that is JSON already.
@@ -68,41 +93,44 @@ impl Body {
         pieces.sum::<u64>() + self.open.len() as u64
     }
 
-    /// The body for the client: one buffer when there is no image, a stream otherwise.
-    pub fn into_reqwest(mut self, images: &Arc<dyn Images>) -> (reqwest::Body, Broken) {
-        let broken = Broken::default();
+    /// The body for the client.
+    pub fn into_reqwest(mut self, env: &Env, images: &Arc<dyn Images>) -> (reqwest::Body, Sent) {
+        let sent = Sent::default();
         self.close();
-        if let [Piece::Bytes(bytes)] = self.pieces.as_slice() {
-            return (bytes.clone().into(), broken);
-        }
-        let stream = send(self.pieces, images.clone(), broken.clone());
-        (reqwest::Body::wrap_stream(stream), broken)
+        let stream = send(self.pieces, env.clone(), images.clone(), sent.clone());
+        (reqwest::Body::wrap_stream(stream), sent)
     }
 }
 
 struct Sending {
     pieces: std::vec::IntoIter<Piece>,
     image: Bytes,
+    env: Env,
     images: Arc<dyn Images>,
-    broken: Broken,
+    sent: Sent,
 }
 
 fn send(
     pieces: Vec<Piece>,
+    env: Env,
     images: Arc<dyn Images>,
-    broken: Broken,
+    sent: Sent,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
-    let start = Sending { pieces: pieces.into_iter(), image: Bytes::new(), images, broken };
+    let start = Sending { pieces: pieces.into_iter(), image: Bytes::new(), env, images, sent };
     stream::try_unfold(start, |mut state| async move {
         loop {
             if !state.image.is_empty() {
                 let slice = state.image.split_to(SLICE.min(state.image.len()));
                 let text = base64_simd::STANDARD.encode_type::<Vec<u8>>(&slice);
+                state.mark();
                 return Ok(Some((Bytes::from(text), state)));
             }
             match state.pieces.next() {
                 None => return Ok(None),
-                Some(Piece::Bytes(bytes)) => return Ok(Some((bytes, state))),
+                Some(Piece::Bytes(bytes)) => {
+                    state.mark();
+                    return Ok(Some((bytes, state)));
+                }
                 Some(Piece::Image(image)) => state.image = state.load(image).await?,
             }
         }
@@ -110,6 +138,11 @@ fn send(
 }
 
 impl Sending {
+    /// A piece goes out now.
+    fn mark(&self) {
+        self.sent.lock().last = Some(self.env.now());
+    }
+
     async fn load(&self, image: ImageRef) -> Result<Bytes, std::io::Error> {
         let error = match self.images.image(image.digest).await {
             Ok(bytes) if bytes.len() as u64 == image.bytes => return Ok(bytes),
@@ -123,7 +156,7 @@ impl Sending {
             },
             Err(error) => error,
         };
-        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.sent.lock().broken = Some(error);
         Err(std::io::Error::other("an image could not be read"))
     }
 }
@@ -132,6 +165,7 @@ impl Sending {
 mod tests {
     use super::{Body, SLICE, send};
     use crate::call::{CallError, Images};
+    use crate::env::Env;
     use crate::record::{Digest, ImageRef, Mime};
     use bytes::Bytes;
     use futures::TryStreamExt;
@@ -162,7 +196,7 @@ mod tests {
             let expect = body.len();
             body.close();
             let sent: Vec<Bytes> =
-                send(body.pieces, Arc::new(One(bytes.clone())), Default::default())
+                send(body.pieces, Env::real(), Arc::new(One(bytes.clone())), Default::default())
                     .try_collect()
                     .await
                     .expect("the image is there");

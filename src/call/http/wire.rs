@@ -7,7 +7,7 @@
 use crate::call::CallError;
 use crate::call::Images;
 use crate::call::endpoints::Endpoint;
-use crate::call::http::body::Body;
+use crate::call::http::body::{Body, Sent};
 use crate::call::http::classify::{Asked, error_body, refusal};
 use crate::call::http::failure::Failure;
 use crate::call::http::secret::{Key, excerpt};
@@ -16,7 +16,6 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -175,34 +174,49 @@ impl Wire<'_> {
         for (name, value) in self.endpoint.headers.iter().filter(|_| own) {
             request = request.header(name, value);
         }
-        let mut broken = None;
+        let mut sent = Sent::default();
         if let Some(body) = out.body {
             request = request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .header(CONTENT_LENGTH, HeaderValue::from(body.len()));
-            let (body, slot) = body.into_reqwest(self.images);
-            request = request.body(body);
-            broken = Some(slot);
+            let stream;
+            (stream, sent) = body.into_reqwest(self.env, self.images);
+            request = request.body(stream);
         }
-        let timeouts = &self.endpoint.timeouts;
-        let by = self.deadline.min(self.env.now() + timeouts.connect + timeouts.first_byte);
-        match timeout_at(by, request.send()).await {
-            Ok(Ok(response)) => {
+        match self.until_late(request.send(), &sent).await {
+            Some(Ok(response)) => {
                 if response.headers().contains_key(SIM_HEADER) {
                     self.simulated.store(true, Ordering::Relaxed);
                 }
                 Ok(Incoming { wire: self, response, begun: false })
             }
-            Ok(Err(error)) => {
-                let ours = broken
-                    .and_then(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take());
-                Err(ours.map_or_else(|| self.unsent(error), Failure::from))
+            Some(Err(error)) => {
+                Err(sent.broken().map_or_else(|| self.unsent(error), Failure::from))
             }
-            Err(_) => Err(Failure::sick(format!(
+            None => Err(Failure::sick(format!(
                 "{} gave no answer in {:?}",
                 self.place(),
-                timeouts.first_byte.min(timeouts.total)
+                self.endpoint.timeouts.first_byte.min(self.endpoint.timeouts.total)
             ))),
+        }
+    }
+
+    /// `work`, unless no first byte comes in time. Its clock starts when the request has gone
+    /// out, which only a body tells; at the latest when the time to connect is over.
+    async fn until_late<T>(&self, work: impl Future<Output = T>, sent: &Sent) -> Option<T> {
+        let timeouts = &self.endpoint.timeouts;
+        let mut now = self.env.now();
+        let last = self.deadline.min(now + timeouts.connect + timeouts.first_byte);
+        let mut work = std::pin::pin!(work);
+        loop {
+            let by = last.min(sent.last().unwrap_or(now) + timeouts.first_byte);
+            if by <= now {
+                return None;
+            }
+            match timeout_at(by, &mut work).await {
+                Ok(done) => return Some(done),
+                Err(_) => now = self.env.now(),
+            }
         }
     }
 

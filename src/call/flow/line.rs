@@ -1,0 +1,137 @@
+//! A queue for what is scarce, and permits that are handed along it.
+//!
+//! Not here: how much there is of it (`gate`, `limited`). The one idea: first come first served,
+//! but a call that was tried before goes ahead of those that were not. What was begun ends soon,
+//! and a run does not end with the left-over failures of its whole length.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// Whether a call was tried before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    First,
+    Again,
+}
+
+/// Waiters for a `T`; one that is dropped leaves the queue.
+pub struct Line<T> {
+    again: VecDeque<oneshot::Sender<T>>,
+    first: VecDeque<oneshot::Sender<T>>,
+}
+
+impl<T> Line<T> {
+    pub fn new() -> Line<T> {
+        Line { again: VecDeque::new(), first: VecDeque::new() }
+    }
+
+    pub fn join(&mut self, turn: Turn) -> oneshot::Receiver<T> {
+        let (sender, receiver) = oneshot::channel();
+        match turn {
+            Turn::Again => self.again.push_back(sender),
+            Turn::First => self.first.push_back(sender),
+        }
+        receiver
+    }
+
+    /// The next who still waits.
+    pub fn next(&mut self) -> Option<oneshot::Sender<T>> {
+        self.skip();
+        self.again.pop_front().or_else(|| self.first.pop_front())
+    }
+
+    pub fn is_empty(&mut self) -> bool {
+        self.skip();
+        self.again.is_empty() && self.first.is_empty()
+    }
+
+    /// Drops those at the head that wait no more.
+    fn skip(&mut self) {
+        for queue in [&mut self.again, &mut self.first] {
+            while queue.front().is_some_and(oneshot::Sender::is_closed) {
+                queue.pop_front();
+            }
+        }
+    }
+}
+
+/// So many permits, and a line for them. Cheap to clone.
+#[derive(Clone)]
+pub struct Permits {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    free: usize,
+    line: Line<Permit>,
+}
+
+/// One permit; it goes to the next in line when dropped.
+pub struct Permit {
+    permits: Permits,
+}
+
+impl Permits {
+    pub fn new(free: usize) -> Permits {
+        Permits { state: Arc::new(Mutex::new(State { free, line: Line::new() })) }
+    }
+
+    /// Waits for a permit. None only when all permits are gone.
+    pub async fn acquire(&self, turn: Turn) -> Option<Permit> {
+        let waiting = {
+            let mut state = self.lock();
+            if state.free > 0 {
+                state.free -= 1;
+                return Some(Permit { permits: self.clone() });
+            }
+            state.line.join(turn)
+        };
+        waiting.await.ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let next = {
+            let mut state = self.permits.lock();
+            let next = state.line.next();
+            state.free += usize::from(next.is_none());
+            next
+        };
+        if let Some(next) = next {
+            // Who gave up meanwhile drops it, and so hands it on.
+            let _ = next.send(Permit { permits: self.permits.clone() });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Permits, Turn};
+    use futures::FutureExt;
+
+    #[test]
+    fn later_tries_go_ahead_and_who_gives_up_is_passed_over() {
+        let permits = Permits::new(1);
+        let held = permits.acquire(Turn::First).now_or_never().flatten().expect("free");
+        let mut waiting: Vec<_> = [Turn::First, Turn::Again, Turn::Again, Turn::First]
+            .into_iter()
+            .map(|turn| Some(Box::pin(permits.acquire(turn))))
+            .collect();
+        for one in waiting.iter_mut().flatten() {
+            assert!(one.now_or_never().is_none(), "nothing is free");
+        }
+        waiting[1] = None;
+        drop(held);
+        for at in [2, 0, 3] {
+            let got = waiting[at].as_mut().and_then(|one| one.now_or_never()).flatten();
+            drop(got.unwrap_or_else(|| panic!("{at} is next")));
+        }
+        assert!(permits.acquire(Turn::First).now_or_never().flatten().is_some(), "none is lost");
+    }
+}
