@@ -60,7 +60,7 @@ fn checked(bytes: &[u8], verify: Verify) -> Checked {
         return Err(ImageError::Size { width: width.into(), height: height.into() });
     }
     if verify == Verify::Decode {
-        let alone = (pixels > LARGE).then(|| &LARGE_DECODE);
+        let alone = (pixels > LARGE).then_some(&LARGE_DECODE);
         let _alone = alone.map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
         decode(mime, bytes)?;
     }

@@ -72,7 +72,8 @@ impl<'a> Out<'a> {
     /// The source has been walked, as far as was wanted; `unread` are files that were left alone. An
     /// error stays the last item.
     pub(super) fn end(mut self, unread: Vec<&str>) {
-        if self.failed || (self.settle().is_err() && self.failed) {
+        // Nobody listens, or a row was fatal: nothing comes after that.
+        if self.settle().is_err() {
             return;
         }
         let mut fields = std::mem::take(&mut self.fields);
@@ -177,8 +178,11 @@ impl<'a> Out<'a> {
         Ok(())
     }
 
-    /// Sends all that waits.
+    /// Sends all that waits; after an error nothing goes out.
     fn settle(&mut self) -> Flow {
+        if self.failed {
+            return Err(Halt);
+        }
         while let Some(turn) = self.turns.next() {
             self.take_turn(turn)?;
         }
@@ -256,7 +260,7 @@ impl<'a> Out<'a> {
 
     /// Ends the stream with an error that is not one row's; what was read before it comes first.
     pub fn fail(&mut self, error: PoolError) -> Halt {
-        if !self.failed && self.settle().is_ok() {
+        if self.settle().is_ok() {
             // A consumer that is gone needs no error.
             let _ = self.send(Err(error));
         }
