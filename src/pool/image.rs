@@ -4,11 +4,16 @@
 
 use crate::record::{Digest, ImageRef, Mime};
 use std::io::Cursor;
+use std::sync::{Mutex, PoisonError};
 
 /// Largest number of pixels; larger ones are refused before anything is allocated.
 pub const MAX_PIXELS: u64 = 64 << 20;
 /// Smallest width and height that is worth showing to a model.
 pub const MIN_SIDE: u32 = 16;
+
+/// From here on one image is decoded at a time: its pixels are what takes memory.
+const LARGE: u64 = 4 << 20;
+static LARGE_DECODE: Mutex<()> = Mutex::new(());
 
 /// How far an image is looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,25 +38,30 @@ pub enum ImageError {
     Damaged(String),
 }
 
+/// What checking says.
+pub type Checked = Result<ImageRef, ImageError>;
+
 /// Checks by decoding; see `check`.
-pub fn image_check(bytes: &[u8]) -> Result<ImageRef, ImageError> {
+pub fn image_check(bytes: &[u8]) -> Checked {
     check(bytes, Verify::Decode)
 }
 
 /// What the bytes are, checked as far as `verify` says. A decoder that panics on hostile bytes has
 /// found damage, which is this image's and not its source's.
-pub fn check(bytes: &[u8], verify: Verify) -> Result<ImageRef, ImageError> {
+pub fn check(bytes: &[u8], verify: Verify) -> Checked {
     std::panic::catch_unwind(|| checked(bytes, verify))
         .unwrap_or_else(|_| Err(ImageError::Damaged("the decoder gave up on it".to_owned())))
 }
 
-fn checked(bytes: &[u8], verify: Verify) -> Result<ImageRef, ImageError> {
+fn checked(bytes: &[u8], verify: Verify) -> Checked {
     let (mime, width, height) = header(bytes)?;
     let pixels = u64::from(width) * u64::from(height);
     if width < MIN_SIDE || height < MIN_SIDE || pixels > MAX_PIXELS {
         return Err(ImageError::Size { width: width.into(), height: height.into() });
     }
     if verify == Verify::Decode {
+        let alone = (pixels > LARGE).then_some(&LARGE_DECODE);
+        let _alone = alone.map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
         decode(mime, bytes)?;
     }
     Ok(ImageRef { digest: Digest::of(bytes), mime, width, height, bytes: bytes.len() as u64 })

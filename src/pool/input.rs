@@ -2,18 +2,24 @@
 //!
 //! Not here: formats. The one idea: readers are ordinary `std::io::Read` code on a thread of their
 //! own; a bucket's object is fetched in large ranges, gz and zstd are told by their first bytes
-//! (names lie), and split parts are one stream. So memory does not depend on sizes.
+//! (names lie), split parts are one stream, and where reading takes longer than
+//! the system's own reading ahead, it is done one piece ahead (`ahead`). So memory
+//! does not depend on sizes.
 
 use crate::pool::PoolError;
+use crate::pool::ahead::Ahead;
+use crate::pool::packed::{decompress, unpack};
 use crate::store::Store;
 use bytes::Bytes;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Handle;
 
 /// Fetched from a bucket at once.
 const RANGE: u64 = 8 << 20;
+/// Unpacked ahead of a local file's reader.
+const PIECE: usize = 1 << 20;
 
 /// A reader of some bytes, on the reading thread.
 pub type Stream = Box<dyn Read + Send>;
@@ -133,7 +139,19 @@ impl Input {
 
     /// The file's bytes, decompressed where they are gz or zstd.
     pub fn open(&self, name: &str) -> io::Result<Stream> {
-        decompress(self.raw(name)?)
+        self.ahead(name, self.raw(name)?)
+    }
+
+    /// Decompresses, and reads ahead where that helps: a bucket's pieces are its ranges, so that the
+    /// next is fetched while one is looked at. Of a plain local file the system reads ahead itself.
+    fn ahead(&self, name: &str, stream: Stream) -> io::Result<Stream> {
+        let local = self.store.local_path(name).is_some();
+        let (stream, packed) = unpack(stream)?;
+        if local && !packed {
+            return Ok(stream);
+        }
+        let piece = if local { PIECE } else { RANGE as usize };
+        Ok(Box::new(Ahead::new(&self.handle, stream, piece)))
     }
 
     /// Several files as one stream, decompressed as a whole: split archives.
@@ -142,7 +160,7 @@ impl Input {
         for name in names {
             whole = Box::new(whole.chain(self.raw(name)?));
         }
-        decompress(whole)
+        self.ahead(names.first().unwrap_or(&""), whole)
     }
 
     /// `len` bytes from `from`; for formats that read at random.
@@ -251,24 +269,6 @@ pub fn bare(name: &str) -> String {
     lower
 }
 
-/// Looks at the first bytes and puts the right decoder on top.
-pub fn decompress(mut stream: Stream) -> io::Result<Stream> {
-    let mut magic = [0u8; 4];
-    let mut held = 0;
-    while held < magic.len() {
-        match stream.read(&mut magic[held..])? {
-            0 => break,
-            n => held += n,
-        }
-    }
-    let whole = Cursor::new(magic[..held].to_vec()).chain(stream);
-    Ok(match &magic[..held] {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(whole)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::new(whole)?),
-        _ => Box::new(whole),
-    })
-}
-
 /// A bucket's object, range by range.
 struct Remote {
     store: Store,
@@ -301,8 +301,7 @@ impl Read for Remote {
 
 #[cfg(test)]
 mod tests {
-    use super::{bare, decompress, split};
-    use std::io::Read;
+    use super::{bare, split};
 
     #[test]
     fn uris_are_split_at_their_last_part() {
@@ -315,23 +314,6 @@ mod tests {
             ("..", None),
         ] {
             assert_eq!(split(uri), parts, "{uri}");
-        }
-    }
-
-    #[test]
-    fn compression_is_told_by_content() {
-        let text = b"hello".to_vec();
-        let zstd = zstd::stream::encode_all(&text[..], 1).unwrap();
-        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut gz, &text).unwrap();
-        for packed in [text.clone(), zstd, gz.finish().unwrap(), b"h".to_vec()] {
-            let short = packed.len() == 1;
-            let mut out = Vec::new();
-            decompress(Box::new(std::io::Cursor::new(packed)))
-                .unwrap()
-                .read_to_end(&mut out)
-                .unwrap();
-            assert_eq!(out, if short { b"h".to_vec() } else { text.clone() });
         }
         assert_eq!(bare("A.JSONL.gz"), "a.jsonl");
     }

@@ -6,8 +6,12 @@
 //! hands rows to `Out`; whatever it cannot use becomes a `Bad` with a place and a reason, never
 //! silence. Local paths and buckets are one code path (`input`). Formats: `readers::READERS`.
 
+mod ahead;
 pub mod benchmark;
+mod buffers;
+mod channel;
 mod detect;
+mod draft;
 mod error;
 mod fields;
 mod image;
@@ -17,10 +21,14 @@ mod lines;
 mod open;
 mod options;
 mod out;
+mod packed;
+mod prompt;
 pub mod readers;
 pub mod report;
 mod source_file;
 mod sources;
+mod task;
+mod turns;
 
 pub use detect::{Detected, detect};
 pub use error::PoolError;

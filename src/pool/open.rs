@@ -1,58 +1,47 @@
 //! Opens a source as a stream of items, and several as one.
 
+use crate::pool::channel::{Receiver, Sender, Step, channel};
 use crate::pool::detect::find;
 use crate::pool::input::Input;
-use crate::pool::out::Out;
+use crate::pool::out::{Halt, Out};
 use crate::pool::{Item, Options, PoolError, Sources};
 use futures::stream::{self, BoxStream, StreamExt};
-use tokio::sync::mpsc;
-
-/// Rows that wait between the reading thread and the consumer; each may hold an image.
-const WAITING: usize = 16;
 
 /// The rows of `uri`, in the source's own order, and whatever could not be used. Reading happens on
-/// a thread of its own, which stops when the stream is dropped. An `Err` is the last item.
+/// a thread of its own, which stops when the stream is dropped; images are looked at on others. An
+/// `Err` is the last item.
 pub fn open(uri: &str, options: &Options) -> BoxStream<'static, Result<Item, PoolError>> {
     let (uri, mut options) = (uri.to_owned(), options.clone());
     if options.name.is_empty() {
         options.name = name_of(&uri);
     }
-    let (sender, receiver) = mpsc::channel(WAITING);
     let start = async move {
+        let (sender, receiver) = channel();
         match find(&uri, options.format.as_deref()).await {
             Ok((input, reader)) => spawn(input, reader.read, options, sender),
-            Err(error) => {
-                // Fails only if nobody listens any more.
-                let _ = sender.send(Err(error)).await;
-            }
+            Err(error) => sender.send_only(Err(error)).await,
         }
         receiver
     };
     stream::once(start).flat_map(|receiver| stream::unfold(receiver, next)).boxed()
 }
 
-async fn next<T>(mut receiver: mpsc::Receiver<T>) -> Option<(T, mpsc::Receiver<T>)> {
-    receiver.recv().await.map(|item| (item, receiver))
+async fn next(mut receiver: Receiver) -> Option<(Step, Receiver)> {
+    receiver.receive().await.map(|step| (step, receiver))
 }
 
-fn spawn(
-    input: Input,
-    read: crate::pool::readers::Read,
-    options: Options,
-    sender: mpsc::Sender<Result<Item, PoolError>>,
-) {
-    let lost = sender.clone();
+fn spawn(input: Input, read: crate::pool::readers::Read, options: Options, sender: Sender) {
     tokio::task::spawn_blocking(move || {
-        let uri = input.uri.clone();
-        let walk = std::panic::AssertUnwindSafe(|| {
-            let mut out = Out::new(sender, &options, &options.name, &uri);
-            // A halt is the reader's normal end when the consumer has enough.
-            let whole = read(&input, &mut out).is_ok();
-            out.end(if whole { input.unread() } else { Vec::new() });
-        });
-        // A decoder that panics on hostile bytes must not look like the end of the source.
-        if std::panic::catch_unwind(walk).is_err() {
-            let _ = lost.blocking_send(Err(PoolError::Lost { uri }));
+        let mut out = Out::new(sender, &options, &options.name, &input.uri);
+        let walk = std::panic::AssertUnwindSafe(|| read(&input, &mut out));
+        match std::panic::catch_unwind(walk) {
+            Ok(Ok(())) => out.end(input.unread()),
+            // The reader's normal end when the consumer has enough.
+            Ok(Err(Halt)) => out.end(Vec::new()),
+            // A decoder that panics on hostile bytes must not look like the end of the source.
+            Err(_) => {
+                out.fail(PoolError::Lost { uri: input.uri.clone() });
+            }
         }
     });
 }

@@ -1,13 +1,18 @@
 //! Where readers put what they find: the checks that every format shares, and the channel.
+//!
+//! Not here: looking at images (`image`), on other threads (`turns`). The one idea: what a reader says
+//! goes out in its order and counts only when it goes out, so that nothing shows of who checked it.
 
-use crate::pool::image::check;
+use crate::pool::buffers::Buffers;
+use crate::pool::channel::{Sender, Step};
+use crate::pool::draft::{Draft, Picture};
+use crate::pool::prompt::prompt;
+use crate::pool::turns::{Look, Turn, Turns};
 use crate::pool::{
     Bad, BadKind, Ending, Fields, Images, Item, OnBad, Options, PoolError, RawPrompt, Reference,
 };
-use crate::record::Spec;
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::mpsc::Sender;
 
 /// The reader should return: nobody wants more, or the source is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,38 +21,12 @@ pub struct Halt;
 /// What a reader's function returns.
 pub type Flow = Result<(), Halt>;
 
-/// A row as a reader has it, before the shared checks.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-pub struct Draft {
-    /// Relative to the source: `file.jsonl#17`.
-    pub key: String,
-    pub text: Option<String>,
-    /// The source's own category.
-    pub category: Option<String>,
-    pub licence: Option<String>,
-    pub spec: Option<Spec>,
-    pub gloss: Option<String>,
-    /// What the row does without; see `Out::lost`.
-    pub losses: Vec<String>,
-    /// Not kept where a row waits in a scratch file for its image.
-    #[serde(skip)]
-    pub image: Picture,
-}
-
-/// A row's image.
-#[derive(Debug, Clone, Default)]
-pub enum Picture {
-    /// The source has none for it.
-    #[default]
-    None,
-    Bytes(Bytes),
-    /// Named, but not there; the text says where it was looked for.
-    Missing(String),
-}
-
 /// The reading thread's end of the stream.
 pub struct Out<'a> {
-    sender: Sender<Result<Item, PoolError>>,
+    sender: Sender,
+    turns: Turns,
+    /// For images that are read whole.
+    pub buffers: Buffers,
     pub options: &'a Options,
     /// The source's name.
     name: &'a str,
@@ -60,35 +39,13 @@ pub struct Out<'a> {
     failed: bool,
 }
 
-/// Tags of the trajectory's grammar, which may not come in by a prompt (sources.md, rule 4).
-const GRAMMAR: [&str; 15] = [
-    "<image>",
-    "<tool_call>",
-    "</tool_call>",
-    "<tool_response>",
-    "</tool_response>",
-    "<think>",
-    "</think>",
-    "<judge>",
-    "</judge>",
-    "<answer>",
-    "</answer>",
-    "<video>",
-    "<audio>",
-    "<|im_",
-    "<|vision_",
-];
-
 impl<'a> Out<'a> {
-    pub(super) fn new(
-        sender: Sender<Result<Item, PoolError>>,
-        options: &'a Options,
-        name: &'a str,
-        uri: &str,
-    ) -> Out<'a> {
+    pub(super) fn new(sender: Sender, options: &'a Options, name: &'a str, uri: &str) -> Out<'a> {
         let uri = uri.trim_end_matches('/').to_owned();
         Out {
             sender,
+            turns: Turns::new(),
+            buffers: Buffers::default(),
             options,
             name,
             uri,
@@ -115,7 +72,8 @@ impl<'a> Out<'a> {
     /// The source has been walked, as far as was wanted; `unread` are files that were left alone. An
     /// error stays the last item.
     pub(super) fn end(mut self, unread: Vec<&str>) {
-        if self.failed {
+        // Nobody listens, or a row was fatal: nothing comes after that.
+        if self.settle().is_err() {
             return;
         }
         let mut fields = std::mem::take(&mut self.fields);
@@ -163,76 +121,96 @@ impl<'a> Out<'a> {
 
     /// Counts something that the row goes on without.
     pub fn lost(&mut self, draft: &mut Draft, kind: BadKind, what: &str) -> Flow {
-        draft.losses.push(format!("{}: {}", kind.as_str(), clean(what)));
+        draft.losses.push(loss(kind, what));
         self.bad(&draft.key, kind, what, true)
     }
 
-    /// Checks a row and sends it on.
+    /// Checks a row and sends it on, once its image has been looked at.
     pub fn row(&mut self, mut draft: Draft) -> Flow {
-        let Some(text) = self.text(&draft)? else { return Ok(()) };
-        let reference = self.picture(&mut draft)?;
-        if self.options.images == Images::Require && reference.is_none() {
-            if matches!(draft.image, Picture::None) {
-                self.bad(&draft.key, BadKind::MissingImage, "the row has no image", false)?;
+        let text = match prompt(draft.text.as_deref(), self.options) {
+            Ok(text) => text,
+            Err((kind, why)) => return self.bad(&draft.key, kind, &why, false),
+        };
+        let required = self.options.images == Images::Require;
+        let (bytes, why) = match std::mem::take(&mut draft.image) {
+            _ if !self.wants_images() => (None, None),
+            Picture::Bytes(bytes) => (Some(bytes), None),
+            Picture::None => (None, required.then(|| "the row has no image".to_owned())),
+            Picture::Missing(at) => (None, Some(format!("its image `{at}` is not there"))),
+        };
+        match why {
+            Some(why) if required => {
+                return self.bad(&draft.key, BadKind::MissingImage, &why, false);
             }
-            return Ok(());
+            Some(why) => self.lost(&mut draft, BadKind::MissingImage, &why)?,
+            None => {}
         }
-        let row = RawPrompt {
+        self.line_up(draft, text, bytes)
+    }
+
+    /// Gives a row its place in the line.
+    fn line_up(&mut self, draft: Draft, text: String, bytes: Option<Bytes>) -> Flow {
+        let row = Box::new(RawPrompt {
             text,
             category: self.category(draft.category),
             source: self.name.to_owned(),
             licence: self.options.licence.clone().or(draft.licence),
             spec: draft.spec,
             gloss: draft.gloss.map(|g| g.trim().to_owned()).filter(|g| !g.is_empty()),
-            reference,
+            reference: None,
             losses: draft.losses,
             key: draft.key,
+        });
+        match bytes {
+            Some(bytes) => self.turns.row(row, bytes, self.options.verify),
+            None => self.turns.plain(row),
+        }
+        // Nothing is read past the last row that is wanted.
+        let last = self.options.cap.is_some_and(|cap| self.yielded + self.turns.rows() >= cap);
+        if last { self.settle() } else { self.settle_due() }
+    }
+
+    /// Sends what is ready or must make room.
+    fn settle_due(&mut self) -> Flow {
+        while let Some(turn) = self.turns.due() {
+            self.take_turn(turn)?;
+        }
+        Ok(())
+    }
+
+    /// Sends all that waits; after an error nothing goes out.
+    fn settle(&mut self) -> Flow {
+        if self.failed {
+            return Err(Halt);
+        }
+        while let Some(turn) = self.turns.next() {
+            self.take_turn(turn)?;
+        }
+        Ok(())
+    }
+
+    fn take_turn(&mut self, turn: Turn) -> Flow {
+        let (mut row, look) = match turn {
+            Turn::Said(item) => return self.send(Ok(item)),
+            Turn::Row(row, look) => (row, look),
         };
-        self.send(Ok(Item::Row(Box::new(row))))?;
+        if let Some(Look { bytes, task }) = look {
+            match task.finish() {
+                Ok(image) => row.reference = Some(Reference { bytes, image }),
+                Err(error) => {
+                    let (kind, why) = (BadKind::DamagedImage, error.to_string());
+                    let kept = self.options.images != Images::Require;
+                    self.send_bad(self.told(&row.key, kind, &why, kept))?;
+                    if !kept {
+                        return Ok(());
+                    }
+                    row.losses.push(loss(kind, &why));
+                }
+            }
+        }
+        self.send(Ok(Item::Row(row)))?;
         self.yielded += 1;
         if self.options.cap.is_some_and(|cap| self.yielded >= cap) { Err(Halt) } else { Ok(()) }
-    }
-
-    fn text(&mut self, draft: &Draft) -> Result<Option<String>, Halt> {
-        let text = draft.text.as_deref().unwrap_or("").trim();
-        if text.is_empty() {
-            let names = self.options.fields.prompt_names().join("`, `");
-            let why = format!("the row has no prompt (looked for `{names}`)");
-            self.bad(&draft.key, BadKind::NoPrompt, &why, false)?;
-            return Ok(None);
-        }
-        let length = text.chars().count();
-        if length > self.options.max_chars {
-            let why = format!("{length} characters; at most {} are taken", self.options.max_chars);
-            self.bad(&draft.key, BadKind::PromptTooLong, &why, false)?;
-            return Ok(None);
-        }
-        let lower = text.to_lowercase();
-        if let Some(tag) = GRAMMAR.iter().find(|tag| lower.contains(*tag)) {
-            let why = format!("the prompt holds `{tag}`, which trajectories are written with");
-            self.bad(&draft.key, BadKind::GrammarTag, &why, false)?;
-            return Ok(None);
-        }
-        Ok(Some(text.to_owned()))
-    }
-
-    fn picture(&mut self, draft: &mut Draft) -> Result<Option<Reference>, Halt> {
-        let (kind, why) = match &draft.image {
-            _ if !self.wants_images() => return Ok(None),
-            Picture::None => return Ok(None),
-            Picture::Missing(wanted) => {
-                (BadKind::MissingImage, format!("its image `{wanted}` is not there"))
-            }
-            Picture::Bytes(bytes) => match check(bytes, self.options.verify) {
-                Ok(image) => return Ok(Some(Reference { bytes: bytes.clone(), image })),
-                Err(error) => (BadKind::DamagedImage, error.to_string()),
-            },
-        };
-        match self.options.images {
-            Images::Require => self.bad(&draft.key, kind, &why, false)?,
-            Images::Load | Images::Skip => self.lost(draft, kind, &why)?,
-        }
-        Ok(None)
     }
 
     fn category(&self, own: Option<String>) -> String {
@@ -255,28 +233,49 @@ impl<'a> Out<'a> {
         if self.hushed {
             return Ok(());
         }
+        let bad = self.told(place, kind, detail, row_kept);
+        if self.options.on_bad == OnBad::Stop {
+            self.settle()?;
+            return self.send_bad(bad);
+        }
+        self.turns.say(Item::Bad(bad));
+        self.settle_due()
+    }
+
+    fn told(&self, place: &str, kind: BadKind, detail: &str, row_kept: bool) -> Bad {
         let detail: String = clean(detail).chars().take(300).collect();
         let place = clean(place);
         let place =
             if place.is_empty() { self.uri.clone() } else { format!("{}: {place}", self.uri) };
-        if self.options.on_bad == OnBad::Stop {
-            self.send(Err(PoolError::Bad { place, reason: detail }))?;
-            return Err(Halt);
-        }
-        self.send(Ok(Item::Bad(Bad { place, kind, detail, row_kept })))
+        Bad { place, kind, detail, row_kept }
     }
 
-    /// Ends the stream with an error that is not one row's.
+    fn send_bad(&mut self, bad: Bad) -> Flow {
+        if self.options.on_bad == OnBad::Stop {
+            self.send(Err(PoolError::Bad { place: bad.place, reason: bad.detail }))?;
+            return Err(Halt);
+        }
+        self.send(Ok(Item::Bad(bad)))
+    }
+
+    /// Ends the stream with an error that is not one row's; what was read before it comes first.
     pub fn fail(&mut self, error: PoolError) -> Halt {
-        // A consumer that is gone needs no error.
-        let _ = self.send(Err(error));
+        if self.settle().is_ok() {
+            // A consumer that is gone needs no error.
+            let _ = self.send(Err(error));
+        }
         Halt
     }
 
-    fn send(&mut self, item: Result<Item, PoolError>) -> Flow {
-        self.failed |= item.is_err();
-        self.sender.blocking_send(item).map_err(|_| Halt)
+    fn send(&mut self, step: Step) -> Flow {
+        self.failed |= step.is_err();
+        self.sender.send(step).map_err(|_| Halt)
     }
+}
+
+/// What a row went without, as it stands in the row.
+fn loss(kind: BadKind, what: &str) -> String {
+    format!("{}: {}", kind.as_str(), clean(what))
 }
 
 /// Names and messages hold what a foreign archive says; a terminal must not obey it.

@@ -12,7 +12,7 @@ pub fn read(uri: &Path, options: &Options) -> Vec<Result<Item, PoolError>> {
 }
 
 /// Everything a source yields.
-fn read_to_end(uri: &Path, options: &Options) -> Vec<Result<Item, PoolError>> {
+pub fn read_to_end(uri: &Path, options: &Options) -> Vec<Result<Item, PoolError>> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(open(uri.to_str().unwrap(), options).collect())
 }

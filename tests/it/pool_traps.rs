@@ -1,9 +1,9 @@
 //! What goes wrong in real archives: cut files, hostile members, wrong names. Each is named with its
 //! place, counted once, and costs nothing else.
 
-use crate::pool::{read, show};
+use crate::pool::{read, read_to_end, show};
 use crate::pool_formats::{Folder, check, gz, png, tar};
-use coldstart::pool::{Images, Item, Options, Verify};
+use coldstart::pool::{Images, Item, OnBad, Options, Verify};
 use proptest::prelude::*;
 use std::io::{Read, Write};
 use std::process::Command;
@@ -18,6 +18,94 @@ fn a_tar_without_its_end_mark_is_said_to_be_cut() {
         "webdataset",
         &["damaged_archive @ a.tar: a.tar", "a.tar/1 | a | one | 20x16"],
     );
+}
+
+/// Samples `0` to `59`, every third image of them cut short, and what is said of each.
+fn many_images() -> (Vec<u8>, Vec<String>) {
+    let (mut parts, mut said) = (Vec::new(), Vec::new());
+    for n in 0..60 {
+        let mut image = png(20 + n);
+        if n % 3 == 2 {
+            image.truncate(image.len() - 9);
+            said.push(format!("damaged_image @ {n:02}"));
+            said.push(format!("a.tar/{n:02} | a | text {n}"));
+        } else {
+            said.push(format!("a.tar/{n:02} | a | text {n} | {}x16", 20 + n));
+        }
+        parts.push((format!("{n:02}.png"), image));
+        parts.push((format!("{n:02}.txt"), format!("text {n}").into_bytes()));
+    }
+    let parts: Vec<(&str, &[u8])> = parts.iter().map(|(n, b)| (n.as_str(), &b[..])).collect();
+    (tar(&parts), said)
+}
+
+#[test]
+fn images_are_looked_at_elsewhere_and_the_order_is_the_archives() {
+    let (tar, said) = many_images();
+    let zstd = zstd::stream::encode_all(&tar[..], 1).unwrap();
+    let folder = Folder::new(&[("a.tar", tar.clone()), ("b.tar", gz(&tar)), ("c.tar", zstd)]);
+    for (name, verify) in [
+        ("a.tar", Verify::Decode),
+        ("a.tar", Verify::Header),
+        ("b.tar", Verify::Decode),
+        ("c.tar", Verify::Decode),
+    ] {
+        let options = Options { verify, name: "a".to_owned(), ..Options::default() };
+        let shown = show(&read(&folder.path(name), &options));
+        let shown: Vec<String> = shown.iter().map(|line| line.replacen(name, "a.tar", 1)).collect();
+        assert_eq!(shown, said, "{name} {verify:?}");
+    }
+}
+
+#[test]
+fn a_cap_counts_good_images_and_nothing_is_said_past_it() {
+    let (tar, said) = many_images();
+    let folder = Folder::new(&[("a.tar", tar)]);
+    let require = Options { cap: Some(7), images: Images::Require, ..Options::default() };
+    let shown = show(&read(&folder.path("a.tar"), &require));
+    let cut = |line: &String| line.starts_with("a.tar") && !line.ends_with("x16");
+    let good: Vec<String> = said.iter().filter(|line| !cut(line)).take(7 + 3).cloned().collect();
+    assert_eq!(shown, good, "seven rows, and the three images before the last that were cut");
+    let ending = |options: &Options| match read_to_end(&folder.path("a.tar"), options).pop() {
+        Some(Ok(Item::End(ending))) => ending.fields,
+        other => panic!("{other:?}"),
+    };
+    let fields = ending(&require);
+    assert!(fields.contains(&("prompt", "{key}.txt".to_owned(), 10)), "{fields:?}");
+}
+
+#[test]
+fn a_damaged_image_can_stop_the_source_at_its_place() {
+    let (tar, said) = many_images();
+    let folder = Folder::new(&[("a.tar", tar)]);
+    let stop = Options { on_bad: OnBad::Stop, ..Options::default() };
+    let shown = show(&read_to_end(&folder.path("a.tar"), &stop));
+    assert_eq!(shown[..2], said[..2]);
+    assert!(shown[2].starts_with("error: ") && shown[2].contains("a.tar/02"), "{}", shown[2]);
+    assert_eq!(shown.len(), 3, "the error is the last: {shown:?}");
+}
+
+#[test]
+fn a_member_that_claims_any_size_is_named_and_not_held() {
+    for claimed in [1 << 20, 60 << 20, 1 << 40, (1 << 62) + 5] {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(3);
+        builder.append_data(&mut header, "1.txt", &b"one"[..]).unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.set_path("2.png").unwrap();
+        header.set_size(claimed);
+        header.set_cksum();
+        let mut bytes = builder.into_inner().unwrap();
+        bytes.truncate(1024);
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(&png(20));
+        let folder = Folder::new(&[("a.tar", bytes)]);
+        let shown = show(&read(&folder.path("a.tar"), &Options::default()));
+        assert!(shown.iter().any(|line| line == "a.tar/1 | a | one"), "{claimed}: {shown:?}");
+        let named = |line: &String| line.ends_with(" @ 2.png") || line.ends_with("a.tar: a.tar");
+        assert!(shown.iter().any(named), "{claimed}: {shown:?}");
+    }
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use super::Reader;
 use super::tars::{IMAGES, is_image};
 use crate::pool::BadKind;
+use crate::pool::draft::{Draft, Picture};
 use crate::pool::input::Input;
-use crate::pool::out::{Draft, Flow, Out, Picture};
+use crate::pool::out::{Flow, Out};
 use std::collections::BTreeMap;
 
 pub const READER: Reader = Reader {

@@ -3,10 +3,10 @@
 
 use super::tars::{Member, is_image};
 use crate::pool::BadKind;
-use crate::pool::out::{Draft, Flow, Halt, Out, Picture};
+use crate::pool::draft::{Draft, Picture};
+use crate::pool::out::{Flow, Halt, Out};
 use crate::store::{Spill, SpillRef, StoreError};
 use crate::text::hash;
-use bytes::Bytes;
 
 /// Rows that wait for their images.
 pub struct Join {
@@ -55,7 +55,7 @@ impl Join {
             return out.bad(place, BadKind::OrphanImage, "no row names this image", false);
         }
         let bytes = match member.bytes() {
-            Ok(bytes) => Bytes::from(bytes),
+            Ok(bytes) => bytes,
             Err((kind, why)) => return out.bad(place, kind, &why, false),
         };
         for row in waiting {

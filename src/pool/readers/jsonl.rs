@@ -4,9 +4,10 @@
 use super::Reader;
 use super::json_array;
 use crate::pool::BadKind;
+use crate::pool::draft::{Draft, Picture};
 use crate::pool::input::Input;
 use crate::pool::lines::{Line, Lines};
-use crate::pool::out::{Draft, Flow, Out, Picture};
+use crate::pool::out::{Flow, Out};
 use bytes::Bytes;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};

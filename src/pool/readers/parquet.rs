@@ -4,8 +4,9 @@
 use super::Reader;
 use super::jsonl::{linked, looks_like_image};
 use crate::pool::BadKind;
+use crate::pool::draft::Picture;
 use crate::pool::input::Input;
-use crate::pool::out::{Flow, Halt, Out, Picture};
+use crate::pool::out::{Flow, Halt, Out};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;

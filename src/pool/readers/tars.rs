@@ -7,9 +7,11 @@
 use super::bounded::Records;
 use super::jsonl::safe_path;
 use crate::pool::BadKind;
+use crate::pool::buffers::Buffers;
 use crate::pool::input::{Input, Stream};
 use crate::pool::out::{Flow, Out};
-use std::io::{BufReader, Read};
+use bytes::Bytes;
+use std::io::{BufReader, ErrorKind, Read};
 
 /// A file of an archive.
 pub struct Member<'a> {
@@ -18,23 +20,31 @@ pub struct Member<'a> {
     pub size: u64,
     data: &'a mut dyn Read,
     max: u64,
+    buffers: Buffers,
 }
 
 impl Member<'_> {
     /// The bytes; Err says why there are none.
-    pub fn bytes(&mut self) -> Result<Vec<u8>, (BadKind, String)> {
+    pub fn bytes(&mut self) -> Result<Bytes, (BadKind, String)> {
         if self.size > self.max {
             let why = format!("{} bytes; at most {} are read", self.size, self.max);
             return Err((BadKind::TooLarge, why));
         }
-        let mut bytes = Vec::with_capacity(self.size as usize);
-        match self.data.read_to_end(&mut bytes) {
-            Ok(n) if n as u64 == self.size => Ok(bytes),
-            Ok(n) => {
-                Err((BadKind::DamagedArchive, format!("it ends after {n} of {} bytes", self.size)))
-            }
-            Err(e) => Err((BadKind::DamagedArchive, e.to_string())),
+        let mut buffer = self.buffers.take(self.size as usize);
+        let (rest, mut at) = (buffer.filling(), 0);
+        while at < rest.len() {
+            let why = match self.data.read(&mut rest[at..]) {
+                Ok(0) => format!("it ends after {at} of {} bytes", self.size),
+                Ok(n) => {
+                    at += n;
+                    continue;
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(e) => e.to_string(),
+            };
+            return Err((BadKind::DamagedArchive, why));
         }
+        Ok(buffer.filled())
     }
 
     /// The bytes as a stream, for members that are read line by line.
@@ -63,9 +73,9 @@ pub fn members_of(
     out: &mut Out,
     each: &mut dyn FnMut(&mut Out, &mut Member) -> Flow,
 ) -> Flow {
-    let max = out.options.max_bytes;
+    let (max, buffers) = (out.options.max_bytes, out.buffers.clone());
     let damaged = |out: &mut Out, what: &str| out.bad(name, BadKind::DamagedArchive, what, false);
-    let stream = BufReader::with_capacity(1 << 18, stream);
+    let stream = BufReader::with_capacity(HEADS, stream);
     let (stream, budget) = Records::new(stream, "a member's header is over the bound");
     let mut archive = tar::Archive::new(stream);
     let mut entries = match archive.entries() {
@@ -100,9 +110,13 @@ pub fn members_of(
             continue;
         };
         let size = entry.size();
-        each(out, &mut Member { path, size, data: &mut entry, max })?;
+        each(out, &mut Member { path, size, data: &mut entry, max, buffers: buffers.clone() })?;
     }
 }
+
+/// Read at once where headers are: small, since what an image has in it is copied twice, and past it
+/// an image is read straight to where it stays.
+const HEADS: usize = 32 << 10;
 
 /// What headers and long names may take between two members.
 const HEADERS: u64 = 1 << 20;
@@ -119,12 +133,12 @@ pub struct Sample {
     /// `shard.tar/dir/000017`.
     pub key: String,
     /// (what follows the first dot, in lower case; bytes): those that were asked for.
-    pub parts: Vec<(String, Vec<u8>)>,
+    pub parts: Vec<(String, Bytes)>,
 }
 
 impl Sample {
     /// The first part whose ending is one of `endings`.
-    pub fn take(&mut self, endings: &[&str]) -> Option<Vec<u8>> {
+    pub fn take(&mut self, endings: &[&str]) -> Option<Bytes> {
         let at = self.parts.iter().position(|(e, _)| endings.contains(&e.as_str()))?;
         Some(self.parts.swap_remove(at).1)
     }
@@ -134,8 +148,8 @@ impl Sample {
         match self.take(endings) {
             None => Ok(None),
             Some(bytes) => {
-                let text =
-                    String::from_utf8(bytes).map_err(|_| "its text is not UTF-8".to_owned())?;
+                let text = String::from_utf8(bytes.into())
+                    .map_err(|_| "its text is not UTF-8".to_owned())?;
                 Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
             }
         }
@@ -194,7 +208,7 @@ fn part(
         return out.bad(&place, BadKind::Syntax, "its sample has such a part already", false);
     }
     if !out.wants_images() && is_image(&member.path) {
-        sample.parts.push((ending, Vec::new()));
+        sample.parts.push((ending, Bytes::new()));
         return Ok(());
     }
     match member.bytes() {

@@ -2,9 +2,10 @@
 
 use super::Reader;
 use crate::pool::BadKind;
+use crate::pool::draft::Draft;
 use crate::pool::input::{Input, bare};
 use crate::pool::lines::{Line, Lines};
-use crate::pool::out::{Draft, Flow, Out};
+use crate::pool::out::{Flow, Out};
 
 pub const READER: Reader = Reader {
     name: "text",

@@ -3,8 +3,9 @@
 use super::Reader;
 use super::tars::{IMAGES, Sample, samples};
 use crate::pool::BadKind;
+use crate::pool::draft::{Draft, Picture};
 use crate::pool::input::Input;
-use crate::pool::out::{Draft, Flow, Out, Picture};
+use crate::pool::out::{Flow, Out};
 use serde_json::Value;
 
 pub const READER: Reader = Reader {
@@ -58,7 +59,7 @@ pub fn row(out: &mut Out, mut sample: Sample, category: Option<&str>) -> Flow {
         out.mapped("image", "{key}.jpg|png|webp");
     }
     let image = match image {
-        Some(bytes) => Picture::Bytes(bytes.into()),
+        Some(bytes) => Picture::Bytes(bytes),
         None => Picture::Missing(format!("{}.jpg", sample.key)),
     };
     let category = category.map(str::to_owned).or(draft.category);
