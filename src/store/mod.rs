@@ -15,6 +15,7 @@ mod open;
 mod part;
 mod reader;
 mod spill;
+mod staged;
 mod writer;
 
 pub use blobs::Blobs;

@@ -1,5 +1,6 @@
 //! Writing a large object as it is made, without holding it in memory.
 
+use crate::store::staged::Staged;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -83,10 +84,7 @@ impl StoreWriter {
         self.waiting_bytes = 0;
         let mut upload = match self.upload.take() {
             Some(upload) => upload,
-            None => {
-                let started = self.store.object().put_multipart(&self.path).await;
-                started.map_err(|e| self.error(&e))?
-            }
+            None => self.start().await?,
         };
         self.parts.push(upload.put_part(payload));
         self.upload = Some(upload);
@@ -94,6 +92,14 @@ impl StoreWriter {
             self.one_part().await?;
         }
         Ok(())
+    }
+
+    async fn start(&mut self) -> Result<Box<dyn MultipartUpload>, StoreError> {
+        if let Some(path) = self.store.local_path(&self.name) {
+            return Ok(Box::new(Staged::create(path, self.store.place(&self.name)).await?));
+        }
+        let started = self.store.object().put_multipart(&self.path).await;
+        started.map_err(|e| self.error(&e))
     }
 
     async fn one_part(&mut self) -> Result<(), StoreError> {

@@ -24,13 +24,15 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// The export's own account, written last.
 pub const ACCOUNT: &str = "export.json";
 
-/// Batches of pieces that may wait for the store: one row's files each.
+/// Batches of pieces that may wait for the store (a row's files, or the pages of a row group), and
+/// kilobytes that may, however few batches they are.
 const WAITING: usize = 16;
+const WAITING_KB: u32 = 64 << 10;
 
 /// Files written at once.
 const AT_ONCE: usize = 16;
@@ -73,12 +75,28 @@ fn tell(report: &ExportReport, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Pieces on their way to the store, and the room they take until they are there.
+struct Load {
+    pieces: Vec<Piece>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Load {
+    /// Waits for the room, on the rendering thread. One load of any size always finds room.
+    fn new(pieces: Vec<Piece>, room: &Arc<Semaphore>, handle: &Handle) -> anyhow::Result<Load> {
+        let bytes: usize = pieces.iter().map(Piece::len).sum();
+        let kb = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).min(WAITING_KB);
+        let room = handle.block_on(room.clone().acquire_many_owned(kb))?;
+        Ok(Load { pieces, _room: room })
+    }
+}
+
 /// Writes what comes, in order per file, several files at once.
-async fn carry(out: &Store, mut pieces: mpsc::Receiver<Vec<Piece>>) -> anyhow::Result<()> {
+async fn carry(out: &Store, mut loads: mpsc::Receiver<Load>) -> anyhow::Result<()> {
     let mut open: HashMap<String, StoreWriter> = HashMap::new();
     let mut puts = FuturesUnordered::new();
-    while let Some(batch) = pieces.recv().await {
-        for piece in batch {
+    while let Some(load) = loads.recv().await {
+        for piece in load.pieces {
             match piece {
                 Piece::Whole(name, bytes) => {
                     let out = out.clone();
@@ -185,19 +203,17 @@ impl Job {
     }
 
     /// Renders everything; the pieces go to `sender`.
-    fn run(
-        mut self,
-        handle: &Handle,
-        sender: &mpsc::Sender<Vec<Piece>>,
-    ) -> anyhow::Result<ExportReport> {
+    fn run(mut self, handle: &Handle, sender: &mpsc::Sender<Load>) -> anyhow::Result<ExportReport> {
         let splits = groups::splits(&self.source, &self.shares, self.report.seed, handle)?;
         let mut files = Files::default();
+        let room = Arc::new(Semaphore::new(WAITING_KB as usize));
         let send = |files: &mut Files| -> anyhow::Result<()> {
             let pieces = files.take();
             if pieces.is_empty() {
                 return Ok(());
             }
-            sender.blocking_send(pieces).context("writing stopped")
+            let load = Load::new(pieces, &room, handle)?;
+            sender.blocking_send(load).ok().context("writing stopped")
         };
         for shard in self.source.shards.clone() {
             let ranges = Ranges::open(&self.source.store, &shard, handle)?;

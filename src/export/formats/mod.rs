@@ -148,6 +148,20 @@ pub enum Piece {
     End(String),
 }
 
+impl Piece {
+    /// Bytes that it brings.
+    pub fn len(&self) -> usize {
+        match self {
+            Piece::Whole(_, bytes) | Piece::Next(_, bytes) => bytes.len(),
+            Piece::End(_) => 0,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// What a form has written since it was last taken away.
 #[derive(Debug, Default)]
 pub struct Files(Vec<Piece>);

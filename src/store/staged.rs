@@ -1,0 +1,155 @@
+//! A large local object while it is written: staged beside its name, renamed when it is whole.
+//!
+//! Not here: small objects, and buckets (`object_store` does those). The one idea: what is written
+//! is sent to the disk at once, by a thread of its own; else gigabytes wait in the page cache for
+//! the one flush at the end, and disk and encoder take turns where they could work together.
+
+use crate::store::StoreError;
+use crate::store::error::from_io;
+use futures::FutureExt;
+use object_store::{MultipartUpload, PutPayload, PutResult, UploadPart};
+use std::fs::File;
+use std::io::{ErrorKind, Result};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bytes written between two flushes: some milliseconds of a fast disk.
+const FLUSH: u64 = 32 << 20;
+
+/// See the module's header. Dropped unfinished, it takes its file with it.
+#[derive(Debug)]
+pub(super) struct Staged {
+    file: Arc<File>,
+    /// One write at a time: the system lets others spin on a processor until it is their turn.
+    writing: Arc<Mutex<()>>,
+    staging: Option<PathBuf>,
+    dest: PathBuf,
+    offset: u64,
+    flushed: u64,
+    flushing: Arc<AtomicBool>,
+}
+
+impl Staged {
+    /// Begins the object at `dest`; `place` is how an error names it.
+    pub async fn create(dest: PathBuf, place: String) -> std::result::Result<Staged, StoreError> {
+        let path = dest.clone();
+        let begun = tokio::task::spawn_blocking(move || begin(&path)).await;
+        let (file, staging) = begun
+            .map_err(std::io::Error::other)
+            .and_then(|begun| begun)
+            .map_err(|e| from_io(place, &e))?;
+        Ok(Staged {
+            file: Arc::new(file),
+            writing: Arc::default(),
+            staging: Some(staging),
+            dest,
+            offset: 0,
+            flushed: 0,
+            flushing: Arc::default(),
+        })
+    }
+
+    /// Sends what was written to the disk, beside the writing. An error shows again at the end.
+    fn flush(&mut self) {
+        if self.offset - self.flushed < FLUSH || self.flushing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.flushed = self.offset;
+        let (file, flushing) = (self.file.clone(), self.flushing.clone());
+        drop(tokio::task::spawn_blocking(move || {
+            let _ = file.sync_data();
+            flushing.store(false, Ordering::Release);
+        }));
+    }
+}
+
+/// A file that was not there, `name#1` or the next number, as `Store::list` and `clean` know it.
+fn begin(dest: &Path) -> Result<(File, PathBuf)> {
+    let mut number = 1;
+    loop {
+        let mut staging = dest.as_os_str().to_owned();
+        staging.push(format!("#{number}"));
+        match File::create_new(&staging) {
+            Ok(file) => return Ok((file, staging.into())),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => number += 1,
+            Err(e) if e.kind() == ErrorKind::NotFound => folder(dest.parent().ok_or(e)?)?,
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Makes a folder and those above it, each durable in the one that holds it.
+fn folder(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let Some(parent) = path.parent() else { return Ok(()) };
+    folder(parent)?;
+    match std::fs::create_dir(path) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
+        _ => File::open(parent)?.sync_all(),
+    }
+}
+
+fn finish(file: &File, staging: &Path, dest: &Path) -> Result<()> {
+    file.sync_all()?;
+    std::fs::rename(staging, dest)?;
+    let Some(parent) = dest.parent() else { return Ok(()) };
+    File::open(parent)?.sync_all()
+}
+
+/// An error of the file system as the other stores would give it: `StoreError` looks inside.
+fn generic(error: impl std::error::Error + Send + Sync + 'static) -> object_store::Error {
+    object_store::Error::Generic { store: "a local file", source: Box::new(error) }
+}
+
+#[async_trait::async_trait]
+impl MultipartUpload for Staged {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let (file, writing, mut at) = (self.file.clone(), self.writing.clone(), self.offset);
+        self.offset += data.content_length() as u64;
+        self.flush();
+        let write = move || -> Result<()> {
+            let _turn = writing.lock().unwrap_or_else(PoisonError::into_inner);
+            data.iter().try_for_each(|bytes| {
+                file.write_all_at(bytes, at)?;
+                at += bytes.len() as u64;
+                Ok(())
+            })
+        };
+        let written = tokio::task::spawn_blocking(write);
+        async move { written.await.map_err(generic)?.map_err(generic) }.boxed()
+    }
+
+    async fn complete(&mut self) -> object_store::Result<PutResult> {
+        let staging = self.staging.take().ok_or_else(|| generic(std::fmt::Error))?;
+        let (file, dest) = (self.file.clone(), self.dest.clone());
+        let finished = tokio::task::spawn_blocking(move || {
+            let finished = finish(&file, &staging, &dest);
+            if finished.is_err() {
+                let _ = std::fs::remove_file(&staging);
+            }
+            finished
+        });
+        finished.await.map_err(generic)?.map_err(generic)?;
+        Ok(PutResult { e_tag: None, version: None, extensions: Default::default() })
+    }
+
+    async fn abort(&mut self) -> object_store::Result<()> {
+        if let Some(staging) = self.staging.take() {
+            let removed = tokio::task::spawn_blocking(move || std::fs::remove_file(staging));
+            removed.await.map_err(generic)?.map_err(generic)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(staging) = self.staging.take() {
+            let _ = std::fs::remove_file(staging);
+        }
+    }
+}
