@@ -7,6 +7,7 @@
 
 mod ahead;
 mod groups;
+mod items;
 mod place;
 mod read;
 mod verify;

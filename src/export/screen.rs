@@ -31,17 +31,23 @@ pub struct Left {
 }
 
 impl Screen {
-    /// Checks one trajectory with the bytes of its conversation's images.
-    pub fn pass(&self, trajectory: &Trajectory, images: &[Bytes]) -> Result<Passed, Left> {
+    /// Checks one trajectory with the bytes of its conversation's images, and what each of them
+    /// hashes to.
+    pub fn pass(
+        &self,
+        trajectory: &Trajectory,
+        images: &[Bytes],
+        digests: &[Digest],
+    ) -> Result<Passed, Left> {
         let conversation = conversation::turns(trajectory, &self.options)
             .map_err(|refusal| Left { code: refusal.code(), what: refusal.to_string() })?;
         let shown = conversation::images(trajectory);
-        if shown.len() != images.len() {
+        if shown.len() != images.len() || shown.len() != digests.len() {
             let what = format!("{} images for {} slots", images.len(), shown.len());
             return Err(Left { code: "image_missing", what });
         }
-        for (image, bytes) in shown.iter().zip(images) {
-            whole(image, bytes)?;
+        for ((image, bytes), digest) in shown.iter().zip(images).zip(digests) {
+            whole(image, bytes, *digest)?;
         }
         let tokens = self.tokens(&conversation.turns).ok_or_else(|| Left {
             code: "image_bounds",
@@ -61,9 +67,9 @@ impl Screen {
 }
 
 /// Whether the bytes are the image they are said to be, by digest, header and end.
-fn whole(image: &ImageRef, bytes: &[u8]) -> Result<(), Left> {
+fn whole(image: &ImageRef, bytes: &[u8], digest: Digest) -> Result<(), Left> {
     let damaged = |what: String| Left { code: "image_damaged", what };
-    if Digest::of(bytes) != image.digest {
+    if digest != image.digest {
         return Err(damaged(format!("image `{}` holds other bytes", image.digest)));
     }
     let (mime, width, height) = picture::header(bytes)

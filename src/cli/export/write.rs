@@ -1,5 +1,6 @@
 //! Writing an export: a thread that renders rows, and a task that carries their bytes to the store.
 
+use crate::cli::export::items::Items;
 use crate::cli::export::place::{make_room, seal};
 use crate::cli::export::read::{self, Ranges, Source};
 use crate::cli::export::{Args, groups};
@@ -217,10 +218,10 @@ impl Job {
         };
         for shard in self.source.shards.clone() {
             let ranges = Ranges::open(&self.source.store, &shard, handle)?;
-            let items = dataset::read(ranges).with_context(|| format!("`{shard}`"))?;
-            for item in items {
+            let mut items = Items::of(ranges, handle).with_context(|| format!("`{shard}`"))?;
+            while let Some(item) = items.next()? {
                 match item {
-                    Ok(item) => self.push(item, &splits, &mut files)?,
+                    Ok((item, digests)) => self.push(item, &digests, &splits, &mut files)?,
                     // The rest of this shard is lost, and only that.
                     Err(error) => self.leave(&shard, "shard_damaged", &error.to_string()),
                 }
@@ -249,12 +250,13 @@ impl Job {
     fn push(
         &mut self,
         item: dataset::Item,
+        digests: &[Digest],
         splits: &HashMap<Id, usize>,
         files: &mut Files,
     ) -> anyhow::Result<()> {
         let (trajectory, images) = item.into_parts();
         let id = trajectory.prompt.id;
-        let passed = match self.screen.pass(&trajectory, &images) {
+        let passed = match self.screen.pass(&trajectory, &images, digests) {
             Ok(passed) => passed,
             Err(left) => {
                 self.leave(&id.hex(), left.code, &left.what);
