@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Rows that wait to be rendered.
-const WAITING: usize = 16;
+const WAITING: usize = 8;
 
 /// A row with what each of its images hashes to; a damaged shard's last is its error.
 type Hashed = Result<(Item, Vec<Digest>), DatasetError>;

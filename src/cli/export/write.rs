@@ -33,7 +33,7 @@ pub const ACCOUNT: &str = "export.json";
 /// Batches of pieces that may wait for the store (a row's files, or the pages of a row group), and
 /// kilobytes that may, however few batches they are.
 const WAITING: usize = 16;
-const WAITING_KB: u32 = 64 << 10;
+const WAITING_KB: u32 = 40 << 10;
 
 /// Files written at once.
 const AT_ONCE: usize = 16;
