@@ -29,6 +29,9 @@ pub(super) struct Staged {
     offset: u64,
     flushed: u64,
     flushing: Arc<AtomicBool>,
+    /// What a flush met: the system tells it once, so it must be kept for the end. Held while one
+    /// is under way.
+    failed: Arc<Mutex<Option<std::io::Error>>>,
 }
 
 impl Staged {
@@ -48,18 +51,24 @@ impl Staged {
             offset: 0,
             flushed: 0,
             flushing: Arc::default(),
+            failed: Arc::default(),
         })
     }
 
-    /// Sends what was written to the disk, beside the writing. An error shows again at the end.
+    /// Sends what was written to the disk, beside the writing.
     fn flush(&mut self) {
         if self.offset - self.flushed < FLUSH || self.flushing.swap(true, Ordering::AcqRel) {
             return;
         }
         self.flushed = self.offset;
         let (file, flushing) = (self.file.clone(), self.flushing.clone());
+        let failed = self.failed.clone();
         drop(tokio::task::spawn_blocking(move || {
-            let _ = file.sync_data();
+            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = file.sync_data() {
+                *failed = Some(error);
+            }
+            drop(failed);
             flushing.store(false, Ordering::Release);
         }));
     }
@@ -125,9 +134,10 @@ impl MultipartUpload for Staged {
 
     async fn complete(&mut self) -> object_store::Result<PutResult> {
         let staging = self.staging.take().ok_or_else(|| generic(std::fmt::Error))?;
-        let (file, dest) = (self.file.clone(), self.dest.clone());
+        let (file, dest, failed) = (self.file.clone(), self.dest.clone(), self.failed.clone());
         let finished = tokio::task::spawn_blocking(move || {
-            let finished = finish(&file, &staging, &dest);
+            let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let finished = failed.map_or_else(|| finish(&file, &staging, &dest), Err);
             if finished.is_err() {
                 let _ = std::fs::remove_file(&staging);
             }
@@ -151,5 +161,26 @@ impl Drop for Staged {
         if let Some(staging) = self.staging.take() {
             let _ = std::fs::remove_file(staging);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_flush_met_is_told_at_the_end_and_nothing_appears() {
+        let folder = tempfile::tempdir().unwrap();
+        let dest = folder.path().join("sub/object");
+        for broken in [true, false] {
+            let mut staged = Staged::create(dest.clone(), "object".to_string()).await.unwrap();
+            staged.put_part(PutPayload::from_static(b"bytes")).await.unwrap();
+            *staged.failed.lock().unwrap() = broken.then(|| ErrorKind::StorageFull.into());
+            assert_eq!(staged.complete().await.is_err(), broken);
+            assert_eq!(dest.exists(), !broken);
+            let there = std::fs::read_dir(folder.path().join("sub")).unwrap().count();
+            assert_eq!(there, usize::from(!broken), "nothing is left beside it");
+        }
+        assert_eq!(std::fs::read(&dest).unwrap(), b"bytes");
     }
 }
