@@ -5,7 +5,7 @@
 //! more of it.
 
 use crate::record::{Decision, Id};
-use crate::store::{ParquetPart, decode_batch};
+use crate::store::{Ranges, decode_batch};
 use arrow_array::cast::AsArray;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -17,7 +17,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
 /// The rows of `id` in `part`.
-pub fn rows(part: &ParquetPart, id: &Id) -> Result<Vec<Decision>, String> {
+pub fn rows(part: &Ranges, id: &Id) -> Result<Vec<Decision>, String> {
     let hex = id.hex();
     // Where the pages lie is read only of a part that can hold the id.
     let metadata = open(part, PageIndexPolicy::Skip)?;
@@ -37,7 +37,7 @@ pub fn rows(part: &ParquetPart, id: &Id) -> Result<Vec<Decision>, String> {
     Ok(out)
 }
 
-fn open(part: &ParquetPart, pages: PageIndexPolicy) -> Result<ArrowReaderMetadata, String> {
+fn open(part: &Ranges, pages: PageIndexPolicy) -> Result<ArrowReaderMetadata, String> {
     let options = ArrowReaderOptions::new().with_page_index_policy(pages);
     ArrowReaderMetadata::load(part, options).map_err(|err| err.to_string())
 }
@@ -61,7 +61,7 @@ fn may_hold(metadata: &ArrowReaderMetadata, group: usize, hex: &str) -> bool {
 }
 
 fn reader(
-    part: &ParquetPart,
+    part: &Ranges,
     metadata: &ArrowReaderMetadata,
     group: usize,
     mask: ProjectionMask,
@@ -80,7 +80,7 @@ fn reader(
 
 /// Places of rows with this id within the group, by the id column alone.
 fn find(
-    part: &ParquetPart,
+    part: &Ranges,
     metadata: &ArrowReaderMetadata,
     group: usize,
     hex: &str,
@@ -147,7 +147,7 @@ fn select(ranges: &[(usize, usize)], total: usize) -> RowSelection {
 
 /// The chosen rows, whole.
 fn take(
-    part: &ParquetPart,
+    part: &Ranges,
     metadata: &ArrowReaderMetadata,
     group: usize,
     rows: &[usize],

@@ -253,7 +253,7 @@ async fn rows_in_parts(
 }
 
 async fn rows_in_part(store: &Store, name: &str, id: Id) -> Result<Vec<Decision>, String> {
-    let part = store.part(name).await.map_err(|err| err.to_string())?;
+    let part = store.ranges(name).await.map_err(|err| err.to_string())?;
     let work = tokio::task::spawn_blocking(move || lookup::rows(&part, &id));
     work.await.map_err(|err| err.to_string())?
 }

@@ -5,7 +5,7 @@
 
 use crate::store::error::{from_io, from_object_store};
 use crate::store::open::{Backend, backend};
-use crate::store::{ParquetPart, Reader, StoreError, StoreWriter};
+use crate::store::{Ranges, Reader, StoreError, StoreWriter};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -107,9 +107,9 @@ impl Store {
         Reader::open(self, name).await
     }
 
-    /// A Parquet object for a look at some of its pages.
-    pub async fn part(&self, name: &str) -> Result<ParquetPart, StoreError> {
-        ParquetPart::open(self, name).await
+    /// Ranges of one Parquet object; to be asked for on a blocking thread.
+    pub async fn ranges(&self, name: &str) -> Result<Ranges, StoreError> {
+        Ranges::open(self, name).await
     }
 
     pub async fn size(&self, name: &str) -> Result<u64, StoreError> {

@@ -12,7 +12,7 @@ mod error;
 mod layout;
 mod location;
 mod open;
-mod part;
+mod ranges;
 mod reader;
 mod spill;
 mod staged;
@@ -26,7 +26,7 @@ pub use decisions::{
 pub use error::StoreError;
 pub use layout::Layout;
 pub use location::{Created, Store};
-pub use part::ParquetPart;
+pub use ranges::Ranges;
 pub use reader::Reader;
 pub use spill::{Spill, SpillRef};
 pub use writer::StoreWriter;

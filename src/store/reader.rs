@@ -14,7 +14,7 @@ const BLOCK: u64 = 256 << 10;
 const KEPT: usize = 4 << 20;
 
 /// `len` bytes of `file` from `offset`, into memory that nobody zeroed first.
-pub(super) fn read_at(file: &File, offset: u64, len: usize) -> std::io::Result<Bytes> {
+fn read_at(file: &File, offset: u64, len: usize) -> std::io::Result<Bytes> {
     let mut bytes = Vec::with_capacity(len);
     while bytes.len() < len {
         let at = offset + bytes.len() as u64;

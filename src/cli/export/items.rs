@@ -3,9 +3,9 @@
 //! The one idea: a row's images are read once and hashed once, and neither keeps the encoder from
 //! its work; what waits between the two threads is bounded by a count of rows.
 
-use crate::cli::export::read::Ranges;
 use crate::export::dataset::{self, DatasetError, Item};
 use crate::record::Digest;
+use crate::store::Ranges;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

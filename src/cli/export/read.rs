@@ -10,12 +10,9 @@ use crate::cli::shared::tell;
 use crate::export::dataset;
 use crate::export::table1::{self, Table1};
 use crate::plan::{Manifest, compile};
-use crate::store::{Layout, Reader, Store, StoreError};
+use crate::store::{Layout, Store, StoreError};
 use anyhow::{Context, bail};
-use bytes::Bytes;
-use parquet::file::reader::{ChunkReader, Length};
 use std::path::Path;
-use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
@@ -125,66 +122,6 @@ async fn unfinished(
     Ok((Store::open(&folder)?, scratch))
 }
 
-/// Ranges of one object, for the Parquet reader; to be used on a blocking thread.
-pub struct Ranges {
-    reader: Arc<Reader>,
-    handle: Handle,
-}
-
-/// Bytes fetched at once by a sequential read (page headers).
-const STEP: usize = 64 << 10;
-
-impl Ranges {
-    /// Opens `name` of `store`.
-    pub fn open(store: &Store, name: &str, handle: &Handle) -> anyhow::Result<Ranges> {
-        let reader = handle.block_on(store.reader(name))?;
-        Ok(Ranges { reader: Arc::new(reader), handle: handle.clone() })
-    }
-}
-
-impl Length for Ranges {
-    fn len(&self) -> u64 {
-        self.reader.size()
-    }
-}
-
-impl ChunkReader for Ranges {
-    type T = Sequential;
-
-    fn get_read(&self, start: u64) -> parquet::errors::Result<Sequential> {
-        let (reader, handle) = (self.reader.clone(), self.handle.clone());
-        Ok(Sequential { reader, handle, at: start, held: Bytes::new() })
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        let read = self.handle.block_on(self.reader.read_at(start, length));
-        read.map_err(|e| parquet::errors::ParquetError::External(Box::new(e)))
-    }
-}
-
-/// A read from an offset on.
-pub struct Sequential {
-    reader: Arc<Reader>,
-    handle: Handle,
-    at: u64,
-    held: Bytes,
-}
-
-impl std::io::Read for Sequential {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        if self.held.is_empty() {
-            let left = self.reader.size().saturating_sub(self.at);
-            let length = left.min(STEP as u64) as usize;
-            let read = self.handle.block_on(self.reader.read_at(self.at, length));
-            self.held = read.map_err(std::io::Error::other)?;
-            self.at += length as u64;
-        }
-        let count = out.len().min(self.held.len());
-        out[..count].copy_from_slice(&self.held.split_to(count));
-        Ok(count)
-    }
-}
-
 /// Calls `each` with all rows of all shards, without images.
 pub fn light(
     source: &Source,
@@ -192,7 +129,7 @@ pub fn light(
     mut each: impl FnMut(dataset::Light) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     for shard in &source.shards {
-        let ranges = Ranges::open(&source.store, shard, handle)?;
+        let ranges = handle.block_on(source.store.ranges(shard))?;
         let rows = dataset::light(ranges).with_context(|| format!("`{shard}`"))?;
         for row in rows {
             each(row.with_context(|| format!("`{shard}`"))?)?;

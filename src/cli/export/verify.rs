@@ -2,7 +2,6 @@
 
 use crate::cli::export::Args;
 use crate::cli::export::ahead::Ahead;
-use crate::cli::export::read::Ranges;
 use crate::cli::export::write::{ACCOUNT, measure};
 use crate::cli::{Done, shared};
 use crate::export::dataset;
@@ -104,7 +103,7 @@ fn parquet(
     ahead: &mut Ahead<'_, '_>,
     handle: &Handle,
 ) -> anyhow::Result<()> {
-    let ranges = match Ranges::open(store, name, handle) {
+    let ranges = match handle.block_on(store.ranges(name)) {
         Ok(ranges) => ranges,
         Err(error) => return ahead.find("file", name, &error.to_string()),
     };

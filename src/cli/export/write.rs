@@ -2,7 +2,7 @@
 
 use crate::cli::export::items::Items;
 use crate::cli::export::place::{make_room, seal};
-use crate::cli::export::read::{self, Ranges, Source};
+use crate::cli::export::read::{self, Source};
 use crate::cli::export::{Args, groups};
 use crate::cli::{Done, shared};
 use crate::diag;
@@ -217,7 +217,7 @@ impl Job {
             sender.blocking_send(load).ok().context("writing stopped")
         };
         for shard in self.source.shards.clone() {
-            let ranges = Ranges::open(&self.source.store, &shard, handle)?;
+            let ranges = handle.block_on(self.source.store.ranges(&shard))?;
             let mut items = Items::of(ranges, handle).with_context(|| format!("`{shard}`"))?;
             while let Some(item) = items.next()? {
                 match item {
