@@ -13,8 +13,8 @@ mod read;
 mod verify;
 mod write;
 
-use crate::cli::Done;
 use crate::cli::shared::block_on;
+use crate::cli::{Done, memory};
 use crate::export::control::ControlTokens;
 use crate::export::conversation::Dialect;
 use crate::export::formats::{self, FORMS};
@@ -137,6 +137,7 @@ impl Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
+    memory::few_arenas();
     if args.formats {
         print_formats();
         return Ok(Done::Well);

@@ -8,7 +8,6 @@
 
 mod ahead;
 pub mod benchmark;
-mod buffers;
 mod channel;
 mod detect;
 mod draft;

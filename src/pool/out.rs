@@ -3,7 +3,6 @@
 //! Not here: looking at images (`image`), on other threads (`turns`). The one idea: what a reader says
 //! goes out in its order and counts only when it goes out, so that nothing shows of who checked it.
 
-use crate::pool::buffers::Buffers;
 use crate::pool::channel::{Sender, Step};
 use crate::pool::draft::{Draft, Picture};
 use crate::pool::prompt::prompt;
@@ -11,6 +10,7 @@ use crate::pool::turns::{Look, Turn, Turns};
 use crate::pool::{
     Bad, BadKind, Ending, Fields, Images, Item, OnBad, Options, PoolError, RawPrompt, Reference,
 };
+use crate::store::Buffers;
 use bytes::Bytes;
 use serde_json::Value;
 

@@ -6,8 +6,10 @@
 //! only; a local commit is fsynced before it is reported done.
 
 mod blobs;
+mod buffers;
 mod cache;
 mod decisions;
+mod direct;
 mod error;
 mod layout;
 mod location;
@@ -19,6 +21,7 @@ mod staged;
 mod writer;
 
 pub use blobs::Blobs;
+pub use buffers::Buffers;
 pub use decisions::{
     DecisionWriter, Ledger, Slim, decision_batches, decision_schema, decision_stages, decode_batch,
     decode_decisions, encode_decisions, read_decisions, scan_decisions, scan_slim, scan_slim_part,

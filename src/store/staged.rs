@@ -1,10 +1,12 @@
 //! A large local object while it is written: staged beside its name, renamed when it is whole.
 //!
 //! Not here: small objects, and buckets (`object_store` does those). The one idea: what is written
-//! is sent to the disk at once, by a thread of its own; else gigabytes wait in the page cache for
-//! the one flush at the end, and disk and encoder take turns where they could work together.
+//! is sent to the disk at once, past the page cache where that can be (`direct`), else by flushes
+//! beside the writing; else gigabytes wait for the one flush at the end, and disk and encoder take
+//! turns where they could work together.
 
 use crate::store::StoreError;
+use crate::store::direct::{Direct, Written};
 use crate::store::error::from_io;
 use futures::FutureExt;
 use object_store::{MultipartUpload, PutPayload, PutResult, UploadPart};
@@ -22,7 +24,8 @@ const FLUSH: u64 = 32 << 20;
 #[derive(Debug)]
 pub(super) struct Staged {
     file: Arc<File>,
-    /// One write at a time: the system lets others spin on a processor until it is their turn.
+    direct: Option<Arc<Direct>>,
+    /// One write at a time, as in `Direct`.
     writing: Arc<Mutex<()>>,
     staging: Option<PathBuf>,
     dest: PathBuf,
@@ -45,6 +48,7 @@ impl Staged {
             .map_err(|e| from_io(place, &e))?;
         Ok(Staged {
             file: Arc::new(file),
+            direct: Direct::open(&staging).map(Arc::new),
             writing: Arc::default(),
             staging: Some(staging),
             dest,
@@ -57,6 +61,9 @@ impl Staged {
 
     /// Sends what was written to the disk, beside the writing.
     fn flush(&mut self) {
+        if self.direct.as_ref().is_some_and(|direct| direct.works()) {
+            return;
+        }
         if self.offset - self.flushed < FLUSH || self.flushing.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -102,6 +109,16 @@ fn folder(path: &Path) -> Result<()> {
     }
 }
 
+/// Writes through the page cache.
+fn usual(file: &File, writing: &Mutex<()>, data: PutPayload, mut at: u64) -> Result<()> {
+    let _turn = writing.lock().unwrap_or_else(PoisonError::into_inner);
+    data.into_iter().try_for_each(|bytes| {
+        file.write_all_at(&bytes, at)?;
+        at += bytes.len() as u64;
+        Ok(())
+    })
+}
+
 fn finish(file: &File, staging: &Path, dest: &Path) -> Result<()> {
     file.sync_all()?;
     std::fs::rename(staging, dest)?;
@@ -117,16 +134,16 @@ fn generic(error: impl std::error::Error + Send + Sync + 'static) -> object_stor
 #[async_trait::async_trait]
 impl MultipartUpload for Staged {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let (file, writing, mut at) = (self.file.clone(), self.writing.clone(), self.offset);
-        self.offset += data.content_length() as u64;
+        let (file, writing, at) = (self.file.clone(), self.writing.clone(), self.offset);
+        let (direct, length) = (self.direct.clone(), data.content_length());
+        self.offset += length as u64;
         self.flush();
-        let write = move || -> Result<()> {
-            let _turn = writing.lock().unwrap_or_else(PoisonError::into_inner);
-            data.iter().try_for_each(|bytes| {
-                file.write_all_at(bytes, at)?;
-                at += bytes.len() as u64;
-                Ok(())
-            })
+        let write = move || match direct.filter(|direct| direct.fits(length, at)) {
+            None => usual(&file, &writing, data, at),
+            Some(direct) => match direct.write(data, length, at)? {
+                Written::Whole => Ok(()),
+                Written::Refused(bytes) => usual(&file, &writing, bytes.into(), at),
+            },
         };
         let written = tokio::task::spawn_blocking(write);
         async move { written.await.map_err(generic)?.map_err(generic) }.boxed()

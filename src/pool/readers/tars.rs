@@ -7,9 +7,9 @@
 use super::bounded::Records;
 use super::jsonl::safe_path;
 use crate::pool::BadKind;
-use crate::pool::buffers::Buffers;
 use crate::pool::input::{Input, Stream};
 use crate::pool::out::{Flow, Out};
+use crate::store::Buffers;
 use bytes::Bytes;
 use std::io::{BufReader, ErrorKind, Read};
 
