@@ -13,6 +13,9 @@ use tokio::sync::Semaphore;
 /// Blob writes under way at once: enough for fsyncs to overlap, few enough threads.
 const WRITERS: usize = 32;
 
+/// From this size on a blob is hashed on another thread: 30 us of work, beside 10 us to hand it on.
+const ASIDE: usize = 128 << 10;
+
 type Write = BoxFuture<'static, Result<(), StoreError>>;
 
 /// The blobs of a RUN, with a bounded cache of those read or written last.
@@ -83,7 +86,7 @@ impl Blobs {
         }
         let name = Self::name(digest);
         let bytes = self.inner.store.get(&name).await?;
-        if Digest::of(&bytes) != digest {
+        if hash(bytes.clone()).await != Some(digest) {
             return Err(StoreError::Damaged {
                 place: self.inner.store.place(&name),
                 what: "its content is not what its name says; delete it and run again".to_string(),
@@ -129,6 +132,15 @@ impl Inner {
             Err(e) => Err(e),
         }
     }
+}
+
+/// The digest, taken on a thread beside the caller's own: a task that reads several blobs ahead
+/// would else hash them one after the other, between its other work.
+async fn hash(bytes: Bytes) -> Option<Digest> {
+    if bytes.len() < ASIDE {
+        return Some(Digest::of(&bytes));
+    }
+    tokio::task::spawn_blocking(move || Digest::of(&bytes)).await.ok()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

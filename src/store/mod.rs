@@ -11,6 +11,7 @@ mod cache;
 mod decisions;
 mod direct;
 mod error;
+mod hashing;
 mod layout;
 mod location;
 mod open;
@@ -27,6 +28,7 @@ pub use decisions::{
     decode_decisions, encode_decisions, read_decisions, scan_decisions, scan_slim, scan_slim_part,
 };
 pub use error::StoreError;
+pub use hashing::Hashing;
 pub use layout::Layout;
 pub use location::{Created, Store};
 pub use ranges::Ranges;

@@ -66,6 +66,16 @@ impl ShardWriter {
     /// Adds a row. `images` are the bytes of `conversation::images(trajectory)`, in that order;
     /// they are held against their digests. A refused row leaves the shard as it was.
     pub fn push(&mut self, trajectory: &Trajectory, images: &[Bytes]) -> Result<(), DatasetError> {
+        let hashed = images.iter().map(|bytes| (bytes.clone(), Digest::of(bytes)));
+        self.push_hashed(trajectory, &hashed.collect::<Vec<_>>())
+    }
+
+    /// `push`, by a caller that knows what the bytes hash to.
+    pub fn push_hashed(
+        &mut self,
+        trajectory: &Trajectory,
+        images: &[(Bytes, Digest)],
+    ) -> Result<(), DatasetError> {
         let id = trajectory.prompt.id;
         let row = Row::of(trajectory, &self.options.conversation, &self.options.pipeline)
             .map_err(|source| DatasetError::Refused { id, source })?;
@@ -73,14 +83,13 @@ impl ShardWriter {
         if wanted.len() != images.len() {
             return Err(DatasetError::Images { id, wanted: wanted.len(), given: images.len() });
         }
-        for (image, bytes) in wanted.iter().zip(images) {
-            let found = Digest::of(bytes);
-            if found != image.digest {
-                return Err(DatasetError::Altered { id, wanted: image.digest, found });
+        for (image, (_, found)) in wanted.iter().zip(images) {
+            if *found != image.digest {
+                return Err(DatasetError::Altered { id, wanted: image.digest, found: *found });
             }
         }
-        let paths = wanted.iter().map(image_name);
-        let images = images.iter().cloned().zip(paths).collect();
+        let bytes = images.iter().map(|(bytes, _)| bytes.clone());
+        let images = bytes.zip(wanted.iter().map(image_name)).collect();
         let row = serde_json::to_value(&row).map_err(|e| DatasetError::Damaged(e.to_string()))?;
         self.table.push(row, images)
     }

@@ -9,7 +9,7 @@ use crate::stage::{
     Arity, Compile, Facts, Kind, Param, Params, Port, Reason, Sealed, Sink, SinkCx, Stage,
     StageError, Ty,
 };
-use crate::store::{Layout, StoreError, StoreWriter};
+use crate::store::{Hashing, Layout, StoreError, StoreWriter};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -108,14 +108,14 @@ impl Sink for WriteDataset {
             let (trajectory, images) = next?;
             match images {
                 Err(what) => failed.push((trajectory.prompt.id, what)),
-                Ok(bytes) => {
-                    if let Err(what) = shards.push(&trajectory, &bytes).await? {
+                Ok(images) => {
+                    if let Err(what) = shards.push(&trajectory, &images).await? {
                         failed.push((trajectory.prompt.id, what));
                         continue;
                     }
                     facts.count(&trajectory);
-                    if samples.len() < SAMPLES && !bytes.is_empty() {
-                        samples.push(bytes);
+                    if samples.len() < SAMPLES && !images.is_empty() {
+                        samples.push(images.into_iter().map(|(bytes, _)| bytes).collect());
                     }
                 }
             }
@@ -156,13 +156,16 @@ async fn put(cx: &SinkCx, name: &str, bytes: Bytes) -> Result<(), StageError> {
     cx.store.put(&format!("{}/{name}", Layout::DATASET), bytes).await.map_err(store)
 }
 
-/// The bytes of the images that the conversation shows, in order (an open trajectory's last picture
-/// is not among them); Err when one is missing or damaged.
-async fn images(t: &Trajectory, cx: &SinkCx) -> Result<Result<Vec<Bytes>, String>, StageError> {
+/// An image's bytes and what they hash to, which the blobs have proved.
+type Proved = (Bytes, Digest);
+
+/// The images that the conversation shows, in order (an open trajectory's last picture is not among
+/// them); Err when one is missing or damaged.
+async fn images(t: &Trajectory, cx: &SinkCx) -> Result<Result<Vec<Proved>, String>, StageError> {
     let mut out = Vec::new();
     for image in conversation::images(t) {
         match cx.blobs.get(image.digest).await {
-            Ok(bytes) => out.push(bytes),
+            Ok(bytes) => out.push((bytes, image.digest)),
             Err(e @ (StoreError::NotFound { .. } | StoreError::Damaged { .. })) => {
                 return Ok(Err(e.to_string()));
             }
@@ -176,7 +179,7 @@ async fn images(t: &Trajectory, cx: &SinkCx) -> Result<Result<Vec<Bytes>, String
 struct Shards<'a> {
     stage: &'a WriteDataset,
     cx: &'a SinkCx,
-    open: Option<(ShardWriter, StoreWriter, String, blake3::Hasher)>,
+    open: Option<(ShardWriter, StoreWriter, String, Hashing)>,
     number: usize,
     rows: u64,
     digest: blake3::Hasher,
@@ -192,7 +195,7 @@ impl<'a> Shards<'a> {
     async fn push(
         &mut self,
         t: &Trajectory,
-        images: &[Bytes],
+        images: &[Proved],
     ) -> Result<Result<(), String>, StageError> {
         if self.open.is_none() {
             let options = ShardOptions {
@@ -202,10 +205,10 @@ impl<'a> Shards<'a> {
             let name = Layout::dataset_shard(&self.stage.split, self.number);
             let shard = ShardWriter::new(options).map_err(parquet)?;
             let writer = self.cx.store.writer(&name).await.map_err(store)?;
-            self.open = Some((shard, writer, name, blake3::Hasher::new()));
+            self.open = Some((shard, writer, name, Hashing::start()));
         }
         let Some((shard, writer, _, hash)) = &mut self.open else { return Ok(Ok(())) };
-        match shard.push(t, images) {
+        match shard.push_hashed(t, images) {
             Ok(()) => {}
             // This row's own affair; anything else is the shard's.
             Err(
@@ -217,7 +220,7 @@ impl<'a> Shards<'a> {
         }
         self.rows += 1;
         for chunk in shard.take() {
-            hash.update(&chunk);
+            hash.update(chunk.clone()).await;
             writer.write(chunk).await.map_err(store)?;
         }
         if shard.bytes() >= self.stage.shard_bytes {
@@ -227,15 +230,16 @@ impl<'a> Shards<'a> {
     }
 
     async fn close(&mut self) -> Result<(), StageError> {
-        let Some((shard, mut writer, name, mut hash)) = self.open.take() else { return Ok(()) };
+        let Some((shard, mut writer, name, hash)) = self.open.take() else { return Ok(()) };
         for chunk in shard.finish().map_err(parquet)? {
-            hash.update(&chunk);
+            hash.update(chunk.clone()).await;
             writer.write(chunk).await.map_err(store)?;
         }
         writer.finish().await.map_err(store)?;
+        let hashed = hash.finish().await.map_err(store)?;
         self.number += 1;
         self.digest.update(name.as_bytes());
-        self.digest.update(hash.finalize().as_bytes());
+        self.digest.update(&hashed.0);
         Ok(())
     }
 
@@ -246,7 +250,8 @@ impl<'a> Shards<'a> {
     }
 }
 
-fn store(error: StoreError) -> StageError {
+/// Of the whole dataset: writing it cannot go on.
+fn store(error: impl std::fmt::Display) -> StageError {
     StageError::Call(crate::call::CallError::Fatal {
         kind: crate::call::Fatal::Store,
         what: error.to_string(),

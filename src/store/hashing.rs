@@ -1,0 +1,60 @@
+//! What an object hashes to while it is written, on a thread beside the writing.
+//!
+//! The one idea: both need every byte, and neither has to wait for the other; what is on its way to
+//! the thread is bounded by a count of chunks.
+
+use crate::record::Digest;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Chunks on their way: pages of a few megabytes at most, which the writing holds as well.
+const WAITING: usize = 8;
+
+/// See the module's header.
+pub struct Hashing {
+    chunks: mpsc::Sender<Bytes>,
+    digest: JoinHandle<Digest>,
+}
+
+impl Hashing {
+    /// To be called in a runtime.
+    pub fn start() -> Hashing {
+        let (chunks, mut coming) = mpsc::channel::<Bytes>(WAITING);
+        let digest = tokio::task::spawn_blocking(move || {
+            let mut hasher = blake3::Hasher::new();
+            while let Some(chunk) = coming.blocking_recv() {
+                hasher.update(&chunk);
+            }
+            Digest(*hasher.finalize().as_bytes())
+        });
+        Hashing { chunks, digest }
+    }
+
+    /// The next bytes.
+    pub async fn update(&self, chunk: Bytes) {
+        // Its thread ends early only by a panic, which `finish` hands on.
+        let _ = self.chunks.send(chunk).await;
+    }
+
+    /// The digest of all chunks in order; Err when the hashing broke off.
+    pub async fn finish(self) -> std::io::Result<Digest> {
+        drop(self.chunks);
+        self.digest.await.map_err(std::io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn chunks_hash_to_what_the_whole_hashes_to() {
+        let whole = vec![7; 100_000];
+        let hashing = Hashing::start();
+        for chunk in whole.chunks(999) {
+            hashing.update(Bytes::copy_from_slice(chunk)).await;
+        }
+        assert_eq!(hashing.finish().await.unwrap(), Digest::of(&whole));
+    }
+}
