@@ -33,10 +33,9 @@ pub(super) enum Written {
 
 impl Direct {
     /// Another handle of the file at `path`, None where there is no such thing.
-    pub fn open(path: &Path) -> Option<Direct> {
+    pub fn open(path: &Path, buffers: Buffers) -> Option<Direct> {
         let file = OpenOptions::new().write(true).custom_flags(flag()?).open(path).ok()?;
-        let (buffers, writing) = (Buffers::default(), Mutex::default());
-        Some(Direct { file, buffers, writing, refused: AtomicBool::new(false) })
+        Some(Direct { file, buffers, writing: Mutex::default(), refused: AtomicBool::new(false) })
     }
 
     /// Whether the file system has taken every write so far.
@@ -97,7 +96,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, b"").unwrap();
-        let Some(direct) = Direct::open(&path) else {
+        let Some(direct) = Direct::open(&path, Buffers::default()) else {
             return; // This file system knows no such writes.
         };
         for (length, at) in [(ALIGN - 1, 0), (ALIGN, 7), (0, 0)] {

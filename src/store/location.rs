@@ -5,7 +5,7 @@
 
 use crate::store::error::{from_io, from_object_store};
 use crate::store::open::{Backend, backend};
-use crate::store::{Ranges, Reader, StoreError, StoreWriter};
+use crate::store::{Batch, Ranges, Reader, StoreError, StoreWriter};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -265,6 +265,11 @@ impl Store {
         Ok(StoreWriter::new(self.clone(), name, self.path(name)?))
     }
 
+    /// Many objects of which none counts before all are there; at a bucket, plain puts.
+    pub fn batch(&self) -> Batch {
+        Batch::new(self.clone())
+    }
+
     pub(super) fn object(&self) -> &dyn ObjectStore {
         self.backend.object.as_ref()
     }
@@ -289,7 +294,7 @@ impl Store {
 
     /// The backend's path of `name`; refuses what could leave the store or meet a writer's
     /// staging file (`name#1`).
-    fn path(&self, name: &str) -> Result<Path, StoreError> {
+    pub(super) fn path(&self, name: &str) -> Result<Path, StoreError> {
         let refuse = |what: &str| StoreError::Location {
             place: format!("{}/{}", self.uri(), name.escape_debug()),
             what: what.to_string(),

@@ -5,6 +5,7 @@
 //! The one idea: one code path for a local directory, memory and buckets, built on put-if-absent
 //! only; a local commit is fsynced before it is reported done.
 
+mod batch;
 mod blobs;
 mod buffers;
 mod cache;
@@ -21,6 +22,7 @@ mod spill;
 mod staged;
 mod writer;
 
+pub use batch::Batch;
 pub use blobs::Blobs;
 pub use buffers::Buffers;
 pub use decisions::{

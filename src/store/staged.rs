@@ -6,6 +6,7 @@
 //! turns where they could work together.
 
 use crate::store::StoreError;
+use crate::store::buffers::Buffers;
 use crate::store::direct::{Direct, Written};
 use crate::store::error::from_io;
 use futures::FutureExt;
@@ -48,7 +49,7 @@ impl Staged {
             .map_err(|e| from_io(place, &e))?;
         Ok(Staged {
             file: Arc::new(file),
-            direct: Direct::open(&staging).map(Arc::new),
+            direct: Direct::open(&staging, Buffers::default()).map(Arc::new),
             writing: Arc::default(),
             staging: Some(staging),
             dest,
@@ -97,7 +98,7 @@ fn begin(dest: &Path) -> Result<(File, PathBuf)> {
 }
 
 /// Makes a folder and those above it, each durable in the one that holds it.
-fn folder(path: &Path) -> Result<()> {
+pub(super) fn folder(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }

@@ -95,13 +95,14 @@ impl Load {
 /// Writes what comes, in order per file, several files at once.
 async fn carry(out: &Store, mut loads: mpsc::Receiver<Load>) -> anyhow::Result<()> {
     let mut open: HashMap<String, StoreWriter> = HashMap::new();
+    let batch = out.batch();
     let mut puts = FuturesUnordered::new();
     while let Some(load) = loads.recv().await {
         for piece in load.pieces {
             match piece {
                 Piece::Whole(name, bytes) => {
-                    let out = out.clone();
-                    puts.push(async move { out.put(&name, bytes).await });
+                    let batch = &batch;
+                    puts.push(async move { batch.put(&name, bytes).await });
                     while puts.len() >= AT_ONCE {
                         puts.next().await.transpose()?;
                     }
@@ -123,6 +124,8 @@ async fn carry(out: &Store, mut loads: mpsc::Receiver<Load>) -> anyhow::Result<(
         }
     }
     while puts.next().await.transpose()?.is_some() {}
+    drop(puts);
+    batch.finish().await?;
     Ok(())
 }
 
