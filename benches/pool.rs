@@ -11,6 +11,7 @@
 //! read of the same round is what a rate is compared with, because a virtual disk's rate wanders.
 //! Storing images is not in it. Noise hardly packs: the pixels of photographs cost far more to decode.
 
+use coldstart::env::Env;
 use coldstart::pool::{Images, Item, Options, Verify, open};
 use coldstart::record::Id;
 use coldstart::text::decontam::{Builder, Fingerprints};
@@ -19,7 +20,6 @@ use futures::StreamExt;
 use std::fmt::Write as _;
 use std::io::{BufRead, Read, Write};
 use std::path::Path;
-use std::time::Instant;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -160,8 +160,8 @@ fn write_rows(file: &Path, count: usize) -> (Vec<Made>, Vec<String>) {
 
 /// One row at a time, as stages meet them.
 fn ours(file: &Path, made: &[Made], fingerprints: &Fingerprints) {
-    #[allow(clippy::disallowed_methods)] // a benchmark is what clocks are for
-    let start = Instant::now();
+    let env = Env::real();
+    let start = env.now();
     let busy = cpu();
     let mut dedup = Dedup::new(THRESHOLD, 1);
     let mut hits = 0usize;
@@ -172,9 +172,9 @@ fn ours(file: &Path, made: &[Made], fingerprints: &Fingerprints) {
         hits += usize::from(fingerprints.check(&line[2..], None, None).is_some());
         dedup.offer(id(n), &line[2..]);
     }
-    let offered = start.elapsed().as_secs_f64();
+    let offered = (env.now() - start).as_secs_f64();
     let rulings: std::collections::HashMap<Id, Ruling> = dedup.finish().into_iter().collect();
-    let took = start.elapsed().as_secs_f64();
+    let took = (env.now() - start).as_secs_f64();
     let busy = cpu() - busy;
     let dropped = |n: usize| rulings[&id(n)] != Ruling::Keep;
     let (mut planted, mut found, mut hard, mut wrong) = (0, 0, 0, 0);
@@ -233,8 +233,8 @@ fn tar_rate(folder: &Path, megabytes: usize, rounds: usize) {
 /// Rows with an image, the seconds they took, and the processor's seconds.
 fn pool_rate(runtime: &tokio::runtime::Runtime, path: &Path, verify: Verify) -> (usize, f64, f64) {
     drop_caches();
-    #[allow(clippy::disallowed_methods)] // a benchmark is what clocks are for
-    let start = Instant::now();
+    let env = Env::real();
+    let start = env.now();
     let busy = cpu();
     let options = Options { verify, images: Images::Load, ..Options::default() };
     let with_image = |item: &Result<Item, _>| {
@@ -242,21 +242,21 @@ fn pool_rate(runtime: &tokio::runtime::Runtime, path: &Path, verify: Verify) -> 
     };
     let rows = open(path.to_str().expect("a path"), &options).filter(with_image).count();
     let rows = runtime.block_on(rows);
-    (rows, start.elapsed().as_secs_f64(), cpu() - busy)
+    (rows, (env.now() - start).as_secs_f64(), cpu() - busy)
 }
 
 /// Bytes, and MB/s of plain reads with an empty page cache.
 fn plain_rate(path: &Path) -> (usize, f64) {
     drop_caches();
-    #[allow(clippy::disallowed_methods)] // a benchmark is what clocks are for
-    let start = Instant::now();
+    let env = Env::real();
+    let start = env.now();
     let mut file = std::fs::File::open(path).expect("a file");
     let mut buffer = vec![0; 1 << 20];
     let mut read = 0;
     while let Ok(n @ 1..) = file.read(&mut buffer) {
         read += n;
     }
-    (read, read as f64 / 1e6 / start.elapsed().as_secs_f64())
+    (read, read as f64 / 1e6 / (env.now() - start).as_secs_f64())
 }
 
 /// PNGs of noise, about 300 KB each, with texts.
