@@ -115,4 +115,17 @@ mod tests {
         }
         assert_eq!(std::fs::read(&path).unwrap(), [&bytes[..], &bytes[..]].concat());
     }
+
+    #[test]
+    fn a_refusal_gives_the_bytes_back_and_is_remembered() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let Some(direct) = Direct::open(file.path(), Buffers::default()) else { return };
+        let bytes = Bytes::from(vec![7; ALIGN]);
+        // No file system takes an offset that is negative to it.
+        match direct.write([bytes.clone()], ALIGN, 1 << 63).unwrap() {
+            Written::Whole => panic!("written before the file's beginning"),
+            Written::Refused(back) => assert_eq!(back, bytes),
+        }
+        assert!(!direct.works() && !direct.fits(ALIGN, 0));
+    }
 }

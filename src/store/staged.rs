@@ -201,4 +201,24 @@ mod tests {
         }
         assert_eq!(std::fs::read(&dest).unwrap(), b"bytes");
     }
+
+    #[tokio::test]
+    async fn parts_are_the_same_file_with_and_without_the_page_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts: Vec<Vec<u8>> = [4096 * 3, 4096, 4097, 5].map(|len| vec![len as u8; len]).into();
+        for refused_from in 0..=parts.len() {
+            let dest = folder.path().join(refused_from.to_string());
+            let mut staged = Staged::create(dest.clone(), "object".to_string()).await.unwrap();
+            for (n, part) in parts.iter().enumerate() {
+                if let (true, Some(direct)) = (n == refused_from, &staged.direct) {
+                    // No file system takes an offset that is negative to it.
+                    let _ = direct.write([vec![0; 4096].into()], 4096, 1 << 63);
+                    assert!(!direct.works());
+                }
+                staged.put_part(part.clone().into()).await.unwrap();
+            }
+            staged.complete().await.unwrap();
+            assert!(std::fs::read(&dest).unwrap() == parts.concat(), "{refused_from}");
+        }
+    }
 }
