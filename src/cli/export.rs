@@ -6,6 +6,7 @@
 //! nor conversations of more than a few rows.
 
 mod ahead;
+mod carry;
 mod groups;
 mod items;
 mod place;

@@ -1,5 +1,8 @@
-//! Writing an export: a thread that renders rows, and a task that carries their bytes to the store.
+//! Writing an export: what was asked for, and the thread that renders rows.
+//!
+//! Not here: how their bytes get to the store (`carry`), and where rows come from (`read`, `items`).
 
+use crate::cli::export::carry::{self, Sender};
 use crate::cli::export::items::Items;
 use crate::cli::export::place::{make_room, seal};
 use crate::cli::export::read::{self, Source};
@@ -9,7 +12,7 @@ use crate::diag;
 use crate::export::control;
 use crate::export::conversation::{self, Options};
 use crate::export::dataset;
-use crate::export::formats::{Example, Files, Form, Piece, README, Settings, Writer};
+use crate::export::formats::{Example, Files, Form, README, Settings, Writer};
 use crate::export::report::{ExportReport, SplitReport, readme};
 use crate::export::screen::Screen;
 use crate::export::seal::Seal;
@@ -17,26 +20,15 @@ use crate::export::split::Shares;
 use crate::export::tokens::{Measure, Tokenizer};
 use crate::record::{Digest, Id};
 use crate::rules::Rules;
-use crate::store::{Store, StoreWriter};
+use crate::store::Store;
 use anyhow::{Context, bail};
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// The export's own account, written last.
 pub const ACCOUNT: &str = "export.json";
-
-/// Batches of pieces that may wait for the store (a row's files, or the pages of a row group), and
-/// kilobytes that may, however few batches they are.
-const WAITING: usize = 16;
-const WAITING_KB: u32 = 40 << 10;
-
-/// Files written at once.
-const AT_ONCE: usize = 16;
 
 pub async fn write(form: &'static Form, from: &str, to: &str, args: &Args) -> anyhow::Result<Done> {
     let out = Store::open(to)?;
@@ -45,10 +37,10 @@ pub async fn write(form: &'static Form, from: &str, to: &str, args: &Args) -> an
     let source = read::open(from, &args.project, out.local_path("").as_deref()).await?;
     let job = Job::new(shape, source, args)?;
     make_room(&out, args.replace).await?;
-    let (sender, receiver) = mpsc::channel(WAITING);
+    let (sender, receiver) = carry::channel();
     let handle = Handle::current();
     let render = tokio::task::spawn_blocking(move || job.run(&handle, &sender));
-    let carried = carry(&out, receiver).await;
+    let carried = carry::carry(&out, receiver).await;
     let rendered = render.await?;
     // A full disk ends the carrying; that is the error to tell, not the closed channel.
     carried?;
@@ -73,59 +65,6 @@ fn tell(report: &ExportReport, args: &Args) -> anyhow::Result<()> {
     } else {
         print!("{}", report.text());
     }
-    Ok(())
-}
-
-/// Pieces on their way to the store, and the room they take until they are there.
-struct Load {
-    pieces: Vec<Piece>,
-    _room: OwnedSemaphorePermit,
-}
-
-impl Load {
-    /// Waits for the room, on the rendering thread. One load of any size always finds room.
-    fn new(pieces: Vec<Piece>, room: &Arc<Semaphore>, handle: &Handle) -> anyhow::Result<Load> {
-        let bytes: usize = pieces.iter().map(Piece::len).sum();
-        let kb = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).min(WAITING_KB);
-        let room = handle.block_on(room.clone().acquire_many_owned(kb))?;
-        Ok(Load { pieces, _room: room })
-    }
-}
-
-/// Writes what comes, in order per file, several files at once.
-async fn carry(out: &Store, mut loads: mpsc::Receiver<Load>) -> anyhow::Result<()> {
-    let mut open: HashMap<String, StoreWriter> = HashMap::new();
-    let batch = out.batch();
-    let mut puts = FuturesUnordered::new();
-    while let Some(load) = loads.recv().await {
-        for piece in load.pieces {
-            match piece {
-                Piece::Whole(name, bytes) => {
-                    let batch = &batch;
-                    puts.push(async move { batch.put(&name, bytes).await });
-                    while puts.len() >= AT_ONCE {
-                        puts.next().await.transpose()?;
-                    }
-                }
-                Piece::Next(name, bytes) => {
-                    if !open.contains_key(&name) {
-                        open.insert(name.clone(), out.writer(&name).await?);
-                    }
-                    if let Some(writer) = open.get_mut(&name) {
-                        writer.write(bytes).await?;
-                    }
-                }
-                Piece::End(name) => {
-                    if let Some(writer) = open.remove(&name) {
-                        writer.finish().await?;
-                    }
-                }
-            }
-        }
-    }
-    while puts.next().await.transpose()?.is_some() {}
-    drop(puts);
-    batch.finish().await?;
     Ok(())
 }
 
@@ -207,18 +146,9 @@ impl Job {
     }
 
     /// Renders everything; the pieces go to `sender`.
-    fn run(mut self, handle: &Handle, sender: &mpsc::Sender<Load>) -> anyhow::Result<ExportReport> {
+    fn run(mut self, handle: &Handle, sender: &Sender) -> anyhow::Result<ExportReport> {
         let splits = groups::splits(&self.source, &self.shares, self.report.seed, handle)?;
         let mut files = Files::default();
-        let room = Arc::new(Semaphore::new(WAITING_KB as usize));
-        let send = |files: &mut Files| -> anyhow::Result<()> {
-            let pieces = files.take();
-            if pieces.is_empty() {
-                return Ok(());
-            }
-            let load = Load::new(pieces, &room, handle)?;
-            sender.blocking_send(load).ok().context("writing stopped")
-        };
         for shard in self.source.shards.clone() {
             let ranges = handle.block_on(self.source.store.ranges(&shard))?;
             let mut items = Items::of(ranges, handle).with_context(|| format!("`{shard}`"))?;
@@ -228,11 +158,11 @@ impl Job {
                     // The rest of this shard is lost, and only that.
                     Err(error) => self.leave(&shard, "shard_damaged", &error.to_string()),
                 }
-                send(&mut files)?;
+                sender.send(files.take(), handle)?;
             }
         }
         self.finish(&mut files)?;
-        send(&mut files)?;
+        sender.send(files.take(), handle)?;
         Ok(self.report)
     }
 
