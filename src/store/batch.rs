@@ -47,26 +47,25 @@ impl Batch {
             }
         }
         let buffers = self.buffers.clone();
-        self.aside(name, move || write(&path, bytes, buffers)).await
+        aside(&self.store, name, move || write(&path, bytes, buffers)).await
     }
 
     /// Durable, all of them, when it returns.
     pub async fn finish(self) -> std::result::Result<(), StoreError> {
-        let folders = self.folders.lock().map(|mut folders| std::mem::take(&mut *folders));
-        let folders = folders.unwrap_or_default();
-        self.aside("", move || folders.iter().try_for_each(|path| File::open(path)?.sync_all()))
-            .await
+        let folders = self.folders.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let flush = move || folders.iter().try_for_each(|path| File::open(path)?.sync_all());
+        aside(&self.store, "", flush).await
     }
+}
 
-    /// Work that waits for the disk, on a thread that may.
-    async fn aside(
-        &self,
-        name: &str,
-        work: impl FnOnce() -> Result<()> + Send + 'static,
-    ) -> std::result::Result<(), StoreError> {
-        let done = tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other);
-        done.and_then(|done| done).map_err(|e| from_io(self.store.place(name), &e))
-    }
+/// Work that waits for the disk, on a thread that may.
+async fn aside(
+    store: &Store,
+    name: &str,
+    work: impl FnOnce() -> Result<()> + Send + 'static,
+) -> std::result::Result<(), StoreError> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other);
+    done.and_then(|done| done).map_err(|e| from_io(store.place(name), &e))
 }
 
 /// A durable file, but for its name.

@@ -57,7 +57,16 @@ pub async fn carry(out: &Store, mut loads: mpsc::Receiver<Load>) -> anyhow::Resu
     let mut open: HashMap<String, StoreWriter> = HashMap::new();
     let batch = out.batch();
     let mut puts = FuturesUnordered::new();
-    while let Some(load) = loads.recv().await {
+    loop {
+        // What is being written goes on while the next rows are waited for.
+        let load = tokio::select! {
+            load = loads.recv() => load,
+            Some(done) = puts.next() => {
+                done?;
+                continue;
+            }
+        };
+        let Some(load) = load else { break };
         for piece in load.pieces {
             match piece {
                 Piece::Whole(name, bytes) => {
