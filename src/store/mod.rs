@@ -14,6 +14,7 @@ mod direct;
 mod error;
 mod hashing;
 mod layout;
+mod local;
 mod location;
 mod open;
 mod ranges;

@@ -1,37 +1,16 @@
 //! Many small reads of one object: an open file locally, cached blocks of a bucket's object.
 
-use crate::store::buffers::Buffers;
 use crate::store::cache::ByteCache;
 use crate::store::error::from_io;
+use crate::store::local::Local;
 use crate::store::{Store, StoreError};
 use bytes::{Bytes, BytesMut};
-use rustix::buffer::spare_capacity;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 
 /// What is fetched from a bucket at once; neighbours are mostly read next.
 const BLOCK: u64 = 256 << 10;
 /// Blocks kept per reader.
 const KEPT: usize = 4 << 20;
-
-/// Smaller reads are not worth a buffer that comes back.
-const LARGE: usize = 256 << 10;
-
-/// `len` bytes of `file` from `offset`, into memory that nobody zeroed first.
-fn read_at(file: &File, offset: u64, len: usize) -> std::io::Result<Bytes> {
-    let mut bytes = Vec::with_capacity(len);
-    while bytes.len() < len {
-        let at = offset + bytes.len() as u64;
-        match rustix::io::pread(file, spare_capacity(&mut bytes), at) {
-            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    bytes.truncate(len);
-    Ok(Bytes::from(bytes))
-}
 
 /// See `Store::reader`. The object must not change while it is read (segments never do).
 pub struct Reader {
@@ -42,8 +21,7 @@ pub struct Reader {
 }
 
 enum Access {
-    /// A read from the page cache costs microseconds: less than to hand it to another thread.
-    File(File, Buffers),
+    File(Local),
     Blocks(Mutex<ByteCache<u64>>),
 }
 
@@ -52,8 +30,8 @@ impl Reader {
         let of_io = |e: std::io::Error| from_io(store.place(name), &e);
         let (size, access) = match store.local_path(name) {
             Some(path) => {
-                let file = File::open(path).map_err(of_io)?;
-                (file.metadata().map_err(of_io)?.len(), Access::File(file, Buffers::default()))
+                let file = Local::open(&path).map_err(of_io)?;
+                (file.size().map_err(of_io)?, Access::File(file))
             }
             None => (store.size(name).await?, Access::Blocks(Mutex::new(ByteCache::new(KEPT)))),
         };
@@ -74,14 +52,8 @@ impl Reader {
             });
         }
         match &self.access {
-            Access::File(file, buffers) => {
-                let read = if len < LARGE {
-                    read_at(file, offset, len)
-                } else {
-                    let mut buffer = buffers.take(len);
-                    file.read_exact_at(buffer.filling(), offset).map(|()| buffer.filled())
-                };
-                read.map_err(|e| from_io(self.store.place(&self.name), &e))
+            Access::File(file) => {
+                file.read_at(offset, len).map_err(|e| from_io(self.store.place(&self.name), &e))
             }
             Access::Blocks(cache) => self.read_blocks(cache, offset, len).await,
         }
