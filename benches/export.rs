@@ -253,6 +253,9 @@ fn main() -> Result<(), Failure> {
              peak {peak:.0} MB",
             megabytes / 1e3 / seconds
         );
+        if !files {
+            std::fs::remove_dir_all(&to)?;
+        }
     }
     std::fs::remove_dir_all(folder)?;
     Ok(())
