@@ -1,9 +1,9 @@
 //! What an export costs: rate beside the disk's own, peak memory, and the rate of `--verify`.
 //!
 //! `cargo bench --bench export -- [trajectories] [folder] [form]`; the folder should be on the disk
-//! that exports go to, with room for 90 GB or, below 4,000 trajectories, 20 times the data (600 KB each); the
-//! memory should hold the data once. Prints one figure a line. The binary is run as a user runs it; its peak
-//! memory is read from `/proc`.
+//! that exports go to, with room for 70 GB; memory should hold the data once (600 KB a trajectory).
+//! Prints one figure a line. The binary is run as a user runs it; its peak memory is read from
+//! `/proc`.
 
 use bytes::Bytes;
 use coldstart::env::Env;

@@ -1,6 +1,6 @@
 //! Writes that go past the page cache, from buffers of our own that the disk can read.
 //!
-//! Not here: what is written where (`staged`), and anything read. The one idea: a large object is
+//! Not here: what is written where (`staged`, `batch`), and reads. The one idea: a large object is
 //! not read again soon, so gigabytes of page cache would be taken, filled and given back for
 //! nothing, at the cost of what a reader beside us has there. Where a file system knows no such
 //! writes, or wants other alignments, the caller writes as usual.
