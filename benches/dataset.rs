@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 use coldstart::env::{Env, Rng};
-use coldstart::plan::{Overrides, Project, compile};
+use coldstart::plan::{Home, Overrides, Project, compile};
 use coldstart::record::{
     Digest, Id, ImageRef, Judgement, Mime, Outcome, Prompt, Report, Round, Trajectory,
 };
@@ -68,7 +68,7 @@ async fn trajectory(n: u64, blobs: &Blobs) -> Result<Trajectory, Failure> {
 
 /// The sink of the paper's pipeline.
 fn sink() -> Result<Box<dyn Sink>, Failure> {
-    let project = Project::open(Path::new(env!("CARGO_MANIFEST_DIR")), "paper")?;
+    let project = Project::open(&Home::Folder(env!("CARGO_MANIFEST_DIR").into()), "paper")?;
     let plan = compile(&project, &Overrides::default()).plan.ok_or("the paper's plan")?;
     let sink = plan.stages.into_iter().find_map(|stage| match stage.stage {
         Stage::Sink(sink) => Some(sink),

@@ -9,7 +9,7 @@ use coldstart::call::{Stack, StackOptions};
 use coldstart::diag::{Source, Style, render};
 use coldstart::env::Env;
 use coldstart::journal::{BlobImages, Entry, Journal, ReadJournal};
-use coldstart::plan::{Overrides, Project, compile};
+use coldstart::plan::{Home, Overrides, Project, compile};
 use coldstart::record::Report;
 use coldstart::run::{Options, Progress, execute};
 use coldstart::store::{Blobs, Store};
@@ -136,7 +136,7 @@ async fn go(
     set: &[(&str, &str, &str)],
 ) -> Measured {
     let env = Env::real();
-    let project = Project::open(project, pipeline).expect("opens");
+    let project = Project::open(&Home::Folder(project.into()), pipeline).expect("opens");
     let own = |(a, b, c): &(&str, &str, &str)| (a.to_string(), b.to_string(), c.to_string());
     let overrides = Overrides { seed: 0, set: set.iter().map(own).collect(), flags: vec![] };
     let compiled = compile(&project, &overrides);

@@ -21,6 +21,7 @@
 //! module table stays checkable.
 
 pub mod audit;
+pub mod builtin;
 pub mod call;
 pub mod cli;
 pub mod diag;

@@ -34,6 +34,7 @@ fn sources(folder: &str, ext: &str) -> Vec<(String, String)> {
 fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
     let pure = ["rules", "template", "sample", "text"];
     let mut table = BTreeMap::from([
+        ("builtin", vec![]),
         ("diag", vec![]),
         ("record", vec![]),
         ("env", vec![]),
@@ -42,7 +43,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("sample", vec!["diag", "record"]),
         ("text", vec!["diag", "record"]),
         ("export", vec!["diag", "record", "text"]),
-        ("store", vec!["record"]),
+        ("store", vec!["record", "builtin"]),
         ("call", vec!["record", "env", "diag"]),
         ("journal", vec!["record", "call", "env", "store"]),
         ("pool", vec!["record", "store", "diag", "text"]),
@@ -52,7 +53,9 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
     stage.extend(pure);
     table.insert("stage", stage.clone());
     stage.push("stage");
-    table.insert("plan", stage.clone());
+    let mut plan = stage.clone();
+    plan.push("builtin");
+    table.insert("plan", plan);
     let mut run = stage.clone();
     run.extend(["plan", "journal"]);
     table.insert("run", run.clone());

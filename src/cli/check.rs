@@ -30,6 +30,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<Done> {
     args.log.start()?;
     let project = args.pipeline.open()?;
+    args.pipeline.say_home();
     let compiled = compile(&project, &args.pipeline.overrides());
     let mut found = compiled.diagnostics;
     let endpoints = match &args.endpoints {

@@ -94,7 +94,9 @@ fn pilot(args: &Args, k: u64) -> anyhow::Result<Done> {
     let mut command = std::process::Command::new(std::env::current_exe()?);
     command.args(["run", &args.pipeline.pipeline, "--limit", &k.to_string(), "--out", &args.run]);
     command.args(["--endpoints", &args.endpoints, "--seed", &args.pipeline.seed.to_string()]);
-    command.arg("--project").arg(&args.pipeline.project);
+    if let Some(folder) = &args.pipeline.project.folder {
+        command.arg("--project").arg(folder);
+    }
     for (flag, value) in [("--pool", &args.pool), ("--budget", &args.budget)] {
         if let Some(value) = value {
             command.args([flag, value]);

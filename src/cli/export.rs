@@ -14,7 +14,7 @@ mod read;
 mod verify;
 mod write;
 
-use crate::cli::shared::block_on;
+use crate::cli::shared::{ProjectArg, block_on};
 use crate::cli::{Done, memory};
 use crate::export::control::ControlTokens;
 use crate::export::conversation::Dialect;
@@ -68,9 +68,8 @@ pub struct Args {
     /// The judge's rules, for `verl-rl`'s ground truth; default: the RUN's own
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// The project's root, for files that an unfinished RUN names only by digest (fingerprints)
-    #[arg(long, default_value = ".", value_name = "DIR")]
-    project: PathBuf,
+    #[command(flatten)]
+    project: ProjectArg,
     /// How reports are printed
     #[arg(long, value_enum, default_value = "text")]
     report: ReportArg,
@@ -151,7 +150,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     }
     let source = args.source.as_deref().context("a RUN or a dataset folder is missing")?;
     if args.table1 {
-        return block_on(read::table1(source, &args.project, args.as_json()));
+        return block_on(read::table1(source, &args.project.home(), args.as_json()));
     }
     let (Some(format), Some(out)) = (&args.format, &args.out) else {
         bail!("say what to write: `--format F --out DIR` (or `--table1`, `--verify DIR`)");

@@ -15,6 +15,7 @@ mod explain;
 mod export;
 mod funnel;
 mod graph;
+mod init;
 mod kinds;
 mod log;
 pub mod memory;
@@ -50,6 +51,7 @@ enum Verb {
     Check(check::Args),
     Replay(replay::Args),
     Graph(graph::Args),
+    Init(init::Args),
     Kinds(kinds::Args),
     Audit(audit::Args),
     Explain(explain::Args),
@@ -81,6 +83,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Check(args) => check::run(args),
         Verb::Replay(args) => replay::run(args),
         Verb::Graph(args) => graph::run(args),
+        Verb::Init(args) => init::run(args),
         Verb::Kinds(args) => kinds::run(args),
         Verb::Audit(args) => audit::run(args),
         Verb::Explain(args) => explain::run(args),

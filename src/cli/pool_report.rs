@@ -1,9 +1,11 @@
 //! `coldstart pool report`: what a pool holds, as text, JSON and one self-contained page.
 
+use crate::builtin;
 use crate::cli::Done;
 use crate::cli::pool_inspect::plain;
 use crate::cli::shared::Format;
 use crate::diag::{self, Style, render, summary};
+use crate::plan::Home;
 use crate::pool::report::{Report, collect, page, ranges};
 use crate::pool::{Images, Sources, Verify, open_all};
 use crate::text::decontam::Fingerprints;
@@ -24,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
     /// Fingerprints of evaluation sets: .fp files or folders of them. May be repeated. Without it,
-    /// those of data/fingerprints are taken where that folder is.
+    /// those of the project at hand are taken, else the built-in ones.
     #[arg(long)]
     fingerprints: Vec<PathBuf>,
     /// Likeness from which two prompts are near duplicates, 0.3 to 1.
@@ -64,9 +66,9 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             source.options.images = Images::Skip;
         }
     }
-    let fingerprints = load(&paths_of(&args))?;
+    let prints = fingerprints(&args)?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let walk = collect(open_all(&sources), &fingerprints, args.threshold, args.seed);
+    let walk = collect(open_all(&sources), &prints, args.threshold, args.seed);
     let report = runtime.block_on(walk)?;
     if let Some(file) = &args.html {
         let names: Vec<&str> = sources.list.iter().map(|s| s.path.as_str()).collect();
@@ -94,17 +96,25 @@ fn read_sources(file: &Path) -> anyhow::Result<Sources> {
     Ok(sources)
 }
 
-fn paths_of(args: &Args) -> Vec<PathBuf> {
-    let usual = PathBuf::from("data/fingerprints");
-    if args.fingerprints.is_empty() && !usual.is_dir() {
-        eprintln!(
-            "overlap with evaluation sets is not checked: there is no `{}` here; \
-             name fingerprints by --fingerprints",
-            usual.display()
-        );
-        return Vec::new();
+const FINGERPRINTS: &str = "data/fingerprints";
+
+/// Those that were named, else those of the project at hand, else the built-in ones.
+fn fingerprints(args: &Args) -> anyhow::Result<Fingerprints> {
+    if !args.fingerprints.is_empty() {
+        return load(&args.fingerprints);
     }
-    if args.fingerprints.is_empty() { vec![usual] } else { args.fingerprints.clone() }
+    if let Home::Folder(root) = Home::find(None, &std::env::current_dir()?) {
+        let usual = root.join(FINGERPRINTS);
+        if usual.is_dir() {
+            return load(&[usual]);
+        }
+    }
+    let mut all = Fingerprints::default();
+    for path in builtin::list(FINGERPRINTS).iter().filter(|path| path.ends_with(".fp")) {
+        let bytes = builtin::file(path).unwrap_or_default();
+        all.merge(Fingerprints::load(bytes).with_context(|| format!("built-in `{path}`"))?);
+    }
+    Ok(all)
 }
 
 fn load(paths: &[PathBuf]) -> anyhow::Result<Fingerprints> {

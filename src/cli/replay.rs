@@ -7,7 +7,7 @@ use crate::audit::{Index, Reading, RunDir, Side, diff};
 use crate::call::{CallError, Model, Output, Reply, Request};
 use crate::cli::Done;
 use crate::cli::audit::look;
-use crate::cli::shared::{Format, block_on, parse_set, print_json, tell};
+use crate::cli::shared::{Format, ProjectArg, block_on, parse_set, print_json, tell};
 use crate::env::Env;
 use crate::journal::ReadJournal;
 use crate::plan::{Manifest, Plan, compile};
@@ -28,9 +28,8 @@ pub struct Args {
     /// Set a stage's parameter over what the RUN had, for instance `--set better.ties=keep`
     #[arg(long, value_name = "STAGE.PARAM=VALUE", value_parser = parse_set)]
     set: Vec<(String, String, String)>,
-    /// The project's root, for files that a RUN names only by digest (fingerprints)
-    #[arg(long, default_value = ".", value_name = "DIR")]
-    project: std::path::PathBuf,
+    #[command(flatten)]
+    project: ProjectArg,
     /// How to print the answer
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -46,13 +45,13 @@ async fn replay(args: Args) -> anyhow::Result<Done> {
     let manifest = manifest(&store).await?;
     let mut overrides = manifest.overrides();
     overrides.set.extend(args.set.clone());
-    let compiled = compile(&manifest.project(Some(&args.project)), &overrides);
+    let home = args.project.home();
+    let compiled = compile(&manifest.project(Some(&home)), &overrides);
     tell(&compiled.diagnostics);
     let Some(plan) = compiled.plan else {
         eprintln!(
             "Nothing was replayed. Files that the RUN names by digest only (fingerprints) are looked \
-             for in `{}`; name the project's folder by `--project`.",
-            args.project.display()
+             for in {home}; name the project's folder by `--project`."
         );
         return Ok(Done::Findings);
     };

@@ -92,6 +92,9 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     memory::give_back();
     args.log.start()?;
     let project = args.pipeline.open()?;
+    if !args.quiet {
+        args.pipeline.say_home();
+    }
     let mut overrides = args.pipeline.overrides();
     if let Some(pool) = &args.pool {
         let value = pool.clone();

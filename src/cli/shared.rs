@@ -2,7 +2,7 @@
 
 use crate::cli::Done;
 use crate::diag::{self, Diagnostic, Severity};
-use crate::plan::{Compiled, Overrides, Plan, Project, ProjectError, compile};
+use crate::plan::{Compiled, Home, Overrides, Plan, Project, ProjectError, compile};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -19,15 +19,30 @@ pub struct PipelineArgs {
     /// The pipeline: a folder under `stages/`
     #[arg(default_value = "paper")]
     pub pipeline: String,
-    /// The project's root: the folder that holds `stages/`, `templates/` and `data/`
-    #[arg(long, default_value = ".", value_name = "DIR")]
-    pub project: PathBuf,
+    #[command(flatten)]
+    pub project: ProjectArg,
     /// The run's seed: data are a function of it
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Set a stage's parameter over its file, for instance `--set judged.votes=3`
     #[arg(long, value_name = "STAGE.PARAM=VALUE", value_parser = parse_set)]
     pub set: Vec<(String, String, String)>,
+}
+
+/// Which project: for verbs that compile a pipeline or read files that a RUN names by digest.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ProjectArg {
+    /// The folder that holds `stages/`, `templates/` and `data/` (default: this folder or the
+    /// nearest one above that does, else the project built into the program)
+    #[arg(long = "project", value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+impl ProjectArg {
+    pub fn home(&self) -> Home {
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        Home::find(self.folder.as_deref(), &here)
+    }
 }
 
 /// `STAGE.PARAM=VALUE`.
@@ -41,12 +56,13 @@ pub fn parse_set(text: &str) -> Result<(String, String, String), String> {
 impl PipelineArgs {
     /// The project's files.
     pub fn open(&self) -> anyhow::Result<Project> {
-        Project::open(&self.project, &self.pipeline).map_err(|error| match &error {
+        Project::open(&self.project.home(), &self.pipeline).map_err(|error| match &error {
             ProjectError::NoPipeline { pipeline, known, .. } => {
                 let remedy = match diag::did_you_mean(pipeline, known.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if known.is_empty() => {
-                        "run it in the project's folder, or name the folder by `--project`"
+                        "name a folder that holds `stages/`, or leave `--project` out for the \
+                         built-in project"
                             .to_owned()
                     }
                     None => format!("pipelines here: {}", known.join(", ")),
@@ -55,6 +71,14 @@ impl PipelineArgs {
             }
             ProjectError::Unreadable { .. } => anyhow::anyhow!("{error}"),
         })
+    }
+
+    /// Says on stderr which project is meant, where the folder at hand does not.
+    pub fn say_home(&self) {
+        let home = self.project.home();
+        if home != Home::Folder(PathBuf::from(".")) {
+            eprintln!("pipeline `{}` of {home}", self.pipeline);
+        }
     }
 
     pub fn overrides(&self) -> Overrides {

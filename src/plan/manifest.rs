@@ -1,7 +1,7 @@
 //! `RUN/manifest.json`: everything that made a run, so that it can be read, compared and rerun
 //! anywhere.
 
-use crate::plan::{Overrides, Plan, Project};
+use crate::plan::{Home, Overrides, Plan, Project};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -111,8 +111,8 @@ impl Manifest {
     }
 
     /// The project as it was, for `plan::compile` (pool paths still point where they did).
-    pub fn project(&self, root: Option<&std::path::Path>) -> Project {
-        Project::from_files(&self.pipeline, self.files.clone(), root)
+    pub fn project(&self, home: Option<&Home>) -> Project {
+        Project::from_files(&self.pipeline, self.files.clone(), home)
     }
 
     /// The parameters in force, as overrides over the files: `--set`s of the run are in them.

@@ -17,4 +17,4 @@ pub use check::{Compiled, Flag, Overrides, compile};
 pub use draw::{Counts, dot, mermaid, text};
 pub use graph::{Edge, Plan, PlanStage};
 pub use manifest::{Manifest, ManifestStage};
-pub use project::{Project, ProjectError};
+pub use project::{Home, Project, ProjectError};

@@ -1,5 +1,7 @@
-//! The project's files: `stages/<pipeline>/`, `templates/`, `data/`, from a folder or a manifest.
+//! The project's files: `stages/<pipeline>/`, `templates/`, `data/`, from a folder, from a manifest,
+//! or from the project that is built into the program.
 
+use crate::builtin;
 use crate::diag::Source;
 use crate::stage::Files;
 use std::collections::BTreeMap;
@@ -16,12 +18,54 @@ pub enum ProjectError {
     Unreadable { path: String, what: String },
 }
 
+/// Where a project lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Home {
+    /// The folder that holds `stages/`, `templates/` and `data/`.
+    Folder(PathBuf),
+    /// Inside the program.
+    BuiltIn,
+}
+
+impl Home {
+    /// The project for who works in the folder `from`: the one that was named, else `from` or the
+    /// nearest folder above it that holds `stages/<pipeline>/*.toml`, else the built-in one. (A RUN
+    /// holds `stages/` too, with tables and no stage files.)
+    pub fn find(named: Option<&Path>, from: &Path) -> Home {
+        if let Some(folder) = named {
+            return Home::Folder(folder.to_owned());
+        }
+        if is_project(from) {
+            return Home::Folder(PathBuf::from("."));
+        }
+        let above = from.ancestors().skip(1).find(|folder| is_project(folder));
+        above.map_or(Home::BuiltIn, |folder| Home::Folder(folder.to_owned()))
+    }
+}
+
+impl std::fmt::Display for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Home::Folder(folder) => write!(f, "the project at `{}`", folder.display()),
+            Home::BuiltIn => f.write_str("the built-in project"),
+        }
+    }
+}
+
+fn is_project(folder: &Path) -> bool {
+    let stages = folder.join("stages");
+    folders(&stages).iter().any(|pipeline| {
+        let entries = std::fs::read_dir(stages.join(pipeline)).into_iter().flatten();
+        entries.flatten().any(|entry| entry.path().extension().is_some_and(|e| e == "toml"))
+    })
+}
+
 /// Files by path from the root. Text files are read once; which ones were asked for is kept, so
 /// that a manifest holds exactly what shaped the run.
 #[derive(Debug)]
 pub struct Project {
     pub pipeline: String,
-    root: Option<PathBuf>,
+    home: Option<Home>,
     /// Texts come from `files` alone.
     frozen: bool,
     files: Mutex<BTreeMap<String, Arc<Source>>>,
@@ -30,21 +74,27 @@ pub struct Project {
 }
 
 impl Project {
-    /// The pipeline `pipeline` of the project at `root`.
-    pub fn open(root: &Path, pipeline: &str) -> Result<Project, ProjectError> {
-        let folder = root.join("stages").join(pipeline);
+    /// The pipeline `pipeline` of the project at `home`.
+    ///
+    /// # Errors
+    /// No such pipeline there, or a stage file that is no text.
+    pub fn open(home: &Home, pipeline: &str) -> Result<Project, ProjectError> {
+        let (folder, known) = match home {
+            Home::Folder(root) => {
+                let stages = root.join("stages");
+                (stages.join(pipeline).display().to_string(), folders(&stages))
+            }
+            Home::BuiltIn => (format!("stages/{pipeline}"), builtin::pipelines()),
+        };
         let safe = !pipeline.is_empty()
             && pipeline.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-        if !safe || !folder.is_dir() {
-            return Err(ProjectError::NoPipeline {
-                pipeline: pipeline.to_owned(),
-                folder: folder.display().to_string(),
-                known: folders(&root.join("stages")),
-            });
+        if !safe || !known.iter().any(|name| name == pipeline) {
+            let pipeline = pipeline.to_owned();
+            return Err(ProjectError::NoPipeline { pipeline, folder, known });
         }
         let project = Project {
             pipeline: pipeline.to_owned(),
-            root: Some(root.to_owned()),
+            home: Some(home.clone()),
             frozen: false,
             files: Mutex::default(),
             digests: Mutex::default(),
@@ -59,11 +109,11 @@ impl Project {
     }
 
     /// From texts by path, as a manifest keeps them. Binary files (fingerprints), which a manifest
-    /// only names by digest, are read under `root`, if there is one.
+    /// only names by digest, are read at `home`; the built-in ones are taken where they are those.
     pub fn from_files(
         pipeline: &str,
         files: BTreeMap<String, String>,
-        root: Option<&Path>,
+        home: Option<&Home>,
     ) -> Project {
         let files = files
             .into_iter()
@@ -71,7 +121,7 @@ impl Project {
             .collect();
         Project {
             pipeline: pipeline.to_owned(),
-            root: root.map(Path::to_owned),
+            home: home.cloned(),
             frozen: true,
             files: Mutex::new(files),
             digests: Mutex::default(),
@@ -86,11 +136,6 @@ impl Project {
         texts.chain(digests.clone()).collect()
     }
 
-    /// Where relative paths of the stages (a pool, fingerprints) start.
-    pub fn root(&self) -> Option<&Path> {
-        self.root.as_deref()
-    }
-
     /// Whether a text under `folder` is among `files`.
     fn holds(&self, folder: &str) -> bool {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +146,20 @@ impl Project {
     fn resolve(&self, path: &str) -> Option<PathBuf> {
         let relative = Path::new(path);
         let plain = relative.components().all(|c| matches!(c, std::path::Component::Normal(_)));
-        Some(self.root.as_ref().filter(|_| plain)?.join(relative))
+        match self.home.as_ref().filter(|_| plain)? {
+            Home::Folder(root) => Some(root.join(relative)),
+            Home::BuiltIn => None,
+        }
+    }
+
+    fn is_built_in(&self) -> bool {
+        self.home == Some(Home::BuiltIn)
+    }
+
+    /// The digest that the manifest names `path` by.
+    fn expected(&self, path: &str) -> Option<String> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.get(path).filter(|_| self.frozen).map(|file| file.text.clone())
     }
 }
 
@@ -114,21 +172,39 @@ impl Files for Project {
         if self.frozen {
             return None;
         }
-        let text = std::fs::read_to_string(self.resolve(path)?).ok()?;
+        let text = match self.is_built_in() {
+            true => std::str::from_utf8(builtin::file(path)?).ok()?.to_owned(),
+            false => std::fs::read_to_string(self.resolve(path)?).ok()?,
+        };
         let source = Arc::new(Source { path: path.to_owned(), text });
         files.insert(path.to_owned(), source.clone());
         Some(source)
     }
 
     fn bytes(&self, path: &str) -> Option<Vec<u8>> {
-        let bytes = std::fs::read(self.resolve(path)?).ok()?;
-        let digest = format!("blake3 {}", crate::record::Digest::of(&bytes));
+        let digest_of = |bytes: &[u8]| format!("blake3 {}", crate::record::Digest::of(bytes));
+        let expected = self.expected(path);
+        let on_disk = self.resolve(path).and_then(|path| std::fs::read(path).ok());
+        let built_in = || builtin::file(path).map(<[u8]>::to_vec);
+        let bytes = match (on_disk, expected) {
+            (Some(bytes), Some(expected)) if digest_of(&bytes) != expected => {
+                built_in().filter(|b| digest_of(b) == expected).unwrap_or(bytes)
+            }
+            (Some(bytes), _) => bytes,
+            (None, Some(expected)) => built_in().filter(|b| digest_of(b) == expected)?,
+            (None, None) if self.is_built_in() => built_in()?,
+            (None, None) => return None,
+        };
+        let digest = digest_of(&bytes);
         let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
         digests.insert(path.to_owned(), digest);
         Some(bytes)
     }
 
     fn list(&self, folder: &str) -> Vec<String> {
+        if self.is_built_in() && (!self.frozen || !self.holds(folder)) {
+            return builtin::list(folder);
+        }
         let dir = self.resolve(folder);
         let Some(dir) = dir.filter(|dir| !self.frozen || !self.holds(folder) && dir.is_dir())
         else {
@@ -147,10 +223,17 @@ impl Files for Project {
     }
 
     fn place(&self, path: &str, typed: bool) -> String {
-        match self.resolve(path).filter(|_| !(typed && Path::new(path).exists())) {
-            Some(there) if self.root() != Some(Path::new(".")) && there.exists() => {
-                there.display().to_string()
-            }
+        if typed && Path::new(path).exists() {
+            return path.to_owned();
+        }
+        if self.is_built_in() {
+            let there = builtin::file(path).is_some() || !builtin::list(path).is_empty();
+            let uri = format!("{}://{}", builtin::SCHEME, path.trim_end_matches('/'));
+            return if there { uri } else { path.to_owned() };
+        }
+        let here = self.home == Some(Home::Folder(PathBuf::from(".")));
+        match self.resolve(path) {
+            Some(there) if !here && there.exists() => there.display().to_string(),
             _ => path.to_owned(),
         }
     }

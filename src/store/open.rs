@@ -4,7 +4,8 @@
 //! endpoint, TLS provider, fsync) is settled once, when the store is opened.
 
 use crate::store::StoreError;
-use object_store::ObjectStore;
+use futures::FutureExt;
+use object_store::{ObjectStore, ObjectStoreExt};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -38,6 +39,7 @@ type Open = fn(&str) -> Result<Backend, String>;
 const SCHEMES: &[(&str, Open)] = &[
     ("file", |uri| local(uri, &uri["file://".len()..])),
     ("memory", memory),
+    (crate::builtin::SCHEME, builtin),
     ("s3", s3),
     ("s3a", s3),
     ("gs", gs),
@@ -104,6 +106,26 @@ fn memory(uri: &str) -> Result<Backend, String> {
         object: Box::new(InMemory::new()),
         uri: trimmed(uri),
         base: Path::default(),
+        local: None,
+        remote: false,
+    })
+}
+
+/// The built-in project as a store of its own: what a pipeline's `data/pool` is where there is no
+/// checkout. Writes to it are forgotten.
+fn builtin(uri: &str) -> Result<Backend, String> {
+    let (_, path) = uri.split_once("://").unwrap_or_default();
+    let object = InMemory::new();
+    for (name, bytes) in crate::builtin::files() {
+        let path = Path::from(name);
+        let put = object.put(&path, bytes::Bytes::from_static(bytes).into());
+        // Memory answers at once.
+        put.now_or_never().transpose().map_err(|e| e.to_string())?;
+    }
+    Ok(Backend {
+        object: Box::new(object),
+        uri: trimmed(uri),
+        base: Path::from(path.trim_matches('/')),
         local: None,
         remote: false,
     })

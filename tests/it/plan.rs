@@ -4,7 +4,7 @@
 //! text. `COLDSTART_UPDATE=1` rewrites the expectations; read the difference before committing.
 
 use coldstart::diag::{Style, render, summary};
-use coldstart::plan::{Flag, Overrides, Project, compile};
+use coldstart::plan::{Flag, Home, Overrides, Project, compile};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -81,7 +81,7 @@ fn check(path: &Path) -> Result<(), String> {
     let (edits, expected) = case.split_once("-- expect\n").expect("a case has `-- expect`");
     let mut files = files();
     let overrides = apply(edits, &mut files);
-    let project = Project::from_files("paper", files, Some(&root()));
+    let project = Project::from_files("paper", files, Some(&Home::Folder(root())));
     let compiled = compile(&project, &overrides);
     let errors: Vec<_> = compiled.diagnostics;
     let got = format!("{}{}\n", render(&errors, Style::Plain), summary(&errors));
@@ -111,7 +111,7 @@ fn every_broken_pipeline_is_told_with_place_and_remedy() {
 #[test]
 fn the_shipped_pipelines_compile_without_a_warning() {
     for (pipeline, stages) in [("paper", 16), ("three_rounds", 23)] {
-        let project = Project::open(&root(), pipeline).expect("opens");
+        let project = Project::open(&Home::Folder(root()), pipeline).expect("opens");
         let compiled = compile(&project, &Overrides::default());
         assert_eq!(render(&compiled.diagnostics, Style::Plain), "", "{pipeline}");
         assert_eq!(compiled.plan.expect("compiles").stages.len(), stages, "{pipeline}");

@@ -5,7 +5,7 @@ use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{Fatal, Model, Stack, StackOptions};
 use coldstart::env::Env;
 use coldstart::journal::{BlobImages, Entry, Journal, ReadJournal};
-use coldstart::plan::{Manifest, Overrides, Plan, Project, compile};
+use coldstart::plan::{Home, Manifest, Overrides, Plan, Project, compile};
 use coldstart::record::Report;
 use coldstart::run::{Options, Progress, RunError, Shard, execute};
 use coldstart::sim::{Faults, Server, SimOptions, World};
@@ -55,7 +55,7 @@ impl Go<'_> {
 
     pub async fn run_at(&self, env: &Env, store: &Store, url: &str) -> Result<Report, RunError> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let project = Project::open(root, self.pipeline).expect("opens");
+        let project = Project::open(&Home::Folder(root.into()), self.pipeline).expect("opens");
         let own = |(a, b, c): &(&str, &str, &str)| (a.to_string(), b.to_string(), c.to_string());
         let mut set = vec![own(&("pool", "path", root.join("data/pool").to_str().expect("UTF-8")))];
         set.extend(self.set.iter().map(own));

@@ -9,7 +9,7 @@ use crate::cli::replay::rebuild;
 use crate::cli::shared::tell;
 use crate::export::dataset;
 use crate::export::table1::{self, Table1};
-use crate::plan::{Manifest, compile};
+use crate::plan::{Home, Manifest, compile};
 use crate::store::{Layout, Store, StoreError};
 use anyhow::{Context, bail};
 use std::path::Path;
@@ -30,7 +30,7 @@ pub struct Source {
 
 /// Finds the shards of `uri`; of an unfinished RUN they are made first, in a folder of their own
 /// beside `near` (a local path), or else where temporary files go.
-pub async fn open(uri: &str, project: &Path, near: Option<&Path>) -> anyhow::Result<Source> {
+pub async fn open(uri: &str, project: &Home, near: Option<&Path>) -> anyhow::Result<Source> {
     let store = Store::open(uri)?;
     let manifest = match store.get(Layout::MANIFEST).await {
         Ok(bytes) => {
@@ -88,7 +88,7 @@ async fn unfinished(
     run: &Store,
     manifest: &Manifest,
     uri: &str,
-    project: &Path,
+    project: &Home,
     near: Option<&Path>,
 ) -> anyhow::Result<(Store, TempDir)> {
     // As much room is needed for a moment as the export takes, so it is taken from the same disk.
@@ -139,7 +139,7 @@ pub fn light(
 }
 
 /// Prints the diagnostics of Table 1.
-pub async fn table1(uri: &str, project: &Path, json: bool) -> anyhow::Result<Done> {
+pub async fn table1(uri: &str, project: &Home, json: bool) -> anyhow::Result<Done> {
     let source = open(uri, project, None).await?;
     let handle = Handle::current();
     let work = move || -> anyhow::Result<Table1> {

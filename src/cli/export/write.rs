@@ -34,7 +34,7 @@ pub async fn write(form: &'static Form, from: &str, to: &str, args: &Args) -> an
     let out = Store::open(to)?;
     // What can be wrong with the request is told before a RUN is read or a folder cleared.
     let shape = Shape::new(form, args)?;
-    let source = read::open(from, &args.project, out.local_path("").as_deref()).await?;
+    let source = read::open(from, &args.project.home(), out.local_path("").as_deref()).await?;
     let job = Job::new(shape, source, args)?;
     make_room(&out, args.replace).await?;
     let (sender, receiver) = carry::channel();

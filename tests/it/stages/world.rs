@@ -1,7 +1,7 @@
 //! A scripted model, records, and what the tests of stages ask about both.
 
 use coldstart::call::{CallError, Model, Output, Part, Reply, Request, Usage};
-use coldstart::plan::{Overrides, Plan, Project, compile};
+use coldstart::plan::{Home, Overrides, Plan, Project, compile};
 use coldstart::record::{
     Atom, AtomKind, Digest, Id, ImageRef, Judgement, Mime, NanoUsd, Prompt, Round, Trajectory,
 };
@@ -66,7 +66,7 @@ pub fn picture(n: u8) -> ImageRef {
 }
 
 pub fn plan(pipeline: &str, set: &[(&str, &str, &str)]) -> Plan {
-    let project = Project::open(Path::new(env!("CARGO_MANIFEST_DIR")), pipeline).expect("opens");
+    let project = Project::open(&Home::Folder(env!("CARGO_MANIFEST_DIR").into()), pipeline).expect("opens");
     let set = set.iter().map(|(a, b, c)| (a.to_string(), b.to_string(), c.to_string())).collect();
     let overrides = Overrides { seed: 7, set, flags: vec![] };
     compile(&project, &overrides).plan.expect("compiles")
