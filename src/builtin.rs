@@ -91,7 +91,11 @@ mod tests {
         expected.sort();
         let files = super::files();
         let names: Vec<&String> = files.iter().map(|(path, _)| path).collect();
-        assert_eq!(names, expected.iter().collect::<Vec<_>>(), "touch src/builtin.rs and build again");
+        assert_eq!(
+            names,
+            expected.iter().collect::<Vec<_>>(),
+            "touch src/builtin.rs and build again"
+        );
         for (path, bytes) in &files {
             assert_eq!(std::fs::read(root.join(path)).unwrap(), *bytes, "{path}");
             assert_eq!(super::file(path), Some(*bytes), "{path}");

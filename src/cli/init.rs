@@ -67,7 +67,8 @@ fn write(dir: &Path, files: &[(String, &[u8])]) -> anyhow::Result<Done> {
     let there: Vec<&str> =
         all.iter().map(|(name, _)| name.as_str()).filter(|name| dir.join(name).exists()).collect();
     if let [first, rest @ ..] = there.as_slice() {
-        let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        let others =
+            if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         bail!(
             "`{}` is there already{others}: nothing was written\n  choose a folder without them, or \
              ask `coldstart init --diff {}` what has changed in it",

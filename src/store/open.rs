@@ -5,10 +5,10 @@
 
 use crate::store::StoreError;
 use futures::FutureExt;
-use object_store::{ObjectStore, ObjectStoreExt};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use std::path::{Component, PathBuf};
 
 /// An opened scheme.

@@ -50,7 +50,11 @@ fn who_answers_is_said() {
     let empty = tempfile::tempdir().expect("a folder");
     let output = coldstart(empty.path(), &["check"]);
     assert!(output.status.success());
-    assert!(told(&output).contains("pipeline `paper` of the built-in project"), "{}", told(&output));
+    assert!(
+        told(&output).contains("pipeline `paper` of the built-in project"),
+        "{}",
+        told(&output)
+    );
     // A RUN holds `stages/` too, and is no project.
     std::fs::create_dir_all(empty.path().join("stages/pool")).expect("a folder");
     std::fs::write(empty.path().join("stages/pool/part-00000.parquet"), "").expect("writable");

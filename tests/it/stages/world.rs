@@ -66,7 +66,8 @@ pub fn picture(n: u8) -> ImageRef {
 }
 
 pub fn plan(pipeline: &str, set: &[(&str, &str, &str)]) -> Plan {
-    let project = Project::open(&Home::Folder(env!("CARGO_MANIFEST_DIR").into()), pipeline).expect("opens");
+    let project =
+        Project::open(&Home::Folder(env!("CARGO_MANIFEST_DIR").into()), pipeline).expect("opens");
     let set = set.iter().map(|(a, b, c)| (a.to_string(), b.to_string(), c.to_string())).collect();
     let overrides = Overrides { seed: 7, set, flags: vec![] };
     compile(&project, &overrides).plan.expect("compiles")
