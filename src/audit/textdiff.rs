@@ -1,13 +1,15 @@
 //! Lines that differ between two versions of a stage file or template.
 
 use serde::Serialize;
+use similar::{Algorithm, ChangeTag, DiffOp, capture_diff_slices, group_diff_ops};
 use std::collections::BTreeMap;
 
 /// One text that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TextDiff {
     pub path: String,
-    /// Changed lines in order, each with `-`, `+` or (a line of context) a space before it.
+    /// Changed lines in order, each with `-`, `+` or (a line of context) a space before it; `@@`
+    /// stands where equal lines are left out between two changes.
     pub lines: Vec<String>,
 }
 
@@ -24,60 +26,25 @@ pub fn text_diffs(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) ->
         .collect()
 }
 
-/// Longest common subsequence after the common head and tail are set aside; a middle of more than
-/// this many lines on either side is given as all-out, all-in.
-const MOST: usize = 2000;
+/// Equal lines shown before and after each change.
+const CONTEXT: usize = 1;
 
-/// The differing lines, each run with up to one line of context around.
+/// The differing lines with their context.
 fn lines(a: &str, b: &str) -> Vec<String> {
     let (a, b): (Vec<&str>, Vec<&str>) = (a.lines().collect(), b.lines().collect());
-    let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let tail =
-        a[head..].iter().rev().zip(b[head..].iter().rev()).take_while(|(x, y)| x == y).count();
-    let (ma, mb) = (&a[head..a.len() - tail], &b[head..b.len() - tail]);
-    let mut out = Vec::new();
-    if head > 0 {
-        out.push(format!(" {}", a[head - 1]));
-    }
-    if ma.len() > MOST || mb.len() > MOST {
-        out.extend(ma.iter().map(|l| format!("-{l}")));
-        out.extend(mb.iter().map(|l| format!("+{l}")));
-    } else {
-        middle(ma, mb, &mut out);
-    }
-    if tail > 0 {
-        out.push(format!(" {}", a[a.len() - tail]));
-    }
-    out
+    let groups = group_diff_ops(capture_diff_slices(Algorithm::Myers, &a, &b), CONTEXT);
+    let show = |group: Vec<DiffOp>| -> Vec<String> {
+        let changes = group.iter().flat_map(|op| op.iter_changes(&a, &b));
+        changes.map(|change| format!("{}{}", sign(change.tag()), change.value())).collect()
+    };
+    groups.into_iter().map(show).collect::<Vec<_>>().join(&"@@".to_string())
 }
 
-fn middle(a: &[&str], b: &[&str], out: &mut Vec<String>) {
-    let width = b.len() + 1;
-    // common[i * width + j]: the longest common subsequence of a[i..] and b[j..].
-    let mut common = vec![0u32; (a.len() + 1) * width];
-    for i in (0..a.len()).rev() {
-        for j in (0..b.len()).rev() {
-            common[i * width + j] = if a[i] == b[j] {
-                common[(i + 1) * width + j + 1] + 1
-            } else {
-                common[(i + 1) * width + j].max(common[i * width + j + 1])
-            };
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() || j < b.len() {
-        if i < a.len() && j < b.len() && a[i] == b[j] {
-            out.push(format!(" {}", a[i]));
-            (i, j) = (i + 1, j + 1);
-        } else if i < a.len()
-            && (j == b.len() || common[(i + 1) * width + j] >= common[i * width + j + 1])
-        {
-            out.push(format!("-{}", a[i]));
-            i += 1;
-        } else {
-            out.push(format!("+{}", b[j]));
-            j += 1;
-        }
+fn sign(tag: ChangeTag) -> char {
+    match tag {
+        ChangeTag::Equal => ' ',
+        ChangeTag::Delete => '-',
+        ChangeTag::Insert => '+',
     }
 }
 
@@ -85,6 +52,7 @@ fn middle(a: &[&str], b: &[&str], out: &mut Vec<String>) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::VecDeque;
 
     #[test]
     fn one_changed_line_shows_with_its_neighbours() {
@@ -92,17 +60,28 @@ mod tests {
         assert_eq!(diff, [" b", "-votes = 1", "+votes = 3", " c"]);
     }
 
+    #[test]
+    fn changes_that_are_apart_are_told_apart() {
+        let diff = lines("a\nb\nc\nd\ne\nf", "A\nb\nc\nd\ne\nF");
+        assert_eq!(diff, ["-a", "+A", " b", "@@", " e", "-f", "+F"]);
+    }
+
     proptest! {
+        /// What is shown of one side are its lines in order, and all that the other side lacks.
         #[test]
-        fn both_sides_can_be_read_off(a in "([ab]\n){0,12}", b in "([ab]\n){0,12}") {
-            let (la, lb): (Vec<&str>, Vec<&str>) = (a.lines().collect(), b.lines().collect());
-            let mut out = Vec::new();
-            middle(&la, &lb, &mut out);
-            let side = |sign: char| -> Vec<&str> {
-                out.iter().filter(|l| l.starts_with([' ', sign])).map(|l| &l[1..]).collect()
-            };
-            prop_assert_eq!(side('-'), la);
-            prop_assert_eq!(side('+'), lb);
+        fn what_is_shown_stands_in_the_texts(a in "([ab]\n){0,12}", b in "([ab]\n){0,12}") {
+            let diff = lines(&a, &b);
+            for (text, sign) in [(&a, '-'), (&b, '+')] {
+                let mut left: VecDeque<&str> = text.lines().collect();
+                for line in diff.iter().filter(|l| l.starts_with([' ', sign])) {
+                    let found = left.iter().position(|l| *l == &line[1..]);
+                    prop_assert!(found.is_some(), "{line:?} of {diff:?} is not in {text:?}");
+                    left.drain(..=found.unwrap_or(0));
+                }
+            }
+            let count = |sign: char| diff.iter().filter(|l| l.starts_with(sign)).count();
+            prop_assert_eq!(a.lines().count() - count('-'), b.lines().count() - count('+'));
+            prop_assert_eq!(diff.is_empty(), a == b);
         }
     }
 }

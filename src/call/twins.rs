@@ -6,8 +6,8 @@
 
 use crate::call::{CallError, Fatal, ImageRequest, Request};
 use crate::record::{CallKey, Digest};
+use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
 
 /// Prompts that are remembered: a prompt's draws come soon after one another.
 const REMEMBERED: usize = 4_096;
@@ -37,7 +37,7 @@ impl Twins {
     /// the server has never shown that it knows seeds.
     pub fn look(&self, request: &ImageRequest, picture: Digest) -> Result<(), CallError> {
         let any_seed = Request::Image(ImageRequest { seed: 0, draw: 0, ..request.clone() }).key();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let Some((seed, before)) = state.last.insert(any_seed, (request.seed, picture)) else {
             state.order.push_back(any_seed);
             if state.order.len() > REMEMBERED
@@ -115,7 +115,7 @@ mod tests {
         for n in 0..10_000 {
             assert_eq!(twins.look(&request(&n.to_string(), 1), Digest::of(b"a")), Ok(()));
         }
-        let state = twins.state.lock().expect("no panic");
+        let state = twins.state.lock();
         assert!(state.last.len() == state.order.len() && state.last.len() <= super::REMEMBERED);
     }
 }

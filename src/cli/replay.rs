@@ -14,8 +14,9 @@ use crate::plan::{Manifest, Plan, compile};
 use crate::record::Report;
 use crate::run::{Options, Progress, execute};
 use crate::store::{Blobs, Layout, Store, StoreError};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What would the dataset be with other parameters? Answered from the journal alone, as a diff
@@ -91,7 +92,7 @@ pub async fn rebuild(
         progress: Arc::new(Progress::default()),
     };
     let report = execute(&Env::real(), plan, options).await?;
-    let missing = missing.by_role.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let missing = missing.by_role.lock().clone();
     Ok((report, missing))
 }
 
@@ -169,7 +170,7 @@ impl Model for Missing {
         if let Some(reply) = reply.filter(|_| held) {
             return Ok(reply);
         }
-        let mut by_role = self.by_role.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_role = self.by_role.lock();
         *by_role.entry(request.role().to_owned()).or_default() += 1;
         Err(CallError::Record { what: format!("call {key} is not in the journal") })
     }

@@ -14,9 +14,10 @@ use crate::record::CallKey;
 use crate::store::{Reader, Store, StoreError};
 use bytes::Bytes;
 use futures::StreamExt;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 /// Segments read at once when opening.
 const OPENING_READS: usize = 16;
@@ -84,7 +85,7 @@ impl Catalog {
     }
 
     pub fn damage(&self) -> Vec<Damage> {
-        lock(&self.damage).clone()
+        self.damage.lock().clone()
     }
 
     /// The segments there are now, oldest first.
@@ -96,11 +97,11 @@ impl Catalog {
     }
 
     fn segments(&self) -> RwLockReadGuard<'_, Segments> {
-        self.segments.read().unwrap_or_else(PoisonError::into_inner)
+        self.segments.read()
     }
 
     fn segments_mut(&self) -> RwLockWriteGuard<'_, Segments> {
-        self.segments.write().unwrap_or_else(PoisonError::into_inner)
+        self.segments.write()
     }
 
     /// Lists, and reads what is new.
@@ -167,7 +168,7 @@ impl Catalog {
         if !damaged && !replaced.is_empty() {
             self.index.retire(|segment| replaced.contains(&segment));
             self.segments_mut().live.retain(|n, _| !replaced.contains(n));
-            lock(&self.readers).retain(|(n, _)| !replaced.contains(n));
+            self.readers.lock().retain(|(n, _)| !replaced.contains(n));
         }
     }
 
@@ -191,7 +192,7 @@ impl Catalog {
 
     fn report(&self, segment: &str, offset: u64, what: &str) {
         let found = Damage { segment: segment.to_string(), offset, what: what.to_string() };
-        let mut damage = lock(&self.damage);
+        let mut damage = self.damage.lock();
         if !damage.contains(&found) {
             damage.push(found);
         }
@@ -252,7 +253,7 @@ impl Catalog {
     /// The frame at `loc`; `None` when its segment was merged away since the index was asked.
     async fn read(&self, loc: Loc) -> Result<Option<Bytes>, StoreError> {
         let held = {
-            let mut readers = lock(&self.readers);
+            let mut readers = self.readers.lock();
             let at = readers.iter().position(|(n, _)| *n == loc.segment);
             at.map(|at| {
                 readers[..=at].rotate_right(1);
@@ -266,7 +267,7 @@ impl Catalog {
                 let reader = Arc::new(self.store.reader(&segment.name()).await?);
                 // Local readers hold an open file, remote ones up to 4 MiB.
                 let limit = if self.store.is_remote() { 8 } else { 64 };
-                let mut readers = lock(&self.readers);
+                let mut readers = self.readers.lock();
                 readers.insert(0, (loc.segment, Arc::clone(&reader)));
                 readers.truncate(limit);
                 reader
@@ -325,8 +326,4 @@ fn line<T: for<'de> Deserialize<'de>>(bytes: &[u8], key: &CallKey) -> Result<T, 
         return Err("a frame holds another call than the index says".to_string());
     }
     entry::decode(body)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,11 +1,11 @@
 //! Which segment holds which call: about 60 bytes of memory an entry.
 
 use crate::journal::frame::Short;
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::HashMap;
 use std::collections::hash_map;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Where a call's frame lies: the segment's number in the catalog, and bytes in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Index {
     }
 
     fn copies(&self) -> MutexGuard<'_, HashMap<Short, Vec<Loc>>> {
-        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+        self.copies.lock()
     }
 
     fn shard(&self, key: &Short) -> &RwLock<Shard> {
@@ -118,10 +118,10 @@ impl Index {
     }
 
     fn read(&self, key: &Short) -> RwLockReadGuard<'_, Shard> {
-        self.shard(key).read().unwrap_or_else(PoisonError::into_inner)
+        self.shard(key).read()
     }
 
     fn write(&self, key: &Short) -> RwLockWriteGuard<'_, Shard> {
-        self.shard(key).write().unwrap_or_else(PoisonError::into_inner)
+        self.shard(key).write()
     }
 }

@@ -6,9 +6,10 @@ use crate::journal::{Entry, Journal, JournalError};
 use crate::record::{CallKey, Digest};
 use crate::store::{Blobs, StoreError};
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 
 /// How many calls of a role were bought and replayed in this process.
@@ -83,7 +84,7 @@ impl Journaled {
 
     /// By role, sorted.
     pub fn counts(&self) -> Vec<(String, Counts)> {
-        let tallies = self.tallies.read().unwrap_or_else(PoisonError::into_inner);
+        let tallies = self.tallies.read();
         let mut counts: Vec<(String, Counts)> = tallies
             .iter()
             .map(|(role, tally)| {
@@ -105,15 +106,15 @@ impl Journaled {
     }
 
     fn tally(&self, role: &str) -> Arc<Tally> {
-        let known = self.tallies.read().unwrap_or_else(PoisonError::into_inner).get(role).cloned();
+        let known = self.tallies.read().get(role).cloned();
         known.unwrap_or_else(|| {
-            let mut tallies = self.tallies.write().unwrap_or_else(PoisonError::into_inner);
+            let mut tallies = self.tallies.write();
             Arc::clone(tallies.entry(role.to_string()).or_default())
         })
     }
 
     fn flights(&self) -> MutexGuard<'_, HashMap<CallKey, watch::Receiver<Option<Outcome>>>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+        self.flights.lock()
     }
 
     fn seat(&self, key: CallKey) -> Seat<'_> {

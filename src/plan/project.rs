@@ -4,9 +4,10 @@
 use crate::builtin;
 use crate::diag::Source;
 use crate::stage::Files;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// A project that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -130,15 +131,15 @@ impl Project {
 
     /// Every file that was asked for so far: texts whole, binary files as their digest.
     pub fn used(&self) -> BTreeMap<String, String> {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self.files.lock();
+        let digests = self.digests.lock();
         let texts = files.iter().map(|(path, source)| (path.clone(), source.text.clone()));
         texts.chain(digests.clone()).collect()
     }
 
     /// Whether a text under `folder` is among `files`.
     fn holds(&self, folder: &str) -> bool {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self.files.lock();
         let prefix = format!("{folder}/");
         files.values().any(|f| f.path.starts_with(&prefix) && !f.text.starts_with("blake3 "))
     }
@@ -158,14 +159,14 @@ impl Project {
 
     /// The digest that the manifest names `path` by.
     fn expected(&self, path: &str) -> Option<String> {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self.files.lock();
         files.get(path).filter(|_| self.frozen).map(|file| file.text.clone())
     }
 }
 
 impl Files for Project {
     fn text(&self, path: &str) -> Option<Arc<Source>> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = self.files.lock();
         if let Some(found) = files.get(path) {
             return Some(found.clone());
         }
@@ -196,7 +197,7 @@ impl Files for Project {
             (None, None) => return None,
         };
         let digest = digest_of(&bytes);
-        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut digests = self.digests.lock();
         digests.insert(path.to_owned(), digest);
         Some(bytes)
     }
@@ -208,7 +209,7 @@ impl Files for Project {
         let dir = self.resolve(folder);
         let Some(dir) = dir.filter(|dir| !self.frozen || !self.holds(folder) && dir.is_dir())
         else {
-            let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            let files = self.files.lock();
             let prefix = format!("{folder}/");
             return files.keys().filter(|p| p.starts_with(&prefix)).cloned().collect();
         };

@@ -3,8 +3,8 @@
 //! Not here: storing it. The one idea: a declared name or type counts for nothing.
 
 use crate::record::{Digest, ImageRef, Mime};
+use parking_lot::Mutex;
 use std::io::Cursor;
-use std::sync::{Mutex, PoisonError};
 
 /// Largest number of pixels; larger ones are refused before anything is allocated.
 pub const MAX_PIXELS: u64 = 64 << 20;
@@ -61,7 +61,7 @@ fn checked(bytes: &[u8], verify: Verify) -> Checked {
     }
     if verify == Verify::Decode {
         let alone = (pixels > LARGE).then_some(&LARGE_DECODE);
-        let _alone = alone.map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
+        let _alone = alone.map(|lock| lock.lock());
         decode(mime, bytes)?;
     }
     Ok(ImageRef { digest: Digest::of(bytes), mime, width, height, bytes: bytes.len() as u64 })

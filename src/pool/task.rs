@@ -4,9 +4,10 @@
 //! work that has begun; what has not begun is done on the spot. So a reader may hand out pieces and
 //! never hang because the runtime's threads are all taken by readers that wait for pieces.
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// Work on its way. Dropped, it is not begun any more.
@@ -26,7 +27,7 @@ enum State<T> {
 
 impl<T> Shared<T> {
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -64,7 +65,7 @@ impl<T: Send + 'static> Task<T> {
                     return work();
                 }
                 State::Taken => {
-                    state = self.0.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    self.0.ended.wait(&mut state);
                 }
                 State::Ended(Ok(value)) => return value,
                 State::Ended(Err(panic)) => {
@@ -135,7 +136,7 @@ impl Crew {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.queue.lock()
     }
 
     pub fn start<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
@@ -225,7 +226,7 @@ mod tests {
     fn a_panic_comes_to_whoever_asks_and_a_dropped_task_is_not_begun() {
         let runtime = one_thread();
         let task: Task<()> = Task::start(runtime.handle(), || panic!("as it must"));
-        assert!(std::panic::catch_unwind(|| task.finish()).is_err());
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task.finish())).is_err());
         let (hold, held) = mpsc::channel::<()>();
         let blocked = runtime.spawn_blocking(move || held.recv());
         let (say, said) = mpsc::channel::<()>();

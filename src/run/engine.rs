@@ -14,8 +14,9 @@ use crate::run::progress::Progress;
 use crate::run::{Shard, error::RunError};
 use crate::stage::{Each, Sink, Source, Stage, To};
 use crate::store::{SpillRef, StoreError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 /// A stage at run time.
@@ -110,13 +111,13 @@ impl Engine {
 
     /// The first thing that stopped the run, if any.
     pub fn fatal(&self) -> Option<(Fatal, String)> {
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fatal.lock().clone()
     }
 
     /// Notes what stops the run. A store that fails cannot keep replies: stop at once. Anything
     /// else: let the calls in flight come home, they are being paid.
     pub fn stop(&self, kind: Fatal, what: String) {
-        let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fatal = self.fatal.lock();
         if fatal.is_none() {
             *fatal = Some((kind, what));
         }

@@ -3,8 +3,8 @@
 use crate::record::{Id, Trajectory};
 use crate::stage::{Gather, Ruling};
 use crate::store::{Spill, SpillRef, StoreError};
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 /// A waiting room. A sink is one without a gather.
 pub struct Gate {
@@ -25,9 +25,9 @@ impl Gate {
         let at = self.spill.push(&bytes)?;
         // Both under one lock order, so that rulings and records agree in number.
         if let Some(gather) = &self.gather {
-            gather.lock().unwrap_or_else(PoisonError::into_inner).offer(t);
+            gather.lock().offer(t);
         }
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((t.prompt.id, at));
+        self.waiting.lock().push((t.prompt.id, at));
         Ok(())
     }
 
@@ -35,7 +35,7 @@ impl Gate {
     /// rulings and two places.
     pub fn rule(&self) -> Vec<(Ruling, SpillRef)> {
         let Some(gather) = &self.gather else { return Vec::new() };
-        let mut rulings = gather.lock().unwrap_or_else(PoisonError::into_inner).rule();
+        let mut rulings = gather.lock().rule();
         rulings.sort_by_key(|r| r.id);
         let mut places: HashMap<Id, Vec<SpillRef>> = HashMap::new();
         for (id, at) in self.take() {
@@ -71,7 +71,7 @@ impl Gate {
     }
 
     fn take(&self) -> Vec<(Id, SpillRef)> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.waiting.lock())
     }
 
     pub fn read(&self, at: SpillRef) -> Result<Trajectory, StoreError> {
@@ -81,7 +81,7 @@ impl Gate {
     /// With the gather, after it has ruled.
     pub fn with_gather<T>(&self, f: impl FnOnce(&dyn Gather) -> T) -> Option<T> {
         let gather = self.gather.as_ref()?;
-        let gather = gather.lock().unwrap_or_else(PoisonError::into_inner);
+        let gather = gather.lock();
         Some(f(gather.as_ref()))
     }
 }

@@ -6,8 +6,9 @@
 use crate::record::{Decision, Disposition, Id, NanoUsd, StageReport};
 use crate::run::progress::Cell;
 use crate::store::{Spill, SpillRef, StoreError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Decisions of all stages.
 pub struct Ledger {
@@ -42,7 +43,7 @@ impl Ledger {
             .map_err(|e| StoreError::Damaged { place: "ledger".into(), what: e.to_string() })?;
         let at = self.spill.push(&bytes)?;
         {
-            let mut stage = self.stages[index].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut stage = self.stages[index].lock();
             stage.rows.push((decision.id, at));
             stage.count(&decision);
         }
@@ -54,13 +55,13 @@ impl Ledger {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         cell.cost.fetch_add(decision.cost.0, Ordering::Relaxed);
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).push(decision);
+        self.live.lock().push(decision);
         Ok(())
     }
 
     /// The decisions since the last call, for the live ledger.
     pub fn drain_live(&self) -> Vec<Decision> {
-        std::mem::take(&mut *self.live.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.live.lock())
     }
 
     pub fn cell(&self, index: usize) -> &Cell {
@@ -71,7 +72,7 @@ impl Ledger {
         self.stages
             .iter()
             .map(|stage| {
-                let stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
+                let stage = stage.lock();
                 StageReport { cost_usd: stage.cost.usd(), ..stage.report.clone() }
             })
             .collect()
@@ -79,7 +80,7 @@ impl Ledger {
 
     /// The rows of stage `index`, sorted by id; equal ids by content, so that the order is total.
     pub fn sorted(&self, index: usize) -> Vec<SpillRef> {
-        let stage = self.stages[index].lock().unwrap_or_else(PoisonError::into_inner);
+        let stage = self.stages[index].lock();
         let mut rows = stage.rows.clone();
         drop(stage);
         rows.sort_by(|a, b| {

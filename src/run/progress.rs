@@ -1,8 +1,7 @@
 //! What a run is doing now, for whoever draws it: counters only, no lock on a hot path.
 
 use crate::record::NanoUsd;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// A stage's counters at a moment.
@@ -71,23 +70,23 @@ impl Progress {
     }
 
     pub fn set_sealed(&self, sealed: crate::stage::Sealed) {
-        *self.sealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(sealed);
+        *self.sealed.lock() = Some(sealed);
     }
 
     /// What the sink made, once it has.
     pub fn sealed(&self) -> Option<crate::stage::Sealed> {
-        self.sealed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.sealed.lock().clone()
     }
 
     pub fn start(&self, names: impl Iterator<Item = String>) -> Vec<std::sync::Arc<Cell>> {
         let cells: Vec<_> =
             names.map(|name| std::sync::Arc::new(Cell { name, ..Cell::default() })).collect();
-        *self.stages.lock().unwrap_or_else(PoisonError::into_inner) = cells.clone();
+        *self.stages.lock() = cells.clone();
         cells
     }
 
     pub fn now(&self) -> Vec<StageNow> {
-        let cells = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        let cells = self.stages.lock();
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         cells
             .iter()

@@ -2,8 +2,9 @@
 
 use crate::call::{CallError, Model, Reply, Request};
 use crate::record::{NanoUsd, RoleReport};
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Sums what passes; a call that is asked twice counts once.
 pub struct Tally {
@@ -32,7 +33,7 @@ impl Tally {
 
     /// By role: tokens, images and cost; `made` and `replayed` are left 0.
     pub fn by_role(&self) -> BTreeMap<String, RoleReport> {
-        let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = self.sums.lock();
         sums.by_role
             .iter()
             .map(|(role, (report, cost))| {
@@ -42,12 +43,12 @@ impl Tally {
     }
 
     pub fn cost(&self) -> NanoUsd {
-        let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = self.sums.lock();
         sums.by_role.values().map(|(_, cost)| *cost).sum()
     }
 
     pub fn simulated(&self) -> bool {
-        self.sums.lock().unwrap_or_else(PoisonError::into_inner).simulated
+        self.sums.lock().simulated
     }
 }
 
@@ -58,7 +59,7 @@ impl Model for Tally {
         let key = request.key().0;
         let short =
             u64::from_le_bytes([key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7]]);
-        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sums = self.sums.lock();
         if sums.seen.insert(short) {
             sums.simulated |= reply.simulated;
             if !sums.by_role.contains_key(request.role()) {

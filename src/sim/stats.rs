@@ -1,8 +1,8 @@
 //! What the server saw, as `GET /stats` tells it.
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Counters of a server's life. Requests to `/health` and `/stats` are not counted.
@@ -45,7 +45,7 @@ pub struct Ledger {
 
 impl Ledger {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 
     /// Counts an arrival; returns how often this body came before.

@@ -3,7 +3,7 @@
 use crate::call::{CallError, Model, Reply, Request};
 use crate::env::Rng;
 use crate::record::{CallKey, Id, NanoUsd};
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 /// What a stage did with a call, for the decision's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl<'a> Cx<'a> {
     /// Asks a model. Equal requests share one bought reply.
     pub async fn call(&self, request: &Request) -> Result<Reply, CallError> {
         let slot = {
-            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut used = self.used.lock();
             used.push(None);
             used.len() - 1
         };
@@ -44,7 +44,7 @@ impl<'a> Cx<'a> {
             served: reply.served.clone(),
             simulated: reply.simulated,
         };
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)[slot] = Some(entry);
+        self.used.lock()[slot] = Some(entry);
         Ok(reply)
     }
 
@@ -55,11 +55,6 @@ impl<'a> Cx<'a> {
 
     /// The calls that were answered, in order.
     pub fn into_used(self) -> Vec<Used> {
-        self.used
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .into_iter()
-            .flatten()
-            .collect()
+        self.used.into_inner().into_iter().flatten().collect()
     }
 }

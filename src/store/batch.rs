@@ -10,12 +10,12 @@ use crate::store::error::from_io;
 use crate::store::staged::folder;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// Smaller files go through the page cache.
 const LARGE: usize = 64 << 10;
@@ -41,7 +41,7 @@ impl Batch {
             return self.store.put(name, bytes).await;
         };
         if let Some(parent) = path.parent() {
-            let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut folders = self.folders.lock();
             if !folders.contains(parent) {
                 folders.insert(parent.to_path_buf());
             }
@@ -52,7 +52,7 @@ impl Batch {
 
     /// Durable, all of them, when it returns.
     pub async fn finish(self) -> std::result::Result<(), StoreError> {
-        let folders = self.folders.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let folders = self.folders.into_inner();
         let flush = move || folders.iter().try_for_each(|path| File::open(path)?.sync_all());
         aside(&self.store, "", flush).await
     }

@@ -6,8 +6,9 @@ use crate::store::{Store, StoreError};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Blob writes under way at once: enough for fsyncs to overlap, few enough threads.
@@ -49,7 +50,7 @@ impl Blobs {
     /// Durable when it returns; a blob that is there is not written again.
     pub async fn put(&self, bytes: Bytes) -> Result<Digest, StoreError> {
         let digest = Digest::of(&bytes);
-        if lock(&self.inner.cache).get(&digest).is_some() {
+        if self.inner.cache.lock().get(&digest).is_some() {
             return Ok(digest);
         }
         let write = self.join(digest, bytes);
@@ -59,7 +60,7 @@ impl Blobs {
 
     /// The write of `digest` that is under way, or a new one.
     fn join(&self, digest: Digest, bytes: Bytes) -> Shared<Write> {
-        let mut writing = lock(&self.inner.writing);
+        let mut writing = self.inner.writing.lock();
         if let Some(write) = writing.get(&digest).and_then(WeakShared::upgrade) {
             return write;
         }
@@ -67,9 +68,9 @@ impl Blobs {
         let write: Write = Box::pin(async move {
             let done = inner.write(digest, bytes.clone()).await;
             if done.is_ok() {
-                lock(&inner.cache).insert(digest, bytes);
+                inner.cache.lock().insert(digest, bytes);
             }
-            lock(&inner.writing).remove(&digest);
+            inner.writing.lock().remove(&digest);
             done
         });
         let write = write.shared();
@@ -81,7 +82,7 @@ impl Blobs {
 
     /// The blob's bytes, checked against the digest.
     pub async fn get(&self, digest: Digest) -> Result<Bytes, StoreError> {
-        if let Some(bytes) = lock(&self.inner.cache).get(&digest) {
+        if let Some(bytes) = self.inner.cache.lock().get(&digest) {
             return Ok(bytes);
         }
         let name = Self::name(digest);
@@ -92,13 +93,13 @@ impl Blobs {
                 what: "its content is not what its name says; delete it and run again".to_string(),
             });
         }
-        lock(&self.inner.cache).insert(digest, bytes.clone());
+        self.inner.cache.lock().insert(digest, bytes.clone());
         Ok(bytes)
     }
 
     /// Whether the blob is there, `size` bytes long. Its content is checked when it is read.
     pub async fn holds(&self, digest: Digest, size: u64) -> Result<bool, StoreError> {
-        if lock(&self.inner.cache).get(&digest).is_some() {
+        if self.inner.cache.lock().get(&digest).is_some() {
             return Ok(true);
         }
         self.inner.holds(&Self::name(digest), size).await
@@ -144,8 +145,4 @@ async fn hash(bytes: &Bytes) -> Digest {
     // A runtime that ends takes no such work any more; that says nothing about the bytes.
     let hashed = tokio::task::spawn_blocking(move || Digest::of(&there)).await;
     hashed.unwrap_or_else(|_| Digest::of(bytes))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

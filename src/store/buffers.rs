@@ -5,7 +5,8 @@
 //! bytes knows nothing of it.
 
 use bytes::Bytes;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 
 /// What lies here unused, in bytes.
 const SPARE: usize = 16 << 20;
@@ -20,7 +21,7 @@ pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Buffers {
     fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// A buffer to be filled; what it holds is of no meaning.

@@ -7,12 +7,12 @@
 
 use crate::store::buffers::{ALIGN, Buffers};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// See the module's header.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Direct {
             rest = after;
         }
         let bytes = buffer.filled();
-        let turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.writing.lock();
         let written = self.file.write_all_at(&bytes, at);
         drop(turn);
         match written {

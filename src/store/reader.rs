@@ -5,7 +5,7 @@ use crate::store::error::from_io;
 use crate::store::local::Local;
 use crate::store::{Store, StoreError};
 use bytes::{Bytes, BytesMut};
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 /// What is fetched from a bucket at once; neighbours are mostly read next.
 const BLOCK: u64 = 256 << 10;
@@ -90,13 +90,12 @@ impl Reader {
     }
 
     async fn block(&self, cache: &Mutex<ByteCache<u64>>, block: u64) -> Result<Bytes, StoreError> {
-        let lock = || cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(bytes) = lock().get(&block) {
+        if let Some(bytes) = cache.lock().get(&block) {
             return Ok(bytes);
         }
         let range = block * BLOCK..((block + 1) * BLOCK).min(self.size);
         let bytes = self.store.get_range(&self.name, range).await?;
-        lock().insert(block, bytes.clone());
+        cache.lock().insert(block, bytes.clone());
         Ok(bytes)
     }
 }

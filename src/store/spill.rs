@@ -3,8 +3,8 @@
 
 use crate::store::StoreError;
 use crate::store::error::from_io;
+use parking_lot::{Mutex, MutexGuard};
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Rows gathered in memory before they are written.
 const BUFFER: usize = 1 << 20;
@@ -70,7 +70,7 @@ impl Spill {
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tail.lock()
     }
 }
 

@@ -11,12 +11,13 @@ use crate::store::direct::{Direct, Written};
 use crate::store::error::from_io;
 use futures::FutureExt;
 use object_store::{MultipartUpload, PutPayload, PutResult, UploadPart};
+use parking_lot::Mutex;
 use std::fs::File;
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes written between two flushes: some milliseconds of a fast disk.
 const FLUSH: u64 = 32 << 20;
@@ -72,7 +73,7 @@ impl Staged {
         let (file, flushing) = (self.file.clone(), self.flushing.clone());
         let failed = self.failed.clone();
         drop(tokio::task::spawn_blocking(move || {
-            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut failed = failed.lock();
             if let Err(error) = file.sync_data() {
                 *failed = Some(error);
             }
@@ -112,7 +113,7 @@ pub(super) fn folder(path: &Path) -> Result<()> {
 
 /// Writes through the page cache.
 fn usual(file: &File, writing: &Mutex<()>, data: PutPayload, mut at: u64) -> Result<()> {
-    let _turn = writing.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = writing.lock();
     data.into_iter().try_for_each(|bytes| {
         file.write_all_at(&bytes, at)?;
         at += bytes.len() as u64;
@@ -154,7 +155,7 @@ impl MultipartUpload for Staged {
         let staging = self.staging.take().ok_or_else(|| generic(std::fmt::Error))?;
         let (file, dest, failed) = (self.file.clone(), self.dest.clone(), self.failed.clone());
         let finished = tokio::task::spawn_blocking(move || {
-            let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let failed = failed.lock().take();
             let finished = failed.map_or_else(|| finish(&file, &staging, &dest), Err);
             if finished.is_err() {
                 let _ = std::fs::remove_file(&staging);
@@ -193,7 +194,7 @@ mod tests {
         for broken in [true, false] {
             let mut staged = Staged::create(dest.clone(), "object".to_string()).await.unwrap();
             staged.put_part(PutPayload::from_static(b"bytes")).await.unwrap();
-            *staged.failed.lock().unwrap() = broken.then(|| ErrorKind::StorageFull.into());
+            *staged.failed.lock() = broken.then(|| ErrorKind::StorageFull.into());
             assert_eq!(staged.complete().await.is_err(), broken);
             assert_eq!(dest.exists(), !broken);
             let there = std::fs::read_dir(folder.path().join("sub")).unwrap().count();

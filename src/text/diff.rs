@@ -12,18 +12,7 @@ use crate::text::{hash, normalise, words};
 pub fn word_difference(a: &str, b: &str) -> usize {
     let cut =
         |text: &str| -> Vec<u64> { words(&normalise(text)).take(4000).map(hash::text).collect() };
-    let (a, b) = (cut(a), cut(b));
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, wa) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, wb) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(wa != wb);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
+    strsim::generic_levenshtein(&cut(a), &cut(b))
 }
 
 #[cfg(test)]

@@ -19,9 +19,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use bytes::Bytes;
+use parking_lot::RwLock;
 use serde::Deserialize;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -93,18 +94,18 @@ impl Viewer {
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.snapshot.read().clone()
     }
 
     /// The deep figures of a stage: what was read last, or read now.
     pub(super) async fn deep(&self, stage: &str) -> Result<Arc<StageAudit>, AuditError> {
-        let known = self.deep.read().unwrap_or_else(PoisonError::into_inner).get(stage).cloned();
+        let known = self.deep.read().get(stage).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
         let (audit, _) = deep::one(&self.run, &self.journal, stage).await?;
         let audit = Arc::new(audit);
-        let mut all = self.deep.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.deep.write();
         Ok(all.entry(stage.to_owned()).or_insert(audit).clone())
     }
 
@@ -113,7 +114,7 @@ impl Viewer {
             self.journal.refresh().await?;
             let costs = costs(&self.journal).await?;
             let fresh = Arc::new(Snapshot::take(&self.run, &costs).await?);
-            *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+            *self.snapshot.write() = fresh;
             self.look_deep().await?;
         }
         Ok(())
@@ -123,7 +124,7 @@ impl Viewer {
     async fn look_deep(&self) -> Result<(), AuditError> {
         let (all, _) = deep::all(&self.run, &self.journal).await?;
         let all = all.into_iter().map(|audit| (audit.stage.clone(), Arc::new(audit)));
-        *self.deep.write().unwrap_or_else(PoisonError::into_inner) = all.collect();
+        *self.deep.write() = all.collect();
         Ok(())
     }
 }

@@ -6,8 +6,8 @@
 use crate::audit::pictures::thumbnail;
 use crate::record::Digest;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Thumbnails kept, bytes.
@@ -40,11 +40,11 @@ impl Thumbs {
     }
 
     pub fn get(&self, digest: &Digest) -> Option<Bytes> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).0.get(digest).cloned()
+        self.made.lock().0.get(digest).cloned()
     }
 
     fn keep(&self, digest: Digest, thumb: Bytes) {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = self.made.lock();
         if made.1 + thumb.len() > KEPT {
             *made = (HashMap::new(), 0);
         }

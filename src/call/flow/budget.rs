@@ -3,7 +3,8 @@
 
 use crate::call::{CallError, Fatal};
 use crate::record::NanoUsd;
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
@@ -66,8 +67,8 @@ impl Budget {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.account.lock()
     }
 }
 

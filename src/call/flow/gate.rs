@@ -9,7 +9,8 @@ use crate::call::flow::breaker::{Breaker, BreakerState};
 use crate::call::flow::line::{Line, Turn};
 use crate::call::http::Sign;
 use crate::env::Env;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -83,7 +84,7 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Waits for a slot. None only when the gate is gone.

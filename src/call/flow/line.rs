@@ -4,8 +4,9 @@
 //! but a call that was tried before goes ahead of those that were not. What was begun ends soon,
 //! and a run does not end with the left-over failures of its whole length.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Whether a call was tried before.
@@ -91,7 +92,7 @@ impl Permits {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

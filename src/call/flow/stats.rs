@@ -2,9 +2,10 @@
 
 use crate::call::{Reply, Usage};
 use crate::record::NanoUsd;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Upper bounds of the latency histogram, in milliseconds; the last bucket has none.
 pub const LATENCY_MS: [u64; 12] =
@@ -45,13 +46,13 @@ impl RoleStats {
         let slot = LATENCY_MS.partition_point(|bound| *bound < reply.latency_ms);
         self.latency[slot].fetch_add(1, Ordering::Relaxed);
         self.latency_sum_ms.fetch_add(reply.latency_ms, Ordering::Relaxed);
-        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut totals = self.totals.lock();
         totals.usage += reply.usage;
         totals.cost += reply.cost;
     }
 
     pub fn totals(&self) -> Totals {
-        *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.totals.lock()
     }
 
     /// Calls in each bucket of `LATENCY_MS` and beyond, and the sum of all in milliseconds.

@@ -4,7 +4,7 @@
 //! the next ones wait; one that used less gives back at once.
 
 use crate::env::Env;
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -39,7 +39,7 @@ impl TokenRate {
         let wanted = tokens as f64;
         loop {
             let missing = {
-                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut state = self.state.lock();
                 let now = self.env.now();
                 let flowed = now.duration_since(state.1).as_secs_f64() * self.per_second;
                 *state = ((state.0 + flowed).min(self.most), now);
@@ -58,7 +58,7 @@ impl TokenRate {
 
     /// The call that reserved `reserved` used `used`.
     pub fn settle(&self, reserved: u64, used: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         state.0 += reserved as f64 - used as f64;
     }
 }

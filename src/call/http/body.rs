@@ -10,8 +10,9 @@ use crate::env::Env;
 use crate::record::ImageRef;
 use bytes::Bytes;
 use futures::stream::{self, Stream};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// A body being written.
@@ -53,7 +54,7 @@ impl Sent {
     }
 
     fn lock(&self) -> MutexGuard<'_, Fate> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -5,10 +5,11 @@
 //! the slice is known again by its address: then the page itself goes on, not a copy.
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use parquet::arrow::arrow_writer::{PageStoreArgs, PageStoreFactory};
 use parquet::column::page_store::{InMemoryPageStore, PageKey, PageStore};
 use parquet::errors::Result;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Smaller writes are gathered to pieces of this size.
 const GATHERED: usize = 1 << 20;
@@ -36,7 +37,7 @@ impl Leaving {
     }
 
     fn page(&self) -> MutexGuard<'_, Bytes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

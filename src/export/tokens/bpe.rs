@@ -1,9 +1,9 @@
 //! Byte-pair encoding by a Hugging Face `tokenizer.json`, for counting only.
 
 use crate::export::tokens::pieces::{PATTERN, pieces};
+use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::Mutex;
 use unicode_normalization::UnicodeNormalization;
 
 /// A file that is no tokenizer this code can count with.
@@ -89,15 +89,12 @@ impl Tokenizer {
     }
 
     fn count_piece(&self, piece: &str) -> u32 {
-        if let Ok(seen) = self.seen.lock()
-            && let Some(count) = seen.get(piece)
-        {
+        if let Some(count) = self.seen.lock().get(piece) {
             return *count;
         }
         let count = self.merge(piece);
-        if let Ok(mut seen) = self.seen.lock()
-            && piece.len() <= 64
-        {
+        if piece.len() <= 64 {
+            let mut seen = self.seen.lock();
             if seen.len() >= SEEN {
                 seen.clear();
             }

@@ -20,8 +20,9 @@ pub use generator::Order;
 
 use crate::sim::World;
 use crate::sim::look::{self, Seen};
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// What a model says: its thinking, if it thinks, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -75,13 +76,12 @@ impl Mind {
         let bytes = chat.images.get(index)?;
         let digest = blake3::hash(bytes);
         let name = digest.to_hex()[..32].to_owned();
-        let lock = || self.readings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let known = lock().get(digest.as_bytes()).cloned();
+        let known = self.readings.lock().get(digest.as_bytes()).cloned();
         if let Some(seen) = known {
             return Some((seen, name));
         }
         let seen = Arc::new(look::read(bytes));
-        let mut readings = lock();
+        let mut readings = self.readings.lock();
         if readings.len() >= READINGS {
             readings.clear();
         }

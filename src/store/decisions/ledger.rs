@@ -5,9 +5,9 @@
 use crate::record::{Decision, Id};
 use crate::store::{Layout, Store, StoreError};
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::io::BufRead;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Buffered lines that are worth an object of their own.
 const LARGE: usize = 1 << 20;
@@ -77,7 +77,7 @@ impl Ledger {
     }
 
     fn lines(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock()
     }
 }
 
