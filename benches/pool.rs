@@ -12,7 +12,8 @@
 //! Storing images is not in it. Noise hardly packs: the pixels of photographs cost far more to decode.
 
 use coldstart::env::Env;
-use coldstart::pool::{Images, Item, Options, Verify, open};
+use coldstart::media::Verify;
+use coldstart::pool::{Images, Item, Options, open};
 use coldstart::record::Id;
 use coldstart::text::decontam::{Builder, Fingerprints};
 use coldstart::text::dedup::{Dedup, Ruling, THRESHOLD};

@@ -7,14 +7,17 @@
 
 mod seeds;
 
+use bytes::Bytes;
 use coldstart::call::Output;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::protocol::captured::read_chat;
 use coldstart::diag::{Diagnostic, Source, Style, render};
 use coldstart::export::grammar::model_turn;
 use coldstart::export::tokens::Tokenizer;
-use coldstart::pool::{Item, Options, PoolError, Sources, image_check};
-use coldstart::record::{Atom, AtomKind};
+use coldstart::export::verify::Look;
+use coldstart::media::{Outline, Picture, Verify, take};
+use coldstart::pool::{Item, Options, PoolError, Sources};
+use coldstart::record::{Atom, AtomKind, Digest};
 use coldstart::rules::Rules;
 use coldstart::sample::spec::Vocabulary;
 use coldstart::stage::{parse_call, read_judgement};
@@ -44,19 +47,28 @@ pub fn segment(bytes: &[u8]) {
     assert!(damage.iter().all(|d| d.offset <= bytes.len() as u64));
 }
 
-/// A picture of a pool, of a server, of a dataset: what one takes has the size that another finds.
+/// A picture of a pool, of a server, of a dataset: what one takes all take, with the same size, and
+/// what is taken is taken again as it is, whatever follows its end.
 pub fn picture(bytes: &[u8]) {
-    let pooled = image_check(bytes);
-    let served = coldstart::call::check_picture(bytes);
-    let shown = coldstart::export::picture::decode(bytes);
-    if let (Ok(pooled), Ok(served)) = (&pooled, &served) {
-        assert_eq!((pooled.width, pooled.height), (served.width, served.height));
-        assert_eq!(pooled.digest, served.digest);
+    let bytes = Bytes::copy_from_slice(bytes);
+    let _ = Picture::decode(&bytes).map(|picture| picture.thumbnail(64));
+    let Ok(taken) = take(&bytes, Verify::Decode) else { return };
+    let (image, size) = (taken.image, (taken.image.width, taken.image.height));
+    assert_eq!((image.bytes, image.digest), (taken.bytes.len() as u64, Digest::of(&taken.bytes)));
+    for verify in [Verify::Header, Verify::Decode] {
+        assert_eq!(take(&bytes, verify).expect("taken before").image, image);
+        assert_eq!(take(&taken.bytes, verify).expect("taken before").image, image);
     }
-    if let (Ok(pooled), Some(shown)) = (&pooled, &shown) {
-        assert_eq!((pooled.width as usize, pooled.height as usize), (shown.width, shown.height));
+    let longer = Bytes::from([&bytes[..], b"\xff\xd9 and more IEND"].concat());
+    assert_eq!(take(&longer, Verify::Decode).map(|again| again.image), Ok(image));
+    // As an export and its proof, and as a person sees it.
+    for shown in [&taken.bytes, &longer] {
+        let outline = Outline::read(shown).expect("whole");
+        assert!(outline.orientation.is_upright() || shown == &longer);
     }
-    let _ = shown.map(|picture| picture.thumbnail(64));
+    assert_eq!(Look::at(&taken.bytes).size, Some(size));
+    let shown = Picture::decode(&taken.bytes).expect("decodes");
+    assert_eq!((shown.width as u32, shown.height as u32), size);
 }
 
 /// The names under which `pool` lays its bytes; the first byte picks one.

@@ -22,11 +22,26 @@ fn png() -> Vec<u8> {
     out
 }
 
+/// An EXIF block that says how a picture lies.
+fn lying(orientation: u8) -> Vec<u8> {
+    let head = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0";
+    [&head[..], &[orientation, 0, 0, 0, 0, 0, 0, 0]].concat()
+}
+
 pub fn pictures() -> Vec<Vec<u8>> {
     let mut webp = Vec::new();
     let encoder = image_webp::WebPEncoder::new(&mut webp);
     encoder.encode(&[7; 16 * 16], 16, 16, image_webp::ColorType::L8).expect("pixels");
-    vec![png(), include_bytes!("grey.jpg").to_vec(), webp]
+    let mut noted = Vec::new();
+    let mut encoder = image_webp::WebPEncoder::new(&mut noted);
+    encoder.set_exif_metadata(lying(6));
+    encoder.set_icc_profile(b"not quite a profile".to_vec());
+    encoder.encode(&[7; 16 * 18 * 4], 16, 18, image_webp::ColorType::Rgba8).expect("pixels");
+    let grey = include_bytes!("grey.jpg");
+    let note = [b"Exif\0\0".to_vec(), lying(3)].concat();
+    let length = (note.len() as u16 + 2).to_be_bytes();
+    let turned = [&grey[..2], b"\xff\xe1", &length[..], &note[..], &grey[2..]].concat();
+    vec![png(), grey.to_vec(), webp, noted, turned]
 }
 
 fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {

@@ -26,7 +26,6 @@ mod lookup;
 mod names;
 mod page;
 pub mod panels;
-pub mod pictures;
 pub mod plot;
 mod report;
 pub mod roles;

@@ -36,6 +36,10 @@ pub enum Output {
     /// A picture. `bytes` are there on a fresh reply below the journal, never on one it returns.
     Image {
         image: ImageRef,
+        /// It is of one colour, as a filter or a failing server sends. Not said of pictures that were
+        /// bought before this was looked at.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        blank: bool,
         #[serde(skip)]
         bytes: Option<Bytes>,
     },

@@ -1,12 +1,12 @@
 //! `coldstart explain`: one record's whole life.
 
 use crate::audit::lineage::{Life, find, life};
-use crate::audit::pictures::thumbnail;
 use crate::audit::show::{Inline, LifeLook, life_text};
 use crate::audit::{HashedMap, Index, Reading, RunDir};
 use crate::cli::Done;
 use crate::cli::audit::look;
 use crate::cli::shared::{Format, block_on, print_json};
+use crate::media::thumbnail;
 use crate::record::{Digest, Id, ImageRef};
 use crate::store::Blobs;
 use std::io::IsTerminal;

@@ -2,10 +2,9 @@
 
 use crate::cli::Done;
 use crate::cli::shared::Format;
+use crate::media::Verify;
 use crate::pool::readers::{READERS, Reader};
-use crate::pool::{
-    Bad, BadKind, Ending, Fields, Images, Item, Options, RawPrompt, Verify, detect, open,
-};
+use crate::pool::{Bad, BadKind, Ending, Fields, Images, Item, Options, RawPrompt, detect, open};
 use futures::StreamExt;
 use serde_json::json;
 use std::collections::BTreeMap;

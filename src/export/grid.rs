@@ -1,6 +1,6 @@
 //! A sheet of sample pictures for the dataset card: a line a trajectory, its images in order.
 
-use crate::export::picture::{self, Picture};
+use crate::media::Picture;
 use bytes::Bytes;
 
 /// A cell's side and the gap between cells, in pixels.
@@ -21,7 +21,7 @@ pub fn grid(lines: &[Vec<Bytes>], per_line: usize) -> Option<Vec<u8>> {
     for (n, images) in lines.iter().enumerate() {
         let (left, top) = (n % per_line * block + GAP, n / per_line * cell + GAP);
         for (k, bytes) in images.iter().enumerate() {
-            let small = picture::decode(bytes).map(|picture| picture.thumbnail(SIDE));
+            let small = Picture::decode(bytes).map(|picture| picture.thumbnail(SIDE));
             paste(&mut sheet, &small.unwrap_or_else(missing), left + k * cell, top);
         }
     }
@@ -57,7 +57,7 @@ mod tests {
             vec![plain(400, 200, 10), plain(64, 64, 20)],
             vec![Bytes::from_static(b"not a picture")],
         ];
-        let sheet = picture::decode(&grid(&lines, 2).unwrap()).unwrap();
+        let sheet = Picture::decode(&grid(&lines, 2).unwrap()).unwrap();
         let at = |x: usize, y: usize| sheet.rgb[(y * sheet.width + x) * 3];
         assert_eq!((sheet.width, sheet.height), (2 * (2 * 168 + 8) + 8, 168 + 8));
         assert_eq!(at(8 + 80, 8 + 80), 10);
@@ -65,14 +65,5 @@ mod tests {
         assert_eq!(at(8 + 168 + 80, 8 + 80), 20);
         assert_eq!(at(8 + 344 + 80, 8 + 80), 200);
         assert_eq!(grid(&[], 2), None);
-    }
-
-    #[test]
-    fn headers_tell_size_and_cut_files_are_not_whole() {
-        let bytes = plain(40, 20, 1);
-        assert_eq!(picture::header(&bytes), Some((crate::record::Mime::Png, 40, 20)));
-        assert!(picture::is_whole(&bytes, crate::record::Mime::Png));
-        assert!(!picture::is_whole(&bytes[..bytes.len() - 1], crate::record::Mime::Png));
-        assert_eq!(picture::header(b"\xff\xd8\xff"), None);
     }
 }

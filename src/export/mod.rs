@@ -13,7 +13,6 @@ pub mod fill;
 pub mod formats;
 pub mod grammar;
 pub mod grid;
-pub mod picture;
 pub mod report;
 pub mod screen;
 pub mod seal;

@@ -1,8 +1,8 @@
 //! What may go into an export: a trajectory becomes an example, or is left out for a reason.
 
 use crate::export::conversation::{self, Conversation, Options, Turn};
-use crate::export::picture;
 use crate::export::tokens::Measure;
+use crate::media::{Outline, PictureError};
 use crate::record::{Digest, ImageRef, Trajectory};
 use bytes::Bytes;
 
@@ -66,20 +66,24 @@ impl Screen {
     }
 }
 
-/// Whether the bytes are the image they are said to be, by digest, header and end.
+/// Whether the bytes are the image they are said to be, by digest, header and end, and whether every
+/// trainer sees it the same way up. What a picture has after its end or beside its pixels is no fault
+/// here: those of older RUNs were taken with it.
 fn whole(image: &ImageRef, bytes: &[u8], digest: Digest) -> Result<(), Left> {
     let damaged = |what: String| Left { code: "image_damaged", what };
     if digest != image.digest {
         return Err(damaged(format!("image `{}` holds other bytes", image.digest)));
     }
-    let (mime, width, height) = picture::header(bytes)
-        .ok_or_else(|| damaged(format!("image `{}` is no PNG, JPEG or WebP", image.digest)))?;
+    let found = Outline::read(bytes)
+        .map_err(|e: PictureError| damaged(format!("image `{}`: {e}", image.digest)))?;
+    let Outline { mime, width, height, .. } = found;
     if (mime, width, height) != (image.mime, image.width, image.height) {
         let what = format!("image `{}` is {width} x {height} {}", image.digest, mime.as_str());
         return Err(damaged(what));
     }
-    if !picture::is_whole(bytes, mime) {
-        return Err(damaged(format!("image `{}` is cut short", image.digest)));
+    if !found.orientation.is_upright() {
+        let what = format!("image `{}` is stored lying, which only some readers see", image.digest);
+        return Err(Left { code: "image_turned", what });
     }
     Ok(())
 }

@@ -152,7 +152,7 @@ impl Journaled {
 
     /// The image's bytes into the blobs, durable before the frame that names them.
     async fn keep_image(&self, reply: &mut Reply) -> Result<(), CallError> {
-        let Output::Image { image, bytes } = &mut reply.output else { return Ok(()) };
+        let Output::Image { image, bytes, .. } = &mut reply.output else { return Ok(()) };
         let Some(bytes) = bytes.take() else {
             // Whoever answers from another journal names a picture that is there already.
             let there = self.blobs.holds(image.digest, image.bytes).await;

@@ -32,7 +32,6 @@ mod turns;
 pub use detect::{Detected, detect};
 pub use error::PoolError;
 pub use fields::Fields;
-pub use image::{ImageError, Verify, image_check};
 pub use item::{Bad, BadKind, Ending, Item, RawPrompt, Reference};
 pub use open::{open, open_all};
 pub use options::{Images, OnBad, Options};

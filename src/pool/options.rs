@@ -1,6 +1,7 @@
 //! How a source is read.
 
-use crate::pool::{Fields, Verify};
+use crate::media::Verify;
+use crate::pool::Fields;
 use std::collections::BTreeMap;
 
 /// What to do with images.

@@ -3,6 +3,7 @@
 //! Not here: looking at images (`image`), on other threads (`turns`). The one idea: what a reader says
 //! goes out in its order and counts only when it goes out, so that nothing shows of who checked it.
 
+use crate::media::Taken;
 use crate::pool::channel::{Sender, Step};
 use crate::pool::draft::{Draft, Picture};
 use crate::pool::prompt::prompt;
@@ -194,9 +195,9 @@ impl<'a> Out<'a> {
             Turn::Said(item) => return self.send(Ok(item)),
             Turn::Row(row, look) => (row, look),
         };
-        if let Some(Look { bytes, task }) = look {
+        if let Some(Look { task, .. }) = look {
             match task.finish() {
-                Ok(image) => row.reference = Some(Reference { bytes, image }),
+                Ok(Taken { bytes, image, .. }) => row.reference = Some(Reference { bytes, image }),
                 Err(error) => {
                     let (kind, why) = (BadKind::DamagedImage, error.to_string());
                     let kept = self.options.images != Images::Require;

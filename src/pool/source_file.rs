@@ -3,9 +3,10 @@
 //! Not here: what a source is (`sources`).
 
 use crate::diag::{Diagnostic, Source as File};
+use crate::media::Verify;
 use crate::pool::open::name_of;
 use crate::pool::readers::READERS;
-use crate::pool::{Fields, Images, OnBad, Options, Source, Sources, Verify};
+use crate::pool::{Fields, Images, OnBad, Options, Source, Sources};
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;

@@ -4,7 +4,8 @@
 //! line in the source's order. Hashing and decoding use the other cores, and nothing about which image
 //! was done first shows.
 
-use crate::pool::image::{Checked, Verify, check};
+use crate::media::Verify;
+use crate::pool::image::{Checked, take};
 use crate::pool::task::{Crew, Task};
 use crate::pool::{Item, RawPrompt};
 use bytes::Bytes;
@@ -28,7 +29,8 @@ pub enum Turn {
 
 /// A row's image while it is looked at.
 pub struct Look {
-    pub bytes: Bytes,
+    /// Bytes held meanwhile.
+    held: u64,
     pub task: Task<Checked>,
 }
 
@@ -65,15 +67,15 @@ impl Turns {
 
     /// A row whose image is to be looked at.
     pub fn row(&mut self, row: Box<RawPrompt>, bytes: Bytes, verify: Verify) {
+        let held = bytes.len() as u64;
         let task = if verify == Verify::Header && bytes.len() < SMALL {
-            Task::done(check(&bytes, verify))
+            Task::done(take(&bytes, verify))
         } else {
-            let bytes = bytes.clone();
-            self.crew.start(move || check(&bytes, verify))
+            self.crew.start(move || take(&bytes, verify))
         };
         self.rows += 1;
-        self.held += bytes.len() as u64;
-        self.line.push_back(Turn::Row(row, Some(Look { bytes, task })));
+        self.held += held;
+        self.line.push_back(Turn::Row(row, Some(Look { held, task })));
     }
 
     /// The first of the line, if it must go because the line is long, or may go without a wait.
@@ -90,7 +92,7 @@ impl Turns {
         let turn = self.line.pop_front()?;
         if let Turn::Row(_, look) = &turn {
             self.rows -= 1;
-            self.held -= look.as_ref().map_or(0, |look| look.bytes.len() as u64);
+            self.held -= look.as_ref().map_or(0, |look| look.held);
         }
         Some(turn)
     }

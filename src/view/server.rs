@@ -3,10 +3,10 @@
 use crate::audit::deep::{self, StageAudit};
 use crate::audit::gather::costs;
 use crate::audit::labels::Label;
-use crate::audit::pictures::sniff;
 use crate::audit::{AuditError, RunDir};
 use crate::env::{Env, Phase};
 use crate::journal::ReadJournal;
+use crate::media::Kind;
 use crate::record::{Digest, Id};
 use crate::store::Layout;
 use crate::view::guard::{Guard, guard};
@@ -210,7 +210,8 @@ async fn blob(viewer: &Viewer, digest: &str) -> Result<(Digest, Bytes), String> 
 /// Content never changes under its digest. What is none of the three formats goes as plain bytes,
 /// which a browser does not show.
 fn picture(bytes: Bytes) -> Response {
-    let kind = sniff(&bytes).map_or("application/octet-stream", |mime| mime.as_str());
+    let kind = Kind::of(&bytes).and_then(Kind::mime);
+    let kind = kind.map_or("application/octet-stream", |mime| mime.as_str());
     let headers = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "private, max-age=86400, immutable"),

@@ -3,7 +3,7 @@
 //! The one idea: a page asks for fifty at once, and a large picture takes hundreds of megabytes to
 //! decode; so only a few are made at a time.
 
-use crate::audit::pictures::thumbnail;
+use crate::media::thumbnail;
 use crate::record::Digest;
 use bytes::Bytes;
 use parking_lot::Mutex;

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{
     CallError, ChatRequest, ImageRequest, Images, Message, Output, Part, Reply, Request, Sampling,
-    Speaker, Stack, StackOptions, ask_once, check_picture,
+    Speaker, Stack, StackOptions, ask_once,
 };
 use coldstart::diag::{Source, Style, render};
 use coldstart::env::Env;
+use coldstart::media::{Verify, take};
 use coldstart::record::Digest;
 use serde::Deserialize;
 use serde_json::Value;
@@ -156,7 +157,7 @@ fn request(file: &File, ask: &Ask) -> Request {
     }
     let mut parts = vec![Part::Text("see \"this\"".into())];
     if ask.picture {
-        parts.push(Part::Image(check_picture(&png()).expect("a picture")));
+        parts.push(Part::Image(take(&png().into(), Verify::Decode).expect("a picture").image));
     }
     let say = |speaker, parts| Message { speaker, parts };
     Request::Chat(ChatRequest {
@@ -202,7 +203,7 @@ fn describe(outcome: &Result<Reply, CallError>) -> Value {
             out["reasoning"] = reasoning.as_str().into();
         }
         Output::Refused { reason } => out["refused"] = reason.as_str().into(),
-        Output::Image { image, bytes } => {
+        Output::Image { image, bytes, .. } => {
             assert!(bytes.is_some(), "a fresh picture brings its bytes");
             out["image"] = serde_json::json!([image.width, image.height]);
         }

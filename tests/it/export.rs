@@ -3,6 +3,7 @@
 
 mod damage;
 mod data;
+mod pictures;
 mod requests;
 
 use bytes::Bytes;

@@ -208,7 +208,7 @@ impl Model for Slow {
                 height: 1,
                 bytes: bytes.len() as u64,
             };
-            reply.output = Output::Image { image, bytes: Some(bytes) };
+            reply.output = Output::Image { image, blank: false, bytes: Some(bytes) };
         }
         Ok(reply)
     }
@@ -227,7 +227,7 @@ async fn equal_requests_in_flight_are_bought_once_and_replayed_after() {
     let same = request(1);
     let replies = futures::future::join_all((0..10).map(|_| model.call(&same))).await;
     for reply in replies {
-        let Output::Image { image, bytes } = reply.expect("a reply").output else {
+        let Output::Image { image, bytes, .. } = reply.expect("a reply").output else {
             panic!("an image was asked")
         };
         assert_eq!(bytes, None, "bytes stay below the journal");

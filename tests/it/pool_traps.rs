@@ -3,7 +3,8 @@
 
 use crate::pool::{read, read_to_end, show};
 use crate::pool_formats::{Folder, check, gz, png, tar};
-use coldstart::pool::{Images, Item, OnBad, Options, Verify};
+use coldstart::media::Verify;
+use coldstart::pool::{Images, Item, OnBad, Options};
 use proptest::prelude::*;
 use std::io::{Read, Write};
 use std::process::Command;

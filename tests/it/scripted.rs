@@ -176,13 +176,13 @@ fn written(answer: &Answer, base: &str, job: &str) -> (String, Vec<u8>) {
     (head, body)
 }
 
-/// A picture of 8 x 4 pixels.
+/// A picture of 32 x 16 pixels.
 pub fn png() -> Vec<u8> {
     let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, 8, 4);
+    let mut encoder = png::Encoder::new(&mut out, 32, 16);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header().expect("a header");
-    writer.write_image_data(&[200; 8 * 4 * 3]).expect("pixels");
+    writer.write_image_data(&[200; 32 * 16 * 3]).expect("pixels");
     writer.finish().expect("an end");
     out
 }

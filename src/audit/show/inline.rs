@@ -2,7 +2,7 @@
 //! images.
 //!
 //! Not here: which one a terminal speaks (`cli` reads the environment). The one idea: only PNGs made
-//! here are sent (`pictures::thumbnail`), so nothing that a server sent reaches the terminal as is.
+//! here are sent (`media::thumbnail`), so nothing that a server sent reaches the terminal as is.
 
 /// What the terminal understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use crate::call::http::failure::Failure;
 use crate::call::http::secret::{Key, excerpt};
 use crate::call::http::served::accepts;
 use crate::call::http::wire::{Wire, place};
-use crate::call::picture;
 use crate::call::protocol::{Answer, Got, Protocol};
 use crate::call::{CallError, Fatal, Images, Output, Reply, Request};
 use crate::env::Env;
+use crate::media::{self, PictureError, Verify};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,16 +115,28 @@ impl Http {
     }
 
     async fn picture(&self, bytes: Bytes) -> Result<Output, Failure> {
-        // Each holds up to MAX_PIXELS of pixels, and more at once than there are cores gain nothing.
+        // Each holds up to `media::MAX_PIXELS` of pixels, and more at once than there are cores gain nothing.
         let turn = self.decoding.clone().acquire_owned().await;
         let checked = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let bytes = picture::without_notes(bytes);
-            picture::check(&bytes).map(|image| (image, bytes))
+            media::take(&bytes, Verify::Decode)
         });
+        // What a server sends instead of a picture is quoted, and it may echo what it was sent.
+        let told = |error: &PictureError| {
+            let what = format!("{}: {error}", self.place());
+            self.key.as_ref().map_or(what.clone(), |key| key.scrub(&what))
+        };
         match checked.await {
-            Ok(Ok((image, bytes))) => Ok(Output::Image { image, bytes: Some(bytes) }),
-            Ok(Err(error)) => Err(Failure::sick(format!("{}: {error}", self.place()))),
+            Ok(Ok(taken)) => Ok(Output::Image {
+                image: taken.image,
+                blank: taken.blank,
+                bytes: Some(taken.bytes),
+            }),
+            // The next would be of the same sort, and paid for as well.
+            Ok(Err(error @ (PictureError::Unread(_) | PictureError::Bounds { .. }))) => {
+                Err(Failure::record(told(&error)))
+            }
+            Ok(Err(error)) => Err(Failure::sick(told(&error))),
             Err(_) => Err(Failure::record("the image's decoder gave up")),
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::call::{
     CallError, ChatRequest, ImageRequest, Images, Message, Part, Request, Sampling, Speaker,
-    check_picture,
 };
+use crate::media::{self, Verify};
 use crate::record::{Digest, ImageRef};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -114,7 +114,8 @@ fn red() -> Bytes {
 
 fn red_ref() -> ImageRef {
     let bytes = red();
-    check_picture(&bytes).unwrap_or(ImageRef {
+    let taken = media::take(&bytes, Verify::Header);
+    taken.map(|taken| taken.image).unwrap_or(ImageRef {
         digest: Digest::of(&bytes),
         mime: crate::record::Mime::Png,
         width: 64,

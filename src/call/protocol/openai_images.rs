@@ -7,6 +7,7 @@
 use crate::call::http::{Body, Failure, Outgoing, Wire, decode};
 use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
 use crate::call::{ImageRequest, Request, Usage};
+use crate::media::Kind;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -98,7 +99,7 @@ impl Protocol for OpenAiImages {
         let incoming = wire.send(out).await?;
         let raw = incoming.mime().starts_with("image/");
         let bytes = incoming.bytes(IMAGE_BYTES).await?;
-        if raw || crate::call::picture::sniff(&bytes).is_some() {
+        if raw || Kind::of(&bytes).is_some_and(Kind::is_picture) {
             return Ok(Answer::drawn(bytes, 1));
         }
         read(&bytes, wire).await

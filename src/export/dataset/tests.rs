@@ -1,7 +1,7 @@
 //! What is written is read back, under a bound, byte for byte the same each time.
 
 use super::*;
-use crate::export::picture::Picture;
+use crate::media::{Outline, Picture};
 use crate::record::*;
 use bytes::Bytes;
 
@@ -14,7 +14,7 @@ fn png(shade: u8) -> Bytes {
 }
 
 fn image(bytes: &Bytes) -> ImageRef {
-    let (mime, width, height) = crate::export::picture::header(bytes).unwrap();
+    let Outline { mime, width, height, .. } = Outline::read(bytes).unwrap();
     ImageRef { digest: Digest::of(bytes), mime, width, height, bytes: bytes.len() as u64 }
 }
 

@@ -1,7 +1,7 @@
 //! What an image's bytes say of themselves: all that the proof needs, so that bytes can be looked
 //! at on any thread and let go.
 
-use crate::export::picture;
+use crate::media::Outline;
 use crate::record::Digest;
 
 /// See the module's header.
@@ -17,8 +17,7 @@ pub struct Look {
 impl Look {
     /// Hashes `bytes` and reads their header.
     pub fn at(bytes: &[u8]) -> Look {
-        let whole = picture::header(bytes).filter(|(mime, _, _)| picture::is_whole(bytes, *mime));
-        let size = whole.map(|(_, width, height)| (width, height));
+        let size = Outline::read(bytes).ok().map(|found| (found.width, found.height));
         Look { bytes: bytes.len() as u64, digest: Digest::of(bytes), size }
     }
 }

@@ -11,6 +11,7 @@ pub mod palette;
 mod shapes;
 
 use crate::env::Rng;
+use crate::media;
 use crate::sim::scene::{Group, Meaning};
 use canvas::{Canvas, label_size};
 
@@ -31,7 +32,7 @@ pub fn draw(meaning: &Meaning, width: u32, height: u32, rng: &mut Rng) -> Vec<u8
             thing(&mut canvas, &meaning.groups[placed.group], &placed);
         }
     }
-    canvas.png(theme, "coldstart simulated world; not a generative model")
+    canvas.png(theme, media::SIMULATED)
 }
 
 fn thing(canvas: &mut Canvas, group: &Group, placed: &layout::Placed) {

@@ -457,7 +457,8 @@ impl Maker {
         let shade = u32::from_le_bytes(request.key().0[..4].try_into().unwrap());
         let picture = self.picture(shade);
         let image = self.blob(picture).await;
-        self.call(walk, request, Output::Image { image, bytes: None }, 5_000_000).await;
+        self.call(walk, request, Output::Image { image, blank: false, bytes: None }, 5_000_000)
+            .await;
         image
     }
 

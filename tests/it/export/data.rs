@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use coldstart::export::dataset::{ShardOptions, ShardWriter};
-use coldstart::export::picture::{self, Picture};
+use coldstart::media::{Outline, Picture};
 use coldstart::record::*;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,7 +20,7 @@ pub const SIZES: [(usize, usize); 6] =
     [(64, 64), (128, 96), (20, 300), (1024, 768), (1280, 720), (500, 503)];
 
 pub fn image(bytes: &Bytes) -> ImageRef {
-    let (mime, width, height) = picture::header(bytes).unwrap();
+    let Outline { mime, width, height, .. } = Outline::read(bytes).unwrap();
     ImageRef { digest: Digest::of(bytes), mime, width, height, bytes: bytes.len() as u64 }
 }
 

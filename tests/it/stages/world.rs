@@ -44,7 +44,11 @@ impl Model for Script {
         };
         let said = (self.answer)(request, before);
         let output = match said.strip_prefix("image:") {
-            Some(n) => Output::Image { image: picture(n.parse().expect("a number")), bytes: None },
+            Some(n) => Output::Image {
+                image: picture(n.parse().expect("a number")),
+                blank: false,
+                bytes: None,
+            },
             None if said == "refused" => Output::Refused { reason: "policy".into() },
             None => Output::Text { text: said, reasoning: String::new() },
         };
