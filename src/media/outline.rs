@@ -74,7 +74,7 @@ impl Outline {
     /// The file without its notes and without what comes after its end; the same bytes, not copied,
     /// where there is neither.
     pub(super) fn without_notes(&self, bytes: &Bytes) -> Bytes {
-        if self.kept == [0..bytes.len()] {
+        if matches!(&self.kept[..], [all] if *all == (0..bytes.len())) {
             return bytes.clone();
         }
         if self.mime == Mime::Webp {
