@@ -24,6 +24,7 @@ pub mod audit;
 pub mod builtin;
 pub mod call;
 pub mod cli;
+pub mod deliver;
 pub mod diag;
 pub mod env;
 pub mod export;

@@ -63,7 +63,10 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut readers = run;
     readers.push("audit");
     table.insert("audit", readers.clone());
-    table.insert("view", readers);
+    table.insert("view", readers.clone());
+    let mut deliver = readers;
+    deliver.push("run");
+    table.insert("deliver", deliver);
     table
 }
 

@@ -1,13 +1,10 @@
 //! `coldstart estimate`: what a dataset will take, from a finished run or from a pilot.
 
-use crate::call::endpoints::Endpoints;
-use crate::call::estimate::{Estimate, Pace, Range, Sample, Use, estimate};
+use crate::call::estimate::{Estimate, Range};
 use crate::cli::shared::{Format, PipelineArgs, block_on, print_json};
 use crate::cli::{Done, run};
-use crate::journal::ReadJournal;
-use crate::record::{CallKey, Disposition, Id};
-use crate::store::{Layout, Store, decision_stages, scan_decisions};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::deliver::DeliverError;
+use crate::deliver::estimate::estimate;
 
 /// Say what a dataset will take: prompts, calls, tokens, pictures, dollars, hours
 ///
@@ -55,38 +52,33 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             None => return Ok(Done::Findings),
         },
     };
-    let (samples, simulated) = block_on(read(&args.run))?;
-    let pace = |role: &str| pace_of(endpoints.as_ref(), role, args.in_flight);
-    let Some(found) = estimate(&samples, args.target, &pace) else {
-        anyhow::bail!(
-            "none of the {} records of `{}` was kept, so nothing follows from it; run a larger \
-             pilot (`--pilot K`)",
-            samples.len(),
+    let found = block_on(async {
+        Ok(estimate(&args.run, args.target, endpoints.as_ref(), args.in_flight).await)
+    })?;
+    let found = found.map_err(remedied)?;
+    if args.format == Format::Json {
+        return print_json(&found);
+    }
+    if found.simulated {
+        println!(
+            "SIMULATED: `{}` holds replies of the simulated world; real models keep, cost and take \
+             something else\n",
             args.run
         );
-    };
-    match args.format {
-        Format::Json => print_json(&Told { simulated, found }),
-        Format::Text => {
-            if simulated {
-                println!(
-                    "SIMULATED: `{}` holds replies of the simulated world; real models keep, cost \
-                     and take something else\n",
-                    args.run
-                );
-            }
-            print!("{}", text(&found));
-            Ok(Done::Well)
-        }
     }
+    print!("{}", text(&found.estimate));
+    Ok(Done::Well)
 }
 
-#[derive(serde::Serialize)]
-struct Told {
-    /// It rests on replies of the simulated world.
-    simulated: bool,
-    #[serde(flatten)]
-    found: Estimate,
+fn remedied(error: DeliverError) -> anyhow::Error {
+    let remedy = match &error {
+        DeliverError::NoManifest { .. } => {
+            "name a RUN by `--run`, or run a pilot there (`--pilot K`)"
+        }
+        DeliverError::NothingKept { .. } => "run a larger pilot (`--pilot K`)",
+        _ => return error.into(),
+    };
+    anyhow::anyhow!("{error}\n  {remedy}")
 }
 
 /// The pilot is an ordinary run with a limit, by this same program.
@@ -108,81 +100,6 @@ fn pilot(args: &Args, k: u64) -> anyhow::Result<Done> {
     // Its report is not ours: stdout stays for the estimate.
     let status = command.stdout(std::process::Stdio::null()).status()?;
     Ok(if status.success() { Done::Well } else { Done::Findings })
-}
-
-fn pace_of(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
-    match endpoints.and_then(|endpoints| endpoints.get(role)) {
-        None => Pace { endpoint: role.to_owned(), slots: in_flight, ..Pace::default() },
-        Some(endpoint) => Pace {
-            endpoint: endpoint.role.clone(),
-            slots: endpoint.max_in_flight.map_or(in_flight, |n| n as u64),
-            rpm: endpoint.rpm.map(u64::from),
-            tpm: endpoint.tpm,
-        },
-    }
-}
-
-/// One sample a prompt of the RUN, and whether its replies are simulated.
-async fn read(uri: &str) -> anyhow::Result<(Vec<Sample>, bool)> {
-    let store = Store::open(uri)?;
-    if !store.exists(Layout::MANIFEST).await? {
-        anyhow::bail!(
-            "there is no RUN at `{uri}`; name one by `--run`, or run a pilot there (`--pilot K`)"
-        );
-    }
-    let manifest: serde_json::Value = serde_json::from_slice(&store.get(Layout::MANIFEST).await?)?;
-    let last = arrival(&manifest)
-        .ok_or_else(|| anyhow::anyhow!("the manifest of `{uri}` names no stages"))?;
-    let mut calls = HashMap::new();
-    let mut roles = Names::default();
-    let mut simulated = false;
-    ReadJournal::open(&store)
-        .await?
-        .scan(&mut |entry, again| {
-            simulated |= entry.reply.simulated;
-            if !again {
-                calls.insert(entry.key, (roles.of(entry.request.role()), Use::of(&entry.reply)));
-            }
-        })
-        .await?;
-    let mut samples: BTreeMap<Id, Sample> = BTreeMap::new();
-    let mut seen: HashSet<CallKey> = HashSet::new();
-    for stage in decision_stages(&store).await? {
-        scan_decisions(&store, &stage, &mut |row| {
-            let sample = samples.entry(row.id).or_default();
-            if stage == last {
-                sample.kept |= row.disposition != Disposition::Failed;
-            }
-            for key in &row.calls {
-                // A call that several records share was bought once: the first pays.
-                if let (true, Some((role, used))) = (seen.insert(*key), calls.get(key)) {
-                    *sample.used.entry(roles.0[*role].clone()).or_default() += *used;
-                }
-            }
-        })
-        .await?;
-    }
-    Ok((samples.into_values().collect(), simulated))
-}
-
-/// Names by number: a journal holds millions of calls and a dozen roles.
-#[derive(Default)]
-struct Names(Vec<String>);
-
-impl Names {
-    fn of(&mut self, name: &str) -> usize {
-        self.0.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.0.push(name.to_owned());
-            self.0.len() - 1
-        })
-    }
-}
-
-/// The stage whose arrivals are finished trajectories: the one that balances, else the last.
-fn arrival(manifest: &serde_json::Value) -> Option<String> {
-    let stages = manifest.get("stages")?.as_array()?;
-    let balance = stages.iter().find(|s| s.get("kind").is_some_and(|k| k == "balance"));
-    balance.or(stages.last())?.get("name")?.as_str().map(str::to_owned)
 }
 
 fn text(found: &Estimate) -> String {

@@ -4,7 +4,6 @@
 //! and an exit code: 0 done, 1 something the user can fix (or an audit finding), 2 our defect.
 
 mod audit;
-mod budget;
 mod calibrate;
 mod check;
 mod completions;

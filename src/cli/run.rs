@@ -7,7 +7,8 @@ use crate::call::endpoints::Endpoints;
 use crate::call::{Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
-use crate::cli::{Done, budget, log, memory};
+use crate::cli::{Done, log, memory};
+use crate::deliver::budget::{Unspent, unspent};
 use crate::diag::{Diagnostic, Source};
 use crate::env::Env;
 use crate::journal::BlobImages;
@@ -139,7 +140,7 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
     let store = Store::open(&args.out)?;
     let blobs = Blobs::new(store.clone(), 64 << 20);
     let budget = match args.budget.map(NanoUsd::from_usd) {
-        Some(budget) => Some(budget::left(&store, budget, args.shard).await?),
+        Some(budget) => Some(left(&store, budget, args.shard).await?),
         None => None,
     };
     let options = StackOptions { budget };
@@ -152,6 +153,18 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         }
     };
     drive(&env, args, plan, store, blobs, stack, world.is_some()).await
+}
+
+/// What this process may still spend of `budget`; tells what was spent before.
+async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyhow::Result<NanoUsd> {
+    let Unspent { spent, share, left } = unspent(store, budget, shard).await?;
+    if spent.0 > 0 {
+        eprintln!("${:.4} of ${:.4} were spent before", spent.usd(), budget.usd());
+    }
+    if let Some(share) = share {
+        eprintln!("this shard's share is ${:.4}", share.usd());
+    }
+    Ok(left)
 }
 
 /// The endpoints of a file, or its faults.

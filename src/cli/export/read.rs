@@ -5,8 +5,9 @@
 //! as with any dataset.
 
 use crate::cli::Done;
-use crate::cli::replay::rebuild;
 use crate::cli::shared::tell;
+use crate::deliver::rebuild::rebuild;
+use crate::env::Env;
 use crate::export::dataset;
 use crate::export::table1::{self, Table1};
 use crate::plan::{Home, Manifest, compile};
@@ -106,15 +107,15 @@ async fn unfinished(
              `--project`"
         );
     };
-    let (report, missing) = rebuild(run, manifest, plan, &folder, true).await?;
-    let rows = report.dataset.rows;
+    let rebuilt = rebuild(&Env::real(), run, manifest, plan, &folder, true).await?;
+    let rows = rebuilt.report.dataset.rows;
     if rows == 0 {
         bail!(
             "`{uri}` has not written its dataset, and no record has come to its end yet\n  go on \
              with `coldstart run`, then export"
         );
     }
-    let open: u64 = missing.values().sum();
+    let open = rebuilt.wanted();
     eprintln!(
         "note: the run has not come to its end ({open} calls are wanted next); this exports the \
          {rows} rows that its journal makes by now"

@@ -1,0 +1,118 @@
+//! What is left of a budget, by what the journals of a RUN say was spent.
+
+use crate::journal::ReadJournal;
+use crate::record::NanoUsd;
+use crate::run::Shard;
+use crate::store::{Layout, Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A budget against what was spent before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unspent {
+    /// What all runs on the RUN have spent together.
+    pub spent: NanoUsd,
+    /// What a shard may spend over all its runs; None without shards.
+    pub share: Option<NanoUsd>,
+    /// What this process may still spend.
+    pub left: NanoUsd,
+}
+
+/// What a process may still spend of `budget`, which is for all runs on the RUN at `store` together.
+/// Shards work at the same time, so each has an equal share of what was spent by none of them.
+pub async fn unspent(
+    store: &Store,
+    budget: NanoUsd,
+    shard: Option<Shard>,
+) -> Result<Unspent, StoreError> {
+    let all = spent(store).await?;
+    let mut by_shard = BTreeMap::new();
+    if shard.is_some() {
+        for part in shards(store).await? {
+            let cost = spent(&store.under(&part)).await?;
+            by_shard.insert(part, cost);
+        }
+    }
+    Ok(divide(budget, all, &by_shard, shard))
+}
+
+/// `by_shard` is what each shard's own journal says, by its folder; `all` holds it too.
+fn divide(
+    budget: NanoUsd,
+    all: NanoUsd,
+    by_shard: &BTreeMap<String, NanoUsd>,
+    shard: Option<Shard>,
+) -> Unspent {
+    let Some(shard) = shard else {
+        let left = NanoUsd(budget.0.saturating_sub(all.0));
+        return Unspent { spent: all, share: None, left };
+    };
+    let sharded: u64 = by_shard.values().map(|cost| cost.0).sum();
+    let unsharded = all.0.saturating_sub(sharded);
+    let share = budget.0.saturating_sub(unsharded) / u64::from(shard.of);
+    let own = by_shard.get(&Layout::shard(shard.index, shard.of)).map_or(0, |cost| cost.0);
+    let left = NanoUsd(share.saturating_sub(own));
+    Unspent { spent: all, share: Some(NanoUsd(share)), left }
+}
+
+/// Folders of the shards that have worked on the RUN.
+async fn shards(store: &Store) -> Result<BTreeSet<String>, StoreError> {
+    let names = store.list("shards").await?;
+    let part = |(name, _): (String, u64)| name.split('/').take(2).collect::<Vec<_>>().join("/");
+    Ok(names.into_iter().map(part).collect())
+}
+
+/// What the journaled calls at `store` have cost.
+async fn spent(store: &Store) -> Result<NanoUsd, StoreError> {
+    let mut spent = NanoUsd(0);
+    ReadJournal::open(store).await?.scan(&mut |entry, _| spent += entry.reply.cost).await?;
+    Ok(spent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shard(index: u32, of: u32) -> Option<Shard> {
+        Some(Shard { index, of })
+    }
+
+    #[test]
+    fn a_run_without_shards_has_what_the_others_left() {
+        let of = |budget, spent| divide(NanoUsd(budget), NanoUsd(spent), &BTreeMap::new(), None);
+        assert_eq!(of(100, 30).left, NanoUsd(70));
+        assert_eq!(of(100, 130).left, NanoUsd(0));
+        assert_eq!(of(100, 30).share, None);
+    }
+
+    #[test]
+    fn a_shard_pays_what_it_spent_before_out_of_its_own_share() {
+        let by_shard = BTreeMap::from([(Layout::shard(1, 4), NanoUsd(10))]);
+        // 30 in all, 20 of them before there were shards: 80 are left for four.
+        let first = divide(NanoUsd(100), NanoUsd(30), &by_shard, shard(0, 4));
+        let second = divide(NanoUsd(100), NanoUsd(30), &by_shard, shard(1, 4));
+        assert_eq!((first.share, first.left), (Some(NanoUsd(20)), NanoUsd(20)));
+        assert_eq!((second.share, second.left), (Some(NanoUsd(20)), NanoUsd(10)));
+    }
+
+    proptest! {
+        /// However far each shard goes, together they spend no more than the budget.
+        #[test]
+        fn shards_never_spend_more_than_the_budget(
+            budget in 0u64..1_000_000, before in 0u64..1_000_000,
+            own in proptest::collection::vec(0u64..1000, 1..9),
+        ) {
+            let of = own.len() as u32;
+            let by_shard: BTreeMap<String, NanoUsd> = own
+                .iter()
+                .enumerate()
+                .map(|(i, cost)| (Layout::shard(i as u32, of), NanoUsd(*cost)))
+                .collect();
+            let all = before + own.iter().sum::<u64>();
+            let left: u64 = (0..of)
+                .map(|i| divide(NanoUsd(budget), NanoUsd(all), &by_shard, shard(i, of)).left.0)
+                .sum();
+            prop_assert!(left <= budget.saturating_sub(before));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a dataset will take, learned from a RUN: which of its records were kept, and what each used.
+//! The arithmetic of intervals is `call::estimate`'s.
+
+use crate::call::endpoints::Endpoints;
+use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
+use crate::deliver::DeliverError;
+use crate::deliver::rebuild::manifest;
+use crate::journal::ReadJournal;
+use crate::plan::Manifest;
+use crate::record::{CallKey, Disposition, Id};
+use crate::store::{Store, decision_stages, scan_decisions};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// An estimate, and what it rests on.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Outlook {
+    /// It rests on replies of the simulated world.
+    pub simulated: bool,
+    #[serde(flatten)]
+    pub estimate: Estimate,
+}
+
+/// What `target` trajectories will take, by what the records of the RUN at `uri` took.
+///
+/// `endpoints` say how many calls of a role may be in flight; a role that is not in them, or has no
+/// bound there, has `in_flight`.
+///
+/// # Errors
+/// `NothingKept` where no record of the RUN came to its end.
+pub async fn estimate(
+    uri: &str,
+    target: u64,
+    endpoints: Option<&Endpoints>,
+    in_flight: u64,
+) -> Result<Outlook, DeliverError> {
+    let (samples, simulated) = samples(uri).await?;
+    let pace = |role: &str| pace(endpoints, role, in_flight);
+    match estimate::estimate(&samples, target, &pace) {
+        Some(estimate) => Ok(Outlook { simulated, estimate }),
+        None => Err(DeliverError::NothingKept { place: uri.to_owned(), records: samples.len() }),
+    }
+}
+
+fn pace(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
+    match endpoints.and_then(|endpoints| endpoints.get(role)) {
+        None => Pace { endpoint: role.to_owned(), slots: in_flight, ..Pace::default() },
+        Some(endpoint) => Pace {
+            endpoint: endpoint.role.clone(),
+            slots: endpoint.max_in_flight.map_or(in_flight, |n| n as u64),
+            rpm: endpoint.rpm.map(u64::from),
+            tpm: endpoint.tpm,
+        },
+    }
+}
+
+/// One sample a prompt of the RUN, and whether its replies are simulated.
+async fn samples(uri: &str) -> Result<(Vec<Sample>, bool), DeliverError> {
+    let store = Store::open(uri)?;
+    let last = arrival(&manifest(&store).await?);
+    let mut calls = HashMap::new();
+    let mut roles = Names::default();
+    let mut simulated = false;
+    ReadJournal::open(&store)
+        .await?
+        .scan(&mut |entry, again| {
+            simulated |= entry.reply.simulated;
+            if !again {
+                calls.insert(entry.key, (roles.of(entry.request.role()), Use::of(&entry.reply)));
+            }
+        })
+        .await?;
+    let mut samples: BTreeMap<Id, Sample> = BTreeMap::new();
+    let mut seen: HashSet<CallKey> = HashSet::new();
+    for stage in decision_stages(&store).await? {
+        scan_decisions(&store, &stage, &mut |row| {
+            let sample = samples.entry(row.id).or_default();
+            if stage == last {
+                sample.kept |= row.disposition != Disposition::Failed;
+            }
+            for key in &row.calls {
+                // A call that several records share was bought once: the first pays.
+                if let (true, Some((role, used))) = (seen.insert(*key), calls.get(key)) {
+                    *sample.used.entry(roles.0[*role].clone()).or_default() += *used;
+                }
+            }
+        })
+        .await?;
+    }
+    Ok((samples.into_values().collect(), simulated))
+}
+
+/// Names by number: a journal holds millions of calls and a dozen roles.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl Names {
+    fn of(&mut self, name: &str) -> usize {
+        self.0.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.0.push(name.to_owned());
+            self.0.len() - 1
+        })
+    }
+}
+
+/// The stage whose arrivals are finished trajectories: the one that balances, else the last.
+fn arrival(manifest: &Manifest) -> String {
+    let balance = manifest.stages.iter().find(|stage| stage.kind == "balance");
+    balance.or(manifest.stages.last()).map(|stage| stage.name.clone()).unwrap_or_default()
+}

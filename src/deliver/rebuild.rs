@@ -1,0 +1,142 @@
+//! A pipeline run again on what a RUN has journaled: nothing is bought, and calls that the journal
+//! does not hold are counted.
+
+use crate::call::{CallError, Model, Output, Reply, Request};
+use crate::deliver::DeliverError;
+use crate::diag::Diagnostic;
+use crate::env::Env;
+use crate::journal::ReadJournal;
+use crate::plan::{Compiled, Home, Manifest, Overrides, Plan, compile};
+use crate::record::Report;
+use crate::run::{Options, Progress, execute};
+use crate::store::{Blobs, Layout, Store, StoreError};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Pictures kept in memory, in bytes.
+const CACHED: usize = 16 << 20;
+
+/// Records in flight: the journal answers at once, so this bounds memory only.
+const IN_FLIGHT: usize = 256;
+
+/// What came out of running a pipeline again.
+#[derive(Debug, Clone)]
+pub struct Rebuilt {
+    pub report: Report,
+    /// Calls that the journal does not hold, by role; each ended its record as failed. What would
+    /// have followed from them is not counted, so a run needs at least so many.
+    pub missing: BTreeMap<String, u64>,
+}
+
+impl Rebuilt {
+    /// Missing calls of all roles.
+    pub fn wanted(&self) -> u64 {
+        self.missing.values().sum()
+    }
+}
+
+/// The manifest of the RUN at `store`.
+///
+/// # Errors
+/// `NoManifest` where there is none, `Manifest` where it is damaged or of a later version.
+pub async fn manifest(store: &Store) -> Result<Manifest, DeliverError> {
+    let place = format!("{}/{}", store.uri().trim_end_matches('/'), Layout::MANIFEST);
+    let bytes = match store.get(Layout::MANIFEST).await {
+        Err(StoreError::NotFound { .. }) => return Err(DeliverError::NoManifest { place }),
+        bytes => bytes?,
+    };
+    Manifest::parse(&bytes).map_err(|what| DeliverError::Manifest { place, what })
+}
+
+/// Compiles the pipeline that `manifest` tells of, with `set` over the parameters that it had; also
+/// gives the warnings. `project` is where files are looked for that a manifest names by digest only
+/// (fingerprints).
+///
+/// # Errors
+/// `Pipeline`, with everything that is wrong with it.
+pub fn plan(
+    store: &Store,
+    manifest: &Manifest,
+    project: &Home,
+    set: &[(String, String, String)],
+) -> Result<(Plan, Vec<Diagnostic>), DeliverError> {
+    let Overrides { seed, set: mut all, flags } = manifest.overrides();
+    all.extend_from_slice(set);
+    let overrides = Overrides { seed, set: all, flags };
+    let Compiled { plan, diagnostics } = compile(&manifest.project(Some(project)), &overrides);
+    match plan {
+        Some(plan) => Ok((plan, diagnostics)),
+        None => Err(DeliverError::Pipeline { place: store.uri(), diagnostics }),
+    }
+}
+
+/// Runs `plan` in the folder `scratch` on what the RUN at `store` has journaled; the RUN itself is
+/// only read. The dataset's shards are written to `scratch` if `dataset` says so.
+pub async fn rebuild(
+    env: &Env,
+    store: &Store,
+    manifest: &Manifest,
+    plan: Plan,
+    scratch: &str,
+    dataset: bool,
+) -> Result<Rebuilt, DeliverError> {
+    let blobs = Blobs::new(store.clone(), CACHED);
+    let recorded = Arc::new(Recorded {
+        journal: ReadJournal::open(store).await?,
+        blobs: blobs.clone(),
+        missing: Mutex::default(),
+    });
+    let options = Options {
+        store: Store::open(scratch)?,
+        blobs,
+        model: recorded.clone(),
+        simulated: manifest.simulated,
+        max_in_flight: IN_FLIGHT,
+        limit: manifest.limit,
+        shard: None,
+        into_changed_pipeline: false,
+        commit_wait: Duration::from_millis(20),
+        write_dataset: dataset,
+        progress: Arc::new(Progress::default()),
+    };
+    let report = execute(env, plan, options).await?;
+    let missing = recorded.missing.lock().clone();
+    Ok(Rebuilt { report, missing })
+}
+
+/// Answers from a RUN's journal; counts what is not there.
+struct Recorded {
+    journal: ReadJournal,
+    /// Which pictures are there: the journal only names them.
+    blobs: Blobs,
+    missing: Mutex<BTreeMap<String, u64>>,
+}
+
+impl std::fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recorded")
+    }
+}
+
+#[async_trait::async_trait]
+impl Model for Recorded {
+    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+        let key = request.key();
+        let down = |error: StoreError| CallError::Record { what: error.to_string() };
+        let reply = self.journal.reply(&key).await.map_err(down)?;
+        // A picture that is lost would be drawn again.
+        let held = match reply.as_ref().map(|reply| &reply.output) {
+            Some(Output::Image { image, .. }) => {
+                self.blobs.holds(image.digest, image.bytes).await.map_err(down)?
+            }
+            _ => true,
+        };
+        if let Some(reply) = reply.filter(|_| held) {
+            return Ok(reply);
+        }
+        *self.missing.lock().entry(request.role().to_owned()).or_default() += 1;
+        Err(CallError::Record { what: format!("call {key} is not in the journal") })
+    }
+}

@@ -1,0 +1,42 @@
+//! What a dataset would be with other parameters, answered from the journal alone, as a difference.
+
+use crate::audit::{Diff, Index, Reading, RunDir, Side, diff};
+use crate::deliver::DeliverError;
+use crate::deliver::rebuild::{Rebuilt, manifest, plan, rebuild};
+use crate::diag::Diagnostic;
+use crate::env::Env;
+use crate::plan::Home;
+
+/// What a replay found.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// What the changed pipeline made, and the calls it would have to buy.
+    pub rebuilt: Rebuilt,
+    /// The RUN (A) against the replay (B).
+    pub diff: Diff,
+    /// Warnings of the pipeline as it was replayed.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Runs the pipeline of the RUN at `uri` again with `set` (stage, parameter, value) over what it had.
+/// Nothing is called and nothing is written to the RUN.
+pub async fn replay(
+    env: &Env,
+    uri: &str,
+    project: &Home,
+    set: &[(String, String, String)],
+) -> Result<Replay, DeliverError> {
+    // Says what is wrong with a place that is no RUN.
+    let before = RunDir::open(uri).await?;
+    let manifest = manifest(before.store()).await?;
+    let (plan, warnings) = plan(before.store(), &manifest, project, set)?;
+    let folder = tempfile::tempdir().map_err(DeliverError::Scratch)?;
+    let scratch = folder.path().to_string_lossy().into_owned();
+    let rebuilt = rebuild(env, before.store(), &manifest, plan, &scratch, false).await?;
+    let after = RunDir::open(&scratch).await?;
+    let old = Index::assemble(before.tables(Reading::Prompts).await?.columns);
+    let new = Index::assemble(after.tables(Reading::Prompts).await?.columns);
+    let a = Side { name: uri.to_owned(), shape: &before.shape, index: &old };
+    let b = Side { name: "replay".to_owned(), shape: &after.shape, index: &new };
+    Ok(Replay { rebuilt, diff: diff(&a, &b), warnings })
+}
