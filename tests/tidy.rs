@@ -203,8 +203,8 @@ fn kinds_are_documented_whole_and_used_by_a_pipeline() {
                 param.name
             );
             if let Some(default) = param.default.filter(|d| !d.is_empty()) {
-                let value = coldstart::stage::literal(param.ty, default);
-                assert!(value.is_some(), "{}.{}: default {default}", kind.name, param.name);
+                let value = coldstart::stage::value_of_text(param.ty, default);
+                assert!(value.is_ok(), "{}.{}: default {default}", kind.name, param.name);
             }
         }
         let names: Vec<_> = kind.params.iter().map(|p| p.name).collect();

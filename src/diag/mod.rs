@@ -1,14 +1,17 @@
 //! Diagnostics: a title, a span in a file, the fact that makes it so, and one remedy.
 //!
-//! Not here: the checks themselves (`plan`, `call::endpoints`, `pool`), nor printing (`cli`).
-//! The one idea: a checker collects `Diagnostic`s and goes on, so that a user sees every fault of
-//! a configuration in one go; `render` turns them into the text that tests compare.
+//! A checker collects `Diagnostic`s and goes on, so that a user sees every fault of a configuration
+//! in one go; `render` turns them into the text that `cli` prints and tests compare. `Table` reads
+//! a TOML file so that each value keeps its place. The checks themselves stand with what they check
+//! (`plan`, `call::endpoints`, `pool`).
 
 mod render;
 mod suggest;
+mod table;
 
 pub use render::{Style, render, summary};
-pub use suggest::did_you_mean;
+pub use suggest::{did_you_mean, ticked};
+pub use table::{At, Codes, Entry, Table, count, number, text, texts};
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,6 +29,13 @@ pub struct Source {
     /// As the user would type it.
     pub path: String,
     pub text: String,
+}
+
+impl Source {
+    /// The number of the line, from 1, in which the byte at `offset` stands.
+    pub fn line(&self, offset: usize) -> usize {
+        self.text.get(..offset).unwrap_or_default().matches('\n').count() + 1
+    }
 }
 
 /// A byte range of a source.

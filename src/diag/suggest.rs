@@ -1,4 +1,4 @@
-//! "did you mean": the nearest known word, when it is near enough to be a slip.
+//! Known words in messages: all of them in a list, or the nearest one ("did you mean").
 
 /// The nearest of `known` to `word`, if no more than a third of it differs (at least one letter).
 /// Ties go to the first in `known`'s order.
@@ -10,6 +10,11 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
         .filter(|&(distance, _)| distance <= bound)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Words in backticks with commas between, as notes list them.
+pub fn ticked(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

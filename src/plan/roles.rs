@@ -1,14 +1,11 @@
 //! `_models.toml`: roles, with everything about a model that shapes the data.
 
 use crate::call::Sampling;
-use crate::diag::{Diagnostic, Source};
-use crate::plan::check::value_of;
-use crate::plan::raw::owned;
-use crate::stage::{Role, RoleKind, Ty};
+use crate::diag::{Codes, Diagnostic, Source, Table, text, ticked};
+use crate::stage::{Role, RoleKind, Ty, value_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
-use toml::de::{DeTable, DeValue};
 
 /// What a chat role may set, with its range; see `Sampling`.
 const CHAT_KEYS: [(&str, Ty); 7] = [
@@ -47,85 +44,70 @@ pub struct Roles {
     pub broken: BTreeSet<String>,
 }
 
+const CODES: Codes = Codes { syntax: "P00", key: "P20", value: "P20" };
+
 /// Reads the roles. Codes: P00 (syntax), P20 (a role that cannot be used).
 pub fn parse(source: &Arc<Source>, errors: &mut Vec<Diagnostic>) -> Roles {
     let mut roles = Roles::default();
-    let (table, faults) = DeTable::parse_recoverable(&source.text);
-    errors.extend(faults.iter().map(|fault| {
-        Diagnostic::error("P00", format!("`_models.toml` is not TOML: {}", fault.message())).at(
-            source,
-            fault.span().unwrap_or(0..0),
-            "",
-        )
-    }));
-    if !faults.is_empty() {
-        return roles;
-    }
-    for (name, value) in table.into_inner() {
-        let DeValue::Table(body) = value.get_ref() else {
-            let title = format!("`{}` is not a role table", name.get_ref());
-            errors.push(Diagnostic::error("P20", title).at(source, name.span(), ""));
+    let file = match Table::parse(source, CODES, "`_models.toml`") {
+        Ok(file) => file,
+        Err(faults) => {
+            errors.extend(faults);
+            return roles;
+        }
+    };
+    for (name, entry) in file.rest() {
+        if !entry.value.is_table() {
+            errors.push(file.fault("P20", format!("`{name}` is not a role table"), &entry.key));
             continue;
-        };
-        let raw = Raw { source, name: name.get_ref(), place: name.span(), body };
-        match raw.read(errors) {
-            Some(role) => {
-                roles.good.insert(role.name.clone(), role);
-            }
-            None => {
-                roles.broken.insert(name.get_ref().to_string());
-            }
+        }
+        let table = file.within(name, entry, errors);
+        match (Raw { name, table }).read(errors) {
+            Some(role) => drop(roles.good.insert(role.name.clone(), role)),
+            None => drop(roles.broken.insert(name.to_owned())),
         }
     }
     roles
 }
 
-/// A role's table, and how to point at it.
+/// A role's table.
 struct Raw<'a> {
-    source: &'a Arc<Source>,
     name: &'a str,
-    /// The table's header.
-    place: Range<usize>,
-    body: &'a DeTable<'a>,
+    table: Table,
 }
 
 impl Raw<'_> {
-    fn text(&self, key: &str) -> Option<String> {
-        match self.body.get(key)?.get_ref() {
-            DeValue::String(s) => Some(s.to_string()),
-            _ => None,
-        }
-    }
-
-    fn fault(&self, title: impl std::fmt::Display, at: Range<usize>) -> Diagnostic {
-        let title = format!("role `{}` {title}", self.name);
-        Diagnostic::error("P20", title).at(self.source, at, "")
+    fn fault(&self, title: impl std::fmt::Display, at: &Range<usize>) -> Diagnostic {
+        self.table.fault("P20", format!("role `{}` {title}", self.name), at)
     }
 
     /// The role; None after telling everything that is wrong with it.
-    fn read(&self, errors: &mut Vec<Diagnostic>) -> Option<Role> {
+    fn read(mut self, errors: &mut Vec<Diagnostic>) -> Option<Role> {
         let before = errors.len();
-        let model = self.text("model").filter(|m| !m.trim().is_empty());
+        let header = self.table.at.clone();
+        let model = self.table.take("model").and_then(|entry| text(&entry.value));
         if model.is_none() {
-            let d = self.fault("has no `model`", self.place.clone());
-            errors.push(d.help("add `model = \"…\"`, as its server names it"));
+            let fault = self.fault("has no `model`", &header);
+            errors.push(fault.help("add `model = \"…\"`, as its server names it"));
         }
-        let kind = self.text("kind").unwrap_or_default();
-        let Some(keys) = keys_of(&kind) else {
-            let at = self.body.get("kind").map_or(self.place.clone(), toml::Spanned::span);
-            let d = self.fault("has no `kind` that is known", at);
+        let kind = self.table.take("kind");
+        let word = kind.as_ref().and_then(|entry| text(&entry.value)).unwrap_or_default();
+        let Some(keys) = keys_of(&word) else {
+            let at = kind.map_or(header, |entry| entry.at);
+            let fault = self.fault("has no `kind` that is known", &at);
             errors.push(
-                d.note("a role's `kind` is `chat` or `image`").suggest(&kind, ["chat", "image"]),
+                fault
+                    .note("a role's `kind` is `chat` or `image`")
+                    .suggest(&word, ["chat", "image"]),
             );
             return None;
         };
-        let table = self.settings(&kind, keys, errors);
+        let settings = self.settings(&word, keys, errors);
         let model = model.filter(|_| errors.len() == before)?;
-        match build(&kind, table) {
+        match build(&word, settings) {
             Ok(kind) => Some(Role { name: self.name.to_owned(), model, kind }),
             Err(what) => {
-                let title = format!("cannot be used: {}", what.trim());
-                errors.push(self.fault(title, self.place.clone()));
+                errors.push(self.fault(format!("cannot be used: {}", what.trim()), &header));
                 None
             }
         }
@@ -138,37 +120,39 @@ impl Raw<'_> {
         keys: &[(&str, Ty)],
         errors: &mut Vec<Diagnostic>,
     ) -> toml::Table {
-        let mut table = toml::Table::new();
-        for (key, value) in self.body.iter() {
-            let word = key.get_ref().as_ref();
-            if word == "model" || word == "kind" {
-                continue;
-            }
-            match setting(word, value.get_ref(), keys) {
-                Ok(value) => {
-                    table.insert(word.to_owned(), value);
-                }
-                Err(Unfit::Key) => errors.push(self.unknown(word, key.span(), kind, keys)),
-                Err(Unfit::Value(what)) => {
-                    let title = format!("has a `{word}` that {what}");
-                    errors.push(self.fault(title, value.span()));
-                }
+        let mut settings = toml::Table::new();
+        for (key, entry) in self.table.rest() {
+            match keys.iter().find(|(known, _)| *known == key) {
+                None => errors.push(self.unknown(key, &entry.key, kind, keys)),
+                Some((_, ty)) => match value_of(*ty, &entry.value) {
+                    Ok(_) => drop(settings.insert(key.to_owned(), entry.value.clone())),
+                    Err(what) => {
+                        let title = format!("has a `{key}` that {what}");
+                        errors.push(self.fault(title, &entry.at));
+                    }
+                },
             }
         }
         for side in ["width", "height"] {
-            if kind == "image" && !self.body.contains_key(side) {
-                let d = self.fault(format!("has no `{side}`"), self.place.clone());
-                errors.push(d.note("a picture's sides are 64 to 8192 pixels"));
+            if kind == "image" && !self.table.rest().any(|(key, _)| key == side) {
+                let fault = self.fault(format!("has no `{side}`"), &self.table.at);
+                errors.push(fault.note("a picture's sides are 64 to 8192 pixels"));
             }
         }
-        table
+        settings
     }
 
-    fn unknown(&self, word: &str, at: Range<usize>, kind: &str, keys: &[(&str, Ty)]) -> Diagnostic {
+    fn unknown(
+        &self,
+        word: &str,
+        at: &Range<usize>,
+        kind: &str,
+        keys: &[(&str, Ty)],
+    ) -> Diagnostic {
         let known: Vec<&str> =
             ["model", "kind"].into_iter().chain(keys.iter().map(|k| k.0)).collect();
         self.fault(format!("has an unknown key `{word}`"), at)
-            .note(format!("keys of {kind} roles: `{}`", known.join("`, `")))
+            .note(format!("keys of {kind} roles: {}", ticked(&known)))
             .suggest(word, known.iter().copied())
     }
 }
@@ -179,20 +163,6 @@ fn keys_of(kind: &str) -> Option<&'static [(&'static str, Ty)]> {
         "image" => Some(&IMAGE_KEYS),
         _ => None,
     }
-}
-
-/// Why a setting cannot be used.
-enum Unfit {
-    Key,
-    /// To follow "a `temperature` that".
-    Value(String),
-}
-
-fn setting(key: &str, value: &DeValue<'_>, keys: &[(&str, Ty)]) -> Result<toml::Value, Unfit> {
-    let (_, ty) = keys.iter().find(|(known, _)| *known == key).ok_or(Unfit::Key)?;
-    let value = owned(value.clone());
-    value_of(*ty, &value).map_err(Unfit::Value)?;
-    Ok(value)
 }
 
 /// A kind from its checked settings.

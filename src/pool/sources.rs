@@ -6,7 +6,6 @@ use crate::pool::Options;
 use crate::pool::open::name_of;
 use crate::pool::source_file::read;
 use std::sync::Arc;
-use toml::de::DeTable;
 
 /// Several sources, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -49,19 +48,7 @@ impl Sources {
     /// `licence`, `images` (`load`, `skip`, `require`), `verify` (`decode`, `header`), `on_bad`
     /// (`skip`, `stop`), `max_chars`, `max_bytes`.
     pub fn parse(file: &Arc<File>) -> Result<Sources, Vec<Diagnostic>> {
-        let table = match DeTable::parse(&file.text) {
-            Ok(table) => table,
-            Err(e) => {
-                let range = e.span().unwrap_or(0..0);
-                return Err(vec![Diagnostic::error("S01", e.message()).at(
-                    file,
-                    range,
-                    "read here",
-                )]);
-            }
-        };
-        let tables = table.get_ref().get("source");
-        tables.map_or(Ok(Sources::default()), |tables| read(file, tables))
+        read(file)
     }
 }
 

@@ -26,4 +26,4 @@ pub use grammar::{Call, Fault, parse_call};
 pub use judging::read_judgement;
 pub use kind::{Arity, Kind, Param, Port, Reason, Ty, kind};
 pub use kinds::KINDS;
-pub use params::{Params, Value, literal};
+pub use params::{Params, Value, value_of, value_of_text};

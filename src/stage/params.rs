@@ -1,5 +1,6 @@
 //! Checked parameter values: typed, in range, defaults filled in.
 
+use crate::diag::{number, ticked};
 use crate::stage::{Kind, Ty};
 use std::collections::BTreeMap;
 
@@ -100,7 +101,7 @@ impl Params {
         for param in kind.params {
             let Some(default) = param.default.filter(|d| !d.is_empty()) else { continue };
             if self.get(param.name).is_none()
-                && let Some(value) = literal(param.ty, default)
+                && let Ok(value) = value_of_text(param.ty, default)
             {
                 self.set(param.name, value);
             }
@@ -108,40 +109,73 @@ impl Params {
     }
 }
 
-/// A default or a `--set` value as TOML text, or bare text for text-like types. None when it is
-/// not of the type (ranges are checked elsewhere).
-pub fn literal(ty: Ty, text: &str) -> Option<Value> {
-    let parsed: Option<toml::Value> = toml::from_str::<toml::Table>(&format!("v = {text}"))
-        .ok()
-        .and_then(|mut table| table.remove("v"));
-    match (ty, parsed) {
-        (Ty::Int { .. }, Some(toml::Value::Integer(v))) => Some(Value::Int(v)),
-        (Ty::Float { .. }, Some(toml::Value::Float(v))) => Some(Value::Float(v)),
-        (Ty::Float { .. }, Some(toml::Value::Integer(v))) => Some(Value::Float(v as f64)),
-        (Ty::Bool, Some(toml::Value::Boolean(v))) => Some(Value::Bool(v)),
-        (Ty::Texts, Some(toml::Value::Array(items))) => items
-            .iter()
-            .map(|i| i.as_str().map(str::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .map(Value::Texts),
-        (Ty::Weights, Some(toml::Value::Table(table))) => table
-            .iter()
-            .map(|(k, v)| v.as_float().or(v.as_integer().map(|i| i as f64)).map(|n| (k.clone(), n)))
-            .collect::<Option<Vec<_>>>()
-            .map(Value::Weights),
-        (
-            Ty::Text
-            | Ty::Choice(_)
-            | Ty::Chat
-            | Ty::Image
-            | Ty::Template { .. }
-            | Ty::File
-            | Ty::Tables,
-            parsed,
-        ) => match parsed {
-            Some(toml::Value::String(v)) => Some(Value::Text(v)),
-            _ => Some(Value::Text(text.to_owned())),
-        },
+/// What TOML text means as `ty`: a parameter's default, or what `--set` gives it. A bare word that
+/// happens to read as another type is still a text where a text is meant.
+///
+/// # Errors
+/// As for `value_of`.
+pub fn value_of_text(ty: Ty, text: &str) -> Result<Value, String> {
+    let parsed =
+        toml::from_str::<toml::Table>(&format!("v = {text}")).ok().and_then(|mut t| t.remove("v"));
+    let bare = || toml::Value::String(text.to_owned());
+    let takes_words = matches!(
+        ty,
+        Ty::Text | Ty::File | Ty::Template { .. } | Ty::Choice(_) | Ty::Chat | Ty::Image
+    );
+    value_of(ty, &parsed.filter(|v| v.is_str() || !takes_words).unwrap_or_else(bare))
+}
+
+/// What a TOML value means as `ty`.
+///
+/// # Errors
+/// What is wrong with it, to follow "`votes` of `judge`": "is 0; a whole number from 1 to 9 is meant".
+pub fn value_of(ty: Ty, value: &toml::Value) -> Result<Value, String> {
+    let meant = match ty {
+        Ty::Int { min, max } => {
+            let found = value.as_integer().filter(|v| (min..=max).contains(v));
+            found.map(Value::Int).ok_or_else(|| format!("a whole number from {min} to {max}"))
+        }
+        Ty::Float { min, max } => {
+            let found = number(value).filter(|v| (min..=max).contains(v));
+            found.map(Value::Float).ok_or_else(|| format!("a number from {min} to {max}"))
+        }
+        Ty::Bool => value.as_bool().map(Value::Bool).ok_or_else(|| "`true` or `false`".to_owned()),
+        Ty::Choice(choices) => {
+            let found = value.as_str().filter(|v| choices.contains(v));
+            let found = found.map(|v| Value::Text(v.to_owned()));
+            found.ok_or_else(|| format!("one of {}", ticked(choices)))
+        }
+        Ty::Texts => texts(value).ok_or_else(|| "a list of texts".to_owned()),
+        Ty::Weights => weights(value).ok_or_else(|| "a table of numbers".to_owned()),
+        Ty::Tables => tables(value).ok_or_else(|| "`[[…]]` tables".to_owned()),
+        Ty::Text | Ty::File | Ty::Template { .. } | Ty::Chat | Ty::Image => {
+            let found = value.as_str().map(|v| Value::Text(v.to_owned()));
+            found.ok_or_else(|| "a text".to_owned())
+        }
+    };
+    meant.map_err(|meant| {
+        let be = if ty == Ty::Tables { "are" } else { "is" };
+        format!("is {value}; {meant} {be} meant")
+    })
+}
+
+fn texts(value: &toml::Value) -> Option<Value> {
+    let items = value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned));
+    items.collect::<Option<_>>().map(Value::Texts)
+}
+
+fn weights(value: &toml::Value) -> Option<Value> {
+    let pairs = value.as_table()?.iter().map(|(name, n)| Some((name.clone(), number(n)?)));
+    pairs.collect::<Option<_>>().map(Value::Weights)
+}
+
+/// The kind reads the tables from its own file; here they are their text, as a manifest keeps it.
+fn tables(value: &toml::Value) -> Option<Value> {
+    match value {
+        toml::Value::String(text) => Some(Value::Text(text.clone())),
+        toml::Value::Array(items) if items.iter().all(toml::Value::is_table) => {
+            Some(Value::Text(value.to_string()))
+        }
         _ => None,
     }
 }
@@ -162,7 +196,7 @@ mod tests {
             (Ty::Weights, weights),
         ];
         for (ty, value) in values {
-            assert_eq!(literal(ty, &value.to_string()), Some(value));
+            assert_eq!(value_of_text(ty, &value.to_string()), Ok(value));
         }
     }
 }

@@ -6,13 +6,13 @@
 //! warnings: W01 no prices, W02 plain http to another machine, W03 a body field that shapes data.
 
 use crate::call::endpoints::fields::{FIELDS, NOT_SHARED};
-use crate::call::endpoints::table::{Entry, Table, count, parse, text};
+use crate::call::endpoints::table::{json, parse, unknown};
 use crate::call::endpoints::values::{
     headers, key_env, list, names_a_secret, prices, timeouts, unpriced, urls,
 };
 use crate::call::endpoints::{Endpoint, Endpoints};
 use crate::call::protocol::{self, Options, PROTOCOLS};
-use crate::diag::{Diagnostic, Severity, Source};
+use crate::diag::{Diagnostic, Entry, Severity, Source, Table, count, text};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Endpoints {
         let (built, shared) = build_roles(&roles, &defaults, &mut faults);
         let built = resolve(built, &shared, &roles, &mut faults);
         if roles.rest().next().is_none() && faults.is_empty() {
-            faults.push(file.fault("E03", "the file names no role".to_owned(), &(0..0)).help(
+            faults.push(file.fault("E03", "the file names no role", &(0..0)).help(
                 "add `[role.NAME]` tables; `coldstart endpoints example` prints a full file",
             ));
         }
@@ -45,13 +45,10 @@ impl Endpoints {
 
 /// The sub-table `name`, or an empty one.
 fn section(file: &mut Table, name: &str, faults: &mut Vec<Diagnostic>) -> Table {
-    let Some(entry) = file.take(name) else {
-        return Table::new(file.source.clone(), 0..0, BTreeMap::new());
-    };
-    if !entry.value.is_object() {
-        faults.push(file.fault("E04", format!("`{name}` is not a table"), &entry.at));
+    match file.take(name) {
+        Some(entry) => file.within(name, &entry, faults),
+        None => file.empty(),
     }
-    Table::new(file.source.clone(), entry.key, entry.inner)
 }
 
 fn check_defaults(defaults: &Table, faults: &mut Vec<Diagnostic>) {
@@ -62,7 +59,7 @@ fn check_defaults(defaults: &Table, faults: &mut Vec<Diagnostic>) {
             faults.push(defaults.fault("E02", title, &entry.key).help("set it in each role"));
         } else if !own(name) && !FIELDS.iter().any(|(field, _)| *field == name) {
             let names = FIELDS.iter().map(|(field, _)| *field);
-            faults.push(defaults.unknown(name, &entry.key, names));
+            faults.push(unknown(defaults, name, &entry.key, names));
         }
     }
 }
@@ -74,11 +71,10 @@ type Shared = BTreeMap<String, (String, std::ops::Range<usize>)>;
 fn build_roles(roles: &Table, defaults: &Table, faults: &mut Vec<Diagnostic>) -> (Built, Shared) {
     let (mut built, mut shared) = (Built::new(), Shared::new());
     for (role, entry) in roles.rest() {
-        if !entry.value.is_object() {
-            faults.push(roles.fault("E04", format!("`role.{role}` is not a table"), &entry.at));
+        let mut table = roles.within(&format!("role.{role}"), entry, faults);
+        if !entry.value.is_table() {
             continue;
         }
-        let mut table = Table::new(roles.source.clone(), entry.key.clone(), entry.inner.clone());
         if let Some(same) = table.take("same_as") {
             for (name, other) in table.rest() {
                 let title = format!("`{name}` beside `same_as`");
@@ -176,7 +172,7 @@ fn one(
     };
     for (name, entry_at) in table.rest() {
         let names = FIELDS.iter().chain(entry.options).map(|(field, _)| *field);
-        faults.push(table.unknown(name, &entry_at.key, names));
+        faults.push(unknown(&table, name, &entry_at.key, names));
     }
     if endpoint.prices.is_none() && endpoint.key_env.is_some() {
         faults.push(unpriced(role, endpoint.model.as_deref(), &table));
@@ -220,7 +216,10 @@ fn options_of(
     let mut places: BTreeMap<&str, Entry> = BTreeMap::new();
     for (name, _) in entry.options {
         if let Some(found) = table.take(name) {
-            options.values.insert((*name).to_owned(), found.value.clone());
+            match json(&found.value) {
+                Some(value) => drop(options.values.insert((*name).to_owned(), value)),
+                None => faults.push(no_json(table, name, &found)),
+            }
             places.insert(name, found);
         }
     }
@@ -239,17 +238,14 @@ const SHAPES_DATA: [&str; 7] =
     ["seed", "temperature", "top_p", "top_k", "max_tokens", "messages", "n"];
 
 fn extra_of(table: &Table, entry: Entry, faults: &mut Vec<Diagnostic>) -> Map<String, Value> {
-    let Value::Object(extra) = entry.value else {
-        faults.push(table.fault("E04", "`extra` is not a table".to_owned(), &entry.at));
-        return Map::new();
-    };
-    for (name, inner) in &entry.inner {
+    let inside = table.within("extra", &entry, faults);
+    for (name, inner) in inside.rest() {
         if names_a_secret(name) {
             let title = format!("`extra.{name}` holds a key");
             let fault = table.unshown("E09", title, &inner.key);
             faults.push(fault.help("name its variable in `key_env`"));
         }
-        if SHAPES_DATA.contains(&name.as_str()) {
+        if SHAPES_DATA.contains(&name) {
             let title = format!("`extra.{name}` shapes the data but is not part of a call's key");
             let warning = Diagnostic::warning("W03", title)
                 .at(&table.source, inner.key.clone(), "")
@@ -257,5 +253,17 @@ fn extra_of(table: &Table, entry: Entry, faults: &mut Vec<Diagnostic>) -> Map<St
             faults.push(warning);
         }
     }
-    extra
+    match json(&entry.value) {
+        Some(Value::Object(extra)) => extra,
+        Some(_) => Map::new(),
+        None => {
+            faults.push(no_json(table, "extra", &entry));
+            Map::new()
+        }
+    }
+}
+
+fn no_json(table: &Table, name: &str, entry: &Entry) -> Diagnostic {
+    let title = format!("`{name}` holds a number that JSON does not have");
+    table.fault("E04", title, &entry.at).note("JSON has neither `inf` nor `nan`")
 }

@@ -4,11 +4,11 @@
 //! Not here: which keys there are (`fields`) and how roles come together (`parse`).
 
 use crate::call::endpoints::Timeouts;
-use crate::call::endpoints::table::{Entry, Table, duration, text, texts};
+use crate::call::endpoints::table::duration;
 use crate::call::http::is_local;
 use crate::call::price::{Prices, list_date, listed};
 use crate::call::protocol::Serves;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Entry, Table, number, text, texts};
 use crate::record::NanoUsd;
 use reqwest::header::{HeaderName, HeaderValue};
 use std::time::Duration;
@@ -102,13 +102,10 @@ pub fn timeouts(serves: Serves, table: &mut Table, faults: &mut Vec<Diagnostic>)
 
 pub fn prices(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Option<Prices> {
     let entry = table.take("prices")?;
-    let mut inner = Table::new(table.source.clone(), entry.key.clone(), entry.inner.clone());
-    if !entry.value.is_object() {
-        faults.push(table.fault("E04", "`prices` is not a table".to_owned(), &entry.at));
-    }
+    let mut inner = table.within("prices", &entry, faults);
     let mut get = |name: &str| {
         inner.read(name, "dollars, 0 or more", faults, |value| {
-            let usd = value.as_f64().filter(|usd| (0.0..1e6).contains(usd))?;
+            let usd = number(value).filter(|usd| (0.0..1e6).contains(usd))?;
             Some(NanoUsd::from_usd(usd))
         })
     };
@@ -165,7 +162,7 @@ pub fn list(name: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<
 pub fn headers(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<(HeaderName, HeaderValue)> {
     let Some(entry) = table.take("headers") else { return Vec::new() };
     let mut out = Vec::new();
-    for (name, inner) in &entry.inner {
+    for (name, inner) in table.within("headers", &entry, faults).rest() {
         if names_a_secret(name) {
             let title = format!("header `{name}` holds a key");
             faults.push(

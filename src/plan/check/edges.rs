@@ -1,9 +1,8 @@
 //! The graph's shape: edges that exist, no circle, a source and one end.
 
-use crate::diag::Diagnostic;
+use crate::diag::{At, Diagnostic, ticked};
 use crate::plan::Edge;
-use crate::plan::check::{Known, ticked};
-use crate::plan::raw::At;
+use crate::plan::check::Known;
 use crate::stage::{Arity, Kind};
 use std::collections::BTreeSet;
 

@@ -8,7 +8,6 @@ mod refs;
 use crate::diag::{Diagnostic, Severity};
 use crate::plan::check::edges::{check_edges, check_ends, order};
 use crate::plan::check::flow::check_flow;
-pub(super) use crate::plan::check::params::value_of;
 use crate::plan::check::params::{apply_overrides, know};
 use crate::plan::check::refs::{check_refs, check_used};
 use crate::plan::raw::RawStage;
@@ -164,10 +163,6 @@ fn check_names(raws: &[RawStage], errors: &mut Vec<Diagnostic>) {
             );
         }
     }
-}
-
-pub fn ticked(words: &[&str]) -> String {
-    words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Compiles each stage; None when any cannot be.

@@ -1,9 +1,9 @@
 //! A stage's parameters: known, of the right type, in range; and what `--set` says over them.
 
-use crate::diag::Diagnostic;
-use crate::plan::check::{Flag, Known, Overrides, ticked};
-use crate::plan::raw::{At, ENVELOPE, RawStage};
-use crate::stage::{KINDS, Kind, Params, Ty, Value, kind};
+use crate::diag::{At, Diagnostic, ticked};
+use crate::plan::check::{Flag, Known, Overrides};
+use crate::plan::raw::{ENVELOPE, RawStage};
+use crate::stage::{KINDS, Kind, Params, Ty, kind, value_of, value_of_text};
 use std::collections::BTreeMap;
 
 pub fn know(raw: RawStage, errors: &mut Vec<Diagnostic>) -> Option<Known> {
@@ -31,22 +31,23 @@ pub fn know(raw: RawStage, errors: &mut Vec<Diagnostic>) -> Option<Known> {
 
 fn read_params(known: &mut Known, errors: &mut Vec<Diagnostic>) {
     let (kind, source) = (known.kind, known.raw.source.clone());
-    for (name, (place, at)) in &known.raw.params {
+    for (name, entry) in &known.raw.params {
         let Some(param) = kind.param(name) else {
-            errors.push(unknown_param(kind, name).at(&source, place.clone(), ""));
+            errors.push(unknown_param(kind, name).at(&source, entry.key.clone(), ""));
             continue;
         };
-        match value_of(param.ty, &at.value) {
+        match value_of(param.ty, &entry.value) {
             Ok(value) => {
                 known.params.set(name, value);
-                known.spans.insert(name.clone(), at.range.clone());
+                known.spans.insert(name.clone(), entry.at.clone());
             }
             Err(what) => {
                 let title = format!("`{name}` of `{}` {what}", kind.name);
                 let mut d = Diagnostic::error("P04", title)
-                    .at(&source, at.range.clone(), "")
+                    .at(&source, entry.at.clone(), "")
                     .note(param.doc);
-                if let (Ty::Choice(choices), toml::Value::String(given)) = (param.ty, &at.value) {
+                if let (Ty::Choice(choices), toml::Value::String(given)) = (param.ty, &entry.value)
+                {
                     d = d.suggest(given, choices.iter().copied());
                 }
                 errors.push(d);
@@ -71,51 +72,6 @@ fn unknown_param(kind: &Kind, name: &str) -> Diagnostic {
     Diagnostic::error("P03", format!("`{}` has no parameter `{name}`", kind.name))
         .note(format!("parameters of `{}`: {}", kind.name, ticked(&names)))
         .suggest(name, all)
-}
-
-/// The typed value, or what is wrong with it (to follow "`votes` of `judge` …").
-pub fn value_of(ty: Ty, value: &toml::Value) -> Result<Value, String> {
-    match (ty, value) {
-        (Ty::Int { min, max }, toml::Value::Integer(v)) if (min..=max).contains(v) => {
-            Ok(Value::Int(*v))
-        }
-        (Ty::Int { min, max }, _) => {
-            Err(format!("is {value}; a whole number from {min} to {max} is meant"))
-        }
-        (Ty::Float { min, max }, toml::Value::Float(_) | toml::Value::Integer(_)) => {
-            let v = value.as_float().or(value.as_integer().map(|i| i as f64)).unwrap_or(f64::NAN);
-            if (min..=max).contains(&v) {
-                Ok(Value::Float(v))
-            } else {
-                Err(format!("is {value}; a number from {min} to {max} is meant"))
-            }
-        }
-        (Ty::Float { min, max }, _) => {
-            Err(format!("is {value}; a number from {min} to {max} is meant"))
-        }
-        (Ty::Bool, toml::Value::Boolean(v)) => Ok(Value::Bool(*v)),
-        (Ty::Bool, _) => Err(format!("is {value}; `true` or `false` is meant")),
-        (Ty::Choice(choices), toml::Value::String(v)) if choices.contains(&v.as_str()) => {
-            Ok(Value::Text(v.clone()))
-        }
-        (Ty::Choice(choices), _) => Err(format!("is {value}; one of {} is meant", ticked(choices))),
-        (Ty::Texts | Ty::Weights, _) => {
-            crate::stage::literal(ty, &value.to_string()).ok_or_else(|| {
-                format!(
-                    "is {value}; a {} is meant",
-                    if ty == Ty::Texts { "list of texts" } else { "table of numbers" }
-                )
-            })
-        }
-        (Ty::Tables, toml::Value::Array(items)) if items.iter().all(toml::Value::is_table) => {
-            Ok(Value::Text(value.to_string()))
-        }
-        // As a manifest keeps it; the kind reads the tables from its own file.
-        (Ty::Tables, toml::Value::String(v)) => Ok(Value::Text(v.clone())),
-        (Ty::Tables, _) => Err(format!("is {value}; `[[…]]` tables are meant")),
-        (_, toml::Value::String(v)) => Ok(Value::Text(v.clone())),
-        (_, _) => Err(format!("is {value}; a text is meant")),
-    }
 }
 
 /// `names`: of all stages, those too that cannot be used and were told of.
@@ -165,17 +121,7 @@ fn set(stage: &mut Known, param: &str, text: &str, label: &str, errors: &mut Vec
         errors.push(Diagnostic::error("P19", title).note(note).suggest(param, names));
         return;
     };
-    let value: Option<toml::Value> =
-        toml::from_str::<toml::Table>(&format!("v = {text}")).ok().and_then(|mut t| t.remove("v"));
-    let value = value.unwrap_or_else(|| toml::Value::String(text.to_owned()));
-    let value = match (declared.ty, value) {
-        // A bare word that happens to read as another type is still a text.
-        (Ty::Text | Ty::File | Ty::Template { .. }, v) if !v.is_str() => {
-            toml::Value::String(text.to_owned())
-        }
-        (_, v) => v,
-    };
-    match value_of(declared.ty, &value) {
+    match value_of_text(declared.ty, text) {
         Ok(value) => {
             stage.params.set(param, value);
             stage.spans.remove(param);

@@ -1,8 +1,8 @@
 //! What parameters name: roles, templates with their fields, files.
 
-use crate::diag::{Diagnostic, Source};
+use crate::diag::{Diagnostic, Source, ticked};
 use crate::plan::Project;
-use crate::plan::check::{Known, ticked};
+use crate::plan::check::Known;
 use crate::plan::roles::Roles;
 use crate::stage::{Files, RoleKind, Ty};
 use crate::template::Template;
