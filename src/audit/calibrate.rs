@@ -71,7 +71,7 @@ impl Figure {
 /// stages accept by passing.
 pub fn accepts(kind: &str, disposition: Disposition, port: &str, reason: &str) -> Option<bool> {
     /// Drops because no model would or could say.
-    const NO_WORD: [&str; 3] = ["no_checklist", "unreadable_judgement", "refused"];
+    const NO_WORD: [&str; 4] = ["no_checklist", "unreadable_judgement", "undecided", "refused"];
     match (disposition, kind) {
         (Disposition::Failed, _) | (Disposition::Dropped, "judge") => None,
         (Disposition::Passed, "judge") => Some(port == "satisfied"),

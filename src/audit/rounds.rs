@@ -82,7 +82,7 @@ pub fn story(steps: &[LifeStep]) -> Story {
             "generate" => image(step, &mut out),
             "judge" | "pointwise" => judgement(step, &mut out),
             "pairwise" => {
-                let votes = step.decision.evidence.votes.iter();
+                let votes = step.decision.evidence.votes.iter().filter(|v| !v.is_of_reading());
                 out.comparison.extend(votes.map(|v| format!("{} {}", v.ask, v.answer)));
             }
             _ => {}
@@ -94,7 +94,8 @@ pub fn story(steps: &[LifeStep]) -> Story {
 
 fn draws(step: &LifeStep, out: &mut Story) {
     let images = step.calls.iter().filter_map(LifeCall::image);
-    let words = step.decision.evidence.votes.iter().map(|v| v.answer.clone());
+    let draws = step.decision.evidence.votes.iter().filter(|v| !v.is_of_reading());
+    let words = draws.map(|v| v.answer.clone());
     out.draws.extend(images.zip(words.chain(std::iter::repeat(String::new()))));
 }
 

@@ -28,12 +28,27 @@ impl Disposition {
 /// One answer of one model to one question, where a stage asks several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
-    /// What was asked: `vote_1`, `order_ab`, `draw_2`, …
+    /// What was asked: `vote_1`, `order_ab`, `draw_2`, …, or one of the names below.
     pub ask: String,
-    /// The parsed answer: `satisfied`, `unsatisfied`, `first`, `second`, `tie`, `leak`, …
+    /// The parsed answer: `satisfied`, `unsatisfied`, `first`, `second`, `tie`, `leak`, …; of a reply
+    /// that could not be read, why (`unreadable`, `unanswered`, `contradiction`, a format error).
     pub answer: String,
     /// The call that gave it.
     pub call: Option<CallKey>,
+}
+
+impl Vote {
+    /// A reply that could not be read; it was asked again.
+    pub const UNREAD: &str = "unread";
+    /// The reply to asking again.
+    pub const AGAIN: &str = "asked_again";
+    /// Of `AGAIN`: it could be read.
+    pub const ANSWERED: &str = "answered";
+
+    /// Whether this tells of a reply that could not be read, rather than of an answer.
+    pub fn is_of_reading(&self) -> bool {
+        self.ask == Vote::UNREAD || self.ask == Vote::AGAIN
+    }
 }
 
 /// What a decision rests on.

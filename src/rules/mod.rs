@@ -1,11 +1,15 @@
-//! The judge's explicit rules as data, and the verdict that code makes of a judge's answers.
+//! The judge's explicit rules as data, the words that judges answer with, and the verdict that code
+//! makes of them.
 //!
-//! Not here: asking the judge (`stage`). The one idea (practice: binary per atom, all must pass):
-//! a judge reports evidence and yes/no per rule and atom; code alone concludes. Rules are shown to
-//! the judge and absent from every training text (paper, section 3.2).
+//! A judge reports evidence and yes, no or unsure per rule and atom; code alone concludes. Rules are
+//! shown to the judge and absent from every training text (paper, section 3.2). Asking the judge is
+//! the stages' affair.
 
+mod closing;
 mod parse;
+pub mod reading;
 mod verdict;
 
+pub use closing::closing;
 pub use parse::{Rule, Rules};
-pub use verdict::{Given, Verdict, conclude};
+pub use verdict::{Given, Said, Verdict, conclude};

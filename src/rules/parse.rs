@@ -1,6 +1,7 @@
 //! `data/judge_rules.toml`: `[[rule]]` tables with `id` and `text`.
 
 use crate::diag::{Diagnostic, Source};
+use crate::record::{Atom, AtomKind, Spec};
 use std::sync::Arc;
 
 /// One rule, as the judge reads it.
@@ -8,6 +9,16 @@ use std::sync::Arc;
 pub struct Rule {
     pub id: String,
     pub text: String,
+    /// What a request must ask about for the rule to apply; empty: the rule always does.
+    #[serde(skip)]
+    pub applies: Vec<AtomKind>,
+}
+
+impl Rule {
+    /// Whether the rule is asked of every picture.
+    pub fn always(&self) -> bool {
+        self.applies.is_empty()
+    }
 }
 
 /// A checked list of rules: ids are distinct, texts not empty.
@@ -27,9 +38,38 @@ struct RawFile {
 struct RawRule {
     id: String,
     text: String,
-    /// `always` is the only value today; kept so that files can say it.
     #[serde(default)]
-    applies: Option<String>,
+    applies: RawApplies,
+}
+
+/// `applies = "always"`, or the kinds of checklist entries one of which must be there.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum RawApplies {
+    Word(String),
+    Kinds(Vec<String>),
+}
+
+impl Default for RawApplies {
+    fn default() -> RawApplies {
+        RawApplies::Word("always".to_owned())
+    }
+}
+
+impl RawApplies {
+    /// Err names what cannot be meant.
+    fn kinds(self) -> Result<Vec<AtomKind>, String> {
+        match self {
+            RawApplies::Word(word) if word == "always" => Ok(Vec::new()),
+            RawApplies::Word(word) => Err(word),
+            RawApplies::Kinds(words) if words.is_empty() => Err("[]".to_owned()),
+            RawApplies::Kinds(words) => words.into_iter().map(kind).collect(),
+        }
+    }
+}
+
+fn kind(word: String) -> Result<AtomKind, String> {
+    serde_json::from_value(serde_json::Value::String(word.clone())).map_err(|_| word)
 }
 
 impl Rules {
@@ -47,18 +87,27 @@ impl Rules {
         for raw in raw.rule {
             let range = raw.span();
             let RawRule { id, text, applies } = raw.into_inner();
-            let fault = if rules.iter().any(|r| r.id == id) {
+            let applies = applies.kinds();
+            let fault = if rules.iter().any(|r| same_id(&r.id, &id)) {
                 Some(format!("rule `{id}` is there twice"))
             } else if id.is_empty() || text.trim().is_empty() {
                 Some("rule has an empty `id` or `text`".to_owned())
-            } else if applies.as_deref().is_some_and(|a| a != "always") {
-                Some(format!("rule `{id}` has an `applies` other than `always`"))
             } else {
-                None
+                let told =
+                    |word| format!("rule `{id}` applies to `{word}`, which is nothing known");
+                applies.as_ref().err().map(told)
             };
-            match fault {
-                Some(title) => errors.push(Diagnostic::error("R02", title).at(source, range, "")),
-                None => rules.push(Rule { id, text: text.trim().to_owned() }),
+            match (fault, applies) {
+                (None, Ok(applies)) => {
+                    rules.push(Rule { id, text: text.trim().to_owned(), applies });
+                }
+                (title, applies) => {
+                    let title = title.unwrap_or_default();
+                    let d = Diagnostic::error("R02", title).at(source, range, "");
+                    let note = "`applies` is `\"always\"` or a list of kinds of checklist entries \
+                                (object, count, color, …)";
+                    errors.push(if applies.is_err() { d.note(note) } else { d });
+                }
             }
         }
         if rules.is_empty() && errors.is_empty() {
@@ -69,6 +118,16 @@ impl Rules {
             ));
         }
         if errors.is_empty() { Ok(Rules { rules }) } else { Err(errors) }
+    }
+
+    /// The rules that apply to a request, which its checklist and its spec (where one is known) tell:
+    /// a rule about a number is no rule where none is asked for.
+    pub fn applying(&self, atoms: &[Atom], spec: Option<&Spec>) -> Rules {
+        let asked = |kind: &AtomKind| {
+            atoms.iter().any(|atom| atom.kind == *kind) || spec.is_some_and(|s| specifies(s, *kind))
+        };
+        let applies = |rule: &&Rule| rule.always() || rule.applies.iter().any(asked);
+        Rules { rules: self.rules.iter().filter(applies).cloned().collect() }
     }
 
     /// The id of a rule that `text` quotes: its id as a word (when it holds a digit or `_`), or any
@@ -83,6 +142,27 @@ impl Rules {
                 (telling && words.contains(&id)) || shares_run(&words, &self::words(&rule.text), 6)
             })
             .map(|rule| rule.id.as_str())
+    }
+}
+
+/// Judges write ids in their own manner, so two that differ by that alone cannot be told apart.
+fn same_id(a: &str, b: &str) -> bool {
+    crate::rules::reading::id(a) == crate::rules::reading::id(b)
+}
+
+/// Whether a spec asks for something of that kind.
+fn specifies(spec: &Spec, kind: AtomKind) -> bool {
+    let any = |of: fn(&crate::record::SpecObject) -> bool| spec.include.iter().any(of);
+    match kind {
+        AtomKind::Object | AtomKind::Count => !spec.include.is_empty(),
+        AtomKind::Color => any(|o| o.color.is_some()),
+        AtomKind::Attribute => any(|o| o.material.is_some()),
+        AtomKind::Region => any(|o| o.region.is_some()),
+        AtomKind::Size => any(|o| o.size.is_some()),
+        AtomKind::Relation => !spec.relations.is_empty(),
+        AtomKind::Text => spec.text.is_some(),
+        AtomKind::Negation => !spec.exclude.is_empty(),
+        AtomKind::Style | AtomKind::Knowledge | AtomKind::Realism => false,
     }
 }
 
@@ -102,11 +182,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rule_applies_where_it_is_asked_about() {
+        let text = r#"
+            [[rule]]
+            id = "whole"
+            text = "The picture is whole."
+            [[rule]]
+            id = "spelt"
+            text = "Lettering is spelt as asked."
+            applies = ["text"]
+        "#;
+        let source = Arc::new(Source { path: "r".into(), text: text.into() });
+        let rules = Rules::parse(&source).expect("rules");
+        let ids = |atoms: &[Atom], spec: Option<&Spec>| -> Vec<String> {
+            rules.applying(atoms, spec).rules.into_iter().map(|r| r.id).collect()
+        };
+        assert_eq!(ids(&[], None), ["whole"]);
+        let spec = Spec { text: Some("OPEN".into()), ..Spec::default() };
+        assert_eq!(ids(&[], Some(&spec)), ["whole", "spelt"]);
+        let bad = text.replace("[\"text\"]", "\"sometimes\"");
+        assert!(Rules::parse(&Arc::new(Source { path: "r".into(), text: bad })).is_err());
+    }
+
+    #[test]
     fn quoting_a_rule_is_noticed() {
         let rules = Rules {
             rules: vec![Rule {
                 id: "r1".into(),
                 text: "Count every instance before you compare the number asked for.".into(),
+                applies: Vec::new(),
             }],
         };
         assert_eq!(rules.quoted_in("By R1 this fails."), Some("r1"));

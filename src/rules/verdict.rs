@@ -1,62 +1,106 @@
 //! From a judge's answers to a verdict.
 
 use crate::record::{Answer, Atom, Check, CheckSource};
-use crate::rules::Rules;
+use crate::rules::reading::{Word, id};
+use crate::rules::{Rule, Rules};
 
 /// What a judge said of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
     pub id: String,
-    pub answer: Answer,
+    /// None: a word that says nothing that is known.
+    pub answer: Option<Word>,
     pub evidence: String,
 }
 
 /// What code concludes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// Every non-void check is yes. Unsure and unanswered count as failed.
-    pub satisfied: bool,
+    pub said: Said,
     /// Passed share of the non-void checks, 0..=1.
     pub score: f32,
     /// One per rule, then one per atom, in their files' order.
     pub checks: Vec<Check>,
-    /// Items the judge left out.
-    pub unanswered: usize,
+    /// Items that were left out, or answered by a word that is in no table, or twice and otherwise.
+    /// While there are any, the verdict is none: ask again.
+    pub unanswered: Vec<String>,
+}
+
+/// The overall verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// Every non-void check is yes.
+    Satisfied,
+    /// At least one check is no.
+    Unsatisfied,
+    /// Nothing is no, and something is unsure: the judge cannot tell.
+    Undecided,
 }
 
 /// Concludes from `given`. An atom whose parent failed is void: neither a pass nor a fault of its
-/// own (DSG). Items the judge invented are ignored; of repeats the first counts.
+/// own (DSG). Items the judge invented are ignored. “Not applicable” is void for a rule that only
+/// applies to some prompts, and no answer for anything else: it was asked because it applies.
 pub fn conclude(rules: &Rules, atoms: &[Atom], given: &[Given]) -> Verdict {
-    let mut unanswered = 0;
-    let mut checks: Vec<Check> = Vec::new();
-    let mut take = |id: &str, source: CheckSource| {
-        let found = given.iter().find(|g| g.id == id);
-        unanswered += usize::from(found.is_none());
-        Check {
-            id: id.to_owned(),
-            source,
-            answer: found.map_or(Answer::Unsure, |g| g.answer),
-            evidence: found.map(|g| g.evidence.clone()).unwrap_or_default(),
-        }
-    };
-    checks.extend(rules.rules.iter().map(|rule| take(&rule.id, CheckSource::Rule)));
-    let first_atom = checks.len();
-    checks.extend(atoms.iter().map(|atom| take(&atom.id, CheckSource::Atom)));
-    void_children(&mut checks[first_atom..], atoms);
-    let counted = checks.iter().filter(|c| c.answer != Answer::Void).count();
-    let passed = checks.iter().filter(|c| c.answer == Answer::Yes).count();
+    let rule = |rule: &Rule| read(&rule.id, CheckSource::Rule, !rule.always(), given);
+    let mut read_checks: Vec<Read> = rules.rules.iter().map(rule).collect();
+    let first_atom = read_checks.len();
+    read_checks.extend(atoms.iter().map(|a| read(&a.id, CheckSource::Atom, false, given)));
+    void_children(&mut read_checks[first_atom..], atoms);
+    let open = |c: &&Read| !c.answered && c.check.answer != Answer::Void;
+    let unanswered = read_checks.iter().filter(open).map(|c| c.check.id.clone()).collect();
+    let checks: Vec<Check> = read_checks.into_iter().map(|c| c.check).collect();
+    let count = |answer| checks.iter().filter(|c| c.answer == answer).count();
+    let (passed, failed, unsure) = (count(Answer::Yes), count(Answer::No), count(Answer::Unsure));
+    let counted = passed + failed + unsure;
     Verdict {
-        satisfied: passed == counted && counted > 0,
+        said: match (passed, failed, unsure) {
+            (_, 1.., _) | (0, 0, 0) => Said::Unsatisfied,
+            (_, 0, 1..) => Said::Undecided,
+            (1.., 0, 0) => Said::Satisfied,
+        },
         score: if counted == 0 { 0.0 } else { passed as f32 / counted as f32 },
         checks,
         unanswered,
     }
 }
 
-/// `checks[i]` answers `atoms[i]`. Runs until nothing changes, so that grandchildren follow.
-fn void_children(checks: &mut [Check], atoms: &[Atom]) {
+struct Read {
+    check: Check,
+    answered: bool,
+}
+
+/// What was said of `name`. Exact ids go before ids that only differ in their manner of writing.
+fn read(name: &str, source: CheckSource, may_be_void: bool, given: &[Given]) -> Read {
+    let mut found: Vec<&Given> = given.iter().filter(|g| g.id == name).collect();
+    if found.is_empty() {
+        let like = id(name);
+        found = given.iter().filter(|g| id(&g.id) == like).collect();
+    }
+    let first = found.first();
+    let same = found.iter().all(|g| Some(g.answer) == first.map(|f| f.answer));
+    let answer = match first.and_then(|f| f.answer).filter(|_| same) {
+        Some(Word::Yes) => Some(Answer::Yes),
+        Some(Word::No) => Some(Answer::No),
+        Some(Word::Unsure) => Some(Answer::Unsure),
+        Some(Word::NotApplicable) => may_be_void.then_some(Answer::Void),
+        None => None,
+    };
+    let evidence = first.map(|f| f.evidence.clone()).unwrap_or_default();
+    let check =
+        Check { id: name.to_owned(), source, answer: answer.unwrap_or(Answer::Unsure), evidence };
+    Read { check, answered: answer.is_some() }
+}
+
+/// `checks[i]` answers `atoms[i]`. Runs until nothing changes, so that grandchildren follow. An
+/// unanswered parent is no failed one: it is asked again.
+fn void_children(checks: &mut [Read], atoms: &[Atom]) {
     loop {
-        let failed: Vec<bool> = checks.iter().map(|c| c.answer != Answer::Yes).collect();
+        let failed: Vec<bool> = checks
+            .iter()
+            .map(|c| {
+                c.check.answer != Answer::Yes && (c.answered || c.check.answer == Answer::Void)
+            })
+            .collect();
         let mut changed = false;
         for (index, atom) in atoms.iter().enumerate() {
             let orphaned = atom.parents.iter().any(|parent| {
@@ -65,8 +109,8 @@ fn void_children(checks: &mut [Check], atoms: &[Atom]) {
                     .position(|a| a.id == *parent && a.id != atom.id)
                     .is_some_and(|p| failed[p])
             });
-            if orphaned && checks[index].answer != Answer::Void {
-                checks[index].answer = Answer::Void;
+            if orphaned && checks[index].check.answer != Answer::Void {
+                checks[index].check.answer = Answer::Void;
                 changed = true;
             }
         }
@@ -91,35 +135,47 @@ mod tests {
         }
     }
 
-    fn given(id: &str, answer: Answer) -> Given {
-        Given { id: id.into(), answer, evidence: String::new() }
+    fn given(id: &str, answer: Word) -> Given {
+        Given { id: id.into(), answer: Some(answer), evidence: String::new() }
+    }
+
+    fn of(atoms: &[Atom], given: &[Given]) -> Verdict {
+        conclude(&Rules::default(), atoms, given)
     }
 
     #[test]
     fn a_failed_parent_voids_its_descendants() {
         let atoms = [atom("a1", &[]), atom("a2", &["a1"]), atom("a3", &["a2"])];
-        let answers = [given("a1", Answer::No), given("a2", Answer::Yes), given("a3", Answer::Yes)];
-        let verdict = conclude(&Rules::default(), &atoms, &answers);
-        assert!(!verdict.satisfied);
-        assert_eq!(verdict.score, 0.0);
+        let verdict = of(&atoms, &[given("a1", Word::No), given("a2", Word::Yes)]);
+        assert_eq!((verdict.said, verdict.score), (Said::Unsatisfied, 0.0));
         assert_eq!(verdict.checks[2].answer, Answer::Void);
+        assert!(verdict.unanswered.is_empty(), "a void question needs no answer");
     }
 
     #[test]
-    fn silence_and_doubt_do_not_pass() {
-        let atoms = [atom("a1", &[]), atom("a2", &[])];
-        assert!(!conclude(&Rules::default(), &atoms, &[given("a1", Answer::Yes)]).satisfied);
-        let unsure = [given("a1", Answer::Yes), given("a2", Answer::Unsure)];
-        assert!(!conclude(&Rules::default(), &atoms, &unsure).satisfied);
-        let all = [given("a1", Answer::Yes), given("a2", Answer::Yes)];
-        assert!(conclude(&Rules::default(), &atoms, &all).satisfied);
-        assert!(!conclude(&Rules::default(), &[], &[]).satisfied);
+    fn silence_is_asked_again_and_doubt_decides_nothing() {
+        let atoms = [atom("a1", &[]), atom("a2", &["a1"])];
+        assert_eq!(of(&atoms, &[given("a1", Word::Yes)]).unanswered, ["a2"]);
+        assert_eq!(of(&atoms, &[given("a2", Word::Yes)]).unanswered, ["a1"]);
+        let na = [given("a1", Word::NotApplicable), given("a2", Word::Yes)];
+        assert_eq!(of(&atoms, &na).unanswered, ["a1"]);
+        let two = [given("a1", Word::Yes), given("a1", Word::No), given("a2", Word::Yes)];
+        assert_eq!(of(&atoms, &two).unanswered, ["a1"], "said twice, and otherwise");
+        let unsure = [given("a1", Word::Yes), given("a2", Word::Unsure)];
+        assert_eq!(of(&atoms, &unsure).said, Said::Undecided);
+        let no = [given("a1", Word::No), given("a2", Word::Unsure)];
+        assert_eq!(of(&atoms, &no).said, Said::Unsatisfied);
+        let all = [given("A1.", Word::Yes), given("**a2**", Word::Yes)];
+        assert_eq!(of(&atoms, &all).said, Said::Satisfied);
+        assert_eq!(of(&[], &[]).said, Said::Unsatisfied);
     }
 
     #[test]
     fn mutual_parents_do_not_hang() {
         let atoms = [atom("a1", &["a2"]), atom("a2", &["a1"])];
-        let all = [given("a1", Answer::Yes), given("a2", Answer::No)];
-        assert!(!conclude(&Rules::default(), &atoms, &all).satisfied);
+        assert_eq!(
+            of(&atoms, &[given("a1", Word::Yes), given("a2", Word::No)]).said,
+            Said::Unsatisfied
+        );
     }
 }

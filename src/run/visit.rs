@@ -46,9 +46,15 @@ impl Engine {
                 self.stop(kind, format!("stage `{name}`, record {}: {what}", prompt.id));
                 Err(Abandoned)
             }
+            Err(StageError::Undecided(evidence)) => {
+                let decision = self.failure(at, &prompt, StageError::UNDECIDED, "", &used);
+                self.keep(at, Decision { evidence: *evidence, ..decision });
+                Ok(Vec::new())
+            }
             Err(error) => {
                 let code = match &error {
                     StageError::Record { code, .. } => code,
+                    StageError::Undecided(_) => StageError::UNDECIDED,
                     StageError::Call(_) => "call_failed",
                 };
                 self.keep(at, self.failure(at, &prompt, code, &error.to_string(), &used));

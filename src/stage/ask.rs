@@ -1,109 +1,225 @@
-//! Asking a chat role with a template, and reading JSON out of what comes back.
+//! Asking a chat role with a template: what comes back is read, and what cannot be read is asked for
+//! again, with the model's own words and what is wrong with them in the conversation. The identical
+//! request would only repeat the fault where the temperature is 0.
 
 use crate::call::{ChatRequest, Message, Output, Part, Reply, Request, Speaker};
-use crate::record::{Atom, CallKey};
+use crate::diag::Diagnostic;
+use crate::record::{Atom, CallKey, Vote};
 use crate::rules::Rules;
-use crate::stage::grammar::clip;
-use crate::stage::{Cx, Role, RoleKind, StageError};
+use crate::stage::grammar::{Fault, clip};
+use crate::stage::{Compile, Cx, Role, RoleKind, StageError};
 use crate::template;
-use serde::de::DeserializeOwned;
+use crate::text::json;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// The longest model text that is kept, in bytes: past it a reply is garbage.
 pub const MAX_TEXT: usize = 64 * 1024;
 
-/// A second try at a reply that could not be read asks again with this added to the draw.
+/// The n-th try at a reply that could not be read adds n times this to the draw.
 const AGAIN: u32 = 1000;
+
+/// So much of its own reply is shown to a model that is asked again, in characters.
+const SHOWN: usize = 12_000;
 
 /// A role and the template it is asked with.
 pub struct Asker {
     pub role: Role,
     pub template: Arc<template::Template>,
+    /// What is said of a reply that could not be read (`templates/again.j2`).
+    again: Arc<template::Template>,
 }
 
-/// A reply's text, or why there is none.
+/// What came of asking.
 pub enum Said<T> {
     Read(T, CallKey),
-    /// Came back, but not in the form asked for.
-    Garbage(String),
+    /// Came back each time, and not in the form asked for; the last fault.
+    Unusable(Fault),
     /// The server will not answer (safety, policy).
     Refused(String),
 }
 
+/// What came of asking, and what had to be asked again on the way.
+pub struct Asked<T> {
+    pub said: Said<T>,
+    /// `Vote::UNREAD` and `Vote::AGAIN` for each reply that could not be read; empty when the first
+    /// could.
+    pub faults: Vec<Vote>,
+}
+
+/// One reply's text and reasoning, or why there is none.
+enum Heard {
+    Text(String, String),
+    Unusable(Fault),
+    Refused(String),
+}
+
 impl Asker {
+    /// From the parameters `role` and `template` of a kind.
+    pub fn compile(cx: &Compile<'_>, role: &str, template: &str) -> Result<Asker, Vec<Diagnostic>> {
+        Ok(Asker { role: cx.role(role)?, template: cx.template(template)?, again: cx.again()? })
+    }
+
     /// The request that `context` makes. `draw` tells equal asks apart; where the role pins a
     /// seed, the draw moves it, so that votes are not copies.
-    pub fn request(&self, context: &template::Context, draw: u32) -> Result<Request, StageError> {
-        let filled = self
-            .template
-            .fill(context)
-            .map_err(|e| StageError::Record { code: "template", what: e.to_string() })?;
+    fn request(&self, context: &template::Context, draw: u32) -> Result<ChatRequest, StageError> {
+        let messages = filled(&self.template, context)?;
         let RoleKind::Chat(sampling) = &self.role.kind else {
             return Err(StageError::Record {
                 code: "template",
                 what: format!("role `{}` draws images and cannot chat", self.role.name),
             });
         };
-        let mut sampling = sampling.clone();
-        sampling.seed = sampling.seed.map(|seed| seed.wrapping_add(u64::from(draw)));
-        Ok(Request::Chat(ChatRequest {
+        let mut request = ChatRequest {
             role: self.role.name.clone(),
             model: self.role.model.clone(),
-            messages: filled.into_iter().map(message).collect(),
-            sampling,
+            messages,
+            sampling: sampling.clone(),
             schema: None,
             draw,
-        }))
+        };
+        self.seed(&mut request);
+        Ok(request)
     }
 
-    /// Text and reasoning.
-    pub async fn text(
-        &self,
-        cx: &Cx<'_>,
-        context: &template::Context,
-        draw: u32,
-    ) -> Result<Said<(String, String)>, StageError> {
-        let request = self.request(context, draw)?;
-        let Reply { output, finish, .. } = cx.call(&request).await?;
-        Ok(match output {
-            Output::Refused { reason } => Said::Refused(clip(&reason)),
-            Output::Image { .. } => Said::Garbage("an image came back where text was asked".into()),
-            Output::Text { text, reasoning } if text.len() + reasoning.len() > MAX_TEXT => {
-                Said::Garbage(format!(
-                    "{} bytes of text; at most {MAX_TEXT}",
-                    text.len() + reasoning.len()
-                ))
-            }
-            // As OpenAI's servers and as Gemini call it.
-            Output::Text { text, .. }
-                if matches!(finish.as_str(), "length" | "MAX_TOKENS") && text.trim().is_empty() =>
-            {
-                let what = format!("cut off while thinking (finish `{finish}`)");
-                Said::Garbage(format!("{what}: raise `max_tokens`"))
-            }
-            Output::Text { text, reasoning } => Said::Read((text, reasoning), request.key()),
-        })
+    fn seed(&self, request: &mut ChatRequest) {
+        if let RoleKind::Chat(sampling) = &self.role.kind {
+            let moved = |seed: u64| seed.wrapping_add(u64::from(request.draw));
+            request.sampling.seed = sampling.seed.map(moved);
+        }
     }
 
-    /// A JSON object of type `T`; asks once more when the first reply cannot be read.
-    pub async fn json<T: DeserializeOwned>(
+    /// `first` once more: after it the reply that could not be read, and what is wrong with it.
+    fn once_more(
         &self,
-        cx: &Cx<'_>,
-        context: &template::Context,
+        first: &ChatRequest,
         draw: u32,
-    ) -> Result<Said<T>, StageError> {
-        let mut last = String::new();
-        for draw in [draw, draw + AGAIN] {
-            match self.text(cx, context, draw).await? {
-                Said::Read((text, _), key) => match read_json(&text) {
-                    Ok(value) => return Ok(Said::Read(value, key)),
-                    Err(what) => last = what,
-                },
-                Said::Garbage(what) => last = what,
-                Said::Refused(reason) => return Ok(Said::Refused(reason)),
+        reply: &str,
+        fault: &Fault,
+    ) -> Result<ChatRequest, StageError> {
+        let notice = filled(&self.again, &template::Context::new().text("fault", &fault.what))?;
+        let mut request = ChatRequest { draw, ..first.clone() };
+        self.seed(&mut request);
+        let shown: String = reply.trim().chars().take(SHOWN).collect();
+        match request.messages.last_mut() {
+            // Servers refuse an empty turn, and some refuse two of one speaker.
+            Some(last) if shown.is_empty() && last.speaker == Speaker::User => {
+                last.parts.extend(notice.into_iter().flat_map(|m| m.parts));
+            }
+            _ => {
+                let text = Part::Text(template::neutralise(&shown));
+                let turn = Message { speaker: Speaker::Assistant, parts: vec![text] };
+                request.messages.push(turn);
+                request.messages.extend(notice);
             }
         }
-        Ok(Said::Garbage(last))
+        Ok(request)
+    }
+
+    /// Asks, and reads text and reasoning with `read`; asks at most `again` times more.
+    pub async fn ask<T>(
+        &self,
+        cx: &Cx<'_>,
+        context: &template::Context,
+        draw: u32,
+        again: u32,
+        read: impl Fn(&str, &str) -> Result<T, Fault>,
+    ) -> Result<Asked<T>, StageError> {
+        let first = self.request(context, draw)?;
+        let mut next = first.clone();
+        let mut faults = Vec::new();
+        let mut n = 0;
+        loop {
+            let request = Request::Chat(next);
+            let (text, read) = match heard(cx.call(&request).await?) {
+                Heard::Refused(reason) => {
+                    return Ok(Asked { said: Said::Refused(reason), faults });
+                }
+                Heard::Text(text, reasoning) => {
+                    let read = read(&text, &reasoning);
+                    (text, read)
+                }
+                Heard::Unusable(fault) => (String::new(), Err(fault)),
+            };
+            let key = request.key();
+            let answer = read.as_ref().err().map_or(Vote::ANSWERED, |fault| fault.code);
+            match (n, read.is_ok()) {
+                (0, true) => {}
+                (0, false) => faults.push(vote(Vote::UNREAD, answer, key)),
+                _ => faults.push(vote(Vote::AGAIN, answer, key)),
+            }
+            let fault = match read {
+                Ok(value) => return Ok(Asked { said: Said::Read(value, key), faults }),
+                Err(fault) if n == again => {
+                    return Ok(Asked { said: Said::Unusable(fault), faults });
+                }
+                Err(fault) => fault,
+            };
+            n += 1;
+            next = self.once_more(&first, draw + AGAIN * n, &text, &fault)?;
+        }
+    }
+
+    /// Asks for a JSON object, of which `fit` makes a value; asks once more where it cannot.
+    pub async fn json<T>(
+        &self,
+        cx: &Cx<'_>,
+        context: &template::Context,
+        draw: u32,
+        fit: impl Fn(Value) -> Result<T, Fault>,
+    ) -> Result<Asked<T>, StageError> {
+        self.ask(cx, context, draw, 1, |text, _| json::last(text, &fit)).await
+    }
+}
+
+impl<T> Asked<T> {
+    /// What was read, with its call. Err: a refusal's reason; a judge that was asked again in vain is
+    /// the record's error (`undecided`).
+    pub fn decided(
+        self,
+        votes: &mut Vec<Vote>,
+    ) -> Result<Result<(T, CallKey), String>, StageError> {
+        votes.extend(self.faults);
+        match self.said {
+            Said::Read(value, key) => Ok(Ok((value, key))),
+            Said::Refused(reason) => Ok(Err(reason)),
+            Said::Unusable(fault) => Err(StageError::undecided(fault.what, std::mem::take(votes))),
+        }
+    }
+}
+
+fn vote(ask: &str, answer: &str, key: CallKey) -> Vote {
+    Vote { ask: ask.to_owned(), answer: answer.to_owned(), call: Some(key) }
+}
+
+fn filled(
+    template: &template::Template,
+    context: &template::Context,
+) -> Result<Vec<Message>, StageError> {
+    let filled = template
+        .fill(context)
+        .map_err(|e| StageError::Record { code: "template", what: e.to_string() })?;
+    Ok(filled.into_iter().map(message).collect())
+}
+
+fn heard(reply: Reply) -> Heard {
+    let unusable = |what: String| Heard::Unusable(Fault { code: "garbage", what });
+    match reply.output {
+        Output::Refused { reason } => Heard::Refused(clip(&reason)),
+        Output::Image { .. } => unusable("an image came back where text was asked".into()),
+        Output::Text { text, reasoning } if text.len() + reasoning.len() > MAX_TEXT => {
+            let bytes = text.len() + reasoning.len();
+            unusable(format!("{bytes} bytes of text; at most {MAX_TEXT}"))
+        }
+        // As OpenAI's servers and as Gemini call it.
+        Output::Text { text, .. }
+            if matches!(reply.finish.as_str(), "length" | "MAX_TOKENS")
+                && text.trim().is_empty() =>
+        {
+            let what = format!("cut off while thinking (finish `{}`)", reply.finish);
+            unusable(format!("{what}: raise `max_tokens`"))
+        }
+        Output::Text { text, reasoning } => Heard::Text(text, reasoning),
     }
 }
 
@@ -125,12 +241,18 @@ fn message(message: template::Message) -> Message {
     }
 }
 
-/// The JSON object in `text`: alone, in a code fence, or after stray words.
-pub(super) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let text = text.rsplit_once("</think>").map_or(text, |(_, rest)| rest);
-    let start = text.find('{').ok_or_else(|| format!("no JSON in “{}”", clip(text)))?;
-    let end = text.rfind('}').filter(|end| *end > start).ok_or("the JSON is cut off")?;
-    serde_json::from_str(&text[start..=end]).map_err(|e| format!("not the JSON asked for: {e}"))
+/// `value` as a type that serde reads.
+pub fn typed<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Fault> {
+    serde_json::from_value(value)
+        .map_err(|e| Fault { code: "unreadable", what: format!("not the JSON asked for: {e}") })
+}
+
+/// The members of a JSON object.
+pub fn members(value: Value) -> Result<serde_json::Map<String, Value>, Fault> {
+    match value {
+        Value::Object(map) => Ok(map),
+        _ => Err(Fault { code: "unreadable", what: "it is no JSON object".into() }),
+    }
 }
 
 /// Rows for a template's `rules`.
@@ -168,29 +290,5 @@ fn kind_name(atom: &Atom) -> &'static str {
         K::Negation => "negation",
         K::Knowledge => "knowledge",
         K::Realism => "realism",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::read_json;
-
-    #[derive(serde::Deserialize, PartialEq, Debug)]
-    struct Yes {
-        yes: bool,
-    }
-
-    #[test]
-    fn json_is_found_in_fences_and_prose_and_nowhere_else() {
-        for text in [
-            "{\"yes\": true}",
-            "Sure:\n```json\n{\"yes\": true}\n```",
-            "<think>{</think>{\"yes\":true}",
-        ] {
-            assert_eq!(read_json::<Yes>(text), Ok(Yes { yes: true }), "{text}");
-        }
-        for text in ["", "}{", "{\"yes\":", "yes"] {
-            assert!(read_json::<Yes>(text).is_err(), "{text}");
-        }
     }
 }

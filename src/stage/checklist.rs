@@ -4,8 +4,8 @@
 //! journal answers every later ask.
 
 use crate::record::{Atom, AtomKind, Spec, Trajectory};
-use crate::stage::ask::{Asker, Said};
-use crate::stage::grammar::clip;
+use crate::stage::ask::{Asker, Said, typed};
+use crate::stage::grammar::{Fault, clip};
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
 use std::collections::BTreeMap;
@@ -38,9 +38,7 @@ struct RawAtom {
 impl Checklist {
     /// From the parameters `checklist` (role) and `checklist_template`.
     pub fn compile(cx: &Compile<'_>) -> Result<Checklist, Vec<crate::diag::Diagnostic>> {
-        let asker =
-            Asker { role: cx.role("checklist")?, template: cx.template("checklist_template")? };
-        Ok(Checklist { asker })
+        Ok(Checklist { asker: Asker::compile(cx, "checklist", "checklist_template")? })
     }
 
     /// Fills in `trajectory.atoms` unless they are there. Ok(Some(what)) when none could be made.
@@ -57,14 +55,22 @@ impl Checklist {
             .text("prompt", &prompt.text)
             .text("plain", prompt.gloss.as_deref().unwrap_or_default())
             .text("spec", &spec_json(prompt.spec.as_ref()));
-        Ok(match self.asker.json::<RawList>(cx, &context, 0).await? {
-            Said::Read(list, _) => {
-                trajectory.atoms = number(list.atoms);
-                trajectory.atoms.is_empty().then(|| "the checklist is empty".to_owned())
+        Ok(match self.asker.json(cx, &context, 0, read).await?.said {
+            Said::Read(atoms, _) => {
+                trajectory.atoms = atoms;
+                None
             }
-            Said::Garbage(what) => Some(what),
+            Said::Unusable(fault) => Some(fault.what),
             Said::Refused(reason) => Some(format!("refused: {reason}")),
         })
+    }
+}
+
+fn read(value: serde_json::Value) -> Result<Vec<Atom>, Fault> {
+    let atoms = number(typed::<RawList>(value)?.atoms);
+    match atoms.is_empty() {
+        true => Err(Fault { code: "unanswered", what: "the checklist is empty".into() }),
+        false => Ok(atoms),
     }
 }
 

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+const AGAIN: &str = "templates/again.j2";
+
 /// A role of `_models.toml`: everything about a model that shapes the data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Role {
@@ -76,6 +78,25 @@ impl Compile<'_> {
             .text(&path)
             .ok_or_else(|| vec![self.fault(param, "P07", format!("no template `{path}`"))])?;
         Template::parse(source).map(Arc::new).map_err(|e| vec![e])
+    }
+
+    /// `templates/again.j2`: what is said of a reply that could not be read. A project of before there
+    /// was one has the words that are built in.
+    pub fn again(&self) -> Result<Arc<Template>, Vec<Diagnostic>> {
+        let built_in = || {
+            let text = include_str!("../../templates/again.j2").to_owned();
+            Arc::new(Source { path: AGAIN.to_owned(), text })
+        };
+        let source = self.files.text(AGAIN).unwrap_or_else(built_in);
+        let template = Template::parse(source).map_err(|e| vec![e])?;
+        match template.variables.iter().find(|v| v.name != "fault") {
+            None => Ok(Arc::new(template)),
+            Some(v) => {
+                let title = format!("template `again.j2` needs field `{}`", v.name);
+                let d = Diagnostic::error("P10", title).note("fields here: `fault`");
+                Err(vec![d.at(&template.source, v.range.clone(), "")])
+            }
+        }
     }
 
     /// The rules file named by parameter `param` (under `data/`).

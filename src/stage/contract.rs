@@ -4,7 +4,7 @@
 //! this record (quarantined, retried on the next run) or the whole run.
 
 use crate::call::CallError;
-use crate::record::{DatasetReport, Evidence, Id, Outcome, Trajectory};
+use crate::record::{DatasetReport, Evidence, Id, Outcome, Trajectory, Vote};
 use crate::stage::Cx;
 use crate::store::{Blobs, Store};
 use futures::stream::BoxStream;
@@ -60,9 +60,23 @@ pub enum StageError {
     /// Only this record: quarantined and listed; `code` is stable snake_case.
     #[error("{what}")]
     Record { code: &'static str, what: String },
+    /// Only this record: a judge that was asked again gave no answer that can be read. Neither a yes
+    /// nor a no; `undecided` in the tables, with what was heard as evidence.
+    #[error("{}", .0.note)]
+    Undecided(Box<Evidence>),
     /// From below: a record's, the run's, or a stop.
     #[error(transparent)]
     Call(#[from] CallError),
+}
+
+impl StageError {
+    /// The reason code of `Undecided`.
+    pub const UNDECIDED: &str = "undecided";
+
+    pub fn undecided(what: impl Into<String>, votes: Vec<Vote>) -> StageError {
+        let note: String = what.into().chars().take(300).collect();
+        StageError::Undecided(Box::new(Evidence { votes, ..Evidence::note(note) }))
+    }
 }
 
 /// One record and `&Cx` to an answer. Idempotent and deterministic given the replies.

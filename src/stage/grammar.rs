@@ -16,6 +16,13 @@ pub struct Fault {
     pub what: String,
 }
 
+impl From<String> for Fault {
+    /// Of a reply without the JSON that was asked for.
+    fn from(what: String) -> Fault {
+        Fault { code: "unreadable", what }
+    }
+}
+
 /// The tool's name in a call.
 pub const TOOL: &str = "image_generation_tool";
 

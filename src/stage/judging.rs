@@ -1,12 +1,15 @@
 //! Judging one image: ask a judge per rule and atom, conclude by code, vote.
 
 use crate::record::{Answer, Atom, Evidence, ImageRef, Judgement, Trajectory, Vote};
-use crate::rules::{Given, Rules, Verdict, conclude};
-use crate::stage::ask::{Asker, Said, atom_rows, read_json, rule_rows};
-use crate::stage::grammar::control_token;
+use crate::rules::reading::{field, score, word};
+use crate::rules::{Given, Rules, Said as Ruled, Verdict, closing, conclude};
+use crate::stage::ask::{Asker, Said, atom_rows, members, rule_rows};
+use crate::stage::grammar::{Fault, control_token};
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
+use crate::text::json;
 use futures::future::try_join_all;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// The longest rationale, in characters. A longer one is no judgement: cut, it would be trained on
@@ -17,15 +20,16 @@ const MAX_RATIONALE: usize = 4000;
 pub struct Judging {
     pub asker: Asker,
     pub rules: Arc<Rules>,
+    /// Whether a reply must hold a score from 0 to 10.
+    pub scored: bool,
 }
 
-/// One reading of a judge's reply.
+/// A judge's reply, read.
 pub struct Reading {
     pub verdict: Verdict,
     pub rationale: String,
-    /// 0..=10 where the template asks for it.
-    pub given_score: Option<f32>,
-    pub vote: Vote,
+    /// 0..=10 where one was given.
+    pub score: Option<f32>,
 }
 
 /// A judgement by majority.
@@ -35,31 +39,22 @@ pub struct Judged {
     pub evidence: Evidence,
 }
 
-/// Why there is no judgement: drop reasons shared by the kinds that judge.
+/// Why there is no judgement: drop reasons shared by the kinds that judge. A judge whose reply cannot
+/// be read is no reason but an error (`StageError::Undecided`).
 pub enum Unjudged {
-    /// `unreadable_judgement`
-    Garbage(String),
+    /// `undecided`: nothing is answered no, and something is unsure.
+    Undecided(Evidence),
     /// `refused`
     Refused(String),
 }
 
-#[derive(serde::Deserialize)]
-struct RawReply {
-    #[serde(default)]
-    checks: Vec<RawCheck>,
-    rationale: String,
-    #[serde(default)]
-    score: Option<f32>,
-}
-
-#[derive(serde::Deserialize)]
-struct RawCheck {
-    id: String,
-    #[serde(default)]
-    evidence: Option<String>,
-    /// A word or, from models that think in JSON, a boolean.
-    answer: serde_json::Value,
-}
+/// The spellings of the fields of a judge's reply.
+const CHECKS: [&str; 6] = ["checks", "answers", "results", "rules", "checklist", "atoms"];
+const ID: [&str; 6] = ["id", "check", "rule", "atom", "item", "name"];
+const ANSWER: [&str; 5] = ["answer", "result", "verdict", "value", "response"];
+const EVIDENCE: [&str; 4] = ["evidence", "observation", "reason", "explanation"];
+const RATIONALE: [&str; 4] = ["rationale", "explanation", "judgement", "judgment"];
+const SCORE: [&str; 3] = ["score", "rating", "grade"];
 
 /// The verdict that a judge's reply comes to, and its rationale; Err says why it cannot be read.
 pub fn read_judgement(
@@ -67,24 +62,86 @@ pub fn read_judgement(
     atoms: &[Atom],
     text: &str,
 ) -> Result<(Verdict, String), String> {
-    let raw: RawReply = read_json(text)?;
-    Ok((concluded(rules, atoms, raw.checks), raw.rationale.trim().to_owned()))
+    let read = |value| read_reply(rules, atoms, false, value);
+    let reading: Reading = json::last(text, read).map_err(|fault: Fault| fault.what)?;
+    Ok((reading.verdict, reading.rationale))
 }
 
-fn concluded(rules: &Rules, atoms: &[Atom], checks: Vec<RawCheck>) -> Verdict {
-    let given = checks.into_iter().map(|c| Given {
-        id: c.id,
-        answer: answer(&c.answer),
-        evidence: bound(&c.evidence.unwrap_or_default(), 300),
-    });
-    conclude(rules, atoms, &given.collect::<Vec<_>>())
+/// A reply in any of the shapes that judges give it. Err is what the judge is asked again about.
+fn read_reply(rules: &Rules, atoms: &[Atom], scored: bool, value: Value) -> Result<Reading, Fault> {
+    let unanswered = |what: String| Fault { code: "unanswered", what };
+    let reply = members(value)?;
+    let rationale = field(&reply, &RATIONALE).and_then(Value::as_str).unwrap_or_default().trim();
+    if rationale.is_empty() {
+        return Err(unanswered("`rationale` is missing or empty".into()));
+    }
+    if rationale.chars().count() > MAX_RATIONALE {
+        let what = format!("the rationale is longer than {MAX_RATIONALE} characters");
+        return Err(Fault { code: "unreadable", what });
+    }
+    let verdict = conclude(rules, atoms, &given(&reply));
+    if !verdict.unanswered.is_empty() {
+        let ids = verdict.unanswered.join(", ");
+        return Err(unanswered(format!("no answer that is yes, no or unsure to: {ids}")));
+    }
+    let score = field(&reply, &SCORE).and_then(score);
+    if scored && score.is_none() {
+        return Err(unanswered("`score` is no bare number from 0 to 10".into()));
+    }
+    let found = match (verdict.said, closing(rationale)) {
+        (Ruled::Satisfied, Some(false)) => "every answer is yes, and the rationale closes with no",
+        (Ruled::Unsatisfied, Some(true)) => "an answer is no, and the rationale closes with yes",
+        _ => return Ok(Reading { verdict, rationale: rationale.to_owned(), score }),
+    };
+    let what = format!("{found}: look again and make them agree with what is to be seen");
+    Err(Fault { code: "contradiction", what })
+}
+
+/// What a reply says of each item: a list of objects, a map from id to answer, or such lists and maps
+/// apart for rules and checklist.
+fn given(reply: &Map<String, Value>) -> Vec<Given> {
+    let mut out = Vec::new();
+    for name in CHECKS {
+        match field(reply, &[name]) {
+            Some(Value::Array(list)) => {
+                for entry in list.iter().filter_map(Value::as_object) {
+                    match field(entry, &ID).and_then(Value::as_str) {
+                        Some(id) => out.push(entry_of(id, entry)),
+                        None => out.extend(entry.iter().map(|(id, v)| answer_of(id, v))),
+                    }
+                }
+            }
+            Some(Value::Object(map)) => out.extend(map.iter().map(|(id, v)| answer_of(id, v))),
+            _ => {}
+        }
+    }
+    out
+}
+
+fn answer_of(id: &str, value: &Value) -> Given {
+    match value {
+        Value::Object(entry) => entry_of(id, entry),
+        value => Given { id: id.to_owned(), answer: word(value), evidence: String::new() },
+    }
+}
+
+fn entry_of(id: &str, entry: &Map<String, Value>) -> Given {
+    let evidence = field(entry, &EVIDENCE).and_then(Value::as_str).unwrap_or_default();
+    Given {
+        id: id.to_owned(),
+        answer: field(entry, &ANSWER).and_then(word),
+        evidence: bound(evidence, 300),
+    }
 }
 
 impl Judging {
     /// From parameters `model` (role), `template`, `rules`.
-    pub fn compile(cx: &Compile<'_>) -> Result<Judging, Vec<crate::diag::Diagnostic>> {
-        let asker = Asker { role: cx.role("model")?, template: cx.template("template")? };
-        Ok(Judging { asker, rules: cx.rules("rules")? })
+    pub fn compile(
+        cx: &Compile<'_>,
+        scored: bool,
+    ) -> Result<Judging, Vec<crate::diag::Diagnostic>> {
+        let asker = Asker::compile(cx, "model", "template")?;
+        Ok(Judging { asker, rules: cx.rules("rules")?, scored })
     }
 
     /// Asks `votes` times at once and takes the majority of the verdicts (a tie is unsatisfied).
@@ -98,14 +155,24 @@ impl Judging {
         votes: u32,
     ) -> Result<Result<Judged, Unjudged>, StageError> {
         let asks = (0..votes).map(|draw| self.ask(cx, trajectory, image, standard, draw));
-        let mut readings = Vec::new();
-        for answer in try_join_all(asks).await? {
-            match answer {
-                Ok(reading) => readings.push(reading),
-                Err(unjudged) => return Ok(Err(unjudged)),
+        let mut ballot = Ballot::default();
+        for (number, asked) in (1..).zip(try_join_all(asks).await?) {
+            let ask = format!("vote_{number}");
+            ballot.faults.extend(asked.faults);
+            match asked.said {
+                Said::Refused(reason) => return Ok(Err(Unjudged::Refused(reason))),
+                Said::Read(reading, key) => {
+                    let answer = said(reading.verdict.said).to_owned();
+                    ballot.votes.push(Vote { ask, answer, call: Some(key) });
+                    ballot.readings.push(reading);
+                }
+                Said::Unusable(fault) => {
+                    ballot.votes.push(Vote { ask, answer: fault.code.into(), call: None });
+                    ballot.unread = Some(fault);
+                }
             }
         }
-        Ok(Ok(majority(readings)))
+        ballot.majority(votes as usize)
     }
 
     async fn ask(
@@ -115,41 +182,72 @@ impl Judging {
         image: ImageRef,
         standard: Option<&str>,
         draw: u32,
-    ) -> Result<Result<Reading, Unjudged>, StageError> {
+    ) -> Result<crate::stage::ask::Asked<Reading>, StageError> {
+        let atoms = &trajectory.atoms;
+        let rules = self.rules.applying(atoms, trajectory.prompt.spec.as_ref());
         let mut context = Context::new()
             .text("prompt", &trajectory.prompt.text)
             .image("image", image)
-            .rows("rules", rule_rows(&self.rules))
-            .rows("atoms", atom_rows(&trajectory.atoms));
+            .rows("rules", rule_rows(&rules))
+            .rows("atoms", atom_rows(atoms));
         if let Some(standard) = standard {
             context = context.text("standard", standard);
         }
-        Ok(match self.asker.json::<RawReply>(cx, &context, draw).await? {
-            Said::Read(raw, _) if raw.rationale.trim().chars().count() > MAX_RATIONALE => {
-                let what = format!("the rationale is longer than {MAX_RATIONALE} characters");
-                Err(Unjudged::Garbage(what))
-            }
-            Said::Read(raw, key) => Ok(self.read(trajectory, raw, draw, key)),
-            Said::Garbage(what) => Err(Unjudged::Garbage(what)),
-            Said::Refused(reason) => Err(Unjudged::Refused(reason)),
-        })
+        let read = |value| read_reply(&rules, atoms, self.scored, value);
+        self.asker.json(cx, &context, draw, read).await
     }
+}
 
-    fn read(
-        &self,
-        trajectory: &Trajectory,
-        raw: RawReply,
-        draw: u32,
-        key: crate::record::CallKey,
-    ) -> Reading {
-        let verdict = concluded(&self.rules, &trajectory.atoms, raw.checks);
-        let word = if verdict.satisfied { "satisfied" } else { "unsatisfied" };
-        Reading {
-            vote: Vote { ask: format!("vote_{}", draw + 1), answer: word.into(), call: Some(key) },
-            verdict,
-            rationale: raw.rationale.trim().to_owned(),
-            given_score: raw.score.map(|s| s.clamp(0.0, 10.0)),
-        }
+fn said(verdict: Ruled) -> &'static str {
+    match verdict {
+        Ruled::Satisfied => "satisfied",
+        Ruled::Unsatisfied => "unsatisfied",
+        Ruled::Undecided => "undecided",
+    }
+}
+
+/// The votes of one judgement.
+#[derive(Default)]
+struct Ballot {
+    readings: Vec<Reading>,
+    votes: Vec<Vote>,
+    faults: Vec<Vote>,
+    /// A vote that could not be read, even when it was asked again.
+    unread: Option<Fault>,
+}
+
+impl Ballot {
+    /// The verdict of more than half of all that were asked. Where there is none, a vote that could
+    /// not be read, or one that cannot tell, leaves the record undecided; else a tie is unsatisfied.
+    fn majority(self, asked: usize) -> Result<Result<Judged, Unjudged>, StageError> {
+        let count = |what| self.readings.iter().filter(|r| r.verdict.said == what).count();
+        let (yes, no) = (count(Ruled::Satisfied), count(Ruled::Unsatisfied));
+        let verdict = match (yes, no) {
+            (yes, _) if yes * 2 > asked => Ruled::Satisfied,
+            (yes, no) if no * 2 > asked || yes + no == asked => Ruled::Unsatisfied,
+            _ => Ruled::Undecided,
+        };
+        let mut votes = self.votes;
+        votes.extend(self.faults);
+        let chosen = self.readings.into_iter().find(|r| r.verdict.said == verdict);
+        let Some(Reading { verdict: Verdict { said, score, checks, .. }, rationale, score: given }) =
+            chosen
+        else {
+            let what = self.unread.map_or("the votes have no majority".to_owned(), |f| f.what);
+            return Err(StageError::undecided(what, votes));
+        };
+        let judgement = Judgement { rationale, satisfied: said == Ruled::Satisfied, score, checks };
+        let evidence = Evidence {
+            note: failed_note(&judgement),
+            score: Some(judgement.score),
+            votes,
+            checks: judgement.checks.clone(),
+            peer: None,
+        };
+        Ok(match verdict {
+            Ruled::Undecided => Err(Unjudged::Undecided(evidence)),
+            _ => Ok(Judged { judgement, given_score: given, evidence }),
+        })
     }
 }
 
@@ -169,7 +267,7 @@ impl Judged {
             let reason = if hit.is_markup() { "control_token" } else { "hint_mentioned" };
             return Some((reason, format!("“{}” ({})", bound(&hit.quote, 120), hit.pattern)));
         }
-        text.trim().is_empty().then(|| ("empty_rationale", "the rationale is empty".to_owned()))
+        None
     }
 }
 
@@ -177,31 +275,10 @@ impl Unjudged {
     /// The drop reason and its evidence.
     pub fn reason(self) -> (&'static str, Evidence) {
         match self {
-            Unjudged::Garbage(what) => ("unreadable_judgement", Evidence::note(what)),
+            Unjudged::Undecided(evidence) => (StageError::UNDECIDED, evidence),
             Unjudged::Refused(what) => ("refused", Evidence::note(what)),
         }
     }
-}
-
-fn majority(readings: Vec<Reading>) -> Judged {
-    let yes = readings.iter().filter(|r| r.verdict.satisfied).count();
-    let satisfied = yes * 2 > readings.len();
-    let votes: Vec<Vote> = readings.iter().map(|r| r.vote.clone()).collect();
-    let chosen = readings.into_iter().find(|r| r.verdict.satisfied == satisfied);
-    let (verdict, rationale, given_score) = match chosen {
-        Some(r) => (r.verdict, r.rationale, r.given_score),
-        None => (conclude(&Rules::default(), &[], &[]), String::new(), None),
-    };
-    let judgement =
-        Judgement { rationale, satisfied, score: verdict.score, checks: verdict.checks };
-    let evidence = Evidence {
-        note: failed_note(&judgement),
-        score: Some(judgement.score),
-        votes,
-        checks: judgement.checks.clone(),
-        peer: None,
-    };
-    Judged { judgement, given_score, evidence }
 }
 
 /// `a2 no: two clocks; a3 unsure` or empty.
@@ -216,21 +293,6 @@ fn failed_note(judgement: &Judgement) -> String {
         })
         .collect();
     bound(&failed.join("; "), 300)
-}
-
-/// Exact words only: a substring test would read “not” and “notable” as no.
-fn answer(value: &serde_json::Value) -> Answer {
-    let word = match value {
-        serde_json::Value::Bool(true) => return Answer::Yes,
-        serde_json::Value::Bool(false) => return Answer::No,
-        serde_json::Value::String(word) => word.trim().to_lowercase(),
-        _ => return Answer::Unsure,
-    };
-    match word.as_str() {
-        "yes" => Answer::Yes,
-        "no" => Answer::No,
-        _ => Answer::Unsure,
-    }
 }
 
 /// The first `max` characters, trimmed.

@@ -15,6 +15,7 @@ mod judging;
 mod kind;
 mod kinds;
 mod params;
+mod teaching;
 
 pub use compile::{Compile, Files, Role, RoleKind};
 pub use contract::{

@@ -11,6 +11,7 @@ pub mod dedup;
 pub mod diff;
 pub mod gloss;
 pub mod hash;
+pub mod json;
 pub mod language;
 pub mod leak;
 pub mod lexicon;

@@ -26,4 +26,5 @@ mod sim;
 mod sim_coverage;
 mod stages;
 mod store;
+mod templates;
 mod view;

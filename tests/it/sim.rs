@@ -261,6 +261,7 @@ fn two_rounds(mind: &Mind, prompt: &str, seed: u64) -> Option<(bool, bool)> {
         user,
         images,
         seed: None,
+        again: 0,
     };
     let draw = |caption: &str| {
         mind.picture(&Order { caption, width: 384, height: 384, seed, faithful: false })

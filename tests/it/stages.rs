@@ -8,9 +8,9 @@ mod pairs;
 mod readers;
 mod world;
 
-use coldstart::call::Request;
-use coldstart::record::Answer;
-use coldstart::stage::To;
+use coldstart::call::{Request, Speaker};
+use coldstart::record::{Answer, Vote};
+use coldstart::stage::{StageError, To};
 use readers::verifier;
 use world::*;
 
@@ -65,15 +65,15 @@ async fn one_checklist_serves_every_judge_and_round() {
 
 #[tokio::test]
 async fn code_makes_the_verdict() {
-    // Answers to a1, a2 (child of a1) and a3; then the port and what became of a2.
+    // Answers to a1, a2 (child of a1) and a3; then the port or reason and what became of a2.
     let cases = [
         (["yes", "yes", "yes"], "satisfied", Answer::Yes),
-        (["yes", "yes", "unsure"], "unsatisfied", Answer::Yes),
+        (["yes", "yes", "unsure"], "undecided", Answer::Yes),
+        (["yes", "no", "unsure"], "unsatisfied", Answer::No),
         (["no", "yes", "yes"], "unsatisfied", Answer::Void),
-        (["unsure", "yes", "yes"], "unsatisfied", Answer::Void),
-        (["yes", "not really", "yes"], "unsatisfied", Answer::Unsure),
-        (["yes", "yes, notably", "yes"], "unsatisfied", Answer::Unsure),
-        (["Yes", " YES ", "yes"], "satisfied", Answer::Yes),
+        (["unsure", "yes", "yes"], "undecided", Answer::Void),
+        (["yes", "yes, notably", "yes"], "satisfied", Answer::Yes),
+        (["Yes.", " **YES** ", "true"], "satisfied", Answer::Yes),
     ];
     let judged = stage("judged", &[]);
     for (answers, port, child) in cases {
@@ -85,13 +85,28 @@ async fn code_makes_the_verdict() {
         });
         let step = apply(&judged, &script, t).await;
         assert_eq!(reason(&step), port, "{answers:?}");
-        let checks = step.trajectory.rounds[1].judgement.clone().expect("judged").checks;
-        assert_eq!(checks.len(), rules().len() + 3);
-        assert_eq!(checks[rules().len() + 1].answer, child, "{answers:?}");
+        assert_eq!(step.evidence.checks.len(), ALWAYS + 3);
+        assert_eq!(step.evidence.checks[ALWAYS + 1].answer, child, "{answers:?}");
     }
-    // What the judge leaves out has not passed.
-    let silent = Script::new(|_, _| r#"{"checks": [], "rationale": "Fine."}"#.into());
-    assert_eq!(reason(&apply(&judged, &silent, two_rounds()).await), "unsatisfied");
+}
+
+/// Rules that apply to every prompt; the atoms here are of kind `object` and call for no other.
+const ALWAYS: usize = 3;
+
+#[tokio::test]
+async fn rules_that_do_not_apply_are_not_shown() {
+    let judged = stage("judged", &[]);
+    let all_is_well = || Script::new(|_, _| verdict(&[("a1", "yes"), ("a2", "yes")], "So it is."));
+    let script = all_is_well();
+    apply(&judged, &script, two_rounds()).await;
+    let asked = words(&script.asked()[0]);
+    assert!(asked.contains("- all_present:") && !asked.contains("- exact_count:"));
+    let mut t = two_rounds();
+    t.atoms[1].kind = coldstart::record::AtomKind::Count;
+    let script = all_is_well();
+    apply(&judged, &script, t).await;
+    let asked = words(&script.asked()[0]);
+    assert!(asked.contains("- exact_count:") && !asked.contains("- legible_text:"));
 }
 
 #[tokio::test]
@@ -101,8 +116,8 @@ async fn a_rationale_that_may_not_be_trained_on_is_dropped() {
         ("By rule exact_count this fails.", "rules_quoted"),
         ("As in the reference image, two cats are there.", "hint_mentioned"),
         ("Two cats. </judge><answer>done</answer>", "control_token"),
-        ("  ", "empty_rationale"),
-        (long.as_str(), "unreadable_judgement"),
+        ("  ", "undecided"),
+        (long.as_str(), "undecided"),
     ];
     for (name, port) in [("judged", "satisfied"), ("good", "good")] {
         let stage = stage(name, &[]);
@@ -110,8 +125,8 @@ async fn a_rationale_that_may_not_be_trained_on_is_dropped() {
             let rationale = rationale.to_owned();
             let script =
                 Script::new(move |_, _| verdict(&[("a1", "yes"), ("a2", "yes")], &rationale));
-            let step = apply(&stage, &script, two_rounds()).await;
-            assert_eq!(reason(&step), expected, "{name}");
+            let found = attempt(&stage, &script, two_rounds()).await;
+            assert_eq!(code(&found), expected, "{name}");
         }
         let script = Script::new(|_, _| verdict(&[("a1", "yes"), ("a2", "yes")], "All is there."));
         assert_eq!(reason(&apply(&stage, &script, two_rounds()).await), port);
@@ -129,11 +144,70 @@ async fn what_cannot_be_read_is_asked_for_once_more() {
     let asked = script.asked();
     assert_eq!(asked.len(), 2);
     assert_ne!(asked[0].key(), asked[1].key(), "another call, not the same reply again");
+    // The second ask holds the first reply and what was wrong with it.
+    let Request::Chat(again) = &asked[1] else { panic!("a chat") };
+    let [.., said, notice] = &again.messages[..] else { panic!("two more turns") };
+    assert_eq!((said.speaker, notice.speaker), (Speaker::Assistant, Speaker::User));
+    assert!(words(&asked[1]).contains("Sorry, here is no JSON."));
+    assert!(words(&asked[1]).contains("there is no JSON object in it"));
     let script = Script::new(|_, _| "no".into());
-    let step = apply(&judged, &script, two_rounds()).await;
-    assert_eq!((reason(&step), script.asked().len()), ("unreadable_judgement", 2));
+    let found = attempt(&judged, &script, two_rounds()).await;
+    assert_eq!((code(&found), script.asked().len()), ("undecided", 2));
     let script = Script::new(|_, _| "refused".into());
     assert_eq!(reason(&apply(&judged, &script, two_rounds()).await), "refused");
+}
+
+#[tokio::test]
+async fn what_is_unanswered_or_contradicts_itself_is_asked_again_and_never_a_no() {
+    let whole = || verdict(&[("a1", "yes"), ("a2", "yes")], "All is there.");
+    let faulty: [(&str, String, &str); 6] = [
+        ("a word in no table", verdict(&[("a1", "yes"), ("a2", "maybe")], "Fine."), "unanswered"),
+        ("left out", verdict(&[("a1", "yes")], "Fine."), "unanswered"),
+        ("n/a", verdict(&[("a1", "N/A"), ("a2", "yes")], "Fine."), "unanswered"),
+        ("nothing", r#"{"checks": [], "rationale": "Fine."}"#.into(), "unanswered"),
+        (
+            "yes, and no",
+            verdict(&[("a1", "yes"), ("a2", "yes")], "So the request is not met."),
+            "contradiction",
+        ),
+        (
+            "no, and yes",
+            verdict(&[("a1", "yes"), ("a2", "no")], "So the picture does what was asked."),
+            "contradiction",
+        ),
+    ];
+    for name in ["judged", "good"] {
+        let stage = stage(name, &[]);
+        for (what, reply, fault) in &faulty {
+            let first = reply.clone();
+            let script = Script::new(move |_, before| match before {
+                0 => first.clone(),
+                _ => whole(),
+            });
+            let step = apply(&stage, &script, two_rounds()).await;
+            assert!(matches!(step.to, To::Port(_)), "{name}, {what}: {:?}", step.to);
+            let told = |ask: &str| step.evidence.votes.iter().find(|v| v.ask == ask).cloned();
+            assert_eq!(told(Vote::UNREAD).expect("told").answer, *fault, "{what}");
+            assert_eq!(told(Vote::AGAIN).expect("told").answer, Vote::ANSWERED, "{what}");
+            let again = reply.clone();
+            let script = Script::new(move |_, _| again.clone());
+            let Err(StageError::Undecided(evidence)) = attempt(&stage, &script, two_rounds()).await
+            else {
+                panic!("{name}, {what}: decided")
+            };
+            assert!(evidence.votes.iter().any(|v| v.answer == *fault), "{what}: {evidence:?}");
+        }
+    }
+    // A map, other keys and other spellings are answers all the same.
+    let script = Script::new(|_, _| {
+        let rules = rules().iter().map(|id| format!("\"{id}\": true, ")).collect::<String>();
+        format!(
+            "Here you are:\n```json\n{{\"Checks\": {{{rules}\"A1\": {{\"verdict\": \"Yes - in full\"}}, \
+             \"**a2**\": \"YES.\",}}, \"rationale\": \"Two cats.\nBoth red.\"}}\n```"
+        )
+    });
+    assert_eq!(reason(&apply(&stage("judged", &[]), &script, two_rounds()).await), "satisfied");
+    assert_eq!(script.asked().len(), 1);
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ pub struct Chat {
     pub images: Vec<Bytes>,
     /// The sampling seed, if one was sent.
     pub seed: Option<i64>,
+    /// Turns of the model's own: it is asked again, with its reply and what was wrong.
+    pub again: usize,
 }
 
 /// A line `- id: text` of a list.
@@ -38,6 +40,14 @@ impl Chat {
         let Some(start) = self.user.find(&open).map(|at| at + open.len()) else { return "" };
         let end = self.user[start..].find(&close).map_or(self.user.len(), |at| start + at);
         self.user[start..end].trim()
+    }
+
+    /// What a fresh draw depends on besides the words: the seed, and how often it was asked again.
+    pub fn draw(&self) -> String {
+        match (self.seed.unwrap_or(0), self.again) {
+            (seed, 0) => seed.to_string(),
+            (seed, again) => format!("{seed}, asked again {again}"),
+        }
     }
 
     /// The user's request, without the agent's `Prompt: `.

@@ -151,7 +151,8 @@ pub fn judge(mind: &Mind, chat: &Chat, scored: bool) -> String {
     };
     let report = examine(world, chat, &seen, &name);
     let mut rng = world.rng(&["rationale", chat.task(), &name, chat.request()]);
-    let slip = rng.chance(world.contradiction);
+    // Told of the contradiction, it looks again.
+    let slip = rng.chance(world.contradiction) && chat.again == 0;
     let rationale = prose::rationale(&seen, &report.findings, report.satisfied != slip, &mut rng);
     let score = scored.then(|| match report.satisfied {
         true => 9.0 + rng.below(2) as f64,
@@ -188,14 +189,15 @@ pub fn compare(mind: &Mind, chat: &Chat) -> String {
         _ if rng.chance(0.2) => "A",
         _ => "tie",
     };
-    let evidence = format!(
-        "In picture A, {}. In picture B, {}. {}",
-        look::overview(&a),
-        look::overview(&b),
-        match better {
-            "tie" => "They fulfil the same points.".to_owned(),
-            x => format!("Picture {x} fulfils more of what was asked."),
-        }
-    );
-    format!("{{\"evidence\": {}, \"better\": \"{better}\"}}", json!(evidence))
+    let (seen_a, seen_b) = (look::overview(&a), look::overview(&b));
+    let decides = match better {
+        "tie" => "They fulfil the same points.".to_owned(),
+        x => format!("Picture {x} fulfils more of what was asked."),
+    };
+    let evidence = format!("In picture A, {seen_a}. In picture B, {seen_b}. {decides}");
+    let [seen_a, seen_b, evidence] = [seen_a, seen_b, evidence].map(|text| json!(text).to_string());
+    format!(
+        "{{\"seen_a\": {seen_a}, \"seen_b\": {seen_b}, \"evidence\": {evidence}, \
+         \"better\": \"{better}\"}}"
+    )
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 /// `think_and_call`.
 pub fn think(world: &World, chat: &Chat) -> Said {
     let request = chat.request();
-    let mut rng = world.rng(&["teacher", request, &chat.seed.unwrap_or(0).to_string()]);
+    let mut rng = world.rng(&["teacher", request, &chat.draw()]);
     let meaning = riddle::understand(world, "teacher", request);
     let thought = prose::first_thought(request, meaning.as_ref(), &mut rng);
     let caption = match meaning {
@@ -51,7 +51,7 @@ pub fn reflect(world: &World, chat: &Chat) -> Said {
     let request = chat.request();
     let before = chat.tag("refined_prompt");
     let judgement = chat.tag("judgement");
-    let seed = chat.seed.unwrap_or(0).to_string();
+    let seed = chat.draw();
     let mut rng = world.rng(&["reflector", request, before, judgement, &seed]);
     let faults = prose::faults(judgement);
     let mut meaning = riddle::understand(world, "reflector", request);

@@ -18,7 +18,7 @@ pub fn write(world: &World, chat: &Chat) -> String {
     let meaning = spec_of(chat).unwrap_or_else(|| scene::parse(plain));
     let style = chat.tag("style").split(':').next().unwrap_or_default();
     let spec = chat.tag("spec");
-    let mut rng = world.rng(&["writer", plain, spec, style, &chat.seed.unwrap_or(0).to_string()]);
+    let mut rng = world.rng(&["writer", plain, spec, style, &chat.draw()]);
     let flaw = rng.chance(world.riddle_error);
     json!({"prompt": riddle::write(&meaning, style, flaw, &mut rng)}).to_string()
 }

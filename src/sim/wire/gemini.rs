@@ -28,6 +28,10 @@ pub fn read(body: &[u8], model: &str) -> Result<(Chat, Options), Refusal> {
     parts(&system["parts"], &mut chat.system, &mut no_images)?;
     let contents = body["contents"].as_array().filter(|c| !c.is_empty());
     for content in contents.ok_or_else(|| Refusal::bad("contents is not specified"))? {
+        if content["role"] == "model" {
+            chat.again += 1;
+            continue;
+        }
         parts(&content["parts"], &mut chat.user, &mut chat.images)?;
         chat.user.push('\n');
     }

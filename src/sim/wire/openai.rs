@@ -25,6 +25,10 @@ pub fn read(body: &[u8]) -> Result<(Chat, Options), Refusal> {
     let messages = body["messages"].as_array().filter(|m| !m.is_empty());
     let messages = messages.ok_or_else(|| Refusal::bad("`messages` is empty or missing"))?;
     for message in messages {
+        if message["role"] == "assistant" {
+            chat.again += 1;
+            continue;
+        }
         let system = matches!(message["role"].as_str(), Some("system" | "developer"));
         content(&message["content"], system, &mut chat)?;
     }

@@ -17,7 +17,8 @@ pub const KIND: Kind = Kind {
     docs: "Draws q itself `draws` times with distinct, recorded seeds, one after the other, and has \
            the judge grade each by rules and checklist; the first success ends it and drops the \
            prompt as `solved` (paper, section 3.2: pass@3 = 0). The checklist is made here, once per \
-           prompt, and stays with the record. Two seeds that give one picture are no two draws: the \
+           prompt, and stays with the record. A draw of which the judge cannot tell ends it too: such \
+           a prompt is neither solved nor hard. Two seeds that give one picture are no two draws: the \
            record is dropped. (A server that ignores seeds stops the run before its twins are \
            journaled.)",
     arity: Arity::Some,
@@ -25,10 +26,7 @@ pub const KIND: Kind = Kind {
     reasons: &[
         Reason { code: "solved", doc: "a draw satisfied the judge" },
         Reason { code: "no_checklist", doc: "no checklist could be made of the prompt" },
-        Reason {
-            code: "unreadable_judgement",
-            doc: "the judge's reply was not the JSON asked for",
-        },
+        Reason { code: "undecided", doc: "the judge cannot tell: nothing is no, something unsure" },
         Reason { code: "refused", doc: "generator or judge will not answer" },
         Reason { code: "garbage", doc: "text came back where a picture was asked" },
         Reason { code: "same_image", doc: "two seeds gave one picture: a safety filter's blank" },
@@ -88,7 +86,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     Ok(Stage::Each(Arc::new(AttemptStage {
         generator: cx.role("generator")?,
         draws: cx.params.int("draws") as u32,
-        judging: Judging::compile(cx)?,
+        judging: Judging::compile(cx, false)?,
         checklist: Checklist::compile(cx)?,
     })))
 }
@@ -112,6 +110,7 @@ impl Each for AttemptStage {
             let judged = match self.draw(cx, &mut t, number, seed).await? {
                 Ok(judged) => judged,
                 Err((reason, evidence)) => {
+                    votes.extend(evidence.votes);
                     return Ok(Step::drop(t, reason, Evidence { votes, ..evidence }));
                 }
             };
@@ -122,6 +121,7 @@ impl Each for AttemptStage {
                 answer: if satisfied { "satisfied" } else { "unsatisfied" }.into(),
                 call: judged.evidence.votes.first().and_then(|v| v.call),
             });
+            votes.extend(judged.evidence.votes.into_iter().filter(Vote::is_of_reading));
             if satisfied {
                 let note = format!("draw {number} of {} satisfied the judge", self.draws);
                 let evidence = Evidence { note, score: Some(best), votes, ..Evidence::default() };

@@ -2,12 +2,15 @@
 
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Judgement, Trajectory, Vote};
-use crate::stage::ask::{Asker, Said};
+use crate::rules::reading::{Conclusion, conclusion, field, flag, id};
+use crate::stage::ask::{Asker, members};
+use crate::stage::grammar::Fault;
 use crate::stage::judging::bound;
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
 };
 use crate::template::Context;
+use serde_json::Value;
 use std::sync::Arc;
 
 pub const KIND: Kind = Kind {
@@ -34,7 +37,6 @@ pub const KIND: Kind = Kind {
         Reason { code: "verdict_not_derivable", doc: "a blind reader of J concludes otherwise" },
         Reason { code: "intent_lost", doc: "the last caption drops or contradicts part of q" },
         Reason { code: "fault_ignored", doc: "T and P pass over a fault that J names" },
-        Reason { code: "unreadable_judgement", doc: "a reply was not the JSON asked for" },
         Reason { code: "refused", doc: "the verifier will not answer (safety, policy)" },
     ],
     params: &[
@@ -76,8 +78,8 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     Ok(Stage::Each(Arc::new(Consistency {
-        rederive: Asker { role: cx.role("model")?, template: cx.template("template")? },
-        intent: Asker { role: cx.role("model")?, template: cx.template("intent_template")? },
+        rederive: Asker::compile(cx, "model", "template")?,
+        intent: Asker::compile(cx, "model", "intent_template")?,
         max_words: cx.params.int("max_words") as usize,
     })))
 }
@@ -88,24 +90,56 @@ struct Consistency {
     max_words: usize,
 }
 
-#[derive(serde::Deserialize)]
-struct RawVerdict {
-    verdict: String,
-}
-
-#[derive(serde::Deserialize)]
-struct RawIntent {
+/// What a verifier says of the intent.
+struct Intent {
     entails: bool,
-    #[serde(default)]
     missing: Vec<String>,
-    #[serde(default)]
     contradicts: Vec<String>,
     /// Faults of the judgement before that neither T nor P sees to.
-    #[serde(default)]
     unaddressed: Vec<String>,
 }
 
-type Fault = (&'static str, Evidence);
+fn read_intent(value: Value) -> Result<Intent, Fault> {
+    let reply = members(value)?;
+    let list = |name: &str| match field(&reply, &[name]) {
+        Some(Value::Array(items)) => texts(items),
+        // “none” of a list is an empty one.
+        Some(Value::String(one))
+            if !matches!(id(one).as_str(), "" | "none" | "n/a" | "nothing") =>
+        {
+            vec![one.trim().to_owned()]
+        }
+        _ => Vec::new(),
+    };
+    match field(&reply, &["entails", "entailed", "answer", "result", "verdict"]).and_then(flag) {
+        Some(entails) => Ok(Intent {
+            entails,
+            missing: list("missing"),
+            contradicts: list("contradicts"),
+            unaddressed: list("unaddressed"),
+        }),
+        None => Err(unanswered("`entails` is neither true nor false")),
+    }
+}
+
+fn texts(items: &[Value]) -> Vec<String> {
+    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), |s| s.trim().to_owned());
+    items.iter().map(text).filter(|s| !s.is_empty()).collect()
+}
+
+fn read_conclusion(value: Value) -> Result<Conclusion, Fault> {
+    let reply = members(value)?;
+    field(&reply, &["verdict", "answer", "result", "conclusion", "value"])
+        .and_then(conclusion)
+        .ok_or_else(|| unanswered("`verdict` is none of satisfied, unsatisfied and unclear"))
+}
+
+fn unanswered(what: &str) -> Fault {
+    Fault { code: "unanswered", what: what.to_owned() }
+}
+
+/// A drop reason and what it rests on.
+type Rejected = (&'static str, Evidence);
 
 #[async_trait::async_trait]
 impl Each for Consistency {
@@ -165,26 +199,24 @@ impl Consistency {
         cx: &Cx<'_>,
         judgement: &Judgement,
         votes: &mut Vec<Vote>,
-    ) -> Result<Result<(), Fault>, StageError> {
+    ) -> Result<Result<(), Rejected>, StageError> {
         let context = Context::new().text("judgement", &judgement.rationale);
-        let raw = match self.rederive.json::<RawVerdict>(cx, &context, 0).await? {
-            Said::Garbage(what) => return Ok(Err(("unreadable_judgement", Evidence::note(what)))),
-            Said::Refused(what) => return Ok(Err(("refused", Evidence::note(what)))),
-            Said::Read(raw, key) => {
-                let answer = bound(&raw.verdict.to_lowercase(), 20);
-                votes.push(Vote {
-                    ask: "rederive".into(),
-                    answer: answer.clone(),
-                    call: Some(key),
-                });
-                answer
-            }
+        let asked = self.rederive.json(cx, &context, 0, read_conclusion).await?;
+        let (read, key) = match asked.decided(votes)? {
+            Ok(read) => read,
+            Err(what) => return Ok(Err(("refused", Evidence::note(what)))),
         };
+        let (word, satisfied) = match read {
+            Conclusion::Satisfied => ("satisfied", Some(true)),
+            Conclusion::Unsatisfied => ("unsatisfied", Some(false)),
+            Conclusion::Unclear => ("unclear", None),
+        };
+        votes.push(Vote { ask: "rederive".into(), answer: word.into(), call: Some(key) });
         let made = if judgement.satisfied { "satisfied" } else { "unsatisfied" };
-        Ok(if raw == made {
+        Ok(if satisfied == Some(judgement.satisfied) {
             Ok(())
         } else {
-            let note = format!("code says {made}; a blind reader of the rationale says {raw}");
+            let note = format!("code says {made}; a blind reader of the rationale says {word}");
             Err(("verdict_not_derivable", Evidence::note(note)))
         })
     }
@@ -194,7 +226,7 @@ impl Consistency {
         cx: &Cx<'_>,
         t: &Trajectory,
         votes: &mut Vec<Vote>,
-    ) -> Result<Result<(), Fault>, StageError> {
+    ) -> Result<Result<(), Rejected>, StageError> {
         let Some(last) = t.rounds.last() else { return Ok(Ok(())) };
         let before = t.rounds.iter().rev().nth(1).and_then(|r| r.judgement.as_ref());
         let context = Context::new()
@@ -203,27 +235,23 @@ impl Consistency {
             .text("plain", t.prompt.gloss.as_deref().unwrap_or_default())
             .text("judgement", before.map_or("", |j| j.rationale.as_str()))
             .text("thinking", before.map_or("", |_| last.thinking.as_str()));
-        Ok(match self.intent.json::<RawIntent>(cx, &context, 0).await? {
-            Said::Garbage(what) => Err(("unreadable_judgement", Evidence::note(what))),
-            Said::Refused(what) => Err(("refused", Evidence::note(what))),
-            Said::Read(raw, key) => {
-                let answer = if raw.entails { "entails" } else { "lost" };
-                votes.push(Vote { ask: "intent".into(), answer: answer.into(), call: Some(key) });
-                let kept = raw.entails && raw.missing.is_empty() && raw.contradicts.is_empty();
-                if kept && (before.is_none() || raw.unaddressed.is_empty()) {
-                    Ok(())
-                } else if kept {
-                    let note = bound(&raw.unaddressed.join(", "), 300);
-                    Err(("fault_ignored", Evidence::note(note)))
-                } else {
-                    let note = format!(
-                        "missing: {}; contradicts: {}",
-                        raw.missing.join(", "),
-                        raw.contradicts.join(", ")
-                    );
-                    Err(("intent_lost", Evidence::note(bound(&note, 300))))
-                }
-            }
+        let asked = self.intent.json(cx, &context, 0, read_intent).await?;
+        let (read, key) = match asked.decided(votes)? {
+            Ok(read) => read,
+            Err(what) => return Ok(Err(("refused", Evidence::note(what)))),
+        };
+        let answer = if read.entails { "entails" } else { "lost" };
+        votes.push(Vote { ask: "intent".into(), answer: answer.into(), call: Some(key) });
+        let kept = read.entails && read.missing.is_empty() && read.contradicts.is_empty();
+        Ok(if kept && (before.is_none() || read.unaddressed.is_empty()) {
+            Ok(())
+        } else if kept {
+            let note = bound(&read.unaddressed.join(", "), 300);
+            Err(("fault_ignored", Evidence::note(note)))
+        } else {
+            let (missing, contradicts) = (read.missing.join(", "), read.contradicts.join(", "));
+            let note = format!("missing: {missing}; contradicts: {contradicts}");
+            Err(("intent_lost", Evidence::note(bound(&note, 300))))
         })
     }
 }

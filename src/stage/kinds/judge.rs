@@ -13,8 +13,11 @@ pub const KIND: Kind = Kind {
     name: "judge",
     about: "Grades the last image by explicit rules and a checklist; code makes the verdict.",
     docs: "The judge sees q, the image, the rules and the checklist, reports evidence and \
-           yes/no/unsure per item, and writes a rationale (J). Code derives the verdict: every \
-           non-void item must be yes; unsure and unanswered fail; a child of a failed atom is void. \
+           yes/no/unsure per item, and writes a rationale (J). Rules that do not apply to the prompt \
+           are not shown. Code derives the verdict: satisfied if every non-void item is yes, \
+           unsatisfied if one is no, else undecided, which drops the record; a child of a failed atom \
+           is void. An item without an answer, or a rationale that closes against the answers, is \
+           asked again with what was wrong; in vain, the record fails as `undecided`. \
            The rules are shown to the judge and absent from the training text (paper, section 3.2): \
            a rationale that quotes one is dropped. `votes` asks several times and takes the \
            majority. J is made before any hint is shown.",
@@ -25,15 +28,11 @@ pub const KIND: Kind = Kind {
     ],
     reasons: &[
         Reason { code: "no_checklist", doc: "no checklist could be made of the prompt" },
-        Reason {
-            code: "unreadable_judgement",
-            doc: "the judge's reply was not the JSON asked for",
-        },
+        Reason { code: "undecided", doc: "the judge cannot tell: nothing is no, something unsure" },
         Reason { code: "refused", doc: "the judge will not answer (safety, policy)" },
         Reason { code: "rules_quoted", doc: "the rationale quotes a rule" },
         Reason { code: "control_token", doc: "the rationale holds a tag or control token" },
         Reason { code: "hint_mentioned", doc: "the rationale speaks of a picture not in sight" },
-        Reason { code: "empty_rationale", doc: "the rationale is empty" },
     ],
     params: &[
         Param { name: "model", ty: Ty::Chat, default: Some("judge"), doc: "the role that grades" },
@@ -83,7 +82,7 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     Ok(Stage::Each(Arc::new(Judge {
-        judging: Judging::compile(cx)?,
+        judging: Judging::compile(cx, false)?,
         checklist: Checklist::compile(cx)?,
         votes: cx.params.int("votes") as u32,
     })))

@@ -3,7 +3,9 @@
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Trajectory, Vote};
 use crate::rules::Rules;
-use crate::stage::ask::{Asker, Said};
+use crate::rules::reading::{field, flag};
+use crate::stage::ask::{Asker, members};
+use crate::stage::grammar::Fault;
 use crate::stage::judging::bound;
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
@@ -26,10 +28,6 @@ pub const KIND: Kind = Kind {
         Reason { code: "rules_quoted", doc: "a turn quotes a judge rule" },
         Reason { code: "markup", doc: "a stray tag, role or control token" },
         Reason { code: "model_says_leak", doc: "the model reader found a leak" },
-        Reason {
-            code: "unreadable_judgement",
-            doc: "the model reader's reply was not the JSON asked for",
-        },
         Reason { code: "refused", doc: "the model reader will not answer" },
     ],
     params: &[
@@ -68,7 +66,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     let asker = if cx.params.text("model").is_empty() {
         None
     } else {
-        Some(Asker { role: cx.role("model")?, template: cx.template("template")? })
+        Some(Asker::compile(cx, "model", "template")?)
     };
     Ok(Stage::Each(Arc::new(LeakFilter { asker, rules: cx.rules("rules")? })))
 }
@@ -78,11 +76,17 @@ struct LeakFilter {
     rules: Arc<Rules>,
 }
 
-#[derive(serde::Deserialize)]
-struct RawLeak {
-    leak: bool,
-    #[serde(default)]
-    quote: String,
+/// Whether the model reader found a leak, and its words for it.
+fn read(value: serde_json::Value) -> Result<(bool, String), Fault> {
+    let reply = members(value)?;
+    let quote = field(&reply, &["quote", "evidence", "words"]).and_then(serde_json::Value::as_str);
+    match field(&reply, &["leak", "answer", "result", "verdict"]).and_then(flag) {
+        Some(leak) => Ok((leak, quote.unwrap_or_default().to_owned())),
+        None => {
+            let what = "`leak` is neither true nor false".to_owned();
+            Err(Fault { code: "unanswered", what })
+        }
+    }
 }
 
 #[async_trait::async_trait]
@@ -99,24 +103,19 @@ impl Each for LeakFilter {
         let texts: Vec<String> =
             turns.iter().map(|(name, text)| format!("[{name}]\n{text}")).collect();
         let context = Context::new().text("texts", &texts.join("\n\n"));
-        Ok(match asker.json::<RawLeak>(cx, &context, 0).await? {
-            Said::Garbage(what) => Step::drop(t, "unreadable_judgement", Evidence::note(what)),
-            Said::Refused(what) => Step::drop(t, "refused", Evidence::note(what)),
-            Said::Read(raw, key) => {
-                let answer = if raw.leak { "leak" } else { "clean" };
-                let vote = Vote { ask: "model".into(), answer: answer.into(), call: Some(key) };
-                let note = if raw.leak {
-                    format!("“{}”", bound(&raw.quote, 200))
-                } else {
-                    String::new()
-                };
-                let evidence = Evidence { note, votes: vec![vote], ..Evidence::default() };
-                if raw.leak {
-                    Step::drop(t, "model_says_leak", evidence)
-                } else {
-                    Step::out(t, "passed").with(evidence)
-                }
-            }
+        let mut votes = Vec::new();
+        let asked = asker.json(cx, &context, 0, read).await?;
+        let ((leak, quote), key) = match asked.decided(&mut votes)? {
+            Ok(read) => read,
+            Err(what) => return Ok(Step::drop(t, "refused", Evidence::note(what))),
+        };
+        let answer = if leak { "leak" } else { "clean" };
+        votes.push(Vote { ask: "model".into(), answer: answer.into(), call: Some(key) });
+        let note = if leak { format!("“{}”", bound(&quote, 200)) } else { String::new() };
+        let evidence = Evidence { note, votes, ..Evidence::default() };
+        Ok(match leak {
+            true => Step::drop(t, "model_says_leak", evidence),
+            false => Step::out(t, "passed").with(evidence),
         })
     }
 }

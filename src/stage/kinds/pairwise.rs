@@ -2,7 +2,9 @@
 
 use crate::diag::Diagnostic;
 use crate::record::{Comparison, Evidence, ImageRef, Preference, Trajectory, Vote};
-use crate::stage::ask::{Asker, Said, atom_rows};
+use crate::rules::reading::{Side, field, side};
+use crate::stage::ask::{Asked, Asker, atom_rows, members};
+use crate::stage::grammar::Fault;
 use crate::stage::judging::bound;
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
@@ -14,7 +16,8 @@ pub const KIND: Kind = Kind {
     name: "pairwise",
     about: "Compares the last two images in both orders; keeps the record if the later one wins.",
     docs: "Asks the role `model` twice, once with each order, and takes a winner only if both agree; \
-           disagreement is a tie (position bias, practice section 3). Which order is asked as draw \
+           disagreement is a tie (position bias, practice section 3). Pictures that are the same byte \
+           for byte tie without a call. Which order is asked as draw \
            0 is shuffled by a seed, so that a judge with a favourite place favours neither image. \
            The judge sees q and the checklist, never P1, P2 or which is newer. `ties` says what \
            becomes of a tie (paper, section 3.2: drop if I2 is worse than I1).",
@@ -23,7 +26,6 @@ pub const KIND: Kind = Kind {
     reasons: &[
         Reason { code: "worse", doc: "the earlier image won" },
         Reason { code: "tie", doc: "a tie, or the two orders disagree" },
-        Reason { code: "unreadable_judgement", doc: "a reply was not the JSON asked for" },
         Reason { code: "refused", doc: "the comparator will not answer (safety, policy)" },
     ],
     params: &[
@@ -59,7 +61,7 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
-    let asker = Asker { role: cx.role("model")?, template: cx.template("template")? };
+    let asker = Asker::compile(cx, "model", "template")?;
     Ok(Stage::Each(Arc::new(Pairwise { asker, keep_ties: cx.params.text("ties") == "keep" })))
 }
 
@@ -68,16 +70,32 @@ struct Pairwise {
     keep_ties: bool,
 }
 
-#[derive(serde::Deserialize)]
-struct RawPair {
-    #[serde(default)]
+/// One order's answer.
+struct Answer {
+    side: Side,
     evidence: String,
-    better: String,
+}
+
+/// Reads what a comparator says; a letter that cannot be read is no tie.
+fn read(value: serde_json::Value) -> Result<Answer, Fault> {
+    let reply = members(value)?;
+    let text = |names: &[&str]| {
+        let found = field(&reply, names).and_then(serde_json::Value::as_str);
+        found.unwrap_or_default().trim().to_owned()
+    };
+    let better = field(&reply, &["better", "winner", "verdict", "answer", "result", "preference"]);
+    match better.and_then(side) {
+        Some(side) => Ok(Answer { side, evidence: text(&["evidence", "reason", "rationale"]) }),
+        None => {
+            let what = "`better` is none of A, B and tie".to_owned();
+            Err(Fault { code: "unanswered", what })
+        }
+    }
 }
 
 #[async_trait::async_trait]
 impl Each for Pairwise {
-    async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+    async fn apply(&self, t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
         let images: Vec<ImageRef> = t.rounds.iter().rev().filter_map(|r| r.image).take(2).collect();
         let [later, earlier] = images[..] else {
             return Err(StageError::Record {
@@ -85,40 +103,52 @@ impl Each for Pairwise {
                 what: "two images are needed".into(),
             });
         };
+        if earlier.digest == later.digest {
+            return Ok(self.settle(t, [Preference::Tie; 2], Evidence::note(SAME)));
+        }
         let first_as_a_is_draw_0 = cx.rng("positions").chance(0.5);
         let (as_a, as_b) = futures::try_join!(
             self.ask(cx, &t, earlier, later, u32::from(!first_as_a_is_draw_0)),
             self.ask(cx, &t, later, earlier, u32::from(first_as_a_is_draw_0)),
         )?;
-        let (as_a, as_b) = match (as_a, as_b) {
+        let mut faults = Vec::new();
+        let (as_a, as_b) = match (as_a.decided(&mut faults)?, as_b.decided(&mut faults)?) {
             (Ok(a), Ok(b)) => (a, b),
-            (Err((reason, what)), _) | (_, Err((reason, what))) => {
-                return Ok(Step::drop(t, reason, Evidence::note(what)));
+            (Err(what), _) | (_, Err(what)) => {
+                return Ok(Step::drop(t, "refused", Evidence::note(what)));
             }
         };
         // In the second order A is the later image.
-        let orders = [prefer(&as_a.0, false), prefer(&as_b.0, true)];
-        let winner = if orders[0] == orders[1] { orders[0] } else { Preference::Tie };
-        let vote =
-            |ask: &str, p: Preference, call| Vote { ask: ask.into(), answer: name(p).into(), call };
-        let evidence = Evidence {
-            note: bound(&as_a.1, 300),
-            votes: vec![vote("order_ab", orders[0], as_a.2), vote("order_ba", orders[1], as_b.2)],
-            ..Evidence::default()
+        let orders = [prefer(as_a.0.side, false), prefer(as_b.0.side, true)];
+        let vote = |ask: &str, p: Preference, key| Vote {
+            ask: ask.into(),
+            answer: name(p).into(),
+            call: Some(key),
         };
+        let mut votes =
+            vec![vote("order_ab", orders[0], as_a.1), vote("order_ba", orders[1], as_b.1)];
+        votes.extend(faults);
+        let note = bound(&as_a.0.evidence, 300);
+        Ok(self.settle(t, orders, Evidence { note, votes, ..Evidence::default() }))
+    }
+}
+
+/// What is noted of pictures that need no comparing.
+const SAME: &str = "the two pictures are the same byte for byte";
+
+impl Pairwise {
+    /// What the answers of both orders come to.
+    fn settle(&self, mut t: Trajectory, orders: [Preference; 2], evidence: Evidence) -> Step {
+        let winner = if orders[0] == orders[1] { orders[0] } else { Preference::Tie };
         t.comparisons.push(Comparison { orders, winner });
-        Ok(match winner {
+        match winner {
             Preference::Second => Step::out(t, "better").with(evidence),
             Preference::Tie if self.keep_ties => Step::out(t, "better").with(evidence),
             Preference::Tie => Step::drop(t, "tie", evidence),
             Preference::First => Step::drop(t, "worse", evidence),
-        })
+        }
     }
-}
 
-type Answer = (String, String, Option<crate::record::CallKey>);
-
-impl Pairwise {
     async fn ask(
         &self,
         cx: &Cx<'_>,
@@ -126,26 +156,21 @@ impl Pairwise {
         a: ImageRef,
         b: ImageRef,
         draw: u32,
-    ) -> Result<Result<Answer, (&'static str, String)>, StageError> {
+    ) -> Result<Asked<Answer>, StageError> {
         let context = Context::new()
             .text("prompt", &t.prompt.text)
             .rows("atoms", atom_rows(&t.atoms))
             .image("image_a", a)
             .image("image_b", b);
-        Ok(match self.asker.json::<RawPair>(cx, &context, draw).await? {
-            Said::Read(raw, key) => Ok((raw.better, raw.evidence, Some(key))),
-            Said::Garbage(what) => Err(("unreadable_judgement", what)),
-            Said::Refused(what) => Err(("refused", what)),
-        })
+        self.asker.json(cx, &context, draw, read).await
     }
 }
 
-/// What the answer `A`, `B` or anything else prefers.
-fn prefer(answer: &str, a_is_later: bool) -> Preference {
-    match (answer.trim().to_ascii_uppercase().as_str(), a_is_later) {
-        ("A", false) | ("B", true) => Preference::First,
-        ("B", false) | ("A", true) => Preference::Second,
-        _ => Preference::Tie,
+fn prefer(side: Side, a_is_later: bool) -> Preference {
+    match (side, a_is_later) {
+        (Side::Tie, _) => Preference::Tie,
+        (Side::A, false) | (Side::B, true) => Preference::First,
+        (Side::B, false) | (Side::A, true) => Preference::Second,
     }
 }
 

@@ -13,7 +13,8 @@ pub const KIND: Kind = Kind {
     name: "pointwise",
     about: "Holds the last image against the request: score, verdict and J2.",
     docs: "The grader sees q, the image, the checklist, the rules and a `standard` in words. Good \
-           means: every check passes (by code) and the score reaches `min_score`. What was better \
+           means: every check passes (by code) and the score reaches `min_score`; a reply without a \
+           score is asked again, as one without an answer is (see `judge`). What was better \
            (by `pairwise`, which must come before; a tie is not better) but is not good leaves by \
            `improved` when `keep_improved` is set: such records can become open trajectories; else \
            they are dropped (paper, section 3.2: pointwise filter).",
@@ -25,12 +26,11 @@ pub const KIND: Kind = Kind {
     reasons: &[
         Reason { code: "not_good", doc: "does not meet the request" },
         Reason { code: "no_checklist", doc: "no checklist could be made of the prompt" },
-        Reason { code: "unreadable_judgement", doc: "the reply was not the JSON asked for" },
+        Reason { code: "undecided", doc: "the judge cannot tell: nothing is no, something unsure" },
         Reason { code: "refused", doc: "the grader will not answer (safety, policy)" },
         Reason { code: "rules_quoted", doc: "the rationale quotes a rule" },
         Reason { code: "control_token", doc: "the rationale holds a tag or control token" },
         Reason { code: "hint_mentioned", doc: "the rationale speaks of a picture not in sight" },
-        Reason { code: "empty_rationale", doc: "the rationale is empty" },
     ],
     params: &[
         Param { name: "model", ty: Ty::Chat, default: Some("grader"), doc: "the role that grades" },
@@ -98,11 +98,13 @@ fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, Str
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    let min_score = cx.params.float("min_score") as f32;
     Ok(Stage::Each(Arc::new(Pointwise {
-        judging: Judging::compile(cx)?,
+        // Where no score is wanted, a template need not ask for one.
+        judging: Judging::compile(cx, min_score > 0.0)?,
         checklist: Checklist::compile(cx)?,
         standard: cx.params.text("standard").to_owned(),
-        min_score: cx.params.float("min_score") as f32,
+        min_score,
         keep_improved: cx.params.bool("keep_improved"),
     })))
 }

@@ -1,10 +1,9 @@
 //! `reflect`: the next round's thinking and call, by a stronger teacher that sees a private hint.
 
-use super::think_and_call::{FORMAT_REASONS, call_turn, same_words};
 use crate::call::{ImageRequest, Output, Request};
 use crate::diag::Diagnostic;
-use crate::record::{Evidence, ImageRef, Trajectory};
-use crate::stage::ask::Asker;
+use crate::record::{ImageRef, Trajectory};
+use crate::stage::teaching::{AGAIN, Copy, FORMAT_REASONS, THINKING, Teacher};
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Role, RoleKind, Stage, StageError,
     Step, Ty,
@@ -20,7 +19,7 @@ pub const KIND: Kind = Kind {
            the `gloss` (plain meaning, as text), `both`, or `none`. Where `reference` is wanted \
            and a record has none, the role `illustrator` (if set) draws one from the plain \
            meaning, once per prompt. J1 was made before any hint is shown, so it cannot leak. A \
-           turn that breaks the form is dropped with what was wrong.",
+           turn that breaks the form is asked for once more, then dropped with what was wrong.",
     arity: Arity::Some,
     ports: &[Port { name: "passed", doc: "well-formed" }],
     reasons: FORMAT_REASONS,
@@ -35,11 +34,13 @@ pub const KIND: Kind = Kind {
             name: "template",
             ty: Ty::Template {
                 must: &["prompt", "image", "refined", "judgement"],
-                may: &["thinking", "hint", "hint_text"],
+                may: &["thinking", "hint", "hint_text", "apart"],
             },
             default: Some("reflect.j2"),
             doc: "what it is asked",
         },
+        THINKING,
+        AGAIN,
         Param {
             name: "hint",
             ty: Ty::Choice(&["reference", "gloss", "both", "none"]),
@@ -78,12 +79,12 @@ fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, Str
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
-    let asker = Asker { role: cx.role("model")?, template: cx.template("template")? };
+    let teacher = Teacher::compile(cx)?;
     let illustrator =
         if cx.params.text("illustrator").is_empty() { None } else { Some(cx.role("illustrator")?) };
     let hint = cx.params.text("hint");
     Ok(Stage::Each(Arc::new(Reflect {
-        asker,
+        teacher,
         illustrator,
         show_image: matches!(hint, "reference" | "both"),
         show_text: matches!(hint, "gloss" | "both"),
@@ -92,7 +93,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
 }
 
 struct Reflect {
-    asker: Asker,
+    teacher: Teacher,
     illustrator: Option<Role>,
     show_image: bool,
     show_text: bool,
@@ -112,17 +113,14 @@ impl Each for Reflect {
             });
         };
         let before = t.rounds.last().map(|r| r.refined.clone()).unwrap_or_default();
-        match call_turn(&self.asker, cx, &context).await? {
-            Err((reason, evidence)) => Ok(Step::drop(t, reason, evidence)),
-            Ok(round) if same_words(&round.refined, &before) => {
-                let note = "the new caption repeats the one that failed";
-                Ok(Step::drop(t, "copied_prompt", Evidence::note(note)))
-            }
-            Ok(round) => {
+        let what = "the new caption repeats the one that failed";
+        Ok(match self.teacher.turn(cx, context, Some(Copy { of: &before, what })).await? {
+            Err((reason, evidence)) => Step::drop(t, reason, evidence),
+            Ok((round, evidence)) => {
                 t.rounds.push(round);
-                Ok(Step::out(t, "passed"))
+                Step::out(t, "passed").with(evidence)
             }
-        }
+        })
     }
 }
 

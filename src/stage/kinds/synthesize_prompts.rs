@@ -3,11 +3,12 @@
 
 use crate::diag::Diagnostic;
 use crate::env::Rng;
-use crate::record::{Evidence, Id, Prompt, Spec, Trajectory};
+use crate::record::{Evidence, Id, Prompt, Spec, Trajectory, Vote};
+use crate::rules::reading::{field, flag};
 use crate::sample::spec::{Style, Vocabulary};
-use crate::stage::ask::{Asker, Said};
+use crate::stage::ask::{Asker, Said, members, typed};
 use crate::stage::checklist::spec_json;
-use crate::stage::grammar::control_token;
+use crate::stage::grammar::{Fault, control_token};
 use crate::stage::judging::bound;
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Item, Kind, Param, Params, Port, Reason, Source, SourceCx,
@@ -18,6 +19,7 @@ use crate::text::gloss::gloss;
 use crate::text::spec::{canonical, spec_eq, spec_hash};
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -37,10 +39,6 @@ pub const KIND: Kind = Kind {
         Reason { code: "unsolved", doc: "the solver read another spec out of it" },
         Reason { code: "ambiguous", doc: "the solver says that it has several meanings" },
         Reason { code: "unwritten", doc: "the writer's reply was not the JSON asked for" },
-        Reason {
-            code: "unreadable_judgement",
-            doc: "the solver's reply was not the JSON asked for",
-        },
         Reason { code: "refused", doc: "writer or solver will not answer (safety, policy)" },
         Reason { code: "control_token", doc: "the riddle holds a tag or control token" },
     ],
@@ -101,8 +99,8 @@ fn flow(_: &Params, _: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     let vocabulary = Arc::new(Vocabulary::parse(&cx.file("vocabulary")?)?);
     let make = Make {
-        writer: Asker { role: cx.role("writer")?, template: cx.template("riddle_template")? },
-        solver: Asker { role: cx.role("solver")?, template: cx.template("solve_template")? },
+        writer: Asker::compile(cx, "writer", "riddle_template")?,
+        solver: Asker::compile(cx, "solver", "solve_template")?,
         vocabulary: vocabulary.clone(),
     };
     let source = Specs {
@@ -199,13 +197,42 @@ struct RawRiddle {
     prompt: String,
 }
 
-#[derive(serde::Deserialize)]
-struct RawSolution {
+/// What a solver read out of a riddle.
+struct Solution {
     spec: Spec,
-    #[serde(default)]
     ambiguous: bool,
-    #[serde(default)]
     why: String,
+}
+
+fn read_solution(value: Value) -> Result<Solution, Fault> {
+    let reply = members(value)?;
+    let spec = field(&reply, &["spec"]).cloned().unwrap_or_default();
+    let spec = typed(without_empty(spec))?;
+    let why = field(&reply, &["why", "reason", "explanation"]).and_then(Value::as_str);
+    let ambiguous = match field(&reply, &["ambiguous"]) {
+        None => Some(false),
+        Some(value) => flag(value),
+    };
+    match ambiguous {
+        Some(ambiguous) => Ok(Solution { spec, ambiguous, why: why.unwrap_or_default().into() }),
+        None => {
+            let what = "`ambiguous` is neither true nor false".to_owned();
+            Err(Fault { code: "unanswered", what })
+        }
+    }
+}
+
+/// Without members that say nothing: a model fills what it was to leave out with null or "".
+fn without_empty(value: Value) -> Value {
+    let says = |v: &Value| !v.is_null() && v.as_str().is_none_or(|s| !s.trim().is_empty());
+    match value {
+        Value::Object(map) => {
+            let kept = map.into_iter().filter(|(_, v)| says(v));
+            Value::Object(kept.map(|(k, v)| (k, without_empty(v))).collect())
+        }
+        Value::Array(list) => Value::Array(list.into_iter().map(without_empty).collect()),
+        other => other,
+    }
 }
 
 #[async_trait::async_trait]
@@ -223,11 +250,14 @@ impl Each for Make {
             .text("brief", &style.brief)
             .text("spec", &spec_json(t.prompt.spec.as_ref()))
             .text("facts", &self.facts(&t));
-        let riddle = match self.writer.json::<RawRiddle>(cx, &context, 0).await? {
+        let asked = self.writer.json(cx, &context, 0, typed::<RawRiddle>).await?;
+        let note = |what: String| Evidence { votes: asked.faults.clone(), ..Evidence::note(what) };
+        let riddle = match asked.said {
             Said::Read(raw, _) => raw.prompt.trim().to_owned(),
-            Said::Garbage(what) => return Ok(Step::drop(t, "unwritten", Evidence::note(what))),
-            Said::Refused(what) => return Ok(Step::drop(t, "refused", Evidence::note(what))),
+            Said::Unusable(fault) => return Ok(Step::drop(t, "unwritten", note(fault.what))),
+            Said::Refused(what) => return Ok(Step::drop(t, "refused", note(what))),
         };
+        let faults = asked.faults;
         t.prompt.text = riddle;
         let length = t.prompt.text.chars().count();
         if length == 0 || length > MAX_RIDDLE {
@@ -238,7 +268,7 @@ impl Each for Make {
             let note = format!("the riddle holds `{token}`");
             return Ok(Step::drop(t, "control_token", Evidence::note(note)));
         }
-        self.solve(t, cx).await
+        self.solve(t, cx, faults).await
     }
 }
 
@@ -253,26 +283,30 @@ impl Make {
         t.prompt.spec.as_ref().map(facts).unwrap_or_default()
     }
 
-    async fn solve(&self, t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+    /// The solver's reading of the riddle; `votes` is what had to be asked again to write it.
+    async fn solve(
+        &self,
+        t: Trajectory,
+        cx: &Cx<'_>,
+        mut votes: Vec<Vote>,
+    ) -> Result<Step, StageError> {
         let context = Context::new().text("prompt", &t.prompt.text);
-        let solution = match self.solver.json::<RawSolution>(cx, &context, 0).await? {
-            Said::Read(solution, _) => solution,
-            Said::Garbage(what) => {
-                return Ok(Step::drop(t, "unreadable_judgement", Evidence::note(what)));
-            }
-            Said::Refused(what) => return Ok(Step::drop(t, "refused", Evidence::note(what))),
+        let asked = self.solver.json(cx, &context, 0, read_solution).await?;
+        let read = asked.decided(&mut votes)?;
+        let evidence = |note: &str| Evidence { votes, ..Evidence::note(bound(note, 300)) };
+        let solution = match read {
+            Ok((solution, _)) => solution,
+            Err(what) => return Ok(Step::drop(t, "refused", evidence(&what))),
         };
         if solution.ambiguous {
-            let note = bound(&solution.why, 300);
-            return Ok(Step::drop(t, "ambiguous", Evidence::note(note)));
+            return Ok(Step::drop(t, "ambiguous", evidence(&solution.why)));
         }
         let right = t.prompt.spec.as_ref().is_some_and(|spec| spec_eq(spec, &solution.spec));
         if right {
-            return Ok(Step::out(t, "solvable"));
+            return Ok(Step::out(t, "solvable").with(evidence("")));
         }
         let read = canonical(&solution.spec);
         let meant = t.prompt.spec.as_ref().map(canonical).unwrap_or_default();
-        let note = bound(&format!("read: {read}; meant: {meant}"), 300);
-        Ok(Step::drop(t, "unsolved", Evidence::note(note)))
+        Ok(Step::drop(t, "unsolved", evidence(&format!("read: {read}; meant: {meant}"))))
     }
 }

@@ -27,6 +27,8 @@ async fn pairs_are_asked_in_both_orders_and_must_agree() {
         ("tie", "A", "tie", "better"),
         ("neither", "A", "tie", "better"),
         (" b ", "a", "better", "better"),
+        ("Picture B", "**A**.", "better", "better"),
+        ("B is better", "A - it has both", "better", "better"),
     ];
     for (first, second, strict, lenient) in cases {
         let script = pair(first, second);
@@ -36,6 +38,20 @@ async fn pairs_are_asked_in_both_orders_and_must_agree() {
         let step = apply(&keep, &pair(first, second), two_rounds()).await;
         assert_eq!(reason(&step), lenient, "{first}, {second}, ties kept");
     }
+}
+
+#[tokio::test]
+async fn equal_pictures_tie_without_a_call_and_an_unread_answer_is_no_tie() {
+    let mut t = two_rounds();
+    t.rounds[1].image = t.rounds[0].image;
+    let script = pair("B", "A");
+    let step = apply(&stage("better", &[]), &script, t).await;
+    assert_eq!((reason(&step), script.asked().len()), ("tie", 0));
+    assert_eq!(step.trajectory.comparisons.len(), 1);
+    let script = pair("unsure", "A");
+    let found = attempt(&stage("better", &[]), &script, two_rounds()).await;
+    assert_eq!(code(&found), "undecided");
+    assert_eq!(script.asked().len(), 3, "one of the two is asked again");
 }
 
 #[tokio::test]

@@ -53,12 +53,14 @@ async fn stories_that_contradict_themselves_are_dropped() {
         (true, r#"{"entails": true, "missing": ["red"]}"#, "intent_lost"),
         (true, r#"{"entails": true, "contradicts": ["three"]}"#, "intent_lost"),
         (true, r#"{"entails": true, "unaddressed": ["the count"]}"#, "fault_ignored"),
-        (true, "I cannot say.", "unreadable_judgement"),
+        (true, r#"{"entails": "Yes.", "missing": "none"}"#, "passed"),
+        (true, r#"{"entails": "perhaps"}"#, "undecided"),
+        (true, "I cannot say.", "undecided"),
     ];
     for (honest, intent, expected) in model {
         let script = verifier(honest, intent);
-        let step = apply(&coherent, &script, whole()).await;
-        assert_eq!(reason(&step), expected, "{intent}");
+        let found = attempt(&coherent, &script, whole()).await;
+        assert_eq!(code(&found), expected, "{intent}");
     }
 }
 

@@ -157,6 +157,16 @@ pub fn reason(step: &Step) -> &str {
     }
 }
 
+/// The port, the drop reason or the error's code.
+pub fn code(found: &Result<Step, StageError>) -> &str {
+    match found {
+        Ok(step) => reason(step),
+        Err(StageError::Record { code, .. }) => code,
+        Err(StageError::Undecided(_)) => StageError::UNDECIDED,
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// What was said in the request, pictures as `[digest]`.
 pub fn words(request: &Request) -> String {
     let Request::Chat(chat) = request else { return String::new() };
