@@ -68,8 +68,8 @@ const MET: [&str; 8] = [
 /// Some(true): the text closes by saying that the request is met; Some(false): that it is not.
 pub fn closing(rationale: &str) -> Option<bool> {
     let lower = rationale.to_lowercase().replace(['\u{2019}', '\''], "");
-    let sentences = lower.split(['.', '!', '?', '\n']);
-    let last = sentences.filter(|s| s.chars().any(char::is_alphabetic)).next_back()?;
+    let mut sentences = lower.rsplit(['.', '!', '?', '\n']);
+    let last = sentences.find(|s| s.chars().any(char::is_alphabetic))?;
     let words: Vec<&str> =
         last.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
     match (refuses(&words), accepts(&words)) {

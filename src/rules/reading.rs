@@ -162,9 +162,9 @@ pub fn side(value: &Value) -> Option<Side> {
             words.remove(0);
         }
     }
-    let (side, other) = match words.first()? {
-        &"a" => (Side::A, "b"),
-        &"b" => (Side::B, "a"),
+    let (side, other) = match *words.first()? {
+        "a" => (Side::A, "b"),
+        "b" => (Side::B, "a"),
         _ => return None,
     };
     // “is better than picture B” names the other one.
