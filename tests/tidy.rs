@@ -299,3 +299,14 @@ fn wrong_words_are_the_users_to_fix() {
     assert_eq!(binary(&["--version"]).status.code(), Some(0));
     assert_eq!(binary(&["completions", "bash"]).status.code(), Some(0));
 }
+
+#[test]
+fn the_readme_shows_every_ending() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    for row in coldstart::record::ENDINGS {
+        let word = serde_json::to_value(row.ending).expect("a word");
+        let word = word.as_str().expect("text");
+        let line = format!("| {} | `{word}` | {} | {} |", row.code, row.means, row.then);
+        assert!(readme.contains(&line), "README lacks: {line}");
+    }
+}

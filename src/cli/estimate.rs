@@ -5,6 +5,7 @@ use crate::cli::shared::{Format, PipelineArgs, block_on, print_json};
 use crate::cli::{Done, run};
 use crate::deliver::DeliverError;
 use crate::deliver::estimate::estimate;
+use crate::record::Ending;
 
 /// Say what a dataset will take: prompts, calls, tokens, pictures, dollars, hours
 ///
@@ -99,7 +100,10 @@ fn pilot(args: &Args, k: u64) -> anyhow::Result<Done> {
     }
     // Its report is not ours: stdout stays for the estimate.
     let status = command.stdout(std::process::Stdio::null()).status()?;
-    Ok(if status.success() { Done::Well } else { Done::Findings })
+    // Records that failed are part of what a pilot finds.
+    let far = [Ending::Done, Ending::PartlyFailed].map(|ending| i32::from(ending.code()));
+    let came = status.code().is_some_and(|code| far.contains(&code));
+    Ok(if came { Done::Well } else { Done::Findings })
 }
 
 fn text(found: &Estimate) -> String {

@@ -27,10 +27,13 @@ mod progress;
 mod replay;
 mod report;
 mod run;
+mod shard;
+mod shards;
 mod shared;
 mod sim;
 mod view;
 
+use crate::record::Ending;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -60,6 +63,7 @@ enum Verb {
     View(view::Args),
     Endpoints(endpoints::Args),
     Estimate(estimate::Args),
+    Shards(shards::Args),
     Sim(sim::Args),
     Completions(completions::Args),
     Export(export::Args),
@@ -72,8 +76,8 @@ pub enum Done {
     Well,
     /// Done, and there is something for the user to act on: exit 1.
     Findings,
-    /// Something went wrong that no user can mend: exit 2.
-    Defect,
+    /// A run's ending, with the exit code of its own.
+    Ended(Ending),
 }
 
 fn dispatch(verb: Verb) -> anyhow::Result<Done> {
@@ -92,6 +96,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::View(args) => view::run(args),
         Verb::Endpoints(args) => endpoints::run(args),
         Verb::Estimate(args) => estimate::run(args),
+        Verb::Shards(args) => shards::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Export(args) => export::run(args),
@@ -114,13 +119,14 @@ pub fn main() -> ExitCode {
     match std::panic::catch_unwind(|| dispatch(program.verb)) {
         Ok(Ok(Done::Well)) => ExitCode::SUCCESS,
         Ok(Ok(Done::Findings)) => ExitCode::from(1),
+        Ok(Ok(Done::Ended(ending))) if ending != Ending::Defect => ExitCode::from(ending.code()),
         Ok(Err(error)) if is_closed_stdout(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             eprintln!("error: {error:#}");
             ExitCode::from(1)
         }
         Err(panic) if is_broken_pipe(panic.as_ref()) => ExitCode::SUCCESS,
-        Ok(Ok(Done::Defect)) | Err(_) => {
+        Ok(Ok(Done::Ended(_))) | Err(_) => {
             eprintln!("this is a defect of coldstart, not of your input: please report it");
             ExitCode::from(2)
         }

@@ -7,16 +7,16 @@ use crate::call::endpoints::Endpoints;
 use crate::call::{Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
-use crate::cli::{Done, log, memory};
+use crate::cli::{Done, log, memory, shard};
 use crate::deliver::budget::{Unspent, unspent};
 use crate::diag::{Diagnostic, Source};
 use crate::env::Env;
 use crate::journal::BlobImages;
-use crate::plan::{Flag, Plan};
+use crate::plan::{Flag, Manifest, Plan};
 use crate::record::NanoUsd;
-use crate::run::{Options, Progress, Shard, execute, metrics as stage_metrics};
+use crate::run::{Options, Progress, Shard, execute, metrics as stage_metrics, shards};
 use crate::sim;
-use crate::store::{Blobs, Store};
+use crate::store::{Blobs, Layout, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -29,7 +29,11 @@ use tracing::Instrument;
 ///
 /// With `--format json` the final report is one object on stdout: `stages` (a list of `stage`, `in`,
 /// `passed`, `dropped`, `failed`, `reasons`, `ports`, `cost_usd`), `calls` (`made`, `replayed`,
-/// `by_role`), `cost_usd`, `dataset` (`rows`, `digest`, `target`, `strata`), `simulated`, `complete`.
+/// `by_role`), `cost_usd`, `dataset` (`rows`, `digest`, `target`, `strata`), `simulated`, `complete`,
+/// `ended`.
+///
+/// Exit codes: 0 done, 1 yours to mend, 2 a defect, 3 stopped by a signal, 4 fenced by a successor,
+/// 5 out of budget, 6 done with failed records, 7 an endpoint, store or quota is down.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -55,9 +59,16 @@ pub struct Args {
     /// Spend no more than this in this and later runs together, in US dollars; shards share it
     #[arg(long, value_name = "USD", value_parser = parse_usd)]
     budget: Option<f64>,
-    /// Work only on shard I of N (from 0); then run once without it to assemble
-    #[arg(long, value_name = "I/N", value_parser = parse_shard)]
+    /// Work only on shard I of N (from 0); then run once without it to assemble. Default: what
+    /// COLDSTART_SHARD_INDEX and COLDSTART_SHARD_COUNT or the scheduler's own variables say
+    #[arg(long, value_name = "I/N", value_parser = shard::parse)]
     shard: Option<Shard>,
+    /// Assemble although shards are missing, and buy here what they left
+    #[arg(long)]
+    buy_missing: bool,
+    /// After the first SIGTERM or Ctrl-C, give calls in flight so long (default: as long as they take)
+    #[arg(long, value_name = "SECONDS")]
+    grace: Option<u64>,
     /// Go on although the RUN was made by another pipeline, seed or pool
     #[arg(long)]
     into_changed_pipeline: bool,
@@ -73,15 +84,6 @@ pub struct Args {
     format: Format,
 }
 
-fn parse_shard(text: &str) -> Result<Shard, String> {
-    let wrong = || "write I/N with I from 0 to N-1, for instance 0/4".to_owned();
-    let (index, of) = text.split_once('/').ok_or_else(wrong)?;
-    match (index.parse(), of.parse()) {
-        (Ok(index), Ok(of)) if index < of => Ok(Shard { index, of }),
-        _ => Err(wrong()),
-    }
-}
-
 fn parse_usd(text: &str) -> Result<f64, String> {
     match text.trim_start_matches('$').parse::<f64>() {
         Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(usd),
@@ -89,9 +91,15 @@ fn parse_usd(text: &str) -> Result<f64, String> {
     }
 }
 
-pub fn run(args: Args) -> anyhow::Result<Done> {
+pub fn run(mut args: Args) -> anyhow::Result<Done> {
     memory::give_back();
     args.log.start()?;
+    let var = |name: &str| std::env::var(name).ok();
+    let chosen = shard::choose(args.shard, &var).map_err(anyhow::Error::msg)?;
+    if let Some((shard, by)) = chosen.filter(|_| args.shard.is_none()) {
+        eprintln!("shard {}/{}, as {by} says", shard.index, shard.of);
+    }
+    args.shard = chosen.map(|(shard, _)| shard);
     let project = args.pipeline.open()?;
     if !args.quiet {
         args.pipeline.say_home();
@@ -125,6 +133,7 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
             None => return Ok(Done::Findings),
         },
     };
+    let endpoints = shared(&args, endpoints).await?;
     let roles: Vec<&str> = plan.roles_used().iter().map(|r| r.name.as_str()).collect();
     let mut unfit = endpoints.missing(&roles);
     if args.budget.is_some() {
@@ -157,7 +166,8 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
 
 /// What this process may still spend of `budget`; tells what was spent before.
 async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyhow::Result<NanoUsd> {
-    let Unspent { spent, share, left } = unspent(store, budget, shard).await?;
+    let Unspent { spent, share, left } =
+        unspent(store, budget, shard, &closed(store).await?).await?;
     if spent.0 > 0 {
         eprintln!("${:.4} of ${:.4} were spent before", spent.usd(), budget.usd());
     }
@@ -192,6 +202,27 @@ pub fn read_endpoints(path: &str) -> anyhow::Result<Option<Endpoints>> {
     })
 }
 
+/// The shards that ask for nothing any more: their part of quotas and budget is the others'.
+async fn closed(store: &Store) -> anyhow::Result<Vec<u32>> {
+    match store.get(Layout::MANIFEST).await {
+        Ok(bytes) => {
+            let manifest = Manifest::parse(&bytes).map_err(anyhow::Error::msg)?;
+            Ok(shards::closed(store, &manifest.digest).await?)
+        }
+        Err(StoreError::NotFound { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `endpoints` for one shard: an equal share of the quotas with those that are still at work. Those
+/// that began earlier took no more.
+async fn shared(args: &Args, endpoints: Endpoints) -> anyhow::Result<Endpoints> {
+    let Some(shard) = args.shard else { return Ok(endpoints) };
+    let closed = closed(&Store::open(&args.out)?).await?;
+    let others = closed.iter().filter(|index| **index != shard.index).count() as u32;
+    Ok(endpoints.shared_by((shard.of - others.min(shard.of - 1)).max(1)))
+}
+
 async fn drive(
     env: &Env,
     args: Args,
@@ -220,13 +251,15 @@ async fn drive(
         max_in_flight: args.max_in_flight as usize,
         limit: args.limit,
         shard: args.shard,
+        buy_missing: args.buy_missing,
         into_changed_pipeline: args.into_changed_pipeline,
         write_dataset: true,
         progress: shown.clone(),
     };
     let quiet = args.quiet || args.format == Format::Json;
     let screen = Screen::new(quiet, args.log.is_on());
-    let signals = env.spawn(signals::watch(env.clone(), screen.clone()));
+    let signals =
+        env.spawn(signals::watch(env.clone(), screen.clone(), args.grace.map(Duration::from_secs)));
     let (done, finished) = watch::channel(false);
     let work = async {
         let result = execute(env, plan, options).await;

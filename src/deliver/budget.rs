@@ -18,11 +18,13 @@ pub struct Unspent {
 }
 
 /// What a process may still spend of `budget`, which is for all runs on the RUN at `store` together.
-/// Shards work at the same time, so each has an equal share of what was spent by none of them.
+/// Shards work at the same time, so each has an equal share of what was spent by none of them; what
+/// the shards `closed` (finished, nothing to try again) left of theirs is shared by the others.
 pub async fn unspent(
     store: &Store,
     budget: NanoUsd,
     shard: Option<Shard>,
+    closed: &[u32],
 ) -> Result<Unspent, StoreError> {
     let all = spent(store).await?;
     let mut by_shard = BTreeMap::new();
@@ -32,7 +34,7 @@ pub async fn unspent(
             by_shard.insert(part, cost);
         }
     }
-    Ok(divide(budget, all, &by_shard, shard))
+    Ok(divide(budget, all, &by_shard, shard, closed))
 }
 
 /// `by_shard` is what each shard's own journal says, by its folder; `all` holds it too.
@@ -41,15 +43,19 @@ fn divide(
     all: NanoUsd,
     by_shard: &BTreeMap<String, NanoUsd>,
     shard: Option<Shard>,
+    closed: &[u32],
 ) -> Unspent {
     let Some(shard) = shard else {
         let left = NanoUsd(budget.0.saturating_sub(all.0));
         return Unspent { spent: all, share: None, left };
     };
-    let sharded: u64 = by_shard.values().map(|cost| cost.0).sum();
-    let unsharded = all.0.saturating_sub(sharded);
-    let share = budget.0.saturating_sub(unsharded) / u64::from(shard.of);
-    let own = by_shard.get(&Layout::shard(shard.index, shard.of)).map_or(0, |cost| cost.0);
+    let of = |index: u32| by_shard.get(&Layout::shard(index, shard.of)).map_or(0, |cost| cost.0);
+    // They spend no more, so nothing is promised twice.
+    let closed: Vec<u32> = closed.iter().copied().filter(|index| *index != shard.index).collect();
+    let open: u64 = (0..shard.of).filter(|index| !closed.contains(index)).map(of).sum();
+    let share = budget.0.saturating_sub(all.0.saturating_sub(open))
+        / u64::from(shard.of).saturating_sub(closed.len() as u64).max(1);
+    let own = of(shard.index);
     let left = NanoUsd(share.saturating_sub(own));
     Unspent { spent: all, share: Some(NanoUsd(share)), left }
 }
@@ -79,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_run_without_shards_has_what_the_others_left() {
-        let of = |budget, spent| divide(NanoUsd(budget), NanoUsd(spent), &BTreeMap::new(), None);
+        let of =
+            |budget, spent| divide(NanoUsd(budget), NanoUsd(spent), &BTreeMap::new(), None, &[]);
         assert_eq!(of(100, 30).left, NanoUsd(70));
         assert_eq!(of(100, 130).left, NanoUsd(0));
         assert_eq!(of(100, 30).share, None);
@@ -89,10 +96,19 @@ mod tests {
     fn a_shard_pays_what_it_spent_before_out_of_its_own_share() {
         let by_shard = BTreeMap::from([(Layout::shard(1, 4), NanoUsd(10))]);
         // 30 in all, 20 of them before there were shards: 80 are left for four.
-        let first = divide(NanoUsd(100), NanoUsd(30), &by_shard, shard(0, 4));
-        let second = divide(NanoUsd(100), NanoUsd(30), &by_shard, shard(1, 4));
+        let first = divide(NanoUsd(100), NanoUsd(30), &by_shard, shard(0, 4), &[]);
+        let second = divide(NanoUsd(100), NanoUsd(30), &by_shard, shard(1, 4), &[]);
         assert_eq!((first.share, first.left), (Some(NanoUsd(20)), NanoUsd(20)));
         assert_eq!((second.share, second.left), (Some(NanoUsd(20)), NanoUsd(10)));
+    }
+
+    #[test]
+    fn what_a_closed_shard_left_goes_to_the_others() {
+        let by_shard = BTreeMap::from([(Layout::shard(0, 2), NanoUsd(10))]);
+        let other = divide(NanoUsd(100), NanoUsd(10), &by_shard, shard(1, 2), &[0]);
+        assert_eq!(other.left, NanoUsd(90));
+        let before = divide(NanoUsd(100), NanoUsd(10), &by_shard, shard(1, 2), &[]);
+        assert_eq!(before.left, NanoUsd(50));
     }
 
     proptest! {
@@ -109,9 +125,17 @@ mod tests {
                 .map(|(i, cost)| (Layout::shard(i as u32, of), NanoUsd(*cost)))
                 .collect();
             let all = before + own.iter().sum::<u64>();
-            let left: u64 = (0..of)
-                .map(|i| divide(NanoUsd(budget), NanoUsd(all), &by_shard, shard(i, of)).left.0)
-                .sum();
+            // The first `done` are closed: the others share what these left.
+            let done: Vec<u32> = (0..(of / 2)).collect();
+            let left = |closed: &[u32]| -> u64 {
+                (0..of)
+                    .filter(|i| !closed.contains(i))
+                    .map(|i| divide(NanoUsd(budget), NanoUsd(all), &by_shard, shard(i, of), closed))
+                    .map(|unspent| unspent.left.0)
+                    .sum()
+            };
+            prop_assert!(left(&done) <= budget.saturating_sub(before));
+            let left = left(&[]);
             prop_assert!(left <= budget.saturating_sub(before));
         }
     }

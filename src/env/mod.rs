@@ -116,6 +116,15 @@ impl Env {
         (self.entropy() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// Who works: `host:pid`. For people who look for a process, never for data.
+    pub fn process(&self) -> String {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .ok()
+            .or_else(|| std::env::var("HOSTNAME").ok())
+            .unwrap_or_else(|| "unknown".to_owned());
+        format!("{}:{}", host.trim(), std::process::id())
+    }
+
     pub fn shutdown(&self) -> &Shutdown {
         &self.inner.shutdown
     }

@@ -3,7 +3,7 @@
 use crate::call::{CallError, Fatal, Images, Model, Output, Reply, Request};
 use crate::env::Env;
 use crate::journal::{Entry, Journal, JournalError};
-use crate::record::{CallKey, Digest};
+use crate::record::{CallKey, Digest, NanoUsd};
 use crate::store::{Blobs, StoreError};
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -41,6 +41,8 @@ pub struct Journaled {
     flights: Mutex<HashMap<CallKey, watch::Receiver<Option<Outcome>>>>,
     /// The most calls that were in flight at once.
     most: AtomicU64,
+    /// Paid replies that could not be journaled, and their cost in nano-dollars.
+    uncounted: (AtomicU64, AtomicU64),
     /// Grows by a role a run has, so a write is rare and readers do not meet.
     tallies: RwLock<HashMap<String, Arc<Tally>>>,
 }
@@ -78,6 +80,7 @@ impl Journaled {
             inner,
             flights: Mutex::default(),
             most: AtomicU64::new(0),
+            uncounted: Default::default(),
             tallies: RwLock::default(),
         }
     }
@@ -103,6 +106,12 @@ impl Journaled {
     pub fn in_flight(&self) -> (u64, u64) {
         let now = self.flights().len() as u64;
         (now, self.most.load(Ordering::Relaxed))
+    }
+
+    /// Paid replies that did not become durable, and what they cost.
+    pub fn uncounted(&self) -> (u64, NanoUsd) {
+        let (calls, cost) = &self.uncounted;
+        (calls.load(Ordering::Relaxed), NanoUsd(cost.load(Ordering::Relaxed)))
     }
 
     fn tally(&self, role: &str) -> Arc<Tally> {
@@ -133,7 +142,11 @@ impl Journaled {
         self.keep_image(&mut reply).await?;
         let entry = Entry { key, at_ms: self.env.unix_ms(), request: request.clone(), reply };
         let reply = entry.reply.clone();
-        self.journal.append(entry).await.map_err(|e| fatal(&e))?;
+        if let Err(error) = self.journal.append(entry).await {
+            self.uncounted.0.fetch_add(1, Ordering::Relaxed);
+            self.uncounted.1.fetch_add(reply.cost.0, Ordering::Relaxed);
+            return Err(fatal(&error));
+        }
         Ok(reply)
     }
 

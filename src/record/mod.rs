@@ -6,6 +6,7 @@
 //! no maps of anything. Symbols in the docs are the paper's: q, T, P, I, J, a.
 
 mod decision;
+mod ending;
 mod id;
 mod prompt;
 mod report;
@@ -13,6 +14,7 @@ mod session;
 mod trajectory;
 
 pub use decision::{Decision, Disposition, Evidence, Vote};
+pub use ending::{ENDINGS, Ending, EndingRow};
 pub use id::{CallKey, Digest, Id, NanoUsd, ParseHexError};
 pub use prompt::{Prompt, Region, Relation, Size, Spec, SpecObject};
 pub use report::{CallsReport, DatasetReport, Report, RoleReport, StageReport, Stratum};

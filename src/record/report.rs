@@ -1,5 +1,6 @@
 //! The run's final report (the funnel), as `run --format json` prints it and `report.json` keeps it.
 
+use crate::record::Ending;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,6 +16,19 @@ pub struct Report {
     pub simulated: bool,
     /// False when the run stopped before its end.
     pub complete: bool,
+    /// Why it ended; absent in reports of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ending>,
+}
+
+impl Report {
+    /// How a run with this report ended, when nothing stopped it.
+    pub fn natural_ending(&self) -> Ending {
+        match self.stages.iter().map(|stage| stage.failed).sum() {
+            0u64 => Ending::Done,
+            _ => Ending::PartlyFailed,
+        }
+    }
 }
 
 /// One stage's conservation law: in = passed + dropped + failed.
@@ -41,6 +55,19 @@ pub struct CallsReport {
     pub made: u64,
     pub replayed: u64,
     pub by_role: BTreeMap<String, RoleReport>,
+    /// Paid replies that could not be journaled: another process had taken the RUN over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncounted: u64,
+    #[serde(default, skip_serializing_if = "is_free")]
+    pub uncounted_usd: f64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+fn is_free(usd: &f64) -> bool {
+    *usd == 0.0
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

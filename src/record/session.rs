@@ -1,11 +1,12 @@
 //! One process's work on a RUN, as `RUN/sessions/*.json` keeps it.
 
+use crate::record::Ending;
 use serde::{Deserialize, Serialize};
 
 /// What a process had in flight when it was last seen. A process that was killed cannot say how
 /// many calls were on their way, and those are all that can be paid twice: so each says it while it
 /// lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Session {
     /// Unix milliseconds.
     pub started_ms: u64,
@@ -17,4 +18,10 @@ pub struct Session {
     pub most_in_flight: u64,
     /// It ended of itself, with no call left behind.
     pub closed: bool,
+    /// The machine and process, `host:pid`; empty in sessions of earlier versions.
+    #[serde(default)]
+    pub by: String,
+    /// Why it ended; absent while it lives, and for ever when it was killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ending>,
 }

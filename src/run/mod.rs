@@ -25,6 +25,7 @@ mod progress;
 mod pump;
 mod seal;
 mod session;
+pub mod shards;
 mod tables;
 mod tally;
 mod visit;

@@ -4,12 +4,12 @@ use crate::call::Model;
 use crate::env::{Env, Phase};
 use crate::journal::{Journal, Journaled};
 use crate::plan::{Manifest, Plan};
-use crate::record::{Id, Report};
+use crate::record::{Ending, Id, Report};
 use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::Guard;
 use crate::run::tally::Tally;
-use crate::run::{Progress, RunError, conserve, session, tables};
+use crate::run::{DEFECT, Progress, RunError, conserve, session, shards, tables};
 use crate::stage::SourceCx;
 use crate::store::{Blobs, Layout, Ledger as LiveLedger, Store, StoreError};
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct Options {
     pub max_in_flight: usize,
     pub limit: Option<u64>,
     pub shard: Option<Shard>,
+    /// Without `shard`, go on although shards are missing, and buy what they left.
+    pub buy_missing: bool,
     /// Go on although the RUN was made by another pipeline.
     pub into_changed_pipeline: bool,
     /// The longest a reply waits for company before its group is written.
@@ -58,13 +60,7 @@ const LEDGER_EVERY: Duration = Duration::from_secs(2);
 pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, RunError> {
     let manifest = Manifest::of(&plan, options.simulated, pools(&plan).await?, options.limit);
     let manifest = agree(manifest, &options).await?;
-    let (dir, side) = match options.shard {
-        None => (Layout::JOURNAL.to_owned(), options.store.clone()),
-        Some(shard) => {
-            let part = Layout::shard(shard.index, shard.of);
-            (format!("{part}/{}", Layout::JOURNAL), options.store.under(&part))
-        }
-    };
+    let (dir, side) = place_of(&options, &manifest).await?;
     let journal =
         Arc::new(Journal::open(env.clone(), &options.store, &dir, options.commit_wait).await?);
     let live = LiveLedger::open(&side).await?;
@@ -90,12 +86,43 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
     )?);
     let run = Run { env, engine, journaled, tally, options, manifest, live };
     let result = run.drive().await;
-    session.end().await;
+    let ending = match &result {
+        Ok(report) => run.ending(report),
+        Err(error) => error.ending(),
+    };
+    session.end(ending).await;
     let closed = journal.close().await;
     // What ended the run says more than that the journal could not be closed after it.
-    let report = result?;
+    let mut report = result.map_err(|mut error| {
+        if let Some(report) = error.report_mut() {
+            report.ended = Some(ending);
+        }
+        error
+    })?;
+    report.ended = Some(ending);
     closed?;
     Ok(report)
+}
+
+/// Where this process's journal lies, and what its sessions and live ledger are kept under.
+async fn place_of(options: &Options, manifest: &Manifest) -> Result<(String, Store), RunError> {
+    let store = &options.store;
+    let Some(shard) = options.shard else {
+        let missing = match options.buy_missing {
+            true => Vec::new(),
+            false => shards::missing(store, &manifest.digest).await?,
+        };
+        if !missing.is_empty() {
+            let of = shards::count(store).await?.unwrap_or_default();
+            return Err(RunError::ShardsMissing { place: store.uri(), of, missing });
+        }
+        return Ok((Layout::JOURNAL.to_owned(), store.clone()));
+    };
+    shards::settle(store, shard).await?;
+    let part = Layout::shard(shard.index, shard.of);
+    let side = store.under(&part);
+    shards::begin(&side).await?;
+    Ok((format!("{part}/{}", Layout::JOURNAL), side))
 }
 
 /// A run under way.
@@ -122,13 +149,19 @@ impl Run<'_> {
         if self.engine.phase() > Phase::Running {
             return Err(self.engine.run_error(self.report(false)));
         }
-        let report = self.sealed_report();
-        if self.options.shard.is_none() {
+        let mut report = self.sealed_report();
+        if let Some(shard) = self.options.shard {
+            let side = self.options.store.under(&Layout::shard(shard.index, shard.of));
+            let failed = report.stages.iter().map(|stage| stage.failed).sum();
+            let now = self.env.unix_ms();
+            shards::finish(&side, &self.manifest.digest, now, failed).await?;
+        } else {
             let lost = conserve::broken(&self.engine);
             if !lost.is_empty() {
                 return Err(RunError::Lost(lost));
             }
             tables::write_tables(&self.engine, &self.options.store).await?;
+            report.ended = Some(self.ending(&report));
             tables::write_report(&report, &self.options.store).await?;
             self.live.clear().await?;
             // Blobs and tables that killed runs left half-written; what stays hurts nobody.
@@ -136,6 +169,12 @@ impl Run<'_> {
             let _ = self.options.store.clean("", old);
         }
         Ok(report)
+    }
+
+    /// How it ended when nothing stopped it.
+    fn ending(&self, report: &Report) -> Ending {
+        let ours = report.stages.iter().any(|stage| stage.reasons.contains_key(DEFECT));
+        if ours { Ending::Defect } else { report.natural_ending() }
     }
 
     pub(super) fn report(&self, complete: bool) -> Report {

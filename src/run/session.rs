@@ -3,14 +3,16 @@
 
 use crate::env::{Env, Phase};
 use crate::journal::Journaled;
-use crate::record::Session;
+use crate::record::{Ending, Session};
 use crate::store::{Layout, Store, StoreError};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// How often it is written, if anything has changed.
 const EVERY: Duration = Duration::from_secs(2);
+/// How often it is written all the same: by this a reader tells a live process from a lost one.
+pub(super) const HEARTBEAT_MS: u64 = 30_000;
 
 /// This process's session.
 pub struct Live {
@@ -34,6 +36,8 @@ impl Live {
             name: format!("{}/{started_ms:013}-{chance:08x}.json", Layout::SESSIONS),
             journaled,
             started_ms,
+            by: env.process(),
+            last: Mutex::default(),
         });
         writer.write(writer.now()).await?;
         let (over, ended) = watch::channel(false);
@@ -42,15 +46,18 @@ impl Live {
     }
 
     /// The run is over. Calls that were called off half-way may have been paid: then the session
-    /// stays as it was last seen.
-    pub async fn end(self) {
+    /// keeps how many there were when they were last seen.
+    pub async fn end(self, ending: Ending) {
         self.over.send_replace(true);
         let _ = self.task.await;
         let writer = &self.writer;
-        if writer.env.shutdown().phase() < Phase::Aborting {
-            // A store that is down now is told of by what had to be written before.
-            let _ = writer.write(Session { in_flight: 0, closed: true, ..writer.now() }).await;
-        }
+        let session = if writer.env.shutdown().phase() < Phase::Aborting {
+            Session { in_flight: 0, closed: true, ..writer.now() }
+        } else {
+            writer.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        // A store that is down now is told of by what had to be written before.
+        let _ = writer.write(Session { ended: Some(ending), ..session }).await;
     }
 }
 
@@ -60,6 +67,9 @@ struct Writer {
     name: String,
     journaled: Arc<Journaled>,
     started_ms: u64,
+    by: String,
+    /// What was written last.
+    last: Mutex<Session>,
 }
 
 impl Writer {
@@ -71,23 +81,29 @@ impl Writer {
             in_flight,
             most_in_flight,
             closed: false,
+            by: self.by.clone(),
+            ended: None,
         }
     }
 
     async fn write(&self, session: Session) -> Result<(), StoreError> {
         let text = serde_json::to_vec(&session)
             .map_err(|e| StoreError::Other { place: self.name.clone(), what: e.to_string() })?;
-        self.store.put(&self.name, text.into()).await
+        self.store.put(&self.name, text.into()).await?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = session;
+        Ok(())
     }
 
     async fn keep(self: Arc<Self>, mut over: watch::Receiver<bool>) {
-        let mut last = (0, 0);
+        let mut last = (0, 0, 0);
         while !*over.borrow() {
             let now = self.now();
-            if (now.in_flight, now.most_in_flight) != last {
+            let beat = now.seen_ms / HEARTBEAT_MS;
+            let seen = (now.in_flight, now.most_in_flight, beat);
+            if seen != last {
                 // A store that is down stops the run by the calls that cannot be journaled.
                 let _ = self.write(now).await;
-                last = (now.in_flight, now.most_in_flight);
+                last = seen;
             }
             tokio::select! {
                 () = self.env.sleep(EVERY) => {}

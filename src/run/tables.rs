@@ -20,6 +20,8 @@ pub fn report(engine: &Engine, journaled: &Journaled, tally: &Tally, complete: b
         calls.replayed += counts.replayed;
     }
     calls.by_role = by_role;
+    let (uncounted, cost) = journaled.uncounted();
+    (calls.uncounted, calls.uncounted_usd) = (uncounted, cost.usd());
     Report {
         stages: engine.ledger.reports(),
         calls,
@@ -27,6 +29,7 @@ pub fn report(engine: &Engine, journaled: &Journaled, tally: &Tally, complete: b
         dataset: strata(engine),
         simulated: tally.simulated(),
         complete,
+        ended: None,
     }
 }
 

@@ -28,8 +28,15 @@ impl Layout {
         format!("{}/{split}-{shard:05}.parquet", Self::DATASET)
     }
 
+    /// A folder a shard.
+    pub const SHARDS: &'static str = "shards";
+    /// How many shards the RUN has, fixed by the first (JSON).
+    pub const SHARD_COUNT: &'static str = "shards/count.json";
+    /// Inside a shard's folder: written when it has come to its end (JSON).
+    pub const SHARD_DONE: &'static str = "done.json";
+
     /// `shards/0003-of-0008`: where shard i of n keeps its own journal and ledger.
     pub fn shard(index: u32, of: u32) -> String {
-        format!("shards/{index:04}-of-{of:04}")
+        format!("{}/{index:04}-of-{of:04}", Self::SHARDS)
     }
 }

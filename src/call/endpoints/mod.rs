@@ -106,6 +106,18 @@ impl Endpoints {
         self.roles.iter().map(|(role, endpoint)| (role.as_str(), endpoint))
     }
 
+    /// The same servers for one of `n` processes that use them at the same time: each asks for its
+    /// share of the quotas and slots (at least one of each).
+    pub fn shared_by(mut self, n: u32) -> Endpoints {
+        for endpoint in self.roles.values_mut() {
+            let endpoint = Arc::make_mut(endpoint);
+            endpoint.max_in_flight = endpoint.max_in_flight.map(|all| (all / n as usize).max(1));
+            endpoint.rpm = endpoint.rpm.map(|all| (all / n).max(1));
+            endpoint.tpm = endpoint.tpm.map(|all| (all / u64::from(n)).max(1));
+        }
+        self
+    }
+
     /// Warnings of the file (no prices, plain http to another host, …).
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings

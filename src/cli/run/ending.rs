@@ -8,42 +8,92 @@ use crate::cli::run::Args;
 use crate::cli::shared::{Format, print_json};
 use crate::cli::{Done, funnel};
 use crate::record::Report;
-use crate::run::{DEFECT, RunError};
+use crate::run::RunError;
+use crate::run::shards::array_expression;
 
 /// Differences that are listed one by one.
 const MOST_LINES: usize = 20;
 
 /// Prints the report and what follows from the ending.
 pub fn tell(args: &Args, result: Result<Report, RunError>) -> anyhow::Result<Done> {
-    match result {
-        Ok(report) => done(args, &report),
-        Err(RunError::Stopped { report }) => {
-            show(args, &report)?;
-            eprintln!("stopped before the end. What was bought is kept: the same command goes on.");
-            Ok(Done::Findings)
+    let error = match result {
+        Ok(report) => return done(args, &report),
+        Err(error) => error,
+    };
+    let ending = error.ending();
+    match error.report() {
+        Some(report) => show(args, report)?,
+        // The cause is in the JSON although there is nothing else to tell.
+        None if args.format == Format::Json => {
+            print_json(&Report { ended: Some(ending), ..Report::default() }).map(|_| ())?;
         }
-        Err(RunError::Fatal { kind, what, report }) => {
-            show(args, &report)?;
-            eprintln!("error: {what}\n  {}", remedy(kind));
-            Ok(Done::Findings)
-        }
-        Err(RunError::Changed { place, differences }) => {
-            changed(&place, &differences);
-            Ok(Done::Findings)
-        }
-        Err(error @ RunError::Simulated { .. }) => Err(anyhow::anyhow!(
-            "{error}\n  choose a new `--out`: simulated and real replies never share a RUN"
-        )),
-        Err(error @ RunError::Pool { .. }) => Err(anyhow::anyhow!(
-            "{error}\n  name a file, folder or URI by `--pool`, or in the stage's file; \
-             `coldstart pool inspect PATH` says what it finds there"
-        )),
-        Err(error @ RunError::Lost(_)) => {
-            eprintln!("error: {error}");
-            Ok(Done::Defect)
-        }
-        Err(error) => Err(error.into()),
+        None => {}
     }
+    match &error {
+        RunError::Changed { place, differences } => changed(place, differences),
+        RunError::Stopped { .. } => {
+            eprintln!("stopped before the end. What was bought is kept: the same command goes on.");
+        }
+        RunError::Fatal { kind, what, report } => {
+            eprintln!("error: {what}\n  {}", remedy(*kind));
+            uncounted(report);
+        }
+        error => {
+            eprintln!("error: {:#}", Chain(error));
+            if let Some(remedy) = hint(error) {
+                eprintln!("  {remedy}");
+            }
+        }
+    }
+    Ok(Done::Ended(ending))
+}
+
+/// Paid replies that came after another process had taken the RUN over.
+fn uncounted(report: &Report) {
+    let calls = &report.calls;
+    if calls.uncounted > 0 {
+        eprintln!(
+            "{} paid replies (${:.4}) came too late to count; the successor buys them again",
+            calls.uncounted, calls.uncounted_usd
+        );
+    }
+}
+
+/// An error with its causes.
+struct Chain<'a>(&'a RunError);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = std::error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// What to do about what stopped a run before it began.
+fn hint(error: &RunError) -> Option<String> {
+    Some(match error {
+        RunError::Simulated { .. } => {
+            "choose a new `--out`: simulated and real replies never share a RUN".to_owned()
+        }
+        RunError::Pool { .. } => "name a file, folder or URI by `--pool`, or in the stage's file; \
+             `coldstart pool inspect PATH` says what it finds there"
+            .to_owned(),
+        RunError::OtherShards { of, .. } => format!(
+            "the first process fixed it: say `--shard I/{of}`, or set COLDSTART_SHARD_COUNT={of} \
+             for every task"
+        ),
+        RunError::ShardsMissing { missing, .. } => format!(
+            "run shards {} first (`coldstart shards` shows them), or say `--buy-missing` to do \
+             their work here",
+            array_expression(missing)
+        ),
+        _ => return None,
+    })
 }
 
 fn done(args: &Args, report: &Report) -> anyhow::Result<Done> {
@@ -64,8 +114,7 @@ fn done(args: &Args, report: &Report) -> anyhow::Result<Done> {
              same command tries them again"
         );
     }
-    let ours = |s: &crate::record::StageReport| s.reasons.contains_key(DEFECT);
-    Ok(if report.stages.iter().any(ours) { Done::Defect } else { Done::Well })
+    Ok(Done::Ended(report.ended.unwrap_or_else(|| report.natural_ending())))
 }
 
 fn changed(place: &str, differences: &[String]) {

@@ -5,16 +5,26 @@
 
 use crate::cli::progress::Screen;
 use crate::env::{Env, Phase};
+use crate::record::Ending;
+use std::time::Duration;
 
 const GENTLE: &str = "stopping: no new call is made, those in flight may come home; \
                       once more stops at once";
 const HARD: &str = "stopping at once: calls in flight are given up, what was journaled is kept";
 
-/// Turns each signal into the next phase of stopping.
-pub async fn watch(env: Env, screen: Screen) {
+/// Turns each signal into the next phase of stopping. After the first, calls in flight have `grace`;
+/// without it, as long as they take.
+pub async fn watch(env: Env, screen: Screen, grace: Option<Duration>) {
     let Some(mut signals) = Signals::open() else { return };
+    let mut patience = grace;
     loop {
-        signals.next().await;
+        match (env.shutdown().phase(), patience) {
+            (Phase::Draining, Some(grace)) => tokio::select! {
+                () = signals.next() => {}
+                () = env.sleep(grace) => patience = None,
+            },
+            _ => signals.next().await,
+        }
         match env.shutdown().phase() {
             Phase::Running => {
                 screen.say(GENTLE);
@@ -25,7 +35,7 @@ pub async fn watch(env: Env, screen: Screen) {
                 env.shutdown().request(Phase::Aborting);
             }
             // Somebody insists; nothing is left that a kill could damage.
-            Phase::Aborting => std::process::exit(1),
+            Phase::Aborting => std::process::exit(i32::from(Ending::Stopped.code())),
         }
     }
 }

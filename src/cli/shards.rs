@@ -1,0 +1,107 @@
+//! `coldstart shards`: which shards of a RUN are done, running or missing.
+
+use crate::cli::Done;
+use crate::cli::shared::{Format, block_on, print_json};
+use crate::env::Env;
+use crate::plan::Manifest;
+use crate::run::shards::{ShardNow, ShardState, array_expression, count, states};
+use crate::store::{Layout, Store, StoreError};
+use anyhow::bail;
+
+/// Which shards of a RUN are done, running or missing
+///
+/// Exits with 1 while any is missing, so that a script can ask. `--array` prints the missing ones as
+/// `sbatch --array=` takes them.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The RUN
+    run: String,
+    /// Only the missing shards, as an array expression: `3,7,12-14`
+    #[arg(long)]
+    array: bool,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    of: u32,
+    done: usize,
+    running: usize,
+    missing: usize,
+    /// The missing ones.
+    array: &'a str,
+    shards: &'a [ShardNow],
+}
+
+pub fn run(args: Args) -> anyhow::Result<Done> {
+    block_on(tell(args))
+}
+
+async fn tell(args: Args) -> anyhow::Result<Done> {
+    let store = Store::open(&args.run)?;
+    let bytes = match store.get(Layout::MANIFEST).await {
+        Err(StoreError::NotFound { .. }) => {
+            bail!("`{}` is no RUN: it has no {}", args.run, Layout::MANIFEST)
+        }
+        bytes => bytes?,
+    };
+    let manifest = Manifest::parse(&bytes).map_err(|what| anyhow::anyhow!("{what}"))?;
+    let Some(of) = count(&store).await? else {
+        bail!("`{}` has no shards: it is run as a whole", args.run)
+    };
+    let now_ms = Env::real().unix_ms();
+    let all = states(&store, &manifest.digest, now_ms).await?;
+    let number = |is: fn(&ShardState) -> bool| all.iter().filter(|s| is(&s.state)).count();
+    let (done, running) = (
+        number(|s| matches!(s, ShardState::Done { .. })),
+        number(|s| matches!(s, ShardState::Running { .. })),
+    );
+    let lacking: Vec<u32> = all
+        .iter()
+        .filter(|s| matches!(s.state, ShardState::Missing { .. }))
+        .map(|s| s.index)
+        .collect();
+    let array = array_expression(&lacking);
+    let end = if lacking.is_empty() { Done::Well } else { Done::Findings };
+    if args.format == Format::Json {
+        let missing = lacking.len();
+        print_json(&Told { of, done, running, missing, array: &array, shards: &all })?;
+        return Ok(end);
+    }
+    if args.array {
+        println!("{array}");
+        return Ok(end);
+    }
+    for shard in &all {
+        println!("{:>6}  {}", shard.index, line(&shard.state, now_ms));
+    }
+    println!("\n{done} done, {running} running, {} missing of {of}", lacking.len());
+    if !lacking.is_empty() {
+        println!("missing: {array}");
+    }
+    Ok(end)
+}
+
+fn line(state: &ShardState, now_ms: u64) -> String {
+    let ago = |ms: u64| format!("{} s ago", now_ms.saturating_sub(ms) / 1000);
+    match state {
+        ShardState::Done { finished_ms, failed: 0 } => format!("done     {}", ago(*finished_ms)),
+        ShardState::Done { finished_ms, failed } => {
+            format!("done     {}, {failed} records failed", ago(*finished_ms))
+        }
+        ShardState::Running { since_ms, seen_ms, by } => {
+            format!("running  since {}, seen {}, by {by}", ago(*since_ms), ago(*seen_ms))
+        }
+        ShardState::Missing { seen_ms: None, .. } => "missing  never begun".to_owned(),
+        ShardState::Missing { seen_ms: Some(seen), by, ended } => {
+            let by = by.as_deref().filter(|by| !by.is_empty()).unwrap_or("unknown");
+            let how = match ended {
+                Some(ending) => format!("ended: {ending:?}"),
+                None => "lost".to_owned(),
+            };
+            format!("missing  {how}, seen {}, by {by}", ago(*seen))
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Shards of one RUN: how many there are (fixed by the first), which are finished, and what the
+//! others are doing.
+//!
+//! `shards/count.json` is created put-if-absent, so that two schedulers that disagree cannot both
+//! work. A finished shard leaves `done.json` in its folder, with the pipeline it was finished for:
+//! under a changed pipeline it counts as missing again.
+
+use crate::record::{Ending, Session};
+use crate::run::session::HEARTBEAT_MS;
+use crate::run::{RunError, Shard};
+use crate::store::{Created, Layout, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Count {
+    of: u32,
+}
+
+/// `done.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Marker {
+    /// `Plan::digest` of the pipeline it was finished for.
+    pipeline: String,
+    /// Unix milliseconds.
+    finished_ms: u64,
+    /// Records that failed, to be tried again by the same command.
+    failed: u64,
+}
+
+/// What a shard is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum ShardState {
+    Done {
+        finished_ms: u64,
+        failed: u64,
+    },
+    /// A process was seen at work within three heartbeats.
+    Running {
+        since_ms: u64,
+        seen_ms: u64,
+        by: String,
+    },
+    /// It began and is not at work: `ended` says why, or nothing when it was lost.
+    Missing {
+        seen_ms: Option<u64>,
+        by: Option<String>,
+        ended: Option<Ending>,
+    },
+}
+
+/// One shard and its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShardNow {
+    pub index: u32,
+    #[serde(flatten)]
+    pub state: ShardState,
+}
+
+/// How many shards the RUN at `store` was begun with; None when it has none.
+pub async fn count(store: &Store) -> Result<Option<u32>, StoreError> {
+    if let Some(of) = fixed(store).await? {
+        return Ok(Some(of));
+    }
+    // RUNs of earlier versions name it in their folders only.
+    let listed = store.list(Layout::SHARDS).await?;
+    let of = |name: &str| name.split('/').nth(1)?.rsplit("-of-").next()?.parse().ok();
+    Ok(listed.iter().find_map(|(name, _)| of(name)))
+}
+
+/// What `count.json` says.
+async fn fixed(store: &Store) -> Result<Option<u32>, StoreError> {
+    match store.get(Layout::SHARD_COUNT).await {
+        Ok(bytes) => {
+            let count: Count = serde_json::from_slice(&bytes).map_err(|e| StoreError::Damaged {
+                place: format!("{}/{}", store.uri(), Layout::SHARD_COUNT),
+                what: e.to_string(),
+            })?;
+            Ok(Some(count.of))
+        }
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Fixes the RUN's number of shards, or holds `shard` against it.
+pub(super) async fn settle(store: &Store, shard: Shard) -> Result<(), RunError> {
+    let other = |of: u32| RunError::OtherShards { place: store.uri(), of, asked: shard.of };
+    if let Some(of) = count(store).await?.filter(|of| *of != shard.of) {
+        return Err(other(of));
+    }
+    let bytes = serde_json::to_vec(&Count { of: shard.of }).unwrap_or_default();
+    if store.create(Layout::SHARD_COUNT, bytes.into()).await? == Created::New {
+        return Ok(());
+    }
+    match count(store).await? {
+        Some(of) if of != shard.of => Err(other(of)),
+        _ => Ok(()),
+    }
+}
+
+/// A shard begins: it is not finished until it says so again.
+pub(super) async fn begin(side: &Store) -> Result<(), StoreError> {
+    side.delete(Layout::SHARD_DONE).await
+}
+
+/// A shard has come to its end.
+pub(super) async fn finish(
+    side: &Store,
+    pipeline: &str,
+    finished_ms: u64,
+    failed: u64,
+) -> Result<(), StoreError> {
+    let marker = Marker { pipeline: pipeline.to_owned(), finished_ms, failed };
+    let bytes = serde_json::to_vec(&marker).unwrap_or_default();
+    side.put(Layout::SHARD_DONE, bytes.into()).await
+}
+
+/// The shards that are not finished for the pipeline of this digest. Shards of earlier versions
+/// left no markers: of those RUNs none is held to be missing.
+pub async fn missing(store: &Store, pipeline: &str) -> Result<Vec<u32>, StoreError> {
+    let Some(of) = fixed(store).await? else { return Ok(Vec::new()) };
+    let mut out = Vec::new();
+    for index in 0..of {
+        if marker(&store.under(&Layout::shard(index, of)), pipeline).await?.is_none() {
+            out.push(index);
+        }
+    }
+    Ok(out)
+}
+
+/// Finished shards that have nothing to try again: they ask for nothing any more.
+pub async fn closed(store: &Store, pipeline: &str) -> Result<Vec<u32>, StoreError> {
+    let Some(of) = fixed(store).await? else { return Ok(Vec::new()) };
+    let mut out = Vec::new();
+    for index in 0..of {
+        let marker = marker(&store.under(&Layout::shard(index, of)), pipeline).await?;
+        if marker.is_some_and(|marker| marker.failed == 0) {
+            out.push(index);
+        }
+    }
+    Ok(out)
+}
+
+/// Every shard's state at `now_ms`.
+pub async fn states(
+    store: &Store,
+    pipeline: &str,
+    now_ms: u64,
+) -> Result<Vec<ShardNow>, StoreError> {
+    let of = count(store).await?.unwrap_or(0);
+    let mut out = Vec::new();
+    for index in 0..of {
+        let side = store.under(&Layout::shard(index, of));
+        let state = match marker(&side, pipeline).await? {
+            Some(m) => ShardState::Done { finished_ms: m.finished_ms, failed: m.failed },
+            None => at_work(&last_session(&side).await?, now_ms),
+        };
+        out.push(ShardNow { index, state });
+    }
+    Ok(out)
+}
+
+fn at_work(session: &Option<Session>, now_ms: u64) -> ShardState {
+    let Some(session) = session else {
+        return ShardState::Missing { seen_ms: None, by: None, ended: None };
+    };
+    let by = session.by.clone();
+    let alive = session.ended.is_none() && !session.closed;
+    if alive && now_ms.saturating_sub(session.seen_ms) < 3 * HEARTBEAT_MS {
+        let (since_ms, seen_ms) = (session.started_ms, session.seen_ms);
+        return ShardState::Running { since_ms, seen_ms, by };
+    }
+    ShardState::Missing { seen_ms: Some(session.seen_ms), by: Some(by), ended: session.ended }
+}
+
+async fn last_session(side: &Store) -> Result<Option<Session>, StoreError> {
+    let mut names: Vec<String> =
+        side.list(Layout::SESSIONS).await?.into_iter().map(|(name, _)| name).collect();
+    // Names begin with the time.
+    names.sort();
+    let Some(name) = names.pop() else { return Ok(None) };
+    Ok(serde_json::from_slice(&side.get(&name).await?).ok())
+}
+
+async fn marker(side: &Store, pipeline: &str) -> Result<Option<Marker>, StoreError> {
+    match side.get(Layout::SHARD_DONE).await {
+        // A marker that cannot be read is none: the shard runs again and buys nothing.
+        Ok(bytes) => {
+            let marker = serde_json::from_slice::<Marker>(&bytes).ok();
+            Ok(marker.filter(|marker| marker.pipeline == pipeline))
+        }
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Indices as an array expression: `3,7,12-14`.
+pub fn array_expression(indices: &[u32]) -> String {
+    let mut ranges: BTreeMap<u32, u32> = BTreeMap::new();
+    for index in indices {
+        match ranges.last_entry() {
+            Some(mut last) if *last.get() + 1 == *index => {
+                last.insert(*index);
+            }
+            _ => {
+                ranges.insert(*index, *index);
+            }
+        }
+    }
+    let words: Vec<String> = ranges
+        .iter()
+        .map(|(from, to)| if from == to { from.to_string() } else { format!("{from}-{to}") })
+        .collect();
+    words.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ShardState, begin, finish};
+    use super::{array_expression, closed, count, missing, settle, states};
+    use crate::run::{RunError, Shard};
+    use crate::store::{Layout, Store};
+
+    #[test]
+    fn indices_are_written_as_schedulers_read_them() {
+        for (indices, expected) in [
+            (vec![], ""),
+            (vec![3], "3"),
+            (vec![3, 7, 12, 13, 14], "3,7,12-14"),
+            (vec![0, 1], "0-1"),
+        ] {
+            assert_eq!(array_expression(&indices), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_fixes_the_count_and_a_finished_one_leaves_a_marker() {
+        let store = Store::open("memory://").unwrap();
+        assert_eq!(count(&store).await.unwrap(), None);
+        settle(&store, Shard { index: 1, of: 3 }).await.unwrap();
+        settle(&store, Shard { index: 0, of: 3 }).await.unwrap();
+        let refused = settle(&store, Shard { index: 0, of: 4 }).await;
+        assert!(matches!(refused, Err(RunError::OtherShards { of: 3, asked: 4, .. })));
+        let side = store.under(&Layout::shard(1, 3));
+        begin(&side).await.unwrap();
+        assert_eq!(missing(&store, "p").await.unwrap(), [0, 1, 2]);
+        finish(&side, "p", 5, 2).await.unwrap();
+        assert_eq!(missing(&store, "p").await.unwrap(), [0, 2]);
+        assert!(closed(&store, "p").await.unwrap().is_empty(), "it has records to try again");
+        finish(&side, "p", 5, 0).await.unwrap();
+        assert_eq!(closed(&store, "p").await.unwrap(), [1]);
+        finish(&side, "p", 5, 2).await.unwrap();
+        assert_eq!(missing(&store, "another").await.unwrap(), [0, 1, 2]);
+        let now = states(&store, "p", 10).await.unwrap();
+        assert_eq!(now[1].state, ShardState::Done { finished_ms: 5, failed: 2 });
+        assert!(matches!(now[0].state, ShardState::Missing { seen_ms: None, .. }));
+        begin(&side).await.unwrap();
+        assert_eq!(missing(&store, "p").await.unwrap(), [0, 1, 2]);
+    }
+}
