@@ -69,6 +69,9 @@ pub struct Args {
     /// After the first SIGTERM or Ctrl-C, give calls in flight so long (default: as long as they take)
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u64>,
+    /// Exit with 0 although some records failed, for schedulers that know only success and failure
+    #[arg(long)]
+    accept_failed: bool,
     /// Go on although the RUN was made by another pipeline, seed or pool
     #[arg(long)]
     into_changed_pipeline: bool,

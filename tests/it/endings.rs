@@ -42,8 +42,11 @@ impl Bench {
 
     fn command(&self, more: &[&str]) -> Command {
         let mut command = coldstart();
-        command.args(["run", "--limit", "10", "--format", "json", "--out"]).arg(self.out());
-        command.arg("--endpoints").arg(&self.endpoints).args(more);
+        command.args(["run", "--limit", "10", "--format", "json", "--endpoints"]);
+        command.arg(&self.endpoints).args(more);
+        if !more.contains(&"--out") {
+            command.arg("--out").arg(self.out());
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -156,6 +159,10 @@ fn failed_records_are_an_ending_of_their_own() {
     let output = bench.run(&[]);
     is(&output, 6, "partly_failed");
     assert_eq!(bench.ended(""), [Some("partly_failed".to_owned())]);
+    let second = tempfile::tempdir().expect("a folder");
+    let out = second.path().join("run");
+    let output = bench.run(&["--accept-failed", "--out", out.to_str().expect("UTF-8")]);
+    is(&output, 0, "partly_failed");
 }
 
 #[test]

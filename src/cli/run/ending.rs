@@ -7,7 +7,7 @@ use crate::call::Fatal;
 use crate::cli::run::Args;
 use crate::cli::shared::{Format, print_json};
 use crate::cli::{Done, funnel};
-use crate::record::Report;
+use crate::record::{Ending, Report};
 use crate::run::RunError;
 use crate::run::shards::array_expression;
 
@@ -114,7 +114,11 @@ fn done(args: &Args, report: &Report) -> anyhow::Result<Done> {
              same command tries them again"
         );
     }
-    Ok(Done::Ended(report.ended.unwrap_or_else(|| report.natural_ending())))
+    let ending = report.ended.unwrap_or_else(|| report.natural_ending());
+    if args.accept_failed && ending == Ending::PartlyFailed {
+        return Ok(Done::Well);
+    }
+    Ok(Done::Ended(ending))
 }
 
 fn changed(place: &str, differences: &[String]) {
