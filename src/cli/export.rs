@@ -1,28 +1,23 @@
 //! `coldstart export`: a dataset in a trainer's own form; `--verify` proves one; `--table1` describes
 //! the data.
-//!
-//! Not here: the forms (`export::formats`). The one idea: two passes over the rows, one that sees
-//! all prompts and settles the splits, one that streams rows to files; memory holds neither images
-//! nor conversations of more than a few rows.
 
-mod ahead;
-mod carry;
-mod groups;
-mod items;
-mod place;
-mod read;
-mod verify;
-mod write;
+mod said;
 
-use crate::cli::shared::{ProjectArg, block_on};
+use crate::cli::shared::{ProjectArg, block_on, print_json};
 use crate::cli::{Done, memory};
+use crate::deliver::export::{ExportError, Request, Source, Verified, table1, verify, write};
+use crate::diag;
+use crate::env::Env;
 use crate::export::control::ControlTokens;
 use crate::export::conversation::Dialect;
-use crate::export::formats::{self, FORMS};
+use crate::export::formats::{self, FORMS, Form};
 use crate::export::split::Shares;
+use crate::export::table1;
+use crate::export::tokens::{Measure, Tokenizer};
+use crate::store::Store;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Write a dataset in the form that a trainer's own loader accepts, or prove one that was written
 #[derive(Debug, clap::Args)]
@@ -146,28 +141,109 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         args.check_report_format()?;
     }
     if let Some(dir) = &args.verify {
-        return block_on(verify::verify(dir, &args));
+        return block_on(prove(dir, &args));
     }
     let source = args.source.as_deref().context("a RUN or a dataset folder is missing")?;
     if args.table1 {
-        return block_on(read::table1(source, &args.project.home(), args.as_json()));
+        return block_on(describe(source, &args));
     }
     let (Some(format), Some(out)) = (&args.format, &args.out) else {
         bail!("say what to write: `--format F --out DIR` (or `--table1`, `--verify DIR`)");
     };
-    let Some(form) = formats::find(format) else {
+    block_on(export(find(format)?, source, out, &args))
+}
+
+fn find(format: &str) -> anyhow::Result<&'static Form> {
+    formats::find(format).with_context(|| {
         let known: Vec<&str> = FORMS.iter().map(|form| form.name).collect();
-        let near = crate::diag::did_you_mean(format, known.iter().copied());
+        let near = diag::did_you_mean(format, known.iter().copied());
         let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-        bail!("`{format}` is no format{near}\n  formats: {}", known.join(", "));
-    };
-    if !form.dialects.contains(&args.dialect()) {
-        bail!(
-            "format `{format}` has no dialect `{}`: its trainer would render tool turns another way",
-            args.dialect().as_str()
+        format!("`{format}` is no format{near}\n  formats: {}", known.join(", "))
+    })
+}
+
+async fn export(form: &'static Form, from: &str, to: &str, args: &Args) -> anyhow::Result<Done> {
+    let out = Store::open(to)?;
+    let request = request(form, args)?;
+    // What can be wrong with the request is told before a RUN is read or a folder cleared.
+    request.check().map_err(|error| said::refused(error, args))?;
+    let source = open(from, out.local_path("").as_deref(), args).await?;
+    match write(request, source, &out, args.replace).await {
+        Ok(report) => said::report(&report, args.as_json()),
+        Err(
+            ref error @ (ExportError::NothingLeft { ref report }
+            | ExportError::NothingToTrain { ref report, .. }),
+        ) => {
+            said::report(report, args.as_json())?;
+            Err(said::remedied(error))
+        }
+        Err(error) => Err(said::refused(error, args)),
+    }
+}
+
+/// The source, and a note where it had to be made first.
+async fn open(from: &str, near: Option<&Path>, args: &Args) -> anyhow::Result<Source> {
+    let source = Source::open(&Env::real(), from, &args.project.home(), near).await;
+    let source = source.map_err(|error| said::refused(error, args))?;
+    if let Some(rebuilt) = &source.rebuilt {
+        eprintln!(
+            "note: the run has not come to its end ({} calls are wanted next); this exports the {} \
+             rows that its journal makes by now",
+            rebuilt.wanted(),
+            rebuilt.report.dataset.rows
         );
     }
-    block_on(write::write(form, source, out, &args))
+    Ok(source)
+}
+
+fn request(form: &'static Form, args: &Args) -> anyhow::Result<Request> {
+    let rules = args
+        .rules
+        .as_deref()
+        .map(|path| read(path).map(|text| diag::Source { path: path.display().to_string(), text }));
+    Ok(Request {
+        form,
+        dialect: args.dialect(),
+        control: args.control(),
+        system: args.system.as_deref().map(read).transpose()?,
+        measure: measure(args)?,
+        max_tokens: args.max_tokens,
+        max_image_pixels: args.max_image_pixels,
+        rules: rules.transpose()?,
+        shares: args.split.clone(),
+        seed: args.seed,
+    })
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))
+}
+
+/// The tokenizer that was given, or the estimate.
+fn measure(args: &Args) -> anyhow::Result<Measure> {
+    let Some(path) = &args.tokenizer else { return Ok(Measure::Estimate) };
+    let json = std::fs::read(path).with_context(|| format!("`{}`", path.display()))?;
+    let tokenizer = Tokenizer::from_json(&json).with_context(|| format!("`{}`", path.display()))?;
+    Ok(Measure::Exact(Box::new(tokenizer)))
+}
+
+async fn prove(dir: &str, args: &Args) -> anyhow::Result<Done> {
+    let found = verify(dir, measure(args)?).await;
+    let Verified { verdict, estimated } = found.map_err(|error| said::refused(error, args))?;
+    if estimated {
+        eprintln!("note: token lengths are estimated; give the `--tokenizer` of the export");
+    }
+    said::verdict(&verdict, args.as_json())
+}
+
+async fn describe(source: &str, args: &Args) -> anyhow::Result<Done> {
+    let source = open(source, None, args).await?;
+    let lines = table1(source).await.map_err(|error| said::refused(error, args))?;
+    if args.as_json() {
+        return print_json(&lines);
+    }
+    print!("{}", table1::text(&lines));
+    Ok(Done::Well)
 }
 
 fn print_formats() {

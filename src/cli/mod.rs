@@ -33,6 +33,7 @@ mod shared;
 mod sim;
 mod view;
 
+use crate::diag;
 use crate::record::Ending;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -122,7 +123,7 @@ pub fn main() -> ExitCode {
         Ok(Ok(Done::Ended(ending))) if ending != Ending::Defect => ExitCode::from(ending.code()),
         Ok(Err(error)) if is_closed_stdout(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", diag::chain(error.as_ref()));
             ExitCode::from(1)
         }
         Err(panic) if is_broken_pipe(panic.as_ref()) => ExitCode::SUCCESS,

@@ -7,6 +7,7 @@
 pub mod budget;
 mod error;
 pub mod estimate;
+pub mod export;
 pub mod rebuild;
 pub mod replay;
 

@@ -5,10 +5,12 @@
 //! a TOML file so that each value keeps its place. The checks themselves stand with what they check
 //! (`plan`, `call::endpoints`, `pool`).
 
+mod chain;
 mod render;
 mod suggest;
 mod table;
 
+pub use chain::chain;
 pub use render::{Style, render, summary};
 pub use suggest::{did_you_mean, ticked};
 pub use table::{At, Codes, Entry, Table, count, number, text, texts};

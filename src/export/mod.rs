@@ -1,6 +1,6 @@
 //! A trajectory as each trainer's row: the conversation, the dataset's shards, one file a format.
 //!
-//! Not here: reading RUNs and writing files (`cli::export`, `stage::write_dataset`).
+//! Not here: reading RUNs and writing files (`deliver::export`, `stage::write_dataset`).
 //! The one idea: everything is a pure function of trajectories and image bytes to named bytes, so
 //! that every form can be tested, verified and rebuilt without a disk.
 

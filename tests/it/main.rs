@@ -4,6 +4,7 @@ mod anywhere;
 mod audit;
 mod call;
 mod connect;
+mod deliver;
 mod endings;
 mod endpoints;
 mod export;

@@ -1,6 +1,6 @@
 //! The trainers' forms, one file each: the files a trainer's own loader accepts with no edit.
 //!
-//! Not here: which examples go in (`screen`, `split`), or where the files lie (`cli::export`).
+//! Not here: which examples go in (`screen`, `split`), or where the files lie (`deliver::export`).
 //! The one idea: a form is two functions that mirror each other, an example into rows and a row
 //! back into turns, so that `verify` proves of every form what was proved of the conversation.
 

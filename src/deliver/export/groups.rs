@@ -1,10 +1,9 @@
 //! Which records stay together in a split: same words, near-duplicates, one spec.
 //!
-//! Not here: how groups fall on splits (`export::split`). The one idea: likeness is taken between
-//! all records of the source, those too that the export then leaves out, so that the sides do not
+//! How groups fall on splits is `export::split`'s. Likeness is taken between all records of the source, those too that the export then leaves out, so that the sides do not
 //! depend on the form or its limits.
 
-use crate::cli::export::read::{self, Source};
+use crate::deliver::export::{ExportError, Source};
 use crate::export::split::{Groups, Shares, words};
 use crate::record::{Id, Spec};
 use crate::text::dedup::{Dedup, THRESHOLD};
@@ -18,18 +17,17 @@ pub fn splits(
     shares: &Shares,
     seed: u64,
     handle: &Handle,
-) -> anyhow::Result<HashMap<Id, usize>> {
+) -> Result<HashMap<Id, usize>, ExportError> {
     if shares.names().len() < 2 {
         return Ok(HashMap::new());
     }
     let mut groups = Groups::default();
     let mut near = Dedup::new(THRESHOLD, seed);
-    read::light(source, handle, |row| {
+    source.light(handle, |row| {
         near.offer(row.id, &row.prompt);
         let mut keys = vec![format!("words {}", words(&row.prompt).join(" "))];
         keys.extend(row.truth.spec.map(|spec| format!("spec {}", meaning(&spec))));
         groups.add(row.id, keys.iter().map(String::as_bytes));
-        Ok(())
     })?;
     for (a, b) in near.pairs() {
         groups.join(a, b);

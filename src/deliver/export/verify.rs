@@ -1,62 +1,51 @@
-//! `coldstart export --verify DIR`: reads an export back and prints what does not hold.
+//! Reading an export back and proving all that it promises.
 
-use crate::cli::export::Args;
-use crate::cli::export::ahead::Ahead;
-use crate::cli::export::write::{ACCOUNT, measure};
-use crate::cli::{Done, shared};
+use crate::deliver::export::proof::Ahead;
+use crate::deliver::export::{ACCOUNT, ExportError};
 use crate::export::dataset;
 use crate::export::formats::{self, Container, Form};
-use crate::export::report::{ExportReport, left_out};
+use crate::export::report::ExportReport;
 use crate::export::tokens::Measure;
 use crate::export::verify::{Verdict, Verifier};
 use crate::store::{Store, StoreError};
-use anyhow::{Context, bail};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-/// A line of JSON that is longer than this is no row of ours.
+/// A line of JSON that is longer than this is no row of ours, in bytes.
 const LONGEST_LINE: usize = 64 << 20;
 
-pub async fn verify(uri: &str, args: &Args) -> anyhow::Result<Done> {
+/// What was proved, and how.
+#[derive(Debug)]
+pub struct Verified {
+    pub verdict: Verdict,
+    /// The export counted tokens by its trainer's tokenizer, and this proof could only estimate them.
+    pub estimated: bool,
+}
+
+/// Proves the export at `uri`; `measure` should be the one that it was written with.
+///
+/// # Errors
+/// What does not hold is no error but a finding of the verdict. `NoAccount` and `UnknownForm` say that
+/// there is nothing to prove.
+pub async fn verify(uri: &str, measure: Measure) -> Result<Verified, ExportError> {
     let store = Store::open(uri)?;
+    let place = uri.to_string();
     let account = match store.get(ACCOUNT).await {
-        Err(StoreError::NotFound { .. }) => bail!(
-            "`{uri}` holds no `{ACCOUNT}`: it is no export, or one that was not finished\n  write it \
-             again by `coldstart export RUN --format F --out {uri}`"
-        ),
+        Err(StoreError::NotFound { .. }) => return Err(ExportError::NoAccount { place }),
         account => account?,
     };
-    let report: ExportReport =
-        serde_json::from_slice(&account).with_context(|| format!("`{ACCOUNT}`"))?;
-    let Some(form) = formats::find(&report.format) else {
-        bail!("`{ACCOUNT}` names format `{}`, which is not known here", report.format);
+    let report: ExportReport = match serde_json::from_slice(&account) {
+        Ok(report) => report,
+        Err(source) => return Err(ExportError::Account { place, source }),
     };
-    let measure = measure(args)?;
-    if report.tokens_exact && matches!(measure, Measure::Estimate) {
-        eprintln!("note: token lengths are estimated; give the `--tokenizer` of the export");
-    }
+    let Some(form) = formats::find(&report.format) else {
+        return Err(ExportError::UnknownForm { place, format: report.format });
+    };
+    let estimated = report.tokens_exact && matches!(measure, Measure::Estimate);
     let handle = Handle::current();
     let work = move || prove(&store, form, &report, measure, &handle);
     let verdict = tokio::task::spawn_blocking(work).await??;
-    tell(&verdict, args)
-}
-
-fn tell(verdict: &Verdict, args: &Args) -> anyhow::Result<Done> {
-    if args.as_json() {
-        shared::print_json(verdict)?;
-    } else {
-        println!("{} rows, {} images read back", verdict.rows, verdict.images);
-        let mut lines = String::new();
-        left_out(&mut lines, "finding", &verdict.findings);
-        print!("{lines}");
-        for name in &verdict.edited {
-            println!("  changed since it was written: {name}");
-        }
-        if verdict.findings.is_empty() {
-            println!("all holds");
-        }
-    }
-    Ok(if verdict.findings.is_empty() { Done::Well } else { Done::Findings })
+    Ok(Verified { verdict, estimated })
 }
 
 fn prove(
@@ -65,7 +54,7 @@ fn prove(
     report: &ExportReport,
     measure: Measure,
     handle: &Handle,
-) -> anyhow::Result<Verdict> {
+) -> Result<Verdict, ExportError> {
     let mut verifier = Verifier::new(form, report, measure);
     let mut ahead = Ahead::new(store, &mut verifier, handle);
     for split in report.splits.keys() {
@@ -102,7 +91,7 @@ fn parquet(
     name: &str,
     ahead: &mut Ahead<'_, '_>,
     handle: &Handle,
-) -> anyhow::Result<()> {
+) -> Result<(), ExportError> {
     let ranges = match handle.block_on(store.ranges(name)) {
         Ok(ranges) => ranges,
         Err(error) => return ahead.find("file", name, &error.to_string()),
@@ -127,7 +116,7 @@ fn lines(
     split: &str,
     ahead: &mut Ahead<'_, '_>,
     handle: &Handle,
-) -> anyhow::Result<()> {
+) -> Result<(), ExportError> {
     let name = format!("{split}.jsonl");
     let reader = match handle.block_on(store.reader(&name)) {
         Ok(reader) => reader,
@@ -142,7 +131,7 @@ fn lines(
         at += step as u64;
         let Some(end) = held.iter().rposition(|byte| *byte == b'\n') else {
             if held.len() > LONGEST_LINE {
-                bail!("`{name}` has a line of more than {LONGEST_LINE} bytes");
+                return Err(ExportError::LongLine { name, most: LONGEST_LINE });
             }
             continue;
         };

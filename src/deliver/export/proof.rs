@@ -1,8 +1,9 @@
 //! Images looked at on other threads, a few batches ahead of the proof.
 //!
-//! Not here: what is proved (`export::verify`). The one idea: hashing and reading take the time and
-//! the proof takes the order, so batches go out to threads and come back in the order they left.
+//! What is proved is `export::verify`'s. Hashing and reading take the time and the proof takes the
+//! order, so batches go out to threads and come back in the order they left.
 
+use crate::deliver::export::ExportError;
 use crate::export::formats::Back;
 use crate::export::verify::{Look, Shown, Verifier};
 use crate::store::Store;
@@ -56,7 +57,7 @@ impl<'a, 'b> Ahead<'a, 'b> {
         split: &str,
         row: Value,
         inside: Vec<(Bytes, String)>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), ExportError> {
         let back = (self.verifier.form().back)(&row);
         let mut images: Vec<_> =
             inside.into_iter().map(|(bytes, path)| (path, Wanted::Bytes(bytes))).collect();
@@ -73,18 +74,18 @@ impl<'a, 'b> Ahead<'a, 'b> {
     }
 
     /// A finding of the reader's own; it stands after those of the rows before it.
-    pub fn find(&mut self, code: &str, at: &str, what: &str) -> anyhow::Result<()> {
+    pub fn find(&mut self, code: &str, at: &str, what: &str) -> Result<(), ExportError> {
         self.drain()?;
         self.verifier.find(code, at, what);
         Ok(())
     }
 
     /// The rest of the rows.
-    pub fn finish(mut self) -> anyhow::Result<()> {
+    pub fn finish(mut self) -> Result<(), ExportError> {
         self.drain()
     }
 
-    fn send(&mut self) -> anyhow::Result<()> {
+    fn send(&mut self) -> Result<(), ExportError> {
         let mut batch = std::mem::take(&mut self.batch);
         self.images = 0;
         let (store, handle) = (self.store.clone(), self.handle.clone());
@@ -107,7 +108,7 @@ impl<'a, 'b> Ahead<'a, 'b> {
     }
 
     /// Proves all that is under way.
-    fn drain(&mut self) -> anyhow::Result<()> {
+    fn drain(&mut self) -> Result<(), ExportError> {
         if !self.batch.is_empty() {
             self.send()?;
         }
@@ -117,7 +118,7 @@ impl<'a, 'b> Ahead<'a, 'b> {
         Ok(())
     }
 
-    fn prove(&mut self) -> anyhow::Result<()> {
+    fn prove(&mut self) -> Result<(), ExportError> {
         let Some(batch) = self.out.pop_front() else { return Ok(()) };
         for Draft { split, row, back, images } in self.handle.block_on(batch)? {
             let seen = |(path, wanted)| match wanted {

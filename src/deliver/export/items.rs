@@ -1,8 +1,9 @@
 //! A shard's rows, read and hashed on a thread of their own while those before them are rendered.
 //!
-//! The one idea: a row's images are read once and hashed once, and neither keeps the encoder from
+//! A row's images are read once and hashed once, and neither keeps the encoder from
 //! its work; what waits between the two threads is bounded by a count of rows.
 
+use crate::deliver::export::ExportError;
 use crate::export::dataset::{self, DatasetError, Item};
 use crate::record::Digest;
 use crate::store::Ranges;
@@ -44,7 +45,7 @@ impl Items {
     }
 
     /// The next row. A reader that broke off is an error, never the end.
-    pub fn next(&mut self) -> anyhow::Result<Option<Hashed>> {
+    pub fn next(&mut self) -> Result<Option<Hashed>, ExportError> {
         let row = self.rows.blocking_recv();
         if row.is_none()
             && let Some(reader) = self.reader.take()

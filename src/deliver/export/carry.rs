@@ -1,11 +1,11 @@
 //! The way of an export's bytes from the thread that renders them to the store.
 //!
-//! The one idea: what is on the way is bounded by bytes, not by a count of rows, and is held until the
+//! What is on the way is bounded by bytes, not by a count of rows, and is held until the
 //! store has taken it.
 
+use crate::deliver::export::ExportError;
 use crate::export::formats::Piece;
 use crate::store::{Store, StoreWriter};
-use anyhow::Context;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::HashMap;
@@ -41,19 +41,20 @@ pub fn channel() -> (Sender, mpsc::Receiver<Load>) {
 
 impl Sender {
     /// Waits for room, on the rendering thread. One load of any size always finds room.
-    pub fn send(&self, pieces: Vec<Piece>, handle: &Handle) -> anyhow::Result<()> {
+    pub fn send(&self, pieces: Vec<Piece>, handle: &Handle) -> Result<(), ExportError> {
         if pieces.is_empty() {
             return Ok(());
         }
         let bytes: usize = pieces.iter().map(Piece::len).sum();
         let kb = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).min(WAITING_KB);
-        let room = handle.block_on(self.room.clone().acquire_many_owned(kb))?;
-        self.loads.blocking_send(Load { pieces, _room: room }).ok().context("writing stopped")
+        let room = handle.block_on(self.room.clone().acquire_many_owned(kb));
+        let room = room.map_err(|_| ExportError::Stopped)?;
+        self.loads.blocking_send(Load { pieces, _room: room }).map_err(|_| ExportError::Stopped)
     }
 }
 
 /// Writes what comes, in order per file, several files at once.
-pub async fn carry(out: &Store, mut loads: mpsc::Receiver<Load>) -> anyhow::Result<()> {
+pub async fn carry(out: &Store, mut loads: mpsc::Receiver<Load>) -> Result<(), ExportError> {
     let mut open: HashMap<String, StoreWriter> = HashMap::new();
     let batch = out.batch();
     let mut puts = FuturesUnordered::new();

@@ -1,0 +1,142 @@
+//! The thread that renders an export's rows.
+//!
+//! How their bytes get to the store is `carry`'s, and where rows come from is `source`'s and `items`'.
+
+use crate::deliver::export::carry::Sender;
+use crate::deliver::export::items::Items;
+use crate::deliver::export::{ExportError, Request, Source, groups};
+use crate::export::conversation;
+use crate::export::dataset;
+use crate::export::formats::{Example, Files, README, Settings, Writer};
+use crate::export::report::{ExportReport, readme};
+use crate::export::screen::Screen;
+use crate::export::seal::Seal;
+use crate::export::tokens::Measure;
+use crate::record::{Digest, Id, ImageRef};
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::HashMap;
+use tokio::runtime::Handle;
+
+/// All that the rendering thread needs.
+pub struct Job {
+    request: Request,
+    source: Source,
+    screen: Screen,
+    settings: Settings,
+    writer: Box<dyn Writer>,
+    seals: HashMap<String, Seal>,
+    report: ExportReport,
+}
+
+impl Job {
+    pub fn new(mut request: Request, source: Source) -> Result<Job, ExportError> {
+        let settings = request.settings(&source)?;
+        let report = request.report();
+        let screen = Screen {
+            options: request.options(),
+            measure: std::mem::replace(&mut request.measure, Measure::Estimate),
+            max_tokens: request.max_tokens,
+            max_image_pixels: request.max_image_pixels,
+        };
+        let writer = (request.form.start)(&settings).map_err(ExportError::Encode)?;
+        Ok(Job { request, source, screen, settings, writer, seals: HashMap::new(), report })
+    }
+
+    /// Renders everything; the pieces go to `sender`.
+    pub fn run(mut self, handle: &Handle, sender: &Sender) -> Result<ExportReport, ExportError> {
+        let Request { shares, seed, .. } = &self.request;
+        let splits = groups::splits(&self.source, shares, *seed, handle)?;
+        let mut files = Files::default();
+        for shard in self.source.shards.clone() {
+            let ranges = handle.block_on(self.source.store.ranges(&shard))?;
+            let mut items = Items::of(ranges, handle)
+                .map_err(|source| ExportError::Shard { name: shard.clone(), source })?;
+            while let Some(item) = items.next()? {
+                match item {
+                    Ok((item, digests)) => self.push(item, &digests, &splits, &mut files)?,
+                    // The rest of this shard is lost, and only that.
+                    Err(error) => self.leave(&shard, "shard_damaged", &error.to_string()),
+                }
+                sender.send(files.take(), handle)?;
+            }
+        }
+        self.finish(&mut files)?;
+        sender.send(files.take(), handle)?;
+        Ok(self.report)
+    }
+
+    /// The rest of the data and the files beside it, whose digests the report keeps.
+    fn finish(&mut self, files: &mut Files) -> Result<(), ExportError> {
+        for (name, split) in &mut self.report.splits {
+            split.digest = self.seals.remove(name).unwrap_or_default().digest().hex();
+        }
+        let rows = self.report.splits.iter().map(|(name, split)| (name.clone(), split.rows));
+        self.writer.finish(&rows.collect(), files).map_err(ExportError::Encode)?;
+        if !self.request.form.beside.contains(&README) {
+            files.whole(README, readme(self.request.form, &self.report));
+        }
+        self.report.files = files.beside().map(|(name, bytes)| (name, Digest::of(bytes))).collect();
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        item: dataset::Item,
+        digests: &[Digest],
+        splits: &HashMap<Id, usize>,
+        files: &mut Files,
+    ) -> Result<(), ExportError> {
+        let (trajectory, images) = item.into_parts();
+        let id = trajectory.prompt.id;
+        let passed = match self.screen.pass(&trajectory, &images, digests) {
+            Ok(passed) => passed,
+            Err(left) => {
+                self.leave(&id.hex(), left.code, &left.what);
+                return Ok(());
+            }
+        };
+        let shown = conversation::images(&trajectory);
+        let mut images: Vec<_> = images.into_iter().zip(shown).collect();
+        let mut turns = &passed.conversation.turns[..];
+        let mut tokens = passed.tokens;
+        if let Some(most) = self.request.form.prompt_tokens {
+            turns = &turns[..turns.len().min(2)];
+            images.clear();
+            tokens = self.screen.tokens(turns).unwrap_or(tokens);
+            if tokens > most {
+                let what = format!("a prompt of {tokens} tokens, at most {most}");
+                self.leave(&id.hex(), "too_long", &what);
+                return Ok(());
+            }
+        }
+        let split = splits.get(&id).copied().unwrap_or(0);
+        let split = self.settings.splits.get(split).cloned().unwrap_or_default();
+        let example = Example { trajectory: &trajectory, turns, images: &images, split: &split };
+        let Some(row) = self.writer.push(&example, files).map_err(ExportError::Encode)? else {
+            self.leave(&id.hex(), "same_prompt", "its prompt is in already");
+            return Ok(());
+        };
+        self.count(&split, &row, &images, tokens);
+        self.report.escaped += passed.conversation.escaped as u64;
+        self.report.simulated += u64::from(trajectory.simulated);
+        Ok(())
+    }
+
+    /// Adds a row to the sums and to the seal of its split.
+    fn count(&mut self, split: &str, row: &Value, images: &[(Bytes, ImageRef)], tokens: u32) {
+        let names: Vec<_> = images.iter().map(|(_, image)| dataset::image_name(image)).collect();
+        let seal = self.seals.entry(split.to_string()).or_default();
+        seal.add(row, names.iter().map(String::as_str));
+        let sums = self.report.splits.entry(split.to_string()).or_default();
+        sums.rows += 1;
+        sums.images += images.len() as u64;
+        sums.image_bytes += images.iter().map(|(bytes, _)| bytes.len() as u64).sum::<u64>();
+        sums.tokens += u64::from(tokens);
+        sums.longest = sums.longest.max(tokens);
+    }
+
+    fn leave(&mut self, id: &str, code: &str, what: &str) {
+        self.report.left_out.entry(code.to_string()).or_default().add(id, what);
+    }
+}

@@ -1,0 +1,154 @@
+//! The source of an export: the shards of a RUN or of a dataset folder, wherever they lie.
+//!
+//! A RUN that has not come to its end has no shards, but its journal says what they would be by now;
+//! so they are made, and the rest is as with any dataset.
+
+use crate::deliver::DeliverError;
+use crate::deliver::export::ExportError;
+use crate::deliver::rebuild::{self, Rebuilt, rebuild};
+use crate::diag;
+use crate::env::Env;
+use crate::export::dataset::{self, DatasetError};
+use crate::export::table1::{Line, Table1};
+use crate::plan::{Home, Manifest};
+use crate::store::{Layout, Store, StoreError};
+use std::path::Path;
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+/// A dataset's shards, in order.
+pub struct Source {
+    pub(super) store: Store,
+    pub(super) shards: Vec<String>,
+    /// The dataset's card.
+    pub(super) card: Option<String>,
+    /// The judge's rules as the RUN had them.
+    pub(super) rules: Option<diag::Source>,
+    /// How the shards of an unfinished RUN came out; None where they were there.
+    pub rebuilt: Option<Rebuilt>,
+    /// Where the shards of an unfinished RUN were made; deleted when this is dropped.
+    _scratch: Option<TempDir>,
+}
+
+impl Source {
+    /// Finds the shards of `uri`; of an unfinished RUN they are made first, in a folder of their own
+    /// beside `near` (a local path), or else where temporary files go. `project` is where files are
+    /// looked for that such a RUN names by digest only (fingerprints).
+    pub async fn open(
+        env: &Env,
+        uri: &str,
+        project: &Home,
+        near: Option<&Path>,
+    ) -> Result<Source, ExportError> {
+        let store = Store::open(uri)?;
+        let manifest = match rebuild::manifest(&store).await {
+            Ok(manifest) => Some(manifest),
+            Err(DeliverError::NoManifest { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let folder = if manifest.is_some() { Layout::DATASET } else { "" };
+        let rules = manifest.as_ref().and_then(rules);
+        let there = Source::of(store, folder, rules).await?;
+        if !there.shards.is_empty() {
+            return Ok(there);
+        }
+        match manifest {
+            Some(manifest) => there.rebuild(env, uri, &manifest, project, near).await,
+            None => Err(ExportError::NoShards { place: uri.to_string() }),
+        }
+    }
+
+    /// The shards right inside `folder`; there may be none.
+    async fn of(
+        store: Store,
+        folder: &str,
+        rules: Option<diag::Source>,
+    ) -> Result<Source, StoreError> {
+        let shards = shards(&store, folder).await?;
+        let card = card(&store, folder).await;
+        Ok(Source { store, shards, card, rules, rebuilt: None, _scratch: None })
+    }
+
+    /// The dataset of a RUN that has none yet, made from its journal.
+    async fn rebuild(
+        self,
+        env: &Env,
+        uri: &str,
+        manifest: &Manifest,
+        project: &Home,
+        near: Option<&Path>,
+    ) -> Result<Source, ExportError> {
+        let scratch = scratch(near).map_err(DeliverError::Scratch)?;
+        let folder = scratch.path().to_string_lossy().into_owned();
+        let (plan, _) = rebuild::plan(&self.store, manifest, project, &[])?;
+        let rebuilt = rebuild(env, &self.store, manifest, plan, &folder, true).await?;
+        if rebuilt.report.dataset.rows == 0 {
+            return Err(ExportError::NoRows { place: uri.to_string() });
+        }
+        let made = Source::of(Store::open(&folder)?, Layout::DATASET, self.rules).await?;
+        Ok(Source { rebuilt: Some(rebuilt), _scratch: Some(scratch), ..made })
+    }
+
+    /// Calls `each` with all rows of all shards, without images. On a blocking thread.
+    pub(super) fn light(
+        &self,
+        handle: &Handle,
+        mut each: impl FnMut(dataset::Light),
+    ) -> Result<(), ExportError> {
+        for name in &self.shards {
+            let damaged = |source: DatasetError| ExportError::Shard { name: name.clone(), source };
+            let ranges = handle.block_on(self.store.ranges(name))?;
+            for row in dataset::light(ranges).map_err(damaged)? {
+                each(row.map_err(damaged)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// As much room is needed for a moment as the export takes, so it is taken from the same disk.
+fn scratch(near: Option<&Path>) -> std::io::Result<TempDir> {
+    let near = near.and_then(|path| std::path::absolute(path).ok());
+    match near.as_deref().and_then(Path::parent).filter(|parent| parent.is_dir()) {
+        Some(parent) => tempfile::Builder::new().prefix(".coldstart-").tempdir_in(parent),
+        None => tempfile::tempdir(),
+    }
+}
+
+/// The shards right inside `folder`, in order.
+async fn shards(store: &Store, folder: &str) -> Result<Vec<String>, StoreError> {
+    let names = store.list(folder).await?.into_iter().map(|(name, _)| name);
+    let inside = |name: &String| {
+        let rest = name.strip_prefix(folder).unwrap_or(name);
+        name.ends_with(".parquet") && !rest.trim_start_matches('/').contains('/')
+    };
+    Ok(names.filter(inside).collect())
+}
+
+async fn card(store: &Store, folder: &str) -> Option<String> {
+    let name = format!("{folder}/README.md");
+    let bytes = store.get(name.trim_start_matches('/')).await.ok()?;
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+/// The rules that the RUN's judge was shown.
+fn rules(manifest: &Manifest) -> Option<diag::Source> {
+    let judge = manifest.stages.iter().find(|stage| stage.kind == "judge")?;
+    let name = judge.params.get("rules")?.trim_matches('"');
+    let mut paths = [format!("data/{name}"), name.to_string()].into_iter();
+    paths.find_map(|path| {
+        let text = manifest.files.get(&path)?.clone();
+        Some(diag::Source { path, text })
+    })
+}
+
+/// The paper's Table 1 of a dataset, a line a category.
+pub async fn table1(source: Source) -> Result<Vec<Line>, ExportError> {
+    let handle = Handle::current();
+    let work = move || -> Result<Vec<Line>, ExportError> {
+        let mut table = Table1::default();
+        source.light(&handle, |row| table.add(&row.into_trajectory()))?;
+        Ok(table.lines())
+    };
+    tokio::task::spawn_blocking(work).await?
+}

@@ -1,0 +1,96 @@
+//! `deliver` as a library has it: one RUN, and everything that is made of it, by values alone.
+
+use coldstart::deliver::DeliverError;
+use coldstart::deliver::budget::unspent;
+use coldstart::deliver::estimate::estimate;
+use coldstart::deliver::export::{ExportError, Request, Source, table1, verify, write};
+use coldstart::deliver::replay::replay;
+use coldstart::env::Env;
+use coldstart::export::control::ControlTokens;
+use coldstart::export::conversation::Dialect;
+use coldstart::export::formats;
+use coldstart::export::split::Shares;
+use coldstart::export::tokens::Measure;
+use coldstart::plan::Home;
+use coldstart::record::NanoUsd;
+use coldstart::store::Store;
+use std::process::Command;
+
+fn made(folder: &std::path::Path) -> String {
+    let run = folder.join("run").display().to_string();
+    let args = ["run", "--quiet", "--limit", "120", "--out", &run];
+    let ended = Command::new(env!("CARGO_BIN_EXE_coldstart")).args(args).output();
+    assert!(ended.expect("starts").status.success());
+    run
+}
+
+fn request(system: Option<&str>) -> Request {
+    Request {
+        form: formats::find("llamafactory").unwrap(),
+        dialect: Dialect::Text,
+        control: ControlTokens::Escape,
+        system: system.map(str::to_owned),
+        measure: Measure::Estimate,
+        max_tokens: 16_384,
+        max_image_pixels: 768 * 768,
+        rules: None,
+        shares: Shares::default(),
+        seed: 0,
+    }
+}
+
+async fn source(run: &str) -> Source {
+    Source::open(&Env::real(), run, &Home::BuiltIn, None).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_replayed_estimated_and_exported_by_values() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = made(temp.path());
+    let same = replay(&Env::real(), &run, &Home::BuiltIn, &[]).await.unwrap();
+    assert_eq!((same.rebuilt.wanted(), same.diff.changed), (0, 0));
+    let rows = same.rebuilt.report.dataset.rows;
+    assert!(rows > 10 && same.diff.same >= rows, "{rows} of {}", same.diff.same);
+
+    let outlook = estimate(&run, 1000, None, 64).await.unwrap();
+    assert!(outlook.simulated && outlook.estimate.records >= outlook.estimate.kept);
+    assert!(outlook.estimate.prompts.mid > 1000.0, "{:?}", outlook.estimate.prompts);
+
+    let store = Store::open(&run).unwrap();
+    let spent = unspent(&store, NanoUsd::from_usd(50.0), None, &[]).await.unwrap();
+    assert_eq!(spent.spent.0 + spent.left.0, NanoUsd::from_usd(50.0).0);
+
+    let place = temp.path().join("out").display().to_string();
+    let out = Store::open(&place).unwrap();
+    let whole = write(request(None), source(&run).await, &out, false).await.unwrap();
+    assert_eq!(whole.rows(), rows);
+    let proof = verify(&place, Measure::Estimate).await.unwrap();
+    assert!(proof.verdict.findings.is_empty() && !proof.estimated);
+    assert_eq!(proof.verdict.rows, rows);
+    let lines = table1(source(&run).await).await.unwrap();
+    assert!(lines.iter().any(|line| line.rows > 0));
+}
+
+/// Each thing that a caller can react to is a kind of its own, and the RUN and folder stay as they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_made_is_told_by_kind() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = made(temp.path());
+    let place = temp.path().join("out").display().to_string();
+    let out = Store::open(&place).unwrap();
+    write(request(None), source(&run).await, &out, false).await.unwrap();
+    let again = write(request(None), source(&run).await, &out, false).await;
+    assert!(matches!(again, Err(ExportError::Taken { old: Some((rows, _)), .. }) if rows > 10));
+    let empty = write(request(Some(" ")), source(&run).await, &out, true).await;
+    assert!(matches!(empty, Err(ExportError::EmptySystem)));
+    assert!(verify(&place, Measure::Estimate).await.unwrap().verdict.findings.is_empty());
+
+    let set = [("judged".to_owned(), "votes".to_owned(), "many".to_owned())];
+    let wrong = replay(&Env::real(), &run, &Home::BuiltIn, &set).await;
+    let Err(DeliverError::Pipeline { diagnostics, .. }) = wrong else { panic!("{wrong:?}") };
+    assert!(!diagnostics.is_empty());
+    let nowhere = temp.path().join("nowhere").display().to_string();
+    std::fs::create_dir(&nowhere).unwrap();
+    let none = estimate(&nowhere, 10, None, 1).await;
+    assert!(matches!(none, Err(DeliverError::NoManifest { .. })), "{none:?}");
+}
