@@ -159,6 +159,7 @@ async fn go(
         max_in_flight: 512,
         limit: None,
         shard: None,
+        mixed: false,
         buy_missing: false,
         into_changed_pipeline: false,
         write_dataset: true,

@@ -44,7 +44,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("text", vec!["diag", "record"]),
         ("media", vec!["record"]),
         ("export", vec!["diag", "record", "text", "media"]),
-        ("store", vec!["record", "builtin"]),
+        ("store", vec!["record", "env", "builtin"]),
         ("call", vec!["record", "env", "diag", "media"]),
         ("journal", vec!["record", "call", "env", "store"]),
         ("pool", vec!["record", "store", "diag", "text", "media"]),

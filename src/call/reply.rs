@@ -27,6 +27,54 @@ pub struct Reply {
     pub latency_ms: u64,
 }
 
+/// Finish reasons of an answer that ended as it should, was cut by its length, or was withheld. Lower
+/// case; with others something went wrong that no table knows.
+const USUAL: [&str; 22] = [
+    "",
+    "stop",
+    "length",
+    "tool_calls",
+    "function_call",
+    "eos",
+    "eos_token",
+    "end_turn",
+    "stop_sequence",
+    "max_tokens",
+    "completed",
+    "refused",
+    "content_filter",
+    "sensitive",
+    "safety",
+    "prohibited_content",
+    "spii",
+    "blocklist",
+    "image_safety",
+    "jailbreak",
+    "model_armor",
+    "refusal",
+];
+
+impl Reply {
+    /// Why this reply should be asked for once more before it counts: an answer without text that
+    /// was not cut by its length, or a finish reason that says neither. None for a settled one.
+    pub fn unsettled(&self) -> Option<String> {
+        let finish = self.finish.to_lowercase();
+        match &self.output {
+            Output::Image { .. } => None,
+            Output::Text { text, .. }
+                if text.trim().is_empty()
+                    && !matches!(finish.as_str(), "length" | "max_tokens") =>
+            {
+                Some(format!("the answer is empty (it ended with `{}`)", self.finish))
+            }
+            _ if !USUAL.contains(&finish.as_str()) => {
+                Some(format!("the answer ended with `{}`", self.finish))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -216,15 +216,11 @@ fn key(endpoint: &Endpoint) -> Result<Option<Key>, Diagnostic> {
     }
 }
 
-/// Calls of a role that may fail before any was answered. Past it the fault is not the records': a
-/// field that the server refuses would otherwise set the whole pool aside, record by record.
-const HOPELESS: u64 = 32;
-
-fn hopeless(role: &str, errors: u64, last: &CallError) -> CallError {
+fn hopeless(role: &str, which: &str, last: &CallError) -> CallError {
     match last {
         CallError::Record { what } => CallError::Fatal {
             kind: Fatal::Endpoint,
-            what: format!("all {errors} calls of role `{role}` failed; last: {what}"),
+            what: format!("{which} of role `{role}` failed; last: {what}"),
         },
         other => other.clone(),
     }
@@ -270,10 +266,9 @@ impl Stack {
             }
             Err(CallError::Stopped) => {}
             Err(error) => {
-                let errors = 1 + stats.errors.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%error, "the call failed");
-                if errors >= HOPELESS && stats.done.load(Ordering::Relaxed) == 0 {
-                    return Err(hopeless(role, errors, error));
+                if let Some(which) = stats.failed() {
+                    return Err(hopeless(role, &which, error));
                 }
             }
         }

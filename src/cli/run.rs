@@ -4,6 +4,7 @@ mod ending;
 mod signals;
 
 use crate::call::endpoints::Endpoints;
+use crate::call::probe::{Worlds, worlds};
 use crate::call::{Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
@@ -75,6 +76,9 @@ pub struct Args {
     /// Go on although the RUN was made by another pipeline, seed or pool
     #[arg(long)]
     into_changed_pipeline: bool,
+    /// Let simulated models stand beside real ones; all that comes of it is labelled simulated
+    #[arg(long)]
+    mix_simulated: bool,
     /// Serve Prometheus metrics on this address, for instance 127.0.0.1:9464
     #[arg(long, value_name = "ADDR")]
     metrics: Option<std::net::SocketAddr>,
@@ -149,6 +153,15 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         eprintln!("{}. Nothing was run; no model was called.", crate::diag::summary(&unfit));
         return Ok(Done::Findings);
     }
+    let worlds = match &world {
+        Some(_) => Worlds::default(),
+        None => worlds(&env, &endpoints, &roles).await,
+    };
+    let mixed = args.mix_simulated && world.is_none();
+    if worlds.is_mixed() && !mixed {
+        eprintln!("{}", refused_mix(&worlds));
+        return Ok(Done::Findings);
+    }
     let store = Store::open(&args.out)?;
     let blobs = Blobs::new(store.clone(), 64 << 20);
     let budget = match args.budget.map(NanoUsd::from_usd) {
@@ -164,7 +177,21 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
             return Ok(Done::Findings);
         }
     };
-    drive(&env, args, plan, store, blobs, stack, world.is_some()).await
+    let simulated = world.is_some() || (mixed && !worlds.simulated.is_empty());
+    drive(&env, args, plan, store, blobs, stack, simulated).await
+}
+
+fn refused_mix(worlds: &Worlds) -> String {
+    let list = |roles: &[String]| {
+        roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "error: the simulated world plays {} and real models {}\n  say `--mix-simulated` if that is \
+         meant (to try prompts on a real teacher before there is a GPU): all that comes of it is \
+         labelled simulated. Nothing was run; no model was called.",
+        list(&worlds.simulated),
+        list(&worlds.real)
+    )
 }
 
 /// What this process may still spend of `budget`; tells what was spent before.
@@ -245,6 +272,7 @@ async fn drive(
         let bound = metrics::serve(env, address, page).await?;
         eprintln!("metrics at http://{bound}/metrics");
     }
+    let mixed = args.mix_simulated && simulated;
     let options = Options {
         commit_wait: Duration::from_millis(if store.is_remote() { 200 } else { 20 }),
         store,
@@ -254,6 +282,7 @@ async fn drive(
         max_in_flight: args.max_in_flight as usize,
         limit: args.limit,
         shard: args.shard,
+        mixed,
         buy_missing: args.buy_missing,
         into_changed_pipeline: args.into_changed_pipeline,
         write_dataset: true,

@@ -96,6 +96,7 @@ pub async fn rebuild(
         max_in_flight: IN_FLIGHT,
         limit: manifest.limit,
         shard: None,
+        mixed: false,
         buy_missing: false,
         into_changed_pipeline: false,
         commit_wait: Duration::from_millis(20),

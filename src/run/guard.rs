@@ -19,6 +19,30 @@ pub struct Guard {
     manifest: Manifest,
     /// Whether the RUN's replies are simulated, once that is settled.
     simulated: OnceCell<bool>,
+    /// Both sorts are let in.
+    mixed: bool,
+}
+
+/// Which replies a RUN holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// None yet: the first one settles it.
+    None,
+    Simulated,
+    Real,
+    /// The user has said that simulated models may stand beside real ones.
+    Both,
+}
+
+impl Held {
+    /// By its manifest; `some`: there are replies in the journal.
+    pub fn of(manifest: &Manifest, some: bool) -> Held {
+        match (some, manifest.simulated) {
+            (false, _) => Held::None,
+            (true, true) => Held::Simulated,
+            (true, false) => Held::Real,
+        }
+    }
 }
 
 impl std::fmt::Debug for Guard {
@@ -28,16 +52,19 @@ impl std::fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// `settled`: the RUN holds replies already, of the manifest's kind.
     pub fn new(
         env: Env,
         inner: Arc<dyn Model>,
         store: Store,
         manifest: Manifest,
-        settled: bool,
+        held: Held,
     ) -> Guard {
-        let simulated = OnceCell::new_with(settled.then_some(manifest.simulated));
-        Guard { env, inner, store, manifest, simulated }
+        let simulated = OnceCell::new_with(match held {
+            Held::None | Held::Both => None,
+            Held::Simulated => Some(true),
+            Held::Real => Some(false),
+        });
+        Guard { env, inner, store, manifest, simulated, mixed: held == Held::Both }
     }
 
     async fn settle(&self, simulated: bool) -> Result<bool, CallError> {
@@ -60,6 +87,10 @@ impl Model for Guard {
             return Err(CallError::Stopped);
         }
         let reply = self.inner.call(request).await?;
+        // Its manifest says from the start that some of it is simulated.
+        if self.mixed {
+            return Ok(reply);
+        }
         let holds = *self.simulated.get_or_try_init(|| self.settle(reply.simulated)).await?;
         if holds == reply.simulated {
             return Ok(reply);
@@ -68,7 +99,8 @@ impl Model for Guard {
         Err(CallError::Fatal {
             kind: Fatal::Model,
             what: format!(
-                "role `{}` gave a {} reply, and this RUN holds {} ones; choose a new `--out`",
+                "role `{}` gave a {} reply, and this RUN holds {} ones; choose a new `--out`, or say \
+                 `--mix-simulated` there if simulated models are meant to stand beside real ones",
                 request.role(),
                 word(reply.simulated),
                 word(holds)

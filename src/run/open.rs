@@ -7,7 +7,7 @@ use crate::plan::{Manifest, Plan};
 use crate::record::{Ending, Id, Report};
 use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
-use crate::run::guard::Guard;
+use crate::run::guard::{Guard, Held};
 use crate::run::tally::Tally;
 use crate::run::{DEFECT, Progress, RunError, conserve, session, shards, tables};
 use crate::stage::SourceCx;
@@ -36,8 +36,10 @@ pub struct Options {
     pub blobs: Blobs,
     /// Buys calls; the journal is put over it here.
     pub model: Arc<dyn Model>,
-    /// Whether `model` is the simulated world.
+    /// Whether `model` is the simulated world, in all roles or (`mixed`) in some.
     pub simulated: bool,
+    /// Simulated and real replies may stand side by side: the RUN counts as simulated.
+    pub mixed: bool,
     pub max_in_flight: usize,
     pub limit: Option<u64>,
     pub shard: Option<Shard>,
@@ -59,6 +61,10 @@ const LEDGER_EVERY: Duration = Duration::from_secs(2);
 /// its records have come as far as a shard can take them).
 pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, RunError> {
     let manifest = Manifest::of(&plan, options.simulated, pools(&plan).await?, options.limit);
+    // What was written by this code was tried when it was begun; a bucket's server may have changed.
+    if options.store.is_remote() || !options.store.exists(Layout::MANIFEST).await? {
+        options.store.keeps_promises().await?;
+    }
     let manifest = agree(manifest, &options).await?;
     let (dir, side) = place_of(&options, &manifest).await?;
     let journal =
@@ -70,7 +76,7 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
         options.model.clone(),
         options.store.clone(),
         manifest.clone(),
-        !journal.is_empty(),
+        if options.mixed { Held::Both } else { Held::of(&manifest, !journal.is_empty()) },
     ));
     let journaled =
         Arc::new(Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard));

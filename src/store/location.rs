@@ -4,7 +4,7 @@
 //! The one idea: names are untrusted and relative; whatever a store says becomes one of few errors.
 
 use crate::store::error::{from_io, from_object_store};
-use crate::store::open::{Backend, backend};
+use crate::store::open::{Backend, Patience, backend};
 use crate::store::{Batch, Ranges, Reader, StoreError, StoreWriter};
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -44,6 +44,9 @@ const CREATE_TRIES: usize = 3;
 /// Object metadata that tells a writer its own object from another's (see `Store::create`).
 const NONCE: Attribute = Attribute::Metadata(Cow::Borrowed("coldstart_nonce"));
 
+/// How a client says that no answer came.
+const UNREACHED: [&str; 4] = ["error sending request", "connect", "timed out", "dns"];
+
 impl Store {
     /// A half-written file this old has no writer any more; see `clean`.
     pub const STALE_MS: u64 = 3_600_000;
@@ -51,12 +54,27 @@ impl Store {
     /// Opens `uri`; a bare path is a local directory (made when first written). Bucket
     /// credentials come from the environment. `memory://` is a fresh store on every call.
     pub fn open(uri: &str) -> Result<Store, StoreError> {
-        Ok(Store { backend: Arc::new(backend(uri)?), prefix: String::new() })
+        Ok(Store { backend: Arc::new(backend(uri, Patience::Usual)?), prefix: String::new() })
     }
 
     /// As the user would type it.
     pub fn uri(&self) -> String {
         self.place("")
+    }
+
+    /// The same place by a client that does not ask again; a store in memory is itself.
+    pub(super) fn hasty(&self) -> Result<Store, StoreError> {
+        if !self.backend.remote {
+            return Ok(self.clone());
+        }
+        let backend = Arc::new(backend(&self.backend.uri, Patience::Hasty)?);
+        Ok(Store { backend, prefix: self.prefix.clone() })
+    }
+
+    /// For messages: the server's address.
+    pub(super) fn server(&self) -> Option<String> {
+        let server = self.backend.server.as_ref()?;
+        Some(format!("the server at `{}`", server.as_str().trim_end_matches('/')))
     }
 
     /// The local path of `name`, when the store is a local directory.
@@ -275,7 +293,14 @@ impl Store {
     }
 
     pub(super) fn error(&self, name: &str, error: &object_store::Error) -> StoreError {
-        from_object_store(self.place(name), error)
+        let mut error = from_object_store(self.place(name), error);
+        if let (StoreError::Other { what, .. }, Some(server)) = (&mut error, &self.backend.server)
+            && UNREACHED.iter().any(|word| what.contains(word))
+            && let Some(proxy) = crate::env::proxy::named(server)
+        {
+            what.push_str(&format!(" (asked{proxy})"));
+        }
+        error
     }
 
     /// `name` as the user would type it.
@@ -331,7 +356,7 @@ pub(super) fn is_staging(name: &str) -> bool {
 }
 
 /// Bits that no other process draws. Names nothing and orders nothing, so it never shows in data.
-fn entropy() -> u64 {
+pub(super) fn entropy() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
 }

@@ -3,13 +3,16 @@
 //! Not here: reading and writing (`location`). The one idea: what a scheme needs (credentials,
 //! endpoint, TLS provider, fsync) is settled once, when the store is opened.
 
+use crate::env::proxy;
 use crate::store::StoreError;
+use crate::store::environment::{endpoint, settings};
 use futures::FutureExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
 use std::path::{Component, PathBuf};
+use url::Url;
 
 /// An opened scheme.
 pub(super) struct Backend {
@@ -21,6 +24,8 @@ pub(super) struct Backend {
     /// The directory, when it is one.
     pub local: Option<PathBuf>,
     pub remote: bool,
+    /// The server's address, where it is known.
+    pub server: Option<Url>,
 }
 
 impl Backend {
@@ -33,13 +38,29 @@ impl Backend {
     }
 }
 
-type Open = fn(&str) -> Result<Backend, String>;
+/// How long a client is at it: `Hasty` does not ask again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    Usual,
+    Hasty,
+}
+
+impl Patience {
+    fn retry(self) -> RetryConfig {
+        match self {
+            Patience::Usual => RetryConfig::default(),
+            Patience::Hasty => RetryConfig { max_retries: 0, ..RetryConfig::default() },
+        }
+    }
+}
+
+type Open = fn(&str, Patience) -> Result<Backend, String>;
 
 /// Schemes and how each is opened; anything without `://` is a local path.
 const SCHEMES: &[(&str, Open)] = &[
-    ("file", |uri| local(uri, &uri["file://".len()..])),
-    ("memory", memory),
-    (crate::builtin::SCHEME, builtin),
+    ("file", |uri, _| local(uri, &uri["file://".len()..])),
+    ("memory", |uri, _| memory(uri)),
+    (crate::builtin::SCHEME, |uri, _| builtin(uri)),
     ("s3", s3),
     ("s3a", s3),
     ("gs", gs),
@@ -49,13 +70,13 @@ const SCHEMES: &[(&str, Open)] = &[
 ];
 
 /// Opens `uri`.
-pub(super) fn backend(uri: &str) -> Result<Backend, StoreError> {
+pub(super) fn backend(uri: &str, patience: Patience) -> Result<Backend, StoreError> {
     let location = |what: String| StoreError::Location { place: uri.to_string(), what };
     let Some((scheme, _)) = uri.split_once("://") else {
         return local(uri, uri).map_err(location);
     };
     match SCHEMES.iter().find(|(name, _)| *name == scheme) {
-        Some((_, open)) => open(uri).map_err(location),
+        Some((_, open)) => open(uri, patience).map_err(location),
         None => Err(location(format!(
             "`{scheme}` is not a scheme known here; use a directory, `s3://`, `gs://`, `az://` or \
              `memory://`"
@@ -79,6 +100,7 @@ fn local(uri: &str, path: &str) -> Result<Backend, String> {
         base: Path::from_absolute_path(&path).map_err(|e| e.to_string())?,
         local: Some(path),
         remote: false,
+        server: None,
     })
 }
 
@@ -108,6 +130,7 @@ fn memory(uri: &str) -> Result<Backend, String> {
         base: Path::default(),
         local: None,
         remote: false,
+        server: None,
     })
 }
 
@@ -128,17 +151,28 @@ fn builtin(uri: &str) -> Result<Backend, String> {
         base: Path::from(path.trim_matches('/')),
         local: None,
         remote: false,
+        server: None,
     })
 }
 
-fn s3(uri: &str) -> Result<Backend, String> {
-    let env = |name: &str| std::env::var(name).unwrap_or_default();
-    // Who types an `http://` endpoint means it: servers on the own host or network.
-    let plain = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]
-        .iter()
-        .any(|name| env(name).starts_with("http://"));
-    bucket(uri, || {
-        let mut builder = object_store::aws::AmazonS3Builder::from_env().with_url(uri);
+fn s3(uri: &str, patience: Patience) -> Result<Backend, String> {
+    let settings = settings("AWS_")?;
+    let region = settings.iter().find(|(name, _)| name == "aws_region").map(|(_, value)| value);
+    let usual = format!(
+        "https://s3.{}.amazonaws.com",
+        region.map_or("us-east-1", |region| region.as_str())
+    );
+    let server = endpoint(&settings).or_else(|| Url::parse(&usual).ok());
+    bucket(uri, server, |server, options| {
+        // Who types an `http://` endpoint means it: servers on the own host or network.
+        let plain = server.is_some_and(|server| server.scheme() == "http");
+        let mut builder = object_store::aws::AmazonS3Builder::new().with_client_options(options);
+        for (name, value) in &settings {
+            if let Ok(key) = name.parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        builder = builder.with_url(uri).with_retry(patience.retry());
         if plain {
             builder = builder.with_allow_http(true);
         }
@@ -146,33 +180,54 @@ fn s3(uri: &str) -> Result<Backend, String> {
     })
 }
 
-fn gs(uri: &str) -> Result<Backend, String> {
-    bucket(uri, || {
-        let builder = object_store::gcp::GoogleCloudStorageBuilder::from_env();
-        Ok(Box::new(builder.with_url(uri).build()?))
+fn gs(uri: &str, patience: Patience) -> Result<Backend, String> {
+    let settings = settings("GOOGLE_")?;
+    let usual = || Url::parse("https://storage.googleapis.com").ok();
+    bucket(uri, endpoint(&settings).or_else(usual), |_, options| {
+        let mut builder =
+            object_store::gcp::GoogleCloudStorageBuilder::from_env().with_client_options(options);
+        for (name, value) in &settings {
+            if let Ok(key) = name.parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        Ok(Box::new(builder.with_url(uri).with_retry(patience.retry()).build()?))
     })
 }
 
-fn az(uri: &str) -> Result<Backend, String> {
-    bucket(uri, || {
-        let builder = object_store::azure::MicrosoftAzureBuilder::from_env();
-        Ok(Box::new(builder.with_url(uri).build()?))
+fn az(uri: &str, patience: Patience) -> Result<Backend, String> {
+    let settings = settings("AZURE_")?;
+    bucket(uri, endpoint(&settings), |_, options| {
+        let mut builder =
+            object_store::azure::MicrosoftAzureBuilder::from_env().with_client_options(options);
+        for (name, value) in &settings {
+            if let Ok(key) = name.parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        Ok(Box::new(builder.with_url(uri).with_retry(patience.retry()).build()?))
     })
 }
 
 fn bucket(
     uri: &str,
-    build: impl FnOnce() -> Result<Box<dyn ObjectStore>, object_store::Error>,
+    server: Option<Url>,
+    build: impl FnOnce(Option<&Url>, ClientOptions) -> Result<Box<dyn ObjectStore>, object_store::Error>,
 ) -> Result<Backend, String> {
     // The process-wide TLS provider; another caller may have installed it before us.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let url = url::Url::parse(uri).map_err(|e| e.to_string())?;
+    let url = Url::parse(uri).map_err(|e| e.to_string())?;
     if url.host_str().is_none_or(str::is_empty) {
         return Err("the bucket's name is missing".to_string());
     }
     let base = Path::from_url_path(url.path()).map_err(|e| e.to_string())?;
-    let object = build().map_err(|e| e.to_string())?;
-    Ok(Backend { object, uri: trimmed(uri), base, local: None, remote: true })
+    let mut options = ClientOptions::new();
+    if server.as_ref().is_some_and(proxy::is_loopback) {
+        // A proxy that is named here takes the place of the environment's, and is passed by.
+        options = options.with_proxy_url("http://127.0.0.1:9").with_proxy_excludes(proxy::LOOPBACK);
+    }
+    let object = build(server.as_ref(), options).map_err(|e| e.to_string())?;
+    Ok(Backend { object, uri: trimmed(uri), base, local: None, remote: true, server })
 }
 
 fn trimmed(uri: &str) -> String {

@@ -34,7 +34,7 @@ fn chat(model: &str) -> Ask {
 }
 
 fn image() -> Ask {
-    let sort = Sort::Image { width: 8, height: 4, steps: None, guidance: None };
+    let sort = Sort::Image { width: 32, height: 16, steps: None, guidance: None };
     Ask { role: "r".to_owned(), model: "m".to_owned(), sort }
 }
 

@@ -77,6 +77,7 @@ impl Go<'_> {
             max_in_flight: self.max_in_flight,
             limit: Some(self.limit),
             shard: self.shard,
+            mixed: false,
             buy_missing: false,
             into_changed_pipeline: self.into_changed,
             write_dataset: true,

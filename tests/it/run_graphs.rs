@@ -195,6 +195,7 @@ async fn run(shape: &Shape, max_in_flight: usize) -> (Report, Store) {
         max_in_flight,
         limit: None,
         shard: None,
+        mixed: false,
         buy_missing: false,
         into_changed_pipeline: false,
         commit_wait: Duration::ZERO,

@@ -151,7 +151,7 @@ fn one(
         role: role.to_owned(),
         protocol: entry,
         model: table.read("model", "a string", faults, text),
-        urls: urls(role, &mut table, faults),
+        urls: urls(role, entry.calls, &mut table, faults),
         key_span: key.as_ref().map(|k| (table.source.clone(), k.at.clone())),
         key_env: key.and_then(|k| key_env(&table, &k, faults)),
         span: Some((table.source.clone(), header)),

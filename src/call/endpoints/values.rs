@@ -5,16 +5,22 @@
 
 use crate::call::endpoints::Timeouts;
 use crate::call::endpoints::table::duration;
-use crate::call::http::is_local;
 use crate::call::price::{Prices, list_date, listed};
 use crate::call::protocol::Serves;
 use crate::diag::{Diagnostic, Entry, Table, number, text, texts};
+use crate::env::proxy::is_loopback;
 use crate::record::NanoUsd;
 use reqwest::header::{HeaderName, HeaderValue};
 use std::time::Duration;
 use url::Url;
 
-pub fn urls(role: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<Url> {
+/// The servers' base URLs. `calls` are the paths that the protocol puts after them.
+pub fn urls(
+    role: &str,
+    calls: &[&str],
+    table: &mut Table,
+    faults: &mut Vec<Diagnostic>,
+) -> Vec<Url> {
     let Some(entry) = table.take("urls").or_else(|| table.take("url")) else {
         let at = table.at.clone();
         faults.push(table.fault("E03", format!("role `{role}` names no `urls`"), &at));
@@ -25,7 +31,31 @@ pub fn urls(role: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<
         faults.push(table.fault("E04", title, &entry.at).note("it is a URL or a list of URLs"));
         return Vec::new();
     };
-    list.iter().filter_map(|link| url(link, table, &entry, faults)).collect()
+    let mut urls: Vec<Url> =
+        list.iter().filter_map(|link| url(link, table, &entry, faults)).collect();
+    urls.retain(|url| match base_of(url, calls) {
+        None => true,
+        Some(base) => {
+            let title = format!("`{url}` names the call already, which is put after the URL");
+            faults.push(table.fault("E06", title, &entry.at).help(format!("write `{base}`")));
+            false
+        }
+    });
+    urls
+}
+
+/// The base of a URL that ends with one of `calls`.
+fn base_of(url: &Url, calls: &[&str]) -> Option<String> {
+    let path = url.path().trim_end_matches('/');
+    let call = calls.iter().find(|call| path.ends_with(*call))?;
+    // A method of Gemini's stands behind the model's name.
+    let end = match call.starts_with(':') {
+        true => path.rfind("/models/")?,
+        false => path.len() - call.len(),
+    };
+    let mut base = url.clone();
+    base.set_path(path.get(..end)?);
+    Some(base.as_str().trim_end_matches('/').to_owned())
 }
 
 fn url(link: &str, table: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -> Option<Url> {
@@ -52,7 +82,7 @@ fn url(link: &str, table: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -
         );
         return None;
     }
-    if url.scheme() == "http" && !is_local(&url) {
+    if url.scheme() == "http" && !is_loopback(&url) {
         let title = format!("`{link}` is plain http to another machine: all of it can be read");
         faults.push(
             Diagnostic::warning("W02", title)

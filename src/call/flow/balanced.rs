@@ -93,7 +93,8 @@ impl Attempt for Balanced {
                     CallError::Transient { what, .. } => self.given_up(what),
                     _ => None,
                 };
-                Err(gave_up.unwrap_or(failure.error))
+                let well = self.stats.get(request.role()).is_some_and(|stats| stats.may_be_well());
+                Err(gave_up.unwrap_or_else(|| failure.heard(well)))
             }
         }
     }

@@ -6,8 +6,9 @@
 
 use crate::call::flow::stats::Stats;
 use crate::call::flow::{Attempt, Turn, unless_stopping};
-use crate::call::{CallError, Fatal, Model, Reply, Request};
+use crate::call::{CallError, Fatal, Model, Reply, Request, Usage};
 use crate::env::Env;
+use crate::record::NanoUsd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,9 @@ const FACTOR: u32 = 3;
 const CAP: Duration = Duration::from_secs(60);
 /// Refusals for overload are flow control, not failures: they have their own, wider bound.
 const MOST_OVERLOADS: u32 = 60;
+/// Tries of a call whose answers come without text or with an odd end: each is paid, and a server that
+/// says nothing so often will say nothing.
+const MOST_UNSETTLED: u32 = 4;
 
 /// Retries that a run may still make, in tenths: each answered call earns two, each retry costs
 /// ten. Shared by all roles.
@@ -85,13 +89,23 @@ impl<M: Attempt> Model for Retrying<M> {
         let start = self.env.now();
         let (mut faults, mut overloads) = (0, 0);
         let mut turn = Turn::First;
+        let mut paid = (Usage::default(), NanoUsd(0));
         loop {
             let error = match self.inner.attempt(request, turn).await {
-                Ok(mut reply) => {
-                    reply.attempts = 1 + faults + overloads;
-                    self.budget.earn();
-                    return Ok(reply);
-                }
+                Ok(mut reply) => match reply.unsettled() {
+                    Some(what) if faults + 1 < self.attempts.min(MOST_UNSETTLED) => {
+                        paid.0 += reply.usage;
+                        paid.1 += reply.cost;
+                        CallError::Transient { what, after: None, overload: false }
+                    }
+                    _ => {
+                        reply.attempts = 1 + faults + overloads;
+                        reply.usage += paid.0;
+                        reply.cost += paid.1;
+                        self.budget.earn();
+                        return Ok(reply);
+                    }
+                },
                 Err(error) => error,
             };
             let CallError::Transient { what, after, overload } = error else { return Err(error) };

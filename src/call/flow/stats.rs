@@ -11,6 +11,14 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 pub const LATENCY_MS: [u64; 12] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 1_800_000];
 
+/// Calls of a role that may fail before any was answered. Past it the fault is not the records': a
+/// field that the server refuses would otherwise set the whole pool aside, record by record.
+const HOPELESS: u64 = 32;
+/// As many do where no other call of the role is under way that could be answered.
+const HOPELESS_ALONE: u64 = 5;
+/// As many do in a row of a role that was well before: its server has changed.
+const HOPELESS_IN_A_ROW: u64 = 128;
+
 /// One role's counters.
 #[derive(Debug, Default)]
 pub struct RoleStats {
@@ -21,6 +29,8 @@ pub struct RoleStats {
     pub done: AtomicU64,
     /// Calls that ended in an error.
     pub errors: AtomicU64,
+    /// Of those, the last ones in a row, with no answer between them.
+    pub in_a_row: AtomicU64,
     /// Tries that failed and were tried again.
     pub retries: AtomicU64,
     /// Of those, refusals for overload.
@@ -39,8 +49,26 @@ pub struct Totals {
 }
 
 impl RoleStats {
+    /// Whether some call was answered, or others are under way.
+    pub fn may_be_well(&self) -> bool {
+        self.done.load(Ordering::Relaxed) > 0 || self.open.load(Ordering::Relaxed) > 1
+    }
+
+    /// Counts a call that ended in an error; says why no other needs to be tried, if that is so.
+    pub fn failed(&self) -> Option<String> {
+        let errors = 1 + self.errors.fetch_add(1, Ordering::Relaxed);
+        let in_a_row = 1 + self.in_a_row.fetch_add(1, Ordering::Relaxed);
+        let unanswered = self.done.load(Ordering::Relaxed) == 0;
+        let alone = self.open.load(Ordering::Relaxed) <= 1;
+        if unanswered && (errors >= HOPELESS || (errors >= HOPELESS_ALONE && alone)) {
+            return Some(format!("all {errors} calls"));
+        }
+        (in_a_row >= HOPELESS_IN_A_ROW).then(|| format!("the last {in_a_row} calls"))
+    }
+
     /// Counts an answered call.
     pub fn answered(&self, reply: &Reply) {
+        self.in_a_row.store(0, Ordering::Relaxed);
         self.done.fetch_add(1, Ordering::Relaxed);
         self.simulated.fetch_add(u64::from(reply.simulated), Ordering::Relaxed);
         let slot = LATENCY_MS.partition_point(|bound| *bound < reply.latency_ms);

@@ -27,6 +27,34 @@ const POLICY_WORDS: [&str; 6] = [
     "data_inspection_failed",
 ];
 
+/// How servers say of a picture that its content was the fault: wider, since it stands where only
+/// reasons stand.
+const CONTENT_WORDS: [&str; 17] = [
+    "nsfw",
+    "content filter",
+    "content_filter",
+    "contentfilter",
+    "moderat",
+    "prohibited",
+    "sensitive",
+    "inappropriate",
+    "policy",
+    "policies",
+    "violat",
+    "flagged",
+    "blocklist",
+    "unsafe",
+    "image_safety",
+    "safety system",
+    "safety filter",
+];
+
+/// Whether a reason that a server gives is the content of what it was asked for.
+pub fn speaks_of_policy(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    reason.trim() == "safety" || CONTENT_WORDS.iter().any(|word| reason.contains(word))
+}
+
 /// How servers say that the account is out of money, whatever the status.
 const BROKE_WORDS: [&str; 6] = [
     "payment_required",
@@ -155,7 +183,7 @@ fn not_found(asked: &Asked<'_>, what: &str, said: &Said) -> Failure {
         true => format!("set `model` to a name that {place} serves (`{model}` was asked)"),
         false => "check the path in `urls` (does it end in /v1?)".to_owned(),
     };
-    Failure::fatal(Fatal::Model, format!("{what}; {help}"))
+    Failure::fatal(Fatal::Model, format!("{what}; {help}")).maybe_local()
 }
 
 fn limited(what: String, said: &Said) -> Failure {

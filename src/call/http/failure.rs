@@ -25,11 +25,14 @@ pub struct Failure {
     pub sign: Sign,
     /// The server will not do this, by its content policy: becomes a journaled refusal.
     pub refused: Option<String>,
+    /// The fault may be this one request's (a gateway says 404 to a body over its limit): where the
+    /// role has answered well it does not stop the run.
+    pub maybe_local: bool,
 }
 
 impl Failure {
     fn new(error: CallError, sign: Sign) -> Failure {
-        Failure { error, sign, refused: None }
+        Failure { error, sign, refused: None, maybe_local: false }
     }
 
     /// The server's policy forbids this request.
@@ -75,6 +78,23 @@ impl Failure {
     /// The run must stop.
     pub fn fatal(kind: Fatal, what: impl Into<String>) -> Failure {
         Failure::new(CallError::Fatal { kind, what: what.into() }, Sign::Healthy)
+    }
+}
+
+impl Failure {
+    /// The same, as one that may be the request's own.
+    pub fn maybe_local(self) -> Failure {
+        Failure { maybe_local: true, ..self }
+    }
+
+    /// What the caller hears. `well`: the role has answered, or may yet.
+    pub fn heard(self, well: bool) -> CallError {
+        match self.error {
+            CallError::Fatal { what, .. } if self.maybe_local && well => CallError::Record {
+                what: format!("{what} (other calls of this role may be answered: the run goes on)"),
+            },
+            error => error,
+        }
     }
 }
 

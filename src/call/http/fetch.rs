@@ -5,7 +5,8 @@
 //! http, through few redirects that obey the same rule, and for a bounded number of bytes.
 
 use crate::call::http::failure::Failure;
-use crate::call::http::wire::{Outgoing, Wire, is_local, place};
+use crate::call::http::wire::{Outgoing, Wire, place};
+use crate::env::proxy::is_loopback;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, HeaderValue, LOCATION};
 use url::Url;
@@ -67,7 +68,7 @@ impl Wire<'_> {
                  `image_hosts`; add it there if it is the server's own storage"
             )));
         }
-        if url.scheme() == "http" && self.base.scheme() == "https" && !is_local(url) {
+        if url.scheme() == "http" && self.base.scheme() == "https" && !is_loopback(url) {
             return Err(Failure::record(format!(
                 "the reply's image is at `{}`, plain http from an https endpoint",
                 place(url)

@@ -12,6 +12,7 @@ use crate::call::http::classify::{Asked, error_body, refusal};
 use crate::call::http::failure::Failure;
 use crate::call::http::secret::{Key, excerpt};
 use crate::env::Env;
+use crate::env::proxy;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
@@ -28,7 +29,7 @@ const REFUSAL_BYTES: usize = 64 << 10;
 /// Most bytes that are made room for before they come.
 const FIRST_ROOM: usize = 4 << 20;
 /// The simulated world marks its replies with this header.
-const SIM_HEADER: &str = "x-coldstart-sim";
+pub const SIM_HEADER: &str = "x-coldstart-sim";
 
 /// A client for one endpoint. HTTP/1.1 only: over h2 requests would queue in silence behind one
 /// connection's streams. No redirects: those of image URLs are followed by hand, with checks.
@@ -43,20 +44,23 @@ pub fn client(endpoint: &Endpoint) -> Result<Client, String> {
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("coldstart/", env!("CARGO_PKG_VERSION")));
-    if endpoint.urls.iter().all(is_local) {
-        builder = builder.no_proxy();
-    }
+    builder = by_environment(builder)?;
     builder.build().map_err(|e| e.without_url().to_string())
 }
 
-/// Whether the host is this machine.
-pub fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
+/// The proxies of the environment, past which loopback goes.
+fn by_environment(mut builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, String> {
+    builder = builder.no_proxy();
+    for proxy in proxy::all() {
+        let made = match proxy.scheme {
+            "http" => reqwest::Proxy::http(&proxy.url),
+            "https" => reqwest::Proxy::https(&proxy.url),
+            _ => reqwest::Proxy::all(&proxy.url),
+        };
+        let made = made.map_err(|_| format!("`{}` names no proxy", proxy.variable))?;
+        builder = builder.proxy(made.no_proxy(reqwest::NoProxy::from_string(&proxy::past())));
     }
+    Ok(builder)
 }
 
 /// One exchange's surroundings; made per try.
@@ -75,6 +79,7 @@ pub struct Wire<'a> {
 }
 
 /// A request to be sent.
+#[derive(Clone)]
 pub struct Outgoing {
     pub method: Method,
     pub url: Url,
@@ -154,7 +159,7 @@ impl Wire<'_> {
 
     /// Sends and waits for a 2xx answer's head; any other answer is a `Failure`.
     pub async fn send(&self, out: Outgoing) -> Result<Incoming<'_>, Failure> {
-        let incoming = self.open(out).await?;
+        let incoming = self.follow(out).await?;
         let status = incoming.response.status();
         if status.is_success() {
             return Ok(incoming);
@@ -225,7 +230,8 @@ impl Wire<'_> {
         let what = self.scrub(&chain(&error.without_url()));
         let place = self.place();
         if connect {
-            Failure::down(format!("{place} cannot be reached: {what}"))
+            let proxy = proxy::named(self.base).unwrap_or_default();
+            Failure::down(format!("{place} cannot be reached{proxy}: {what}"))
         } else {
             Failure::sick(format!("{place} broke off before it answered: {what}"))
         }

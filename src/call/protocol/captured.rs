@@ -21,18 +21,14 @@ pub fn read_chat(protocol: &str, body: &[u8], streamed: bool) -> Result<Output, 
     let wire = surroundings.wire()?;
     let answer = match protocol {
         "openai-chat" => {
-            let mut reply = chat_reply::Assembled::default();
-            feed(body, streamed, |data| reply.payload(data, &wire)).and_then(|()| {
-                reply.whole = !streamed;
-                reply.finish(&wire)
-            })
+            let mut reply = chat_reply::Assembled::new(!streamed);
+            feed(body, streamed, |data| reply.payload(data, &wire))
+                .and_then(|()| reply.finish(&wire))
         }
         "gemini" => {
-            let mut reply = gemini_reply::Assembled::default();
-            feed(body, streamed, |data| reply.payload(data, &wire)).and_then(|()| {
-                reply.whole = !streamed;
-                reply.finish(&wire)
-            })
+            let mut reply = gemini_reply::Assembled::new(!streamed);
+            feed(body, streamed, |data| reply.payload(data, &wire))
+                .and_then(|()| reply.finish(&wire))
         }
         other => return Err(no_such(format!("`{other}` is no chat protocol"))),
     };

@@ -1,44 +1,47 @@
-//! Chat replies put together from one body or many chunks, wherever a server puts the thinking.
+//! Replies of `openai-chat` read from one body or many chunks: which field of which server holds
+//! what. They are put together in `assembly`.
 //!
-//! Order of trust: `reasoning`, `reasoning_content`, `reasoning_details[].text`, then the content
-//! up to the first `</think>` (Qwen3 Thinking without a parser opens the tag in its prompt, so it
-//! may come alone), `<thought>…</thought>` at the head (Gemini's compatible mode), none. Tool calls
-//! that a server parsed out of the text are written back into it, as the templates' format has
-//! them, so that the same text comes from a server with and without a tool parser.
+//! Every field may be missing, empty or of another type than the vendor's: what can be read of it is
+//! read. Tool calls that a server parsed out of the text are written back into it, as the templates'
+//! format has them, so that the same text comes from a server with and without a tool parser.
 
 use crate::call::Usage;
 use crate::call::http::{Failure, Wire, excerpt};
+use crate::call::protocol::assembly::Assembly;
+use crate::call::protocol::tolerant::{mend, mend_halves, rejoin};
 use crate::call::protocol::{Answer, Got};
 use serde::Deserialize;
 use serde_json::Value;
-use std::borrow::Cow;
+use serde_json::value::RawValue;
 
-/// A body or a chunk; everything may be missing.
+type Raw<'a> = Option<&'a RawValue>;
+
+/// A body or a chunk.
 #[derive(Deserialize)]
 struct Payload<'a> {
     #[serde(borrow, default)]
-    model: Option<Cow<'a, str>>,
+    model: Raw<'a>,
     #[serde(borrow, default)]
     choices: Option<Vec<Choice<'a>>>,
     #[serde(default)]
     usage: Option<Value>,
     /// OpenRouter: the vendor that it chose.
     #[serde(borrow, default)]
-    provider: Option<Cow<'a, str>>,
+    provider: Raw<'a>,
     #[serde(default)]
     error: Option<Value>,
 }
 
 #[derive(Deserialize)]
 struct Choice<'a> {
-    #[serde(default)]
-    index: Option<u32>,
+    #[serde(borrow, default)]
+    index: Raw<'a>,
     #[serde(borrow, default)]
     message: Option<Turn<'a>>,
     #[serde(borrow, default)]
     delta: Option<Turn<'a>>,
     #[serde(borrow, default)]
-    finish_reason: Option<Cow<'a, str>>,
+    finish_reason: Raw<'a>,
     #[serde(default)]
     error: Option<Value>,
 }
@@ -46,51 +49,44 @@ struct Choice<'a> {
 #[derive(Deserialize)]
 struct Turn<'a> {
     #[serde(borrow, default)]
-    content: Option<Content<'a>>,
+    content: Raw<'a>,
+    /// vLLM, OpenRouter.
     #[serde(borrow, default)]
-    reasoning: Option<Cow<'a, str>>,
+    reasoning: Raw<'a>,
+    /// SGLang, DashScope, DeepSeek, vLLM of 2025.
     #[serde(borrow, default)]
-    reasoning_content: Option<Cow<'a, str>>,
-    #[serde(default)]
-    reasoning_details: Option<Vec<Value>>,
+    reasoning_content: Raw<'a>,
     #[serde(borrow, default)]
-    refusal: Option<Cow<'a, str>>,
-    #[serde(default)]
-    tool_calls: Option<Vec<RawTool>>,
-    #[serde(default)]
-    extra_content: Option<Value>,
+    reasoning_text: Raw<'a>,
+    /// Ollama.
+    #[serde(borrow, default)]
+    thinking: Raw<'a>,
+    /// OpenRouter.
+    #[serde(borrow, default)]
+    reasoning_details: Raw<'a>,
+    /// LiteLLM.
+    #[serde(borrow, default)]
+    thinking_blocks: Raw<'a>,
+    #[serde(borrow, default)]
+    refusal: Raw<'a>,
+    #[serde(borrow, default)]
+    tool_calls: Raw<'a>,
+    #[serde(borrow, default)]
+    function_call: Raw<'a>,
+    #[serde(borrow, default)]
+    extra_content: Raw<'a>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Content<'a> {
-    Text(#[serde(borrow)] Cow<'a, str>),
-    Parts(Vec<Value>),
-}
-
-#[derive(Deserialize)]
-struct RawTool {
-    #[serde(default)]
-    index: Option<usize>,
-    #[serde(default)]
-    function: Option<RawFunction>,
-}
-
-#[derive(Deserialize)]
-struct RawFunction {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    arguments: Option<Value>,
-}
+/// How servers say, by the finish reason, that they held an answer back.
+const WITHHELD: [&str; 5] =
+    ["content_filter", "sensitive", "safety", "prohibited_content", "blocklist"];
+/// How they say that they broke down.
+const BROKEN: [&str; 4] = ["error", "abort", "network_error", "insufficient_system_resource"];
 
 /// A reply under way.
 #[derive(Default)]
 pub struct Assembled {
-    text: String,
-    reasoning: String,
-    reasoning_content: String,
-    details: String,
+    said: Assembly,
     refusal: String,
     tools: Vec<(String, String)>,
     finish: Option<String>,
@@ -99,33 +95,50 @@ pub struct Assembled {
     usage: Usage,
     done: bool,
     any_choice: bool,
-    /// It came as one body: its end needs no mark.
-    pub whole: bool,
+    /// Halves of characters were met.
+    mended: bool,
+    /// It comes as one body: its end needs no mark.
+    whole: bool,
 }
 
 impl Assembled {
+    /// `whole`: it comes as one body.
+    pub fn new(whole: bool) -> Assembled {
+        Assembled { whole, ..Assembled::default() }
+    }
+
     /// Characters held.
     pub fn len(&self) -> usize {
-        self.text.len() + self.reasoning.len() + self.reasoning_content.len() + self.details.len()
+        self.said.len()
     }
 
     /// Takes one body or chunk.
     pub fn payload(&mut self, data: &[u8], wire: &Wire<'_>) -> Result<(), Failure> {
-        if data.trim_ascii() == b"[DONE]" {
-            self.done = true;
-            return Ok(());
+        match data.trim_ascii() {
+            b"[DONE]" => {
+                self.done = true;
+                return Ok(());
+            }
+            b"" if !self.whole => return Ok(()),
+            _ => {}
         }
-        let payload: Payload<'_> =
-            serde_json::from_slice(data).map_err(|error| wire.rubbish(error, data))?;
+        let (halves, mended);
+        halves = mend_halves(data);
+        self.mended |= halves.is_some();
+        let data = halves.as_deref().unwrap_or(data);
+        let payload: Payload<'_> = match serde_json::from_slice(data) {
+            Ok(payload) => payload,
+            Err(error) => {
+                mended = mend(data).ok_or_else(|| wire.rubbish(&error, data))?;
+                self.mended = true;
+                serde_json::from_slice(&mended).map_err(|_| wire.rubbish(error, data))?
+            }
+        };
         if let Some(error) = &payload.error {
             return Err(wire.said_error(error));
         }
-        if let Some(model) = payload.model.filter(|m| !m.is_empty()) {
-            self.served = model.into_owned();
-        }
-        if let Some(provider) = payload.provider.filter(|p| !p.is_empty()) {
-            self.provider = provider.into_owned();
-        }
+        take(&mut self.served, payload.model);
+        take(&mut self.provider, payload.provider);
         if let Some(raw) = payload.usage.filter(Value::is_object) {
             self.usage = usage(&raw);
         }
@@ -133,7 +146,8 @@ impl Assembled {
             if let Some(error) = &choice.error {
                 return Err(wire.said_error(error));
             }
-            if choice.index.unwrap_or(0) == 0 {
+            // A number that is none is the only choice's: one is asked for.
+            if value(choice.index).as_u64().unwrap_or(0) == 0 {
                 self.choice(choice);
             }
         }
@@ -142,54 +156,85 @@ impl Assembled {
 
     fn choice(&mut self, choice: Choice<'_>) {
         self.any_choice = true;
-        if let Some(finish) = choice.finish_reason.filter(|f| !f.is_empty()) {
-            self.finish = Some(finish.into_owned());
+        let mut finish = String::new();
+        take(&mut finish, choice.finish_reason);
+        if !finish.is_empty() {
+            self.finish = Some(finish);
         }
-        for turn in [choice.delta, choice.message].into_iter().flatten() {
-            self.turn(turn);
+        for (turn, again) in [(choice.delta, false), (choice.message, true)] {
+            if let Some(turn) = turn {
+                self.turn(turn);
+                self.said.end_chunk(again);
+            }
         }
     }
 
     fn turn(&mut self, turn: Turn<'_>) {
-        let push = |to: &mut String, from: Option<Cow<'_, str>>| {
-            if let Some(from) = from {
-                to.push_str(&from);
+        let flag = value(turn.extra_content);
+        let thought = flag.pointer("/google/thought").is_some_and(|t| *t == Value::Bool(true));
+        for (field, raw) in [
+            ("reasoning", turn.reasoning),
+            ("reasoning_content", turn.reasoning_content),
+            ("reasoning_text", turn.reasoning_text),
+            ("thinking", turn.thinking),
+            ("reasoning_details", turn.reasoning_details),
+            ("thinking_blocks", turn.thinking_blocks),
+        ] {
+            match text(raw) {
+                Some(text) => self.said.think(field, &text),
+                None => self.said.think(field, &gathered(&value(raw))),
             }
-        };
-        let thought = turn
-            .extra_content
-            .as_ref()
-            .and_then(|extra| extra.pointer("/google/thought"))
-            .is_some_and(|t| *t == Value::Bool(true));
-        let text = match turn.content {
-            Some(Content::Text(text)) => Some(text),
-            Some(Content::Parts(parts)) => Some(parts_text(&parts).into()),
-            None => None,
-        };
-        push(if thought { &mut self.reasoning } else { &mut self.text }, text);
-        push(&mut self.reasoning, turn.reasoning);
-        push(&mut self.reasoning_content, turn.reasoning_content);
-        push(&mut self.refusal, turn.refusal);
-        for detail in turn.reasoning_details.unwrap_or_default() {
-            let text = ["text", "summary"].iter().find_map(|name| detail.get(name)?.as_str());
-            self.details.push_str(text.unwrap_or_default());
         }
-        for (place, tool) in turn.tool_calls.into_iter().flatten().enumerate() {
-            self.tool(place, tool);
+        match (text(turn.content), thought) {
+            (Some(text), true) => self.said.think("content", &text),
+            (Some(text), false) => self.said.say(&text),
+            (None, _) => self.parts(&value(turn.content)),
+        }
+        if let Some(refusal) = text(turn.refusal) {
+            self.refusal.push_str(&refusal);
+        }
+        match value(turn.tool_calls) {
+            Value::Array(calls) => {
+                calls.iter().enumerate().for_each(|(at, call)| self.tool(at, call));
+            }
+            call => self.tool(0, &call),
+        }
+        self.tool(0, &serde_json::json!({"function": value(turn.function_call)}));
+    }
+
+    /// Content in typed parts.
+    fn parts(&mut self, content: &Value) {
+        match content {
+            Value::Array(parts) => parts.iter().for_each(|part| self.parts(part)),
+            Value::String(text) => self.said.say(text),
+            Value::Object(part) => {
+                let sort = part.get("type").and_then(Value::as_str).unwrap_or_default();
+                let thinks =
+                    matches!(sort, "thinking" | "reasoning" | "thought" | "reasoning_text")
+                        || part.get("thought") == Some(&Value::Bool(true))
+                        || (sort.is_empty() && part.contains_key("thinking"));
+                match (thinks, part.get("refusal").and_then(Value::as_str)) {
+                    (true, _) => self.said.think("content[].thinking", &gathered(content)),
+                    (false, Some(refusal)) => self.refusal.push_str(refusal),
+                    (false, None) => self.said.say(&gathered(content)),
+                }
+            }
+            _ => {}
         }
     }
 
-    fn tool(&mut self, place: usize, tool: RawTool) {
+    fn tool(&mut self, place: usize, tool: &Value) {
+        let Some(function) = tool.get("function").filter(|f| f.is_object()) else { return };
         // Streams number the calls, whole bodies list them; nobody calls more than a few.
-        let at = tool.index.unwrap_or(0).max(place).min(15);
+        let number = tool.get("index").and_then(Value::as_u64).unwrap_or(0) as usize;
+        let at = number.max(place).min(15);
         if self.tools.len() <= at {
             self.tools.resize(at + 1, Default::default());
         }
         let (name, arguments) = &mut self.tools[at];
-        let Some(function) = tool.function else { return };
-        name.push_str(&function.name.unwrap_or_default());
-        match function.arguments {
-            Some(Value::String(text)) => arguments.push_str(&text),
+        name.push_str(function.get("name").and_then(Value::as_str).unwrap_or_default());
+        match function.get("arguments") {
+            Some(Value::String(text)) => arguments.push_str(text),
             Some(Value::Null) | None => {}
             Some(other) => arguments.push_str(&other.to_string()),
         }
@@ -204,61 +249,91 @@ impl Assembled {
             return Err(Failure::sick(format!("{} cut its answer short", wire.place())));
         }
         let finish = self.finish.take().unwrap_or_default();
-        if matches!(finish.as_str(), "error" | "abort") {
+        if BROKEN.contains(&finish.as_str()) {
             return Err(Failure::sick(format!("{} ended with `{finish}`", wire.place())));
         }
         let (usage, served) = (self.usage, std::mem::take(&mut self.served));
         let provider = std::mem::take(&mut self.provider);
-        let got = self.got(&finish);
+        let got = self.got(&finish).map_err(|what| {
+            Failure::record(format!("{}: what it thought is not certain: {what}", wire.place()))
+        })?;
         Ok(Answer { got, finish, usage, served, provider })
     }
 
-    fn got(mut self, finish: &str) -> Got {
+    fn got(mut self, finish: &str) -> Result<Got, String> {
         if !self.refusal.is_empty() {
-            return Got::Refused(excerpt(&self.refusal, 300));
+            return Ok(Got::Refused(excerpt(&self.refusal, 300)));
         }
-        if finish == "content_filter" {
-            return Got::Refused("content_filter".to_owned());
+        if WITHHELD.contains(&finish.to_lowercase().as_str()) {
+            return Ok(Got::Refused(finish.to_owned()));
         }
         self.tools.retain(|(name, _)| !name.is_empty());
+        let (mut text, reasoning) = self.said.finish()?;
         for (name, arguments) in &self.tools {
-            let name = Value::from(name.as_str());
             let arguments = if arguments.is_empty() { "{}" } else { arguments };
-            self.text.push_str(&format!(
-                "<tool_call>\n{{\"name\": {name}, \"arguments\": {arguments}}}\n</tool_call>"
-            ));
-        }
-        let fields = [self.reasoning, self.reasoning_content, self.details];
-        match fields.into_iter().find(|r| !r.trim().is_empty()) {
-            Some(reasoning) => {
-                Got::Text { text: self.text, reasoning: reasoning.trim().to_owned() }
+            if !calls(&text, name, arguments) {
+                let name = Value::from(name.as_str());
+                text.push_str(&format!(
+                    "<tool_call>\n{{\"name\": {name}, \"arguments\": {arguments}}}\n</tool_call>"
+                ));
             }
-            None => split(&self.text),
         }
+        Ok(match self.mended {
+            true => Got::Text { text: rejoin(&text), reasoning: rejoin(&reasoning) },
+            false => Got::Text { text, reasoning },
+        })
     }
 }
 
-fn parts_text(parts: &[Value]) -> String {
-    parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()
+/// Whether `text` holds that very call: some servers parse a call and leave it where it was.
+fn calls(text: &str, name: &str, arguments: &str) -> bool {
+    let parsed: Result<Value, _> = serde_json::from_str(arguments);
+    let Ok(arguments) = parsed else { return false };
+    text.split("<tool_call>").skip(1).any(|rest| {
+        let body = rest.split("</tool_call>").next().unwrap_or_default();
+        let call: Value = serde_json::from_str(body.trim()).unwrap_or_default();
+        call.get("name").is_some_and(|n| n == name) && call.get("arguments") == Some(&arguments)
+    })
 }
 
-/// Thinking that stands in the content.
-fn split(text: &str) -> Got {
-    let got = |text: &str, reasoning: &str| Got::Text {
-        text: text.trim_start().to_owned(),
-        reasoning: reasoning.trim().to_owned(),
+/// A string that stands there.
+fn text(raw: Raw<'_>) -> Option<String> {
+    let raw = raw?.get();
+    if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { None }
+}
+
+fn value(raw: Raw<'_>) -> Value {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+/// Sets a word of the answer's head, unless it is absent or empty. SGLang's finish reason may be an
+/// object, which says its `type`.
+fn take(word: &mut String, raw: Raw<'_>) {
+    let new = match (text(raw), value(raw)) {
+        (Some(text), _) => text,
+        (None, Value::Null) => return,
+        (None, Value::Object(fields)) => {
+            let name = ["type", "reason", "name"].iter().find_map(|n| fields.get(*n)?.as_str());
+            name.map_or_else(|| Value::Object(fields.clone()).to_string(), str::to_owned)
+        }
+        (None, other) => other.to_string(),
     };
-    let head = text.trim_start();
-    if let Some(thought) = head.strip_prefix("<thought>") {
-        // Without its end it was cut while thinking: none of it is an answer.
-        let (thought, rest) = thought.split_once("</thought>").unwrap_or((thought, ""));
-        return got(rest, thought);
+    if !new.is_empty() {
+        *word = new;
     }
-    let opened = head.strip_prefix("<think>");
-    match (opened.unwrap_or(head).split_once("</think>"), opened) {
-        (Some((thought, rest)), _) => got(rest, thought),
-        (None, Some(thought)) => got("", thought),
-        (None, None) => Got::Text { text: text.to_owned(), reasoning: String::new() },
+}
+
+/// The text within strings, lists of parts, and parts.
+fn gathered(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(gathered).collect(),
+        Value::Object(fields) => {
+            let names = ["thinking", "text", "summary", "content", "reasoning", "value"];
+            let texts = names.iter().filter_map(|name| fields.get(*name)).map(gathered);
+            texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+        }
+        _ => String::new(),
     }
 }
 

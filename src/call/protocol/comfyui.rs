@@ -16,6 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const HISTORY_BYTES: usize = 16 << 20;
+/// The queue is asked once in so many polls: it tells only of jobs that were lost.
+const QUEUE_EVERY: u32 = 4;
+/// Times that a job may be lost within one try.
+const MOST_FORGOTTEN: u32 = 3;
 /// Jobs of one call that are looked for in the history.
 const MOST_JOBS: u32 = 16;
 
@@ -23,6 +27,7 @@ pub const ENTRY: Entry = Entry {
     name: "comfyui",
     serves: Serves::Image,
     about: "POST URL/prompt with your workflow: ComfyUI (one job at a time and server)",
+    calls: &["/prompt"],
     options: &[
         ("workflow", "the workflow in API format, as JSON text, with slots such as \"{prompt}\""),
         ("workflow_file", "the same in a file (read when the endpoints file is)"),
@@ -92,7 +97,7 @@ impl Protocol for ComfyUi {
                 Some(entry) => (entry, false),
                 None => {
                     self.submit(image, &id, wire).await?;
-                    (self.wait(&id, wire).await?, true)
+                    (self.wait(image, &id, wire).await?, true)
                 }
             };
             match first_image(&found).filter(|_| !is_failed(&found)) {
@@ -151,20 +156,60 @@ impl ComfyUi {
         }
     }
 
-    async fn wait(&self, id: &str, wire: &Wire<'_>) -> Result<Value, Failure> {
-        loop {
+    async fn wait(
+        &self,
+        image: &ImageRequest,
+        id: &str,
+        wire: &Wire<'_>,
+    ) -> Result<Value, Failure> {
+        let mut forgotten = 0;
+        for round in 1_u32.. {
             wire.env.sleep(self.poll).await;
             if let Some(entry) = self.history(id, wire).await? {
                 return Ok(entry);
             }
             if wire.env.now() >= wire.deadline {
+                break;
+            }
+            if !round.is_multiple_of(QUEUE_EVERY) || self.has(id, wire).await? {
+                continue;
+            }
+            // It may have left the queue for the history between the two questions.
+            if let Some(entry) = self.history(id, wire).await? {
+                return Ok(entry);
+            }
+            forgotten += 1;
+            let place = wire.place();
+            tracing::warn!(place, id, "the server forgot the job; it is posted anew");
+            if forgotten > MOST_FORGOTTEN {
                 return Err(Failure::sick(format!(
-                    "{} had not drawn job {id} in {:?}",
-                    wire.place(),
-                    wire.endpoint.timeouts.total
+                    "{place} forgot job {id} {forgotten} times: neither its queue nor its history \
+                     has it (was the server restarted?)"
                 )));
             }
+            self.submit(image, id, wire).await?;
         }
+        Err(Failure::sick(format!(
+            "{} had not drawn job {id} in {:?}",
+            wire.place(),
+            wire.endpoint.timeouts.total
+        )))
+    }
+
+    /// Whether the server still has the job waiting or at work; a server that does not say has.
+    async fn has(&self, id: &str, wire: &Wire<'_>) -> Result<bool, Failure> {
+        let out = authorized(Outgoing::get(wire.url("queue")), wire);
+        let queue = match wire.send(out).await {
+            Ok(incoming) => json_of(&incoming.bytes(HISTORY_BYTES).await?, wire)?,
+            Err(Failure { error: CallError::Fatal { kind: Fatal::Model, .. }, .. }) => {
+                return Ok(true);
+            }
+            Err(failure) => return Err(failure),
+        };
+        let lists = ["queue_running", "queue_pending"].map(|name| queue.get(name));
+        let [Some(running), Some(pending)] = lists else { return Ok(true) };
+        let jobs = [running, pending].into_iter().filter_map(Value::as_array).flatten();
+        Ok(jobs.filter_map(Value::as_array).flatten().any(|word| word == id))
     }
 
     /// The job's entry, once it is there and filled.

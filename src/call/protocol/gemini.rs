@@ -17,6 +17,7 @@ pub const ENTRY: Entry = Entry {
     name: "gemini",
     serves: Serves::Chat,
     about: "POST URL/models/MODEL:generateContent: the Gemini API, Vertex AI",
+    calls: &[":generateContent", ":streamGenerateContent"],
     options: &[
         (
             "stream",
@@ -93,10 +94,10 @@ impl Gemini {
             out = out.header(name, value);
         }
         let mut incoming = wire.send(out).await?;
-        let mut assembled = Assembled::default();
-        if incoming.mime() != "text/event-stream" {
+        let whole = incoming.mime() != "text/event-stream";
+        let mut assembled = Assembled::new(whole);
+        if whole {
             assembled.payload(&incoming.bytes(REPLY_BYTES).await?, wire)?;
-            assembled.whole = true;
             return Ok(assembled);
         }
         let mut events = Events::default();

@@ -1,11 +1,13 @@
-//! Gemini's replies put together from one body or many chunks.
+//! Gemini's replies read from one body or many chunks; they are put together in `assembly`.
 //!
-//! The one idea: `candidates`, `content` and `parts` may each be missing, and each absence means
-//! something: no candidate with a block reason is a refusal, no candidate without one is rubbish.
+//! `candidates`, `content` and `parts` may each be missing, and each absence means something: no
+//! candidate with a block reason is a refusal, no candidate without one is rubbish.
 
 use crate::call::Usage;
 use crate::call::http::{Failure, Wire};
+use crate::call::protocol::assembly::Assembly;
 use crate::call::protocol::gemini::{Verdict, verdict};
+use crate::call::protocol::tolerant::{mend, mend_halves, rejoin};
 use crate::call::protocol::{Answer, Got};
 use serde::Deserialize;
 use serde_json::Value;
@@ -70,36 +72,52 @@ struct RawUsage {
 /// A reply under way.
 #[derive(Default)]
 pub struct Assembled {
-    text: String,
-    thoughts: String,
+    said: Assembly,
     finish: String,
     blocked: Option<String>,
     served: String,
     /// Of this exchange, and of the one before it that came back empty.
     pub usage: Usage,
     any: bool,
-    /// It came as one body: its end needs no mark.
-    pub whole: bool,
+    /// Halves of characters were met.
+    mended: bool,
+    /// It comes as one body: its end needs no mark.
+    whole: bool,
 }
 
 impl Assembled {
+    /// `whole`: it comes as one body.
+    pub fn new(whole: bool) -> Assembled {
+        Assembled { whole, ..Assembled::default() }
+    }
+
     /// Characters held.
     pub fn len(&self) -> usize {
-        self.text.len() + self.thoughts.len()
+        self.said.len()
     }
 
     /// Whether the bound on output tokens was reached before a word of the answer.
     pub fn is_starved(&self) -> bool {
-        self.finish == "MAX_TOKENS" && self.text.trim().is_empty()
+        self.finish == "MAX_TOKENS" && self.said.is_unsaid()
     }
 
     /// Takes one body or chunk.
     pub fn payload(&mut self, data: &[u8], wire: &Wire<'_>) -> Result<(), Failure> {
-        if data.trim_ascii() == b"[DONE]" {
+        if matches!(data.trim_ascii(), b"[DONE]" | b"") && !self.whole {
             return Ok(());
         }
-        let payload: Payload<'_> =
-            serde_json::from_slice(data).map_err(|error| not_a_reply(data, &error, wire))?;
+        let (halves, mended);
+        halves = mend_halves(data);
+        self.mended |= halves.is_some();
+        let data = halves.as_deref().unwrap_or(data);
+        let payload: Payload<'_> = match serde_json::from_slice(data) {
+            Ok(payload) => payload,
+            Err(error) => {
+                mended = mend(data).ok_or_else(|| not_a_reply(data, &error, wire))?;
+                self.mended = true;
+                serde_json::from_slice(&mended).map_err(|_| not_a_reply(data, &error, wire))?
+            }
+        };
         if let Some(error) = &payload.error {
             return Err(wire.said_error(error));
         }
@@ -132,18 +150,22 @@ impl Assembled {
             self.finish = reason;
         }
         for part in candidate.content.and_then(|c| c.parts).unwrap_or_default() {
-            let to = if part.thought == Some(true) { &mut self.thoughts } else { &mut self.text };
-            to.push_str(&part.text.unwrap_or_default());
+            let text = part.text.unwrap_or_default();
+            match part.thought == Some(true) {
+                true => self.said.think("parts[].thought", &text),
+                false => self.said.say(&text),
+            }
         }
+        self.said.end_chunk(false);
     }
 
     /// The answer, if it is whole.
     pub fn finish(self, wire: &Wire<'_>) -> Result<Answer, Failure> {
         let place = wire.place();
-        let Assembled { text, thoughts, finish, blocked, served, usage, any, whole } = self;
+        let Assembled { said, finish, blocked, served, usage, any, mended, whole } = self;
         let answer =
             |got, finish| Ok(Answer { got, finish, usage, served, provider: String::new() });
-        if let Some(reason) = blocked.filter(|_| text.is_empty()) {
+        if let Some(reason) = blocked.filter(|_| said.is_unsaid()) {
             return match verdict(&reason) {
                 Verdict::Stop(kind) => Err(stop(kind, &place, &reason)),
                 _ => answer(Got::Refused(format!("prompt blocked: {reason}")), reason),
@@ -157,8 +179,11 @@ impl Assembled {
         }
         match verdict(&finish) {
             Verdict::Take => {
-                let reasoning = thoughts.trim().to_owned();
-                answer(Got::Text { text, reasoning }, finish)
+                let (text, reasoning) = said.finish().map_err(|what| {
+                    Failure::record(format!("{place}: what it thought is not certain: {what}"))
+                })?;
+                let joined = |text: String| if mended { rejoin(&text) } else { text };
+                answer(Got::Text { text: joined(text), reasoning: joined(reasoning) }, finish)
             }
             Verdict::Again => Err(Failure::again(format!("{place} ended with {finish}"))),
             Verdict::Refused => answer(Got::Refused(format!("reply blocked: {finish}")), finish),

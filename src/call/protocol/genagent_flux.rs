@@ -7,6 +7,7 @@
 
 use crate::call::http::{Body, Failure, Outgoing, Wire, decode};
 use crate::call::protocol::openai_images::IMAGE_BYTES;
+use crate::call::protocol::picture_words::withheld;
 use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
 use crate::call::{ImageRequest, Request};
 use serde::Deserialize;
@@ -21,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     name: "genagent-flux",
     serves: Serves::Image,
     about: "POST URL/generate/: the released GenAgent's FLUX server (no seed: draws 0..3 only)",
+    calls: &["/generate"],
     options: &[],
     // Pictures 0 to `draw` are drawn for the one that is kept.
     billed: |request| match request {
@@ -46,6 +48,8 @@ struct Payload<'a> {
     status: Option<String>,
     #[serde(default)]
     error: Option<Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 #[async_trait::async_trait]
@@ -77,6 +81,9 @@ fn read(bytes: &[u8], draw: usize, wire: &Wire<'_>) -> Result<Answer, Failure> {
     let payload: Payload<'_> = serde_json::from_slice(bytes).map_err(|_| rubbish("no JSON"))?;
     if let Some(error) = &payload.error {
         return Err(wire.said_error(error));
+    }
+    if let Some(why) = withheld(&Value::Object(payload.rest)) {
+        return Ok(Answer::refused(why));
     }
     if payload.status.as_deref().is_some_and(|status| status != "success") {
         return Err(rubbish("its status is no success"));

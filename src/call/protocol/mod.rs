@@ -6,16 +6,20 @@
 //!
 //! To add one: a file with a `compile` function, and a line in the table.
 
+mod assembly;
 pub mod captured;
 mod chat_reply;
 mod comfyui;
 mod gemini;
 mod gemini_reply;
 mod genagent_flux;
+mod inline;
 mod openai_chat;
 mod openai_images;
 mod options;
+mod picture_words;
 mod submit_poll;
+mod tolerant;
 mod vendors;
 
 pub use options::{OptionError, Options};
@@ -84,6 +88,8 @@ pub struct Entry {
     pub name: &'static str,
     pub serves: Serves,
     pub about: &'static str,
+    /// Ends of the paths that are put after a base URL: one that has them already is a mistake.
+    pub calls: &'static [&'static str],
     /// Keys of a role's table that only this protocol reads, with what they do.
     pub options: &'static [(&'static str, &'static str)],
     /// How many whole answers (`max_tokens` each, or a picture) one call may at most be billed for.

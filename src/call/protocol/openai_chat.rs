@@ -18,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     name: "openai-chat",
     serves: Serves::Chat,
     about: "POST URL/chat/completions: vLLM, SGLang, DashScope, OpenRouter, LiteLLM, OpenAI",
+    calls: &["/chat/completions"],
     options: &[
         ("stream", "true (default): stream the reply, so that long thinking meets no time-out"),
         ("json", "how a schema is asked for: `schema` (default), `object`, `off`"),
@@ -89,16 +90,15 @@ impl Protocol for OpenAiChat {
             return stream(incoming, wire).await;
         }
         let bytes = incoming.bytes(REPLY_BYTES).await?;
-        let mut assembled = Assembled::default();
+        let mut assembled = Assembled::new(true);
         assembled.payload(&bytes, wire)?;
-        assembled.whole = true;
         assembled.finish(wire)
     }
 }
 
 async fn stream(mut incoming: Incoming<'_>, wire: &Wire<'_>) -> Result<Answer, Failure> {
     let mut events = crate::call::http::Events::default();
-    let mut assembled = Assembled::default();
+    let mut assembled = Assembled::new(false);
     while let Some(chunk) = incoming.chunk().await? {
         events.feed(&chunk, |data| assembled.payload(data, wire))?;
         if events.held() + assembled.len() > REPLY_BYTES {

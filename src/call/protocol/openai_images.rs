@@ -5,12 +5,14 @@
 //! URL (absolute, relative, data:), or raw bytes.
 
 use crate::call::http::{Body, Failure, Outgoing, Wire, decode};
-use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
+use crate::call::protocol::picture_words::withheld;
+use crate::call::protocol::tolerant::mend;
+use crate::call::protocol::{
+    Answer, Entry, Got, OptionError, Options, Protocol, Serves, wrong_sort,
+};
 use crate::call::{ImageRequest, Request, Usage};
 use crate::media::Kind;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// An encoded image, in base64 inside JSON.
@@ -20,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     name: "openai-images",
     serves: Serves::Image,
     about: "POST URL/images/generations: OpenAI, vLLM-Omni, SGLang Diffusion, Together",
+    calls: &["/images/generations"],
     options: &[(
         "dialect",
         "`plain` (default), `openai`, `vllm-omni`, `sglang`, `together`: the names of size, \
@@ -59,33 +62,6 @@ fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
     }))
 }
 
-#[derive(Deserialize)]
-struct Payload<'a> {
-    #[serde(borrow, default)]
-    data: Option<Vec<Datum<'a>>>,
-    #[serde(default)]
-    model: Option<String>,
-    #[serde(default)]
-    usage: Option<RawUsage>,
-    #[serde(default)]
-    error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Datum<'a> {
-    #[serde(borrow, default)]
-    b64_json: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    url: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawUsage {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-}
-
 #[async_trait::async_trait]
 impl Protocol for OpenAiImages {
     async fn exchange(&self, request: &Request, wire: &Wire<'_>) -> Result<Answer, Failure> {
@@ -107,27 +83,72 @@ impl Protocol for OpenAiImages {
 }
 
 async fn read(bytes: &[u8], wire: &Wire<'_>) -> Result<Answer, Failure> {
-    let payload: Payload<'_> =
-        serde_json::from_slice(bytes).map_err(|error| wire.rubbish(error, bytes))?;
-    if let Some(error) = &payload.error {
+    let answer: Value = match serde_json::from_slice(bytes) {
+        Ok(answer) => answer,
+        Err(error) => mend(bytes)
+            .and_then(|mended| serde_json::from_slice(&mended).ok())
+            .ok_or_else(|| wire.rubbish(error, bytes))?,
+    };
+    if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
         return Err(wire.said_error(error));
     }
-    let raw = payload.usage.unwrap_or_default();
+    let count = |at: &str| answer.pointer(at).and_then(Value::as_u64).unwrap_or(0);
     let usage = Usage {
-        input: raw.input_tokens.unwrap_or(0),
-        output: raw.output_tokens.unwrap_or(0),
+        input: count("/usage/input_tokens"),
+        output: count("/usage/output_tokens"),
         images: 1,
         ..Usage::default()
     };
-    let datum = payload.data.and_then(|data| data.into_iter().next());
-    let image = match datum {
-        Some(Datum { b64_json: Some(text), .. }) => {
-            decode(&text).ok_or_else(|| wire.rubbish("the base64 is damaged", bytes))?
+    let served = answer.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(why) = withheld(&answer) {
+        let got = Got::Refused(why);
+        return Ok(Answer { served, ..Answer::bare(got, "refused", usage) });
+    }
+    let image = match found(&answer) {
+        Some(Found::Base64(text)) => {
+            decode(text).ok_or_else(|| wire.rubbish("the base64 is damaged", bytes))?
         }
-        Some(Datum { url: Some(link), .. }) => wire.fetch_image(&link, &[], IMAGE_BYTES).await?,
-        _ => return Err(wire.rubbish("no image in `data`", bytes)),
+        Some(Found::Url(link)) => wire.fetch_image(link, &[], IMAGE_BYTES).await?,
+        None => return Err(wire.rubbish("no image in `data`", bytes)),
     };
-    Ok(Answer { usage, served: payload.model.unwrap_or_default(), ..Answer::drawn(image, 1) })
+    Ok(Answer { usage, served, ..Answer::drawn(image, 1) })
+}
+
+/// Where an answer has its picture.
+enum Found<'a> {
+    Base64(&'a str),
+    Url(&'a str),
+}
+
+/// The first picture of an answer: base64 or a URL, whichever is there and not empty.
+fn found(answer: &Value) -> Option<Found<'_>> {
+    let lists = ["data", "images", "output", "artifacts", "predictions"];
+    let items = lists.iter().filter_map(|name| answer.get(*name)).flat_map(|list| match list {
+        Value::Array(items) => items.iter().collect(),
+        one => vec![one],
+    });
+    items.chain([answer]).find_map(|item| {
+        let text = |name: &str| match item.get(name)? {
+            Value::String(text) => Some(text.as_str()),
+            nested => nested.get("url")?.as_str(),
+        };
+        let given = |names: &[&str]| {
+            names.iter().filter_map(|n| text(n)).map(str::trim).find(|t| !t.is_empty())
+        };
+        let base64 = ["b64_json", "b64", "base64", "image_base64", "bytesBase64Encoded"];
+        if let Some(text) = given(&base64) {
+            return Some(Found::Base64(text));
+        }
+        if let Some(link) = given(&["url", "image_url"]) {
+            return Some(Found::Url(link));
+        }
+        let bare = item.as_str().or_else(|| text("image"))?.trim();
+        match bare {
+            "" => None,
+            link if link.starts_with("http") || link.starts_with("data:") => Some(Found::Url(link)),
+            text => Some(Found::Base64(text)),
+        }
+    })
 }
 
 impl OpenAiImages {

@@ -9,6 +9,7 @@
 
 use crate::call::http::{Body, Failure, Outgoing, Wire, decode, is_listed};
 use crate::call::protocol::openai_images::IMAGE_BYTES;
+use crate::call::protocol::picture_words::{refusal_of, withheld};
 use crate::call::protocol::vendors::{BFL, FAL, PLAIN, Preset, REPLICATE};
 use crate::call::protocol::{
     Answer, Entry, Got, OptionError, Options, Protocol, Serves, wrong_sort,
@@ -29,6 +30,7 @@ pub const ENTRY: Entry = Entry {
     name: "submit-poll",
     serves: Serves::Image,
     about: "POST a job, then ask for it: BFL, fal, Replicate, others by configuration",
+    calls: &[],
     options: &[
         ("vendor", "`bfl`, `fal`, `replicate` or `plain`: fills in the keys below"),
         ("submit", "path of the POST under the URL; `{model}` is the model's name"),
@@ -143,7 +145,13 @@ impl Protocol for SubmitPoll {
         let submitted = self.ask(Outgoing::post(url, body), wire).await?;
         let (status, last) = self.finished(submitted, wire).await?;
         if self.refused.contains(&status) {
-            return Ok(Answer::bare(Got::Refused(status.clone()), status, Usage::default()));
+            let why = refusal_of(&last).unwrap_or_else(|| status.clone());
+            return Ok(Answer::bare(Got::Refused(why), status, Usage::default()));
+        }
+        // The filter's blank is paid like any picture.
+        if let Some(why) = withheld(&last) {
+            let usage = Usage { images: 1, ..Usage::default() };
+            return Ok(Answer::bare(Got::Refused(why), status, usage));
         }
         let picture = self.picture(&last, wire).await?;
         Ok(Answer { finish: status, ..Answer::drawn(picture, 1) })
@@ -246,6 +254,9 @@ impl SubmitPoll {
             // fal ends a job that failed as completed, with an error.
             let error = done && answer.get("error").is_some_and(|error| !error.is_null());
             if error || self.failed.contains(&status) {
+                if let Some(reason) = refusal_of(&answer).or_else(|| withheld(&answer)) {
+                    return Err(Failure::refused(reason));
+                }
                 let why = wire.excerpt(answer.to_string().as_bytes(), 300);
                 return Err(Failure::again(format!("{place}: the job ended `{status}`: {why}")));
             }

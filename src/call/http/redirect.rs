@@ -1,0 +1,53 @@
+//! Redirects of a call: followed on the endpoint's own host, named otherwise.
+//!
+//! Not here: images by URL, whose hosts have rules of their own (`fetch`). 307 and 308 keep method and
+//! body, so that a POST arrives as it was sent; after 301, 302 or 303 only a GET is the same request.
+
+use crate::call::Fatal;
+use crate::call::http::failure::Failure;
+use crate::call::http::wire::{Incoming, Outgoing, Wire, place};
+use reqwest::header::LOCATION;
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+const MOST: usize = 3;
+
+impl Wire<'_> {
+    /// The first answer to `out` that is no redirect.
+    pub(super) async fn follow(&self, mut out: Outgoing) -> Result<Incoming<'_>, Failure> {
+        for _ in 0..=MOST {
+            let incoming = self.open(out.clone()).await?;
+            let status = incoming.response.status();
+            let to = incoming.response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+            let to = to.and_then(|to| out.url.join(to).ok());
+            let Some(to) = to.filter(|_| status.is_redirection()) else { return Ok(incoming) };
+            let kept =
+                matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+            if !(self.is_own(&to) && (kept || out.method == Method::GET)) {
+                return Err(self.moved(status, &to));
+            }
+            out.url = to;
+        }
+        Err(Failure::fatal(
+            Fatal::Endpoint,
+            format!("{} redirects more than {MOST} times; mend `urls`", self.place()),
+        )
+        .maybe_local())
+    }
+
+    /// Whether the key may go there: the same host and port, or from http up to https.
+    fn is_own(&self, to: &Url) -> bool {
+        let up = self.base.scheme() == "http" && to.scheme() == "https";
+        to.host_str() == self.base.host_str() && (to.origin() == self.base.origin() || up)
+    }
+
+    fn moved(&self, status: StatusCode, to: &Url) -> Failure {
+        let what = format!(
+            "{} answered {} to `{}`; write into `urls` where the server is now",
+            self.place(),
+            status.as_u16(),
+            self.excerpt(place(to).as_bytes(), 200)
+        );
+        Failure::fatal(Fatal::Endpoint, what).maybe_local()
+    }
+}
