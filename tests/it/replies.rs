@@ -77,11 +77,16 @@ async fn a_role_that_has_answered_well_is_not_misconfigured_by_one_refusal() {
 }
 
 #[tokio::test]
-async fn a_role_that_never_answered_is_given_up_at_its_first_404() {
+async fn a_role_that_never_answered_is_given_up_after_a_few_404s() {
     let not_found = status(404, r#"{"detail":"Not Found"}"#);
-    let (_server, stack) = stack(vec![not_found], "openai-chat").await;
-    let error = stack.model().call(&chat(0)).await.expect_err("a 404");
-    assert!(matches!(error, CallError::Fatal { .. }), "{error:?}");
+    let (_server, stack) = stack(vec![not_found; 5], "openai-chat").await;
+    let mut ends = Vec::new();
+    for draw in 0..5 {
+        ends.push(stack.model().call(&chat(draw)).await.expect_err("a 404"));
+    }
+    let fatal = |error: &CallError| matches!(error, CallError::Fatal { .. });
+    assert_eq!(ends.iter().position(fatal), Some(4), "{ends:?}");
+    assert!(ends[4].to_string().contains("does it end in /v1?"), "{}", ends[4]);
 }
 
 #[tokio::test]

@@ -49,9 +49,11 @@ pub struct Totals {
 }
 
 impl RoleStats {
-    /// Whether some call was answered, or others are under way.
+    /// Whether some call was answered, or others are under way, or too few have failed to tell.
     pub fn may_be_well(&self) -> bool {
-        self.done.load(Ordering::Relaxed) > 0 || self.open.load(Ordering::Relaxed) > 1
+        self.done.load(Ordering::Relaxed) > 0
+            || self.open.load(Ordering::Relaxed) > 1
+            || self.errors.load(Ordering::Relaxed) + 1 < HOPELESS_ALONE
     }
 
     /// Counts a call that ended in an error; says why no other needs to be tried, if that is so.
