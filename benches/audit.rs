@@ -6,9 +6,10 @@
 #[path = "../tests/it/audit/made.rs"]
 mod made;
 
+use coldstart::archive::{Reading, RunDir};
 use coldstart::audit::gather::{Depth, gather};
 use coldstart::audit::lineage::life;
-use coldstart::audit::{AuditReport, Index, Reading, RunDir, sql};
+use coldstart::audit::{AuditReport, Index, sql};
 use coldstart::env::Env;
 use coldstart::view::Viewer;
 use made::{Plan, make};

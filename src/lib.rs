@@ -9,9 +9,9 @@
 //! 1. `record`, `media`, `rules`, `text`, `template`, `sample`, `export` are pure: no I/O, no clock,
 //!    no unseeded chance.
 //! 2. Only `call` knows HTTP, only `store` knows where bytes lie, only `journal` its segments,
-//!    only `cli` prints.
+//!    only `archive` reads a RUN, only `cli` prints.
 //! 3. Stages know neither the journal nor the network: `stage::Cx` is their only door.
-//! 4. `audit` and `view` never use `run`: they read a live, dead or foreign run.
+//! 4. `archive`, `audit` and `view` never use `run`: they read a live, dead or foreign run.
 //! 5. `check` and `run` compile the plan by the same function.
 //! 6. Concurrency, arrival order, retries and crashes never show in the data.
 //! 7. No record is lost: per stage, in = passed + dropped (with reason) + failed (with error).
@@ -20,6 +20,7 @@
 //! There are no re-exports at the root: a path names the module where a thing lives, so that the
 //! module table stays checkable.
 
+pub mod archive;
 pub mod audit;
 pub mod builtin;
 pub mod call;

@@ -60,8 +60,9 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut run = stage.clone();
     run.extend(["plan", "journal"]);
     table.insert("run", run.clone());
+    table.insert("archive", vec!["diag", "record", "export", "store", "journal", "stage", "plan"]);
     let mut readers = run;
-    readers.push("audit");
+    readers.extend(["archive", "audit"]);
     table.insert("audit", readers.clone());
     table.insert("view", readers.clone());
     let mut deliver = readers;

@@ -5,10 +5,10 @@
 //! positive class. Every figure is a share, or follows from one; so every interval is Wilson's, which
 //! is honest for few labels and near 0 and 1. Labels of a stratified sample carry weights.
 
+use crate::archive::Shape;
+use crate::archive::labels::{Label, Truth};
 use crate::audit::error::AuditError;
 use crate::audit::index::{Index, StageRows};
-use crate::audit::labels::{Label, Truth};
-use crate::audit::shape::Shape;
 use crate::audit::stats::{chance_agreement, wilson};
 use crate::record::Disposition;
 use serde::Serialize;

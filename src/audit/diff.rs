@@ -4,8 +4,8 @@
 //! The one idea: records are matched by id; a record has changed where its first differing
 //! decision is, since everything after follows from that.
 
+use crate::archive::Shape;
 use crate::audit::index::{Index, Record, StageRows};
-use crate::audit::shape::Shape;
 use crate::audit::show::way;
 use crate::audit::textdiff::{TextDiff, text_diffs};
 use crate::record::{Disposition, Id};
@@ -246,8 +246,8 @@ fn kept(a: &Index, b: &Index) -> [u64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::columns::{Columns, Reading};
-    use crate::audit::shape::ShapeStage;
+    use crate::archive::ShapeStage;
+    use crate::archive::{Columns, Reading};
     use crate::record::{Decision, Evidence, NanoUsd};
 
     fn columns(stage: &str, rows: &[(u32, Disposition, &str, &str)]) -> Columns {

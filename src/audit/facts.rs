@@ -4,11 +4,10 @@
 //! Not here: reading (`gather`). The one idea: the checks of `findings` are pure
 //! functions over `Facts`, so that each can be tried on a planted defect without a file.
 
+use crate::archive::{Sessions, Shape, Unreadable};
 use crate::audit::index::{HashedMap, Index};
-use crate::audit::shape::Shape;
 use crate::journal::Damage;
-use crate::record::{CallKey, Digest, Id, Report, Session};
-use serde::Serialize;
+use crate::record::{CallKey, Digest, Id, Report};
 
 /// Everything the checks look at.
 #[derive(Default)]
@@ -24,13 +23,6 @@ pub struct Facts {
     pub sessions: Sessions,
     /// Rows come from the ledger of a live or killed run.
     pub from_ledger: bool,
-}
-
-/// A file that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unreadable {
-    pub name: String,
-    pub what: String,
 }
 
 /// The journal.
@@ -75,41 +67,6 @@ pub struct CallFact {
     pub key_holds: bool,
 }
 
-/// What processes on the RUN left in flight when they were killed. A later run asks again for what
-/// it needs of that, so it may have been paid twice.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Sessions {
-    /// Processes known of; RUNs of older versions have none.
-    pub known: u64,
-    /// Of these, killed, with a process after them.
-    pub killed: u64,
-    /// Calls that the killed had in flight when they were last seen, and at their most.
-    pub in_flight: u64,
-    pub most_in_flight: u64,
-}
-
-impl Sessions {
-    /// Of the sessions of one folder of a RUN, in any order.
-    pub fn of(mut sessions: Vec<Session>) -> Sessions {
-        sessions.sort_by_key(|session| session.started_ms);
-        let mut out = Sessions { known: sessions.len() as u64, ..Sessions::default() };
-        // The last may still be alive, and nothing was asked again after it.
-        for session in sessions.iter().rev().skip(1).filter(|session| !session.closed) {
-            out.killed += 1;
-            out.in_flight += session.in_flight;
-            out.most_in_flight += session.most_in_flight;
-        }
-        out
-    }
-
-    pub fn add(&mut self, other: Sessions) {
-        self.known += other.known;
-        self.killed += other.killed;
-        self.in_flight += other.in_flight;
-        self.most_in_flight += other.most_in_flight;
-    }
-}
-
 /// The blobs.
 #[derive(Default)]
 pub struct BlobFacts {
@@ -149,27 +106,5 @@ impl DatasetRow {
     /// Its id, or what else tells it from others.
     pub fn name(&self) -> String {
         self.id.map_or_else(|| self.prompt.clone(), |id| id.hex())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_kill_with_a_run_after_it_can_have_been_paid_twice() {
-        let session = |started_ms: u64, in_flight: u64, closed: bool| Session {
-            started_ms,
-            in_flight,
-            most_in_flight: 2 * in_flight,
-            closed,
-            ..Session::default()
-        };
-        // Killed, ended well, and one that may still be at work.
-        let found =
-            Sessions::of(vec![session(3, 9, false), session(1, 5, false), session(2, 0, true)]);
-        let wanted = Sessions { known: 3, killed: 1, in_flight: 5, most_in_flight: 10 };
-        assert_eq!(found, wanted);
-        assert_eq!(Sessions::of(vec![session(1, 7, false)]).killed, 0);
     }
 }

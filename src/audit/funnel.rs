@@ -1,8 +1,8 @@
 //! The funnel: what entered, passed, dropped and failed at each stage, why, and for how much;
 //! over all records and per category and source.
 
+use crate::archive::Shape;
 use crate::audit::index::{HashedMap, HashedSet, Index, StageRows};
-use crate::audit::shape::Shape;
 use crate::record::{CallKey, Disposition, NanoUsd};
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -1,25 +1,18 @@
 //! Gathering the `Facts` of a RUN: tables, journal, blobs, dataset, report.
 //!
-//! The one idea: a default audit is quick on a RUN of any size. Beyond set bounds it reads a
+//! A default audit is quick on a RUN of any size. Beyond set bounds it reads a
 //! uniform sample (the smallest keys: they are hashes) and says so; `full` reads everything.
 
-use crate::audit::columns::Reading;
+use crate::archive::{Reading, RunDir, Unreadable};
 use crate::audit::error::AuditError;
-use crate::audit::facts::Unreadable;
-use crate::audit::facts::{
-    BlobFacts, CallFact, DatasetFacts, DatasetRow, Facts, JournalFacts, Sessions,
-};
+use crate::audit::facts::{BlobFacts, CallFact, DatasetFacts, DatasetRow, Facts, JournalFacts};
 use crate::audit::funnel::Costs;
 use crate::audit::index::{HashedMap, Index};
-use crate::audit::run_dir::RunDir;
 use crate::audit::steps::shown;
 use crate::call::Output;
-use crate::export::dataset;
+use crate::export::dataset::{self, Item};
 use crate::journal::{Entry, ReadJournal};
-use crate::record::{CallKey, Digest, ImageRef, Session};
-use crate::store::{Layout, Store};
-use parquet::file::reader::ChunkReader;
-use std::collections::BTreeMap;
+use crate::record::{CallKey, ImageRef};
 
 /// Calls read when not everything is.
 const SAMPLE_CALLS: usize = 5_000;
@@ -51,9 +44,9 @@ pub async fn gather(run: &RunDir, depth: Depth) -> Result<Facts, AuditError> {
     facts.unreadable.extend(tables.unreadable);
     let journal = run.journal().await?;
     read_journal(&journal, depth, &mut facts).await?;
-    facts.dataset = read_dataset(run.store(), &journal, depth, &mut facts).await?;
+    facts.dataset = read_dataset(run, &journal, depth, &mut facts).await?;
     read_blobs(run, depth, &mut facts.blobs).await?;
-    facts.sessions = read_sessions(run.store()).await?;
+    facts.sessions = run.sessions().await?;
     Ok(facts)
 }
 
@@ -154,134 +147,63 @@ fn note_call(entry: &Entry, journal: &mut JournalFacts, blobs: &mut BlobFacts) {
     journal.calls.insert(entry.key, fact);
 }
 
-/// None when the RUN has no shards. Rows are always read; bytes are hashed when that is quick.
+/// None when the RUN has no sealed dataset. Rows are always read; bytes are hashed when that is
+/// quick.
 async fn read_dataset(
-    store: &Store,
+    run: &RunDir,
     journal: &ReadJournal,
     depth: Depth,
     facts: &mut Facts,
 ) -> Result<Option<DatasetFacts>, AuditError> {
-    let mut shards = store.list(Layout::DATASET).await?;
-    shards.retain(|(name, _)| name.ends_with(".parquet"));
-    if shards.is_empty() {
-        return Ok(None);
-    }
-    let bytes: u64 = shards.iter().map(|(_, size)| size).sum();
-    let hash = depth == Depth::Full || bytes <= SOME_BYTES;
+    let Some(dataset) = run.dataset().await? else { return Ok(None) };
+    let bytes = dataset.bytes();
+    let whole = depth == Depth::Full || bytes <= SOME_BYTES;
     let mut out = DatasetFacts { bytes, ..DatasetFacts::default() };
-    let mut reading = Shards { journal, whole: hash, out: &mut out, blobs: &mut facts.blobs };
-    for (name, _) in &shards {
-        if let Err(what) = reading.shard(store, name).await {
-            facts.unreadable.push(Unreadable { name: name.clone(), what });
+    for shard in &dataset.shards {
+        let read = match whole {
+            true => {
+                let mut each = |item| note_item(item, journal, &mut out, &mut facts.blobs);
+                dataset.whole(shard, &mut each).await
+            }
+            false => dataset.light(shard, &mut |row| note_row(row, 0, journal, &mut out)).await,
+        };
+        if let Err(what) = read {
+            facts.unreadable.push(Unreadable { name: shard.name.clone(), what });
         }
     }
-    if hash {
-        out.digest = Some(dataset_digest(store, &shards).await?);
+    if whole {
+        out.digest = Some(dataset.digest().await?);
     }
     Ok(Some(out))
 }
 
-/// As kind `write_dataset` makes it: over each shard's name and the digest of its bytes.
-async fn dataset_digest(store: &Store, shards: &[(String, u64)]) -> Result<String, AuditError> {
-    const PIECE: usize = 8 << 20;
-    let mut all = blake3::Hasher::new_derive_key("coldstart 2026 dataset v1");
-    for (name, size) in shards {
-        let reader = store.reader(name).await?;
-        let mut shard = blake3::Hasher::new();
-        let mut at = 0;
-        while at < *size {
-            let len = PIECE.min((*size - at) as usize);
-            shard.update(&reader.read_at(at, len).await?);
-            at += len as u64;
+/// A row with its pictures.
+fn note_item(item: Item, journal: &ReadJournal, out: &mut DatasetFacts, blobs: &mut BlobFacts) {
+    let bad = item.altered().len() as u32;
+    for round in item.row.clone().into_trajectory().rounds {
+        let need = |image: ImageRef| (image.bytes, format!("dataset row {}", item.row.id));
+        if let Some(image) = round.image {
+            blobs.needed.entry(image.digest).or_insert_with(|| need(image));
         }
-        all.update(name.as_bytes());
-        all.update(shard.finalize().as_bytes());
     }
-    Ok(Digest(*all.finalize().as_bytes()).hex())
+    note_row(item.row, bad, journal, out);
 }
 
-/// Shards being read.
-struct Shards<'a> {
-    journal: &'a ReadJournal,
-    /// Pictures too.
-    whole: bool,
-    out: &'a mut DatasetFacts,
-    blobs: &'a mut BlobFacts,
-}
-
-impl Shards<'_> {
-    /// A local shard is read from its file, piece by piece; one in a bucket is fetched whole.
-    async fn shard(&mut self, store: &Store, name: &str) -> Result<(), String> {
-        match store.local_path(name) {
-            Some(path) => {
-                let file = std::fs::File::open(path).map_err(|err| err.to_string())?;
-                self.read(file)
-            }
-            None => self.read(store.get(name).await.map_err(|err| err.to_string())?),
-        }
-    }
-
-    fn read<R: ChunkReader + 'static>(&mut self, shard: R) -> Result<(), String> {
-        if !self.whole {
-            for light in dataset::light(shard).map_err(|err| err.to_string())? {
-                self.row(light.map_err(|err| err.to_string())?, 0);
-            }
-            return Ok(());
-        }
-        for item in dataset::read(shard).map_err(|err| err.to_string())? {
-            let item = item.map_err(|err| err.to_string())?;
-            let bad = item.altered().len() as u32;
-            for round in item.row.clone().into_trajectory().rounds {
-                let need = |image: ImageRef| (image.bytes, format!("dataset row {}", item.row.id));
-                if let Some(image) = round.image {
-                    self.blobs.needed.entry(image.digest).or_insert_with(|| need(image));
-                }
-            }
-            self.row(item.row, bad);
-        }
-        Ok(())
-    }
-
-    fn row(&mut self, row: dataset::Row, bad_images: u32) {
-        let missing = row.provenance.calls.iter().filter(|key| !self.journal.contains(key));
-        self.out.rows.push(DatasetRow {
-            id: Some(row.id),
-            calls_missing: missing.count() as u32,
-            prompt: row.prompt,
-            category: row.category,
-            outcome: row.outcome.map_or(String::new(), |o| o.as_str().to_owned()),
-            bad_images,
-        });
-    }
-}
-
-/// By folder: a shard's processes follow each other, not those of other shards.
-async fn read_sessions(store: &Store) -> Result<Sessions, AuditError> {
-    let mut folders: BTreeMap<String, Vec<Session>> = BTreeMap::new();
-    let mut names = store.list(Layout::SESSIONS).await?;
-    names.extend(store.list("shards").await?);
-    for (name, _) in names {
-        let Some((folder, _)) = name.rsplit_once('/') else { continue };
-        if folder.rsplit('/').next() != Some(Layout::SESSIONS) {
-            continue;
-        }
-        // One that cannot be read is one whose end is not known.
-        let read = store.get(&name).await.ok();
-        let session = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        folders.entry(folder.to_owned()).or_default().push(session.unwrap_or_default());
-    }
-    let mut out = Sessions::default();
-    folders.into_values().for_each(|sessions| out.add(Sessions::of(sessions)));
-    Ok(out)
+fn note_row(row: dataset::Row, bad_images: u32, journal: &ReadJournal, out: &mut DatasetFacts) {
+    let missing = row.provenance.calls.iter().filter(|key| !journal.contains(key));
+    out.rows.push(DatasetRow {
+        id: Some(row.id),
+        calls_missing: missing.count() as u32,
+        prompt: row.prompt,
+        category: row.category,
+        outcome: row.outcome.map_or(String::new(), |o| o.as_str().to_owned()),
+        bad_images,
+    });
 }
 
 /// Lists all blobs; hashes them in the order of their names until the bound.
 async fn read_blobs(run: &RunDir, depth: Depth, out: &mut BlobFacts) -> Result<(), AuditError> {
-    let mut present: Vec<(Digest, u64)> = Vec::new();
-    for (name, size) in run.store().list(Layout::BLOBS).await? {
-        let digest = name.rsplit('/').next().and_then(|hex| hex.parse().ok());
-        present.extend(digest.map(|digest| (digest, size)));
-    }
+    let present = run.pictures().await?;
     out.present = HashedMap::from_iter(present.iter().copied());
     let mut left = if depth == Depth::Full { u64::MAX } else { SOME_BYTES };
     for (digest, size) in present {
@@ -290,13 +212,7 @@ async fn read_blobs(run: &RunDir, depth: Depth, out: &mut BlobFacts) -> Result<(
         }
         left -= size;
         out.hashed += 1;
-        match run.store().get(&crate::store::Blobs::name(digest)).await {
-            Ok(bytes) if Digest::of(&bytes) != digest => {
-                out.corrupt.push((digest, format!("its bytes hash to {}", Digest::of(&bytes))));
-            }
-            Ok(_) => {}
-            Err(err) => out.corrupt.push((digest, err.to_string())),
-        }
+        out.corrupt.extend(run.picture_fault(digest).await.map(|what| (digest, what)));
     }
     Ok(())
 }

@@ -4,8 +4,7 @@
 //! Not here: evidence and model texts, which are read from the tables and the journal when one
 //! record is looked at. The one idea: about a hundred bytes a row, so that a million rows fit.
 
-use crate::audit::columns::{CallColumn, Columns};
-use crate::audit::names::{Name, Names, Texts};
+use crate::archive::{CallColumn, Columns, Name, Names, Texts};
 use crate::record::{CallKey, Disposition, Id};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -5,10 +5,9 @@
 //! journal alone, so a record that was dropped at the third stage has one as well as a row of the
 //! dataset has.
 
+use crate::archive::{ArchiveError, RunDir, Unreadable};
 use crate::audit::error::AuditError;
-use crate::audit::facts::Unreadable;
 use crate::audit::rounds::{Story, story};
-use crate::audit::run_dir::RunDir;
 use crate::audit::steps::{LifeCall, LifeStep, tagged};
 use crate::journal::ReadJournal;
 use crate::record::{CallKey, Decision, Id, NanoUsd};
@@ -51,11 +50,12 @@ type Found = (Vec<Decision>, Vec<Unreadable>);
 async fn rows(run: &RunDir, id: &Id) -> Result<Found, AuditError> {
     let found = run.rows_of(id).await?;
     if found.0.is_empty() {
-        return Err(AuditError::Unknown {
+        return Err(ArchiveError::Unknown {
             what: format!("no record `{id}` in `{}`", run.name()),
             help: "; `coldstart audit RUN --sql \"select id, prompt from records\"` lists them"
                 .to_owned(),
-        });
+        }
+        .into());
     }
     Ok(found)
 }

@@ -4,6 +4,7 @@
 //! URLs, the style is inline, there is no script, and a content security policy in the page holds
 //! it to that. All text goes through maud, which escapes it.
 
+use crate::archive::Shape;
 use crate::audit::dag;
 use crate::audit::deep::StageAudit;
 use crate::audit::findings::{Finding, Severity};
@@ -11,7 +12,6 @@ use crate::audit::lineage::Life;
 use crate::audit::panels::{Links, figures, funnel_table, split_table, stage_cards, strata_table};
 use crate::audit::plot::bars;
 use crate::audit::report::AuditReport;
-use crate::audit::shape::Shape;
 use crate::audit::show::{count, line, money, visible, way};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -1,6 +1,7 @@
 //! The audit as one value: what `audit` prints, `report` draws and `--format json` gives.
 
-use crate::audit::facts::{Facts, Sessions};
+use crate::archive::Sessions;
+use crate::audit::facts::Facts;
 use crate::audit::findings::{Finding, Severity, findings};
 use crate::audit::funnel::{Costs, Funnel, funnel};
 use crate::audit::roles::{RoleAudit, roles};

@@ -4,10 +4,10 @@
 //! The one idea: sure decisions are many and nearly all right, unsure ones are few and tell most;
 //! so unsure strata are sampled more densely, and each label says how many rows it stands for.
 
+use crate::archive::Shape;
+use crate::archive::labels::Truth;
 use crate::audit::calibrate::accepts;
 use crate::audit::index::{Index, StageRows};
-use crate::audit::labels::Truth;
-use crate::audit::shape::Shape;
 use crate::record::Id;
 use serde::Serialize;
 

@@ -1,11 +1,12 @@
 //! `coldstart audit`: the funnel, the findings, one stage deep, SQL.
 
+use crate::archive::RunDir;
+use crate::audit::AuditReport;
 use crate::audit::deep;
 use crate::audit::findings::CHECKS;
 use crate::audit::gather::{Depth, gather};
 use crate::audit::show::{Look, audit_text, stage_text};
 use crate::audit::sql::{TABLES, query};
-use crate::audit::{AuditReport, RunDir};
 use crate::cli::Done;
 use crate::cli::shared::{block_on, print_json};
 use std::io::{IsTerminal, Write};

@@ -1,10 +1,11 @@
 //! `coldstart calibrate`: decisions against people's labels, and which ones to label.
 
+use crate::archive::labels::{Label, latest, parse};
+use crate::archive::{Reading, RunDir};
+use crate::audit::Index;
 use crate::audit::calibrate::{Agreement, Calibration, Figure, calibrate};
-use crate::audit::labels::{Label, latest, parse};
 use crate::audit::sampling::{KINDS, sample};
 use crate::audit::show::{Grid, Look, line};
-use crate::audit::{Index, Reading, RunDir};
 use crate::cli::Done;
 use crate::cli::audit::look;
 use crate::cli::shared::{Format, block_on, print_json};

@@ -1,7 +1,8 @@
 //! `coldstart diff`: two runs held against each other.
 
+use crate::archive::{Reading, RunDir};
 use crate::audit::show::diff_text;
-use crate::audit::{Index, Reading, RunDir, Side, diff};
+use crate::audit::{Index, Side, diff};
 use crate::cli::Done;
 use crate::cli::audit::look;
 use crate::cli::shared::{Format, block_on, print_json};

@@ -1,8 +1,9 @@
 //! `coldstart explain`: one record's whole life.
 
+use crate::archive::{Reading, RunDir};
 use crate::audit::lineage::{Life, find, life};
 use crate::audit::show::{Inline, LifeLook, life_text};
-use crate::audit::{HashedMap, Index, Reading, RunDir};
+use crate::audit::{HashedMap, Index};
 use crate::cli::Done;
 use crate::cli::audit::look;
 use crate::cli::shared::{Format, block_on, print_json};

@@ -1,5 +1,6 @@
 //! `coldstart graph`: the pipeline's graph as text, Mermaid or Graphviz.
 
+use crate::archive::{Reading, RunDir};
 use crate::cli::Done;
 use crate::cli::shared::{PipelineArgs, compile_or_tell, print_json};
 use crate::plan::{self, Counts, Manifest};
@@ -45,18 +46,15 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
 }
 
 async fn from_run(uri: &str) -> anyhow::Result<(Manifest, Counts)> {
-    use crate::store::{Layout, Store};
-    let store = Store::open(uri)?;
-    let manifest = Manifest::parse(&store.get(Layout::MANIFEST).await?)
-        .map_err(|what| anyhow::anyhow!("`{uri}/{}`: {what}", Layout::MANIFEST))?;
+    let run = RunDir::open(uri).await?;
+    let manifest = run.manifest().await?;
     let mut counts = Counts::new();
-    for stage in &manifest.stages {
-        crate::store::scan_slim(&store, &stage.name, &mut |row| {
-            if !row.port.is_empty() {
-                *counts.entry((stage.name.clone(), row.port.to_owned())).or_default() += 1;
-            }
-        })
-        .await?;
+    for rows in &run.tables(Reading::Prompts).await?.whole()? {
+        let mut by_port = vec![0; rows.names.len()];
+        rows.port.iter().for_each(|port| by_port[*port as usize] += 1);
+        for (port, count) in (0..).zip(by_port).filter(|(port, n)| *port > 0 && *n > 0) {
+            counts.insert((rows.stage.clone(), rows.names.get(port).to_owned()), count);
+        }
     }
     Ok((manifest, counts))
 }

@@ -1,10 +1,11 @@
 //! `coldstart report`: the audit as one HTML page.
 
+use crate::archive::RunDir;
 use crate::audit::deep;
 use crate::audit::facts::Facts;
 use crate::audit::gather::{Depth, gather};
 use crate::audit::lineage::life_in;
-use crate::audit::{AuditReport, Index, RunDir, Sample, page};
+use crate::audit::{AuditReport, Index, Sample, page};
 use crate::cli::Done;
 use crate::cli::shared::block_on;
 use crate::journal::ReadJournal;

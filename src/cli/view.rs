@@ -1,6 +1,6 @@
 //! `coldstart view`: a RUN in the browser, on this machine only.
 
-use crate::audit::RunDir;
+use crate::archive::RunDir;
 use crate::cli::Done;
 use crate::cli::shared::block_on;
 use crate::env::{Env, Phase};

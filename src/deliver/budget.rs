@@ -1,10 +1,10 @@
 //! What is left of a budget, by what the journals of a RUN say was spent.
 
-use crate::journal::ReadJournal;
+use crate::archive::{ArchiveError, spent, spent_by_shard};
 use crate::record::NanoUsd;
 use crate::run::Shard;
-use crate::store::{Layout, Store, StoreError};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::store::{Layout, Store};
+use std::collections::BTreeMap;
 
 /// A budget against what was spent before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +25,12 @@ pub async fn unspent(
     budget: NanoUsd,
     shard: Option<Shard>,
     closed: &[u32],
-) -> Result<Unspent, StoreError> {
+) -> Result<Unspent, ArchiveError> {
+    let by_shard = match shard {
+        Some(_) => spent_by_shard(store).await?,
+        None => BTreeMap::new(),
+    };
     let all = spent(store).await?;
-    let mut by_shard = BTreeMap::new();
-    if shard.is_some() {
-        for part in shards(store).await? {
-            let cost = spent(&store.under(&part)).await?;
-            by_shard.insert(part, cost);
-        }
-    }
     Ok(divide(budget, all, &by_shard, shard, closed))
 }
 
@@ -58,20 +55,6 @@ fn divide(
     let own = of(shard.index);
     let left = NanoUsd(share.saturating_sub(own));
     Unspent { spent: all, share: Some(NanoUsd(share)), left }
-}
-
-/// Folders of the shards that have worked on the RUN.
-async fn shards(store: &Store) -> Result<BTreeSet<String>, StoreError> {
-    let names = store.list("shards").await?;
-    let part = |(name, _): (String, u64)| name.split('/').take(2).collect::<Vec<_>>().join("/");
-    Ok(names.into_iter().map(part).collect())
-}
-
-/// What the journaled calls at `store` have cost.
-async fn spent(store: &Store) -> Result<NanoUsd, StoreError> {
-    let mut spent = NanoUsd(0);
-    ReadJournal::open(store).await?.scan(&mut |entry, _| spent += entry.reply.cost).await?;
-    Ok(spent)
 }
 
 #[cfg(test)]

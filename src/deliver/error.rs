@@ -1,6 +1,6 @@
 //! Why something cannot be made of a RUN, one kind for each different reaction of the caller.
 
-use crate::audit::AuditError;
+use crate::archive::ArchiveError;
 use crate::diag::Diagnostic;
 use crate::run::RunError;
 use crate::store::StoreError;
@@ -10,8 +10,9 @@ use crate::store::StoreError;
 pub enum DeliverError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The RUN cannot be read.
     #[error(transparent)]
-    Audit(#[from] AuditError),
+    Archive(ArchiveError),
     /// The run that rebuilds did not come to its end.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -30,4 +31,15 @@ pub enum DeliverError {
     /// A RUN from which no estimate follows.
     #[error("none of the {records} records of `{place}` was kept, so nothing follows from it")]
     NothingKept { place: String, records: usize },
+}
+
+impl From<ArchiveError> for DeliverError {
+    fn from(error: ArchiveError) -> DeliverError {
+        match error {
+            ArchiveError::NoManifest { place } => DeliverError::NoManifest { place },
+            ArchiveError::Manifest { place, what } => DeliverError::Manifest { place, what },
+            ArchiveError::Store(error) => DeliverError::Store(error),
+            other => DeliverError::Archive(other),
+        }
+    }
 }

@@ -1,14 +1,13 @@
 //! What a dataset will take, learned from a RUN: which of its records were kept, and what each used.
 //! The arithmetic of intervals is `call::estimate`'s.
 
+use crate::archive::{self, Reading, RunDir};
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
 use crate::deliver::DeliverError;
-use crate::deliver::rebuild::manifest;
-use crate::journal::ReadJournal;
 use crate::plan::Manifest;
 use crate::record::{CallKey, Disposition, Id};
-use crate::store::{Store, decision_stages, scan_decisions};
+use crate::store::Store;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// An estimate, and what it rests on.
@@ -55,12 +54,13 @@ fn pace(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
 
 /// One sample a prompt of the RUN, and whether its replies are simulated.
 async fn samples(uri: &str) -> Result<(Vec<Sample>, bool), DeliverError> {
-    let store = Store::open(uri)?;
-    let last = arrival(&manifest(&store).await?);
+    // Says that there is no RUN before it looks for one's rows.
+    let last = arrival(&archive::manifest(&Store::open(uri)?).await?);
+    let run = RunDir::open(uri).await?;
     let mut calls = HashMap::new();
     let mut roles = Names::default();
     let mut simulated = false;
-    ReadJournal::open(&store)
+    run.journal()
         .await?
         .scan(&mut |entry, again| {
             simulated |= entry.reply.simulated;
@@ -71,20 +71,20 @@ async fn samples(uri: &str) -> Result<(Vec<Sample>, bool), DeliverError> {
         .await?;
     let mut samples: BTreeMap<Id, Sample> = BTreeMap::new();
     let mut seen: HashSet<CallKey> = HashSet::new();
-    for stage in decision_stages(&store).await? {
-        scan_decisions(&store, &stage, &mut |row| {
-            let sample = samples.entry(row.id).or_default();
-            if stage == last {
-                sample.kept |= row.disposition != Disposition::Failed;
+    // An estimate from a part of a RUN would be taken for one from all of it.
+    for rows in &run.tables(Reading::Prompts).await?.whole()? {
+        for (row, id) in rows.ids.iter().enumerate() {
+            let sample = samples.entry(*id).or_default();
+            if rows.stage == last {
+                sample.kept |= rows.disposition[row] != Disposition::Failed;
             }
-            for key in &row.calls {
+            for key in rows.calls.get(row) {
                 // A call that several records share was bought once: the first pays.
                 if let (true, Some((role, used))) = (seen.insert(*key), calls.get(key)) {
                     *sample.used.entry(roles.0[*role].clone()).or_default() += *used;
                 }
             }
-        })
-        .await?;
+        }
     }
     Ok((samples.into_values().collect(), simulated))
 }

@@ -9,7 +9,7 @@ use crate::journal::ReadJournal;
 use crate::plan::{Compiled, Home, Manifest, Overrides, Plan, compile};
 use crate::record::Report;
 use crate::run::{Options, Progress, execute};
-use crate::store::{Blobs, Layout, Store, StoreError};
+use crate::store::{Blobs, Store, StoreError};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,19 +35,6 @@ impl Rebuilt {
     pub fn wanted(&self) -> u64 {
         self.missing.values().sum()
     }
-}
-
-/// The manifest of the RUN at `store`.
-///
-/// # Errors
-/// `NoManifest` where there is none, `Manifest` where it is damaged or of a later version.
-pub async fn manifest(store: &Store) -> Result<Manifest, DeliverError> {
-    let place = format!("{}/{}", store.uri().trim_end_matches('/'), Layout::MANIFEST);
-    let bytes = match store.get(Layout::MANIFEST).await {
-        Err(StoreError::NotFound { .. }) => return Err(DeliverError::NoManifest { place }),
-        bytes => bytes?,
-    };
-    Manifest::parse(&bytes).map_err(|what| DeliverError::Manifest { place, what })
 }
 
 /// Compiles the pipeline that `manifest` tells of, with `set` over the parameters that it had; also

@@ -1,8 +1,9 @@
 //! What a dataset would be with other parameters, answered from the journal alone, as a difference.
 
-use crate::audit::{Diff, Index, Reading, RunDir, Side, diff};
+use crate::archive::{Reading, RunDir};
+use crate::audit::{Diff, Index, Side, diff};
 use crate::deliver::DeliverError;
-use crate::deliver::rebuild::{Rebuilt, manifest, plan, rebuild};
+use crate::deliver::rebuild::{Rebuilt, plan, rebuild};
 use crate::diag::Diagnostic;
 use crate::env::Env;
 use crate::plan::Home;
@@ -28,7 +29,7 @@ pub async fn replay(
 ) -> Result<Replay, DeliverError> {
     // Says what is wrong with a place that is no RUN.
     let before = RunDir::open(uri).await?;
-    let manifest = manifest(before.store()).await?;
+    let manifest = before.manifest().await?;
     let (plan, warnings) = plan(before.store(), &manifest, project, set)?;
     let folder = tempfile::tempdir().map_err(DeliverError::Scratch)?;
     let scratch = folder.path().to_string_lossy().into_owned();

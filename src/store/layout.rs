@@ -28,7 +28,7 @@ impl Layout {
         format!("{}/{split}-{shard:05}.parquet", Self::DATASET)
     }
 
-    /// A folder a shard.
+    /// Each shard's own journal, ledger and sessions, a folder each.
     pub const SHARDS: &'static str = "shards";
     /// How many shards the RUN has, fixed by the first (JSON).
     pub const SHARD_COUNT: &'static str = "shards/count.json";

@@ -1,9 +1,10 @@
 //! The server: state, routes, and what is not a page (pictures, labels, assets, liveness).
 
+use crate::archive::RunDir;
+use crate::archive::labels::Label;
+use crate::audit::AuditError;
 use crate::audit::deep::{self, StageAudit};
 use crate::audit::gather::costs;
-use crate::audit::labels::Label;
-use crate::audit::{AuditError, RunDir};
 use crate::env::{Env, Phase};
 use crate::journal::ReadJournal;
 use crate::media::Kind;

@@ -3,9 +3,9 @@
 //! The one idea: a page is computed from one immutable snapshot, so that it never shows half of a
 //! change; a new one takes its place when the RUN's files have changed.
 
-use crate::audit::{AuditError, Costs, Funnel, Index, Reading, RunDir, funnel};
+use crate::archive::{Reading, RunDir};
+use crate::audit::{AuditError, Costs, Funnel, Index, funnel};
 use crate::record::Disposition;
-use crate::store::Layout;
 use crate::view::query::Filter;
 
 /// See the module's header.
@@ -25,7 +25,7 @@ pub struct Snapshot {
 impl Snapshot {
     pub async fn take(run: &RunDir, costs: &Costs) -> Result<Snapshot, AuditError> {
         let mut run = run.clone();
-        let version = version(&run).await?;
+        let version = run.version().await?;
         run.reload_report().await?;
         let tables = run.tables(Reading::Notes).await?;
         let index = Index::assemble(tables.columns);
@@ -137,22 +137,7 @@ impl Test {
     }
 }
 
-/// A digest of the names and sizes of what a run writes as it works.
-async fn version(run: &RunDir) -> Result<String, AuditError> {
-    let mut hasher = blake3::Hasher::new();
-    let store = run.store();
-    for folder in [Layout::STAGES, Layout::LEDGER, Layout::DATASET] {
-        for (name, size) in store.list(folder).await? {
-            hasher.update(name.as_bytes());
-            hasher.update(&size.to_le_bytes());
-        }
-    }
-    let report = store.size(Layout::REPORT).await.unwrap_or(0);
-    hasher.update(&report.to_le_bytes());
-    Ok(hasher.finalize().to_hex()[..16].to_owned())
-}
-
 /// Whether the RUN's files have changed since `snapshot`.
 pub async fn changed(snapshot: &Snapshot) -> bool {
-    version(&snapshot.run).await.is_ok_and(|version| version != snapshot.version)
+    snapshot.run.version().await.is_ok_and(|version| version != snapshot.version)
 }

@@ -3,14 +3,15 @@
 mod defects;
 pub mod made;
 
+use coldstart::archive::labels::{Label, Truth};
+use coldstart::archive::{Reading, RunDir};
 use coldstart::audit::calibrate::calibrate;
 use coldstart::audit::deep::{self, Deep};
 use coldstart::audit::findings::Severity;
 use coldstart::audit::gather::{Depth, gather};
-use coldstart::audit::labels::{Label, Truth};
 use coldstart::audit::lineage::{life, life_in};
 use coldstart::audit::sampling::sample;
-use coldstart::audit::{AuditReport, Index, Reading, RunDir, sql};
+use coldstart::audit::{AuditReport, Index, sql};
 use coldstart::record::{Decision, Disposition, Evidence, Id};
 use coldstart::store::{Ledger, Store, read_decisions};
 use made::{Plan, make};

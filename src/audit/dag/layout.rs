@@ -3,7 +3,7 @@
 //! The one idea: an edge over several ranks passes through a narrow dummy place in each, so that
 //! no edge runs under a stage, and the picture stays narrow enough for a telephone.
 
-use crate::audit::shape::Shape;
+use crate::archive::Shape;
 use std::collections::BTreeMap;
 
 pub const NODE_WIDTH: f64 = 184.0;
@@ -224,7 +224,7 @@ fn drawn(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::shape::{Edge, ShapeStage};
+    use crate::archive::{Edge, ShapeStage};
 
     fn shape(stages: &[(&str, &[(&str, &str)])]) -> Shape {
         let stage = |(name, from): &(&str, &[(&str, &str)])| ShapeStage {

@@ -2,9 +2,9 @@
 
 mod layout;
 
+use crate::archive::Shape;
 use crate::audit::dag::layout::{DrawnEdge, Layout, NODE_HEIGHT, NODE_WIDTH, layout};
 use crate::audit::funnel::{Funnel, StageFunnel};
-use crate::audit::shape::Shape;
 use crate::audit::show::{count, line};
 use maud::{Markup, html};
 use std::collections::BTreeMap;

@@ -1,10 +1,9 @@
 //! Stages read deep from a RUN: their rows from tables or ledger, their texts from the journal.
 
+use crate::archive::{RunDir, Unreadable};
 use crate::audit::deep::lengths::lengths;
 use crate::audit::deep::{Deep, StageAudit};
 use crate::audit::error::AuditError;
-use crate::audit::facts::Unreadable;
-use crate::audit::run_dir::RunDir;
 use crate::journal::ReadJournal;
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 //! One stage, deep, as text.
 
+use crate::archive::ShapeStage;
 use crate::audit::deep::{CheckAudit, LengthAudit, OrderAudit, StageAudit};
-use crate::audit::shape::ShapeStage;
 use crate::audit::show::{Grid, Look, bar, count, line, way};
 use crate::audit::stats::Distribution;
 

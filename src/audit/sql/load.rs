@@ -1,15 +1,13 @@
 //! Filling the tables of `TABLES`.
 
-use crate::audit::columns::Reading;
+use crate::archive::{Reading, RunDir};
 use crate::audit::error::AuditError;
 use crate::audit::index::Index;
-use crate::audit::run_dir::RunDir;
 use crate::audit::sql::fault;
 use crate::call::Output;
 use crate::export::dataset;
 use crate::journal::Entry;
 use crate::record::{Answer, CheckSource, Decision, NanoUsd};
-use crate::store::Layout;
 use rusqlite::{Connection, Statement, Transaction, params};
 
 /// Fills the (empty) table `name`.
@@ -237,14 +235,11 @@ fn add_call(row: &mut Statement, entry: &Entry, again: bool) -> rusqlite::Result
 }
 
 async fn trajectories(run: &RunDir, db: &mut Connection) -> Result<(), AuditError> {
-    for (name, _) in run.store().list(Layout::DATASET).await? {
-        if !name.ends_with(".parquet") {
-            continue;
-        }
-        let bytes = run.store().get(&name).await?;
-        let damaged = |err: dataset::DatasetError| AuditError::input(format!("`{name}`: {err}"));
-        let rows: Vec<dataset::Row> =
-            dataset::light(bytes).map_err(damaged)?.collect::<Result<_, _>>().map_err(damaged)?;
+    let Some(dataset) = run.dataset().await? else { return Ok(()) };
+    for shard in &dataset.shards {
+        let mut rows: Vec<dataset::Row> = Vec::new();
+        let read = dataset.light(shard, &mut |row| rows.push(row)).await;
+        read.map_err(|what| AuditError::input(format!("`{}`: {what}", shard.name)))?;
         within(db, |tx| {
             let mut into = insert(tx, "dataset", 10)?;
             rows.into_iter().try_for_each(|row| add_trajectory(&mut into, row))

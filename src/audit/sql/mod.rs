@@ -15,8 +15,8 @@ mod output;
 
 pub use output::{Answer, Cell};
 
+use crate::archive::RunDir;
 use crate::audit::error::AuditError;
-use crate::audit::run_dir::RunDir;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 

@@ -3,6 +3,7 @@
 //! A RUN that has not come to its end has no shards, but its journal says what they would be by now;
 //! so they are made, and the rest is as with any dataset.
 
+use crate::archive::{self, ArchiveError};
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
 use crate::deliver::rebuild::{self, Rebuilt, rebuild};
@@ -41,10 +42,10 @@ impl Source {
         near: Option<&Path>,
     ) -> Result<Source, ExportError> {
         let store = Store::open(uri)?;
-        let manifest = match rebuild::manifest(&store).await {
+        let manifest = match archive::manifest(&store).await {
             Ok(manifest) => Some(manifest),
-            Err(DeliverError::NoManifest { .. }) => None,
-            Err(error) => return Err(error.into()),
+            Err(ArchiveError::NoManifest { .. }) => None,
+            Err(error) => return Err(DeliverError::from(error).into()),
         };
         let folder = if manifest.is_some() { Layout::DATASET } else { "" };
         let rules = manifest.as_ref().and_then(rules);

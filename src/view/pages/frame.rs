@@ -1,7 +1,8 @@
 //! What all pages share: the frame, links, text with hidden characters shown, pagination.
 
+use crate::archive::RunDir;
+use crate::audit::AuditError;
 use crate::audit::show::{count, hidden, line};
-use crate::audit::{AuditError, RunDir};
 use crate::record::ImageRef;
 use crate::view::query::{Filter, PAGE};
 use crate::view::server::Viewer;
@@ -106,9 +107,9 @@ fn simulated(snapshot: &Snapshot) -> bool {
 impl Here<'_> {
     /// An error as a page.
     pub fn fault(&self, err: &AuditError) -> Response {
-        let status = match err {
-            AuditError::Unknown { .. } | AuditError::Input { .. } => StatusCode::NOT_FOUND,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        let status = match err.is_not_there() {
+            true => StatusCode::NOT_FOUND,
+            false => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let page = self.page(
             "Not found",

@@ -1,7 +1,7 @@
 //! A record: the trajectory as a conversation, then every stage's decision with its evidence,
 //! calls and cost, and what people say of it.
 
-use crate::audit::labels::Label;
+use crate::archive::labels::Label;
 use crate::audit::lineage::{Life, life_in};
 use crate::audit::show::{count, money};
 use crate::audit::steps::{LifeCall, LifeStep};

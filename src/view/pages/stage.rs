@@ -22,7 +22,7 @@ pub async fn stage(
     let here = Here::of(&viewer, &snapshot);
     let number = match snapshot.run.stage(&name) {
         Ok(number) => number,
-        Err(err) => return here.fault(&err),
+        Err(err) => return here.fault(&err.into()),
     };
     let deep = match viewer.deep(&name).await {
         Ok(deep) => deep,

@@ -1,9 +1,10 @@
 //! Ten kinds of damage planted in a sound RUN, each found by the check that is for it.
 
 use super::made::{Plan, make};
+use coldstart::archive::RunDir;
+use coldstart::audit::AuditReport;
 use coldstart::audit::findings::Severity;
 use coldstart::audit::gather::{Depth, gather};
-use coldstart::audit::{AuditReport, RunDir};
 use coldstart::call::{Output, Reply, Usage};
 use coldstart::env::Env;
 use coldstart::export::dataset;

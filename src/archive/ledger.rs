@@ -1,11 +1,9 @@
 //! The ledger of a live or stopped run, read.
 //!
-//! Not here: when it is read instead of tables (`tables`), and writing it (`store`). The one idea:
-//! of a record's rows at one stage the last counts; so objects are read newest first, and what was
+//! Of a record's rows at one stage the last counts; so objects are read newest first, and what was
 //! seen is passed over: no row is held for longer than its object.
 
-use crate::audit::error::AuditError;
-use crate::audit::facts::Unreadable;
+use crate::archive::error::{ArchiveError, Unreadable};
 use crate::record::{Decision, Id};
 use crate::store::{Layout, Store, StoreError};
 use bytes::Bytes;
@@ -36,7 +34,7 @@ pub async fn last_rows(
     objects: &[String],
     only: Only<'_>,
     each: &mut (dyn FnMut(Decision) + Send),
-) -> Result<Option<Vec<Unreadable>>, AuditError> {
+) -> Result<Option<Vec<Unreadable>>, ArchiveError> {
     let mut numbers: HashMap<String, u16> = HashMap::new();
     let mut seen: HashSet<(u16, Id)> = HashSet::new();
     let mut damaged = Vec::new();
@@ -44,7 +42,8 @@ pub async fn last_rows(
         let Some(bytes) = object(store, name).await? else { return Ok(None) };
         let marks = marks(only);
         let work = tokio::task::spawn_blocking(move || lines(&bytes, &marks));
-        let (rows, fault) = work.await.map_err(|err| AuditError::input(err.to_string()))?;
+        let (rows, fault) =
+            work.await.map_err(|source| ArchiveError::BrokeOff { place: name.clone(), source })?;
         damaged.extend(fault.map(|what| Unreadable { name: name.clone(), what }));
         for row in rows.into_iter().rev() {
             let stage = match numbers.get(&row.stage) {
@@ -63,7 +62,7 @@ pub async fn last_rows(
 }
 
 /// The stages that the objects speak of, in the order they first appear.
-pub async fn stages(store: &Store, objects: &[String]) -> Result<Vec<String>, AuditError> {
+pub async fn stages(store: &Store, objects: &[String]) -> Result<Vec<String>, ArchiveError> {
     let mut out: Vec<String> = Vec::new();
     for name in objects {
         let Some(bytes) = object(store, name).await? else { continue };
@@ -76,7 +75,7 @@ pub async fn stages(store: &Store, objects: &[String]) -> Result<Vec<String>, Au
     Ok(out)
 }
 
-async fn object(store: &Store, name: &str) -> Result<Option<Bytes>, AuditError> {
+async fn object(store: &Store, name: &str) -> Result<Option<Bytes>, ArchiveError> {
     match store.get(name).await {
         Err(StoreError::NotFound { .. }) => Ok(None),
         other => Ok(Some(other?)),

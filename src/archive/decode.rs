@@ -1,6 +1,6 @@
 //! A Parquet part of a stage table as columns: only what an audit compares is decoded.
 
-use crate::audit::columns::{Columns, Reading};
+use crate::archive::columns::{Columns, Reading};
 use crate::record::{CallKey, Disposition, Id};
 use crate::store::decision_batches;
 use arrow_array::cast::AsArray;

@@ -1,17 +1,14 @@
-//! Stage tables read from a RUN: Parquet parts where its last run has ended, else the ledger of
-//! the run that is live or was stopped.
+//! Stage tables read from a RUN: Parquet parts, or the ledger of a run that is live or was stopped.
 //!
-//! Not here: the codec (`store::decisions`). The one idea: a ledger at the root belongs to the last
-//! run, and tables beside it to one before; so rows are read from the one or the other, never from
-//! both. A part that cannot be read is named, and the others are still read.
+//! The rule which of them counts (this module's parent says it) is `find`, and every reading of
+//! rows begins there. A part that cannot be read is named, and the others are still read.
 
-use crate::audit::columns::{Columns, Reading};
-use crate::audit::decode::columns;
-use crate::audit::error::AuditError;
-use crate::audit::facts::Unreadable;
-use crate::audit::ledger::{self, Only};
-use crate::audit::lookup;
-use crate::audit::shape::Shape;
+use crate::archive::columns::{Columns, Reading};
+use crate::archive::decode::columns;
+use crate::archive::error::{ArchiveError, Unreadable};
+use crate::archive::ledger::{self, Only};
+use crate::archive::lookup;
+use crate::archive::shape::Shape;
 use crate::record::{Decision, Id};
 use crate::store::{Layout, Store, StoreError, decode_decisions};
 use futures::StreamExt;
@@ -27,7 +24,20 @@ pub struct Tables {
     pub from_ledger: bool,
 }
 
-/// Where a RUN's rows lie.
+impl Tables {
+    /// The tables, for who would draw wrong conclusions from a part of them.
+    ///
+    /// # Errors
+    /// `Damaged` where a part could not be read.
+    pub fn whole(self) -> Result<Vec<Columns>, ArchiveError> {
+        match self.unreadable.into_iter().next() {
+            Some(part) => Err(ArchiveError::Damaged(part)),
+            None => Ok(self.columns),
+        }
+    }
+}
+
+/// Where the rows that count lie.
 enum Rows {
     /// Stage -> its parts, sorted.
     Parts(BTreeMap<String, Vec<String>>),
@@ -40,6 +50,7 @@ const AT_ONCE: usize = 4;
 /// How often a run may end while its ledger is read.
 const LOOKS: usize = 4;
 
+/// The rule of the parent's header.
 async fn find(store: &Store) -> Result<Rows, StoreError> {
     let of_the_run = ledger::objects(store, Layout::LEDGER).await?;
     if !of_the_run.is_empty() {
@@ -49,8 +60,7 @@ async fn find(store: &Store) -> Result<Rows, StoreError> {
     if !parts.is_empty() {
         return Ok(Rows::Parts(parts));
     }
-    // Shards keep ledgers of their own until a run without `--shard` puts them together.
-    Ok(Rows::Ledger(ledger::objects(store, "shards").await?))
+    Ok(Rows::Ledger(ledger::objects(store, Layout::SHARDS).await?))
 }
 
 async fn parts(store: &Store) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
@@ -67,15 +77,17 @@ async fn parts(store: &Store) -> Result<BTreeMap<String, Vec<String>>, StoreErro
     Ok(out)
 }
 
-fn restless(store: &Store) -> AuditError {
-    AuditError::input(format!(
-        "`{}` changes faster than it can be read; give the command again",
-        store.uri()
-    ))
+fn restless(store: &Store) -> ArchiveError {
+    ArchiveError::Restless { place: store.uri() }
+}
+
+/// Whether the rows that count are those of a ledger.
+pub async fn are_in_ledger(store: &Store) -> Result<bool, ArchiveError> {
+    Ok(matches!(find(store).await?, Rows::Ledger(objects) if !objects.is_empty()))
 }
 
 /// Names of the stages that have rows; those of a ledger in the order they first appear.
-pub async fn stages(store: &Store) -> Result<Vec<String>, AuditError> {
+pub async fn stages(store: &Store) -> Result<Vec<String>, ArchiveError> {
     Ok(match find(store).await? {
         Rows::Parts(parts) => parts.into_keys().collect(),
         Rows::Ledger(names) => ledger::stages(store, &names).await?,
@@ -83,7 +95,7 @@ pub async fn stages(store: &Store) -> Result<Vec<String>, AuditError> {
 }
 
 /// Every table, in the order of `shape`; stages without rows are empty.
-pub async fn read(store: &Store, shape: &Shape, reading: Reading) -> Result<Tables, AuditError> {
+pub async fn read(store: &Store, shape: &Shape, reading: Reading) -> Result<Tables, ArchiveError> {
     for _ in 0..LOOKS {
         let read = match find(store).await? {
             Rows::Parts(parts) => Some(from_parts(store, shape, parts, reading).await),
@@ -134,7 +146,7 @@ async fn from_ledger(
     shape: &Shape,
     names: &[String],
     reading: Reading,
-) -> Result<Option<Tables>, AuditError> {
+) -> Result<Option<Tables>, ArchiveError> {
     let mut all: Vec<Columns> = shape.stages.iter().map(|s| Columns::new(&s.name)).collect();
     let number: HashMap<&str, usize> =
         shape.stages.iter().enumerate().map(|(at, s)| (s.name.as_str(), at)).collect();
@@ -156,7 +168,7 @@ pub async fn each(
     store: &Store,
     stage: &str,
     each: &mut (dyn FnMut(Decision) + Send),
-) -> Result<Vec<Unreadable>, AuditError> {
+) -> Result<Vec<Unreadable>, ArchiveError> {
     for _ in 0..LOOKS {
         let names = match find(store).await? {
             Rows::Parts(mut parts) => {
@@ -182,7 +194,7 @@ pub async fn each(
 pub async fn every(
     store: &Store,
     each: &mut (dyn FnMut(Decision) + Send),
-) -> Result<Option<Vec<Unreadable>>, AuditError> {
+) -> Result<Option<Vec<Unreadable>>, ArchiveError> {
     match find(store).await? {
         Rows::Ledger(names) => ledger::last_rows(store, &names, Only::default(), each).await,
         Rows::Parts(parts) => {
@@ -213,7 +225,7 @@ pub async fn rows_of(
     store: &Store,
     shape: &Shape,
     id: &Id,
-) -> Result<(Vec<Decision>, Vec<Unreadable>), AuditError> {
+) -> Result<(Vec<Decision>, Vec<Unreadable>), ArchiveError> {
     for _ in 0..LOOKS {
         let names = match find(store).await? {
             Rows::Parts(parts) => return Ok(rows_in_parts(store, shape, parts, id).await),

@@ -1,6 +1,6 @@
 //! One record's rows out of a Parquet part, without decoding the others.
 //!
-//! The one idea: tables are sorted by id, so the statistics of row groups and pages say where an
+//! Tables are sorted by id, so the statistics of row groups and pages say where an
 //! id can be; only those pages are decoded. A table that is not sorted is still read rightly, just
 //! more of it.
 

@@ -1,8 +1,8 @@
 //! One stage's decisions, column by column: what a reader of a stage table fills.
 //!
-//! Not here: how the rows are read (`tables`, `decode`) or joined over stages (`index`).
+//! How the rows are read is `rows`' and `decode`'s; they are joined over stages by `audit::Index`.
 
-use crate::audit::names::{Name, Names, Texts};
+use crate::archive::names::{Name, Names, Texts};
 use crate::record::{CallKey, Decision, Disposition, Id};
 
 /// What of the texts to read with the tables.

@@ -1,7 +1,7 @@
 //! The pipeline a RUN was made by, as far as an auditor needs it: stages in order, kinds, edges,
 //! and the texts that shaped the data.
 //!
-//! The one idea: reading is tolerant. A RUN of another version, or one whose manifest is lost,
+//! Reading is tolerant; who needs the whole manifest asks `RunDir::manifest`. A RUN of another version, or one whose manifest is lost,
 //! can still be audited by what its tables hold; then edges are unknown and what needs them is
 //! said to be unchecked.
 

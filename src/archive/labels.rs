@@ -5,7 +5,7 @@
 //! `{"id", "stage", "truth": "accept" | "reject"}` (what the decision should have been), with
 //! optional `weight`, `note`, `by`, `at_ms`. The last line on an (id, stage, by) counts.
 
-use crate::audit::error::AuditError;
+use crate::archive::error::ArchiveError;
 use crate::record::Id;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,15 +40,14 @@ pub struct Label {
 
 /// Labels of a file's text. Lines without an answer (a sample not yet filled in) are skipped and
 /// counted; a line that cannot be read is an error that names it.
-pub fn parse(text: &str, place: &str) -> Result<(Vec<Label>, usize), AuditError> {
+pub fn parse(text: &str, place: &str) -> Result<(Vec<Label>, usize), ArchiveError> {
     let mut out = Vec::new();
     let mut open = 0;
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let label: Label = serde_json::from_str(line).map_err(|err| {
-            AuditError::input(format!(
-                "`{place}`, line {}: {err}; a label is {{\"id\", \"stage\", \"agree\" or \"truth\"}}",
-                at + 1
-            ))
+        let label: Label = serde_json::from_str(line).map_err(|source| ArchiveError::Label {
+            place: place.to_owned(),
+            line: at + 1,
+            source,
         })?;
         if label.agree.is_none() && label.truth.is_none() {
             open += 1;

@@ -1,0 +1,30 @@
+//! What the journaled calls of a RUN have cost: `--budget` is for all runs on it together.
+
+use crate::archive::error::ArchiveError;
+use crate::journal::ReadJournal;
+use crate::record::NanoUsd;
+use crate::store::{Layout, Store};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// By every process that ever worked on the RUN at `store`, which need not be there yet.
+pub async fn spent(store: &Store) -> Result<NanoUsd, ArchiveError> {
+    let mut cost = NanoUsd(0);
+    ReadJournal::open(store).await?.scan(&mut |entry, _| cost += entry.reply.cost).await?;
+    Ok(cost)
+}
+
+/// By the processes of each shard, by the shard's folder (`Layout::shard`).
+pub async fn spent_by_shard(store: &Store) -> Result<BTreeMap<String, NanoUsd>, ArchiveError> {
+    let names = store.list(Layout::SHARDS).await?;
+    let folder = |(name, _): &(String, u64)| match name.splitn(3, '/').collect::<Vec<_>>()[..] {
+        [shards, shard, _] => Some(format!("{shards}/{shard}")),
+        _ => None,
+    };
+    let folders: BTreeSet<String> = names.iter().filter_map(folder).collect();
+    let mut out = BTreeMap::new();
+    for folder in folders {
+        let cost = spent(&store.under(&folder)).await?;
+        out.insert(folder, cost);
+    }
+    Ok(out)
+}
