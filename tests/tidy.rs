@@ -47,7 +47,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("store", vec!["record", "env", "builtin"]),
         ("call", vec!["record", "env", "diag", "media"]),
         ("journal", vec!["record", "call", "env", "store"]),
-        ("pool", vec!["record", "store", "diag", "text", "media"]),
+        ("pool", vec!["record", "store", "env", "diag", "text", "media"]),
         ("sim", vec!["record", "env", "text", "call", "media"]),
     ]);
     let mut stage = vec!["diag", "record", "env", "export", "store", "call", "pool", "media"];

@@ -5,6 +5,7 @@
 //! keyed by names (seed, stage, record), so that it never depends on order; everything else
 //! (jitter, nonces, latencies) goes through `Env`, which a test can hold still.
 
+pub mod ahead;
 pub mod proxy;
 mod rng;
 mod shutdown;

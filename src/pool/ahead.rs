@@ -4,8 +4,8 @@
 //! and fro between the thread that reads and the one that looks, so the disk or bucket is never idle
 //! because a row is being checked, and memory is two pieces whatever the size of the file.
 
+use crate::env::ahead::Task;
 use crate::pool::input::Stream;
-use crate::pool::task::Task;
 use std::io::{self, Read};
 use tokio::runtime::Handle;
 

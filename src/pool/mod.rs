@@ -8,7 +8,6 @@
 
 mod ahead;
 pub mod benchmark;
-mod channel;
 mod detect;
 mod draft;
 mod error;
@@ -26,8 +25,6 @@ pub mod readers;
 pub mod report;
 mod source_file;
 mod sources;
-mod task;
-mod turns;
 
 pub use detect::{Detected, detect};
 pub use error::PoolError;

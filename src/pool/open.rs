@@ -1,11 +1,14 @@
 //! Opens a source as a stream of items, and several as one.
 
-use crate::pool::channel::{Receiver, Sender, Step, channel};
+use crate::env::ahead::{Bounds, Receiver, Sender, channel};
 use crate::pool::detect::find;
 use crate::pool::input::Input;
-use crate::pool::out::{Halt, Out};
+use crate::pool::out::{Halt, Out, Step};
 use crate::pool::{Item, Options, PoolError, Sources};
 use futures::stream::{self, BoxStream, StreamExt};
+
+/// What waits between the reading thread and the consumer; bytes are of images.
+const WAITING: Bounds = Bounds { count: 16, bytes: 32 << 20 };
 
 /// The rows of `uri`, in the source's own order, and whatever could not be used. Reading happens on
 /// a thread of its own, which stops when the stream is dropped; images are looked at on others. An
@@ -16,21 +19,24 @@ pub fn open(uri: &str, options: &Options) -> BoxStream<'static, Result<Item, Poo
         options.name = name_of(&uri);
     }
     let start = async move {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = channel(WAITING);
         match find(&uri, options.format.as_deref()).await {
             Ok((input, reader)) => spawn(input, reader.read, options, sender),
-            Err(error) => sender.send_only(Err(error)).await,
+            Err(error) => {
+                // Fails only if nobody listens any more.
+                let _ = sender.send(Err(error), 0).await;
+            }
         }
         receiver
     };
     stream::once(start).flat_map(|receiver| stream::unfold(receiver, next)).boxed()
 }
 
-async fn next(mut receiver: Receiver) -> Option<(Step, Receiver)> {
-    receiver.receive().await.map(|step| (step, receiver))
+async fn next(mut receiver: Receiver<Step>) -> Option<(Step, Receiver<Step>)> {
+    receiver.recv().await.map(|(step, _room)| (step, receiver))
 }
 
-fn spawn(input: Input, read: crate::pool::readers::Read, options: Options, sender: Sender) {
+fn spawn(input: Input, read: crate::pool::readers::Read, options: Options, sender: Sender<Step>) {
     tokio::task::spawn_blocking(move || {
         let mut out = Out::new(sender, &options, &options.name, &input.uri);
         let walk = std::panic::AssertUnwindSafe(|| read(&input, &mut out));

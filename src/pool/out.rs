@@ -1,19 +1,40 @@
 //! Where readers put what they find: the checks that every format shares, and the channel.
 //!
-//! Not here: looking at images (`image`), on other threads (`turns`). The one idea: what a reader says
-//! goes out in its order and counts only when it goes out, so that nothing shows of who checked it.
+//! Images are looked at by `image`, on other threads. What a reader says goes out in its order and
+//! counts only when it goes out, so that nothing shows of who checked it.
 
-use crate::media::Taken;
-use crate::pool::channel::{Sender, Step};
+use crate::env::ahead::{Bounds, Line, Sender};
+use crate::media::{Taken, Verify};
 use crate::pool::draft::{Draft, Picture};
+use crate::pool::image::{Checked, take};
 use crate::pool::prompt::prompt;
-use crate::pool::turns::{Look, Turn, Turns};
 use crate::pool::{
     Bad, BadKind, Ending, Fields, Images, Item, OnBad, Options, PoolError, RawPrompt, Reference,
 };
 use crate::store::Buffers;
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::runtime::Handle;
+
+/// Images looked at at once, however many cores there are: a decoded one takes memory.
+const AT_ONCE: usize = 8;
+
+/// Items in the line: enough that a thread which is kept waiting does not keep the reading. Bytes are
+/// of images.
+const LINE: Bounds = Bounds { count: 2 * AT_ONCE, bytes: 16 << 20 };
+
+/// Smaller images are hashed sooner than handed over.
+const SMALL: usize = 16 << 10;
+
+/// What a source yields.
+pub type Step = Result<Item, PoolError>;
+
+/// What waits in the line.
+enum Turn {
+    Said(Item),
+    /// With what was found of its image, if it has one.
+    Row(Box<RawPrompt>, Option<Checked>),
+}
 
 /// The reader should return: nobody wants more, or the source is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +45,11 @@ pub type Flow = Result<(), Halt>;
 
 /// The reading thread's end of the stream.
 pub struct Out<'a> {
-    sender: Sender,
-    turns: Turns,
+    sender: Sender<Step>,
+    /// Items on their way out, while the images of some are still looked at.
+    line: Line<Turn>,
+    /// Rows in the line.
+    waiting: u64,
     /// For images that are read whole.
     pub buffers: Buffers,
     pub options: &'a Options,
@@ -41,11 +65,17 @@ pub struct Out<'a> {
 }
 
 impl<'a> Out<'a> {
-    pub(super) fn new(sender: Sender, options: &'a Options, name: &'a str, uri: &str) -> Out<'a> {
+    pub(super) fn new(
+        sender: Sender<Step>,
+        options: &'a Options,
+        name: &'a str,
+        uri: &str,
+    ) -> Out<'a> {
         let uri = uri.trim_end_matches('/').to_owned();
         Out {
             sender,
-            turns: Turns::new(),
+            line: Line::new(&Handle::current(), AT_ONCE, LINE),
+            waiting: 0,
             buffers: Buffers::default(),
             options,
             name,
@@ -162,18 +192,25 @@ impl<'a> Out<'a> {
             losses: draft.losses,
             key: draft.key,
         });
+        self.waiting += 1;
+        let verify = self.options.verify;
         match bytes {
-            Some(bytes) => self.turns.row(row, bytes, self.options.verify),
-            None => self.turns.plain(row),
+            None => self.line.push_ready(Turn::Row(row, None)),
+            Some(bytes) if verify == Verify::Header && bytes.len() < SMALL => {
+                self.line.push_ready(Turn::Row(row, Some(take(&bytes, verify))));
+            }
+            Some(bytes) => {
+                self.line.push(bytes.len(), move || Turn::Row(row, Some(take(&bytes, verify))))
+            }
         }
         // Nothing is read past the last row that is wanted.
-        let last = self.options.cap.is_some_and(|cap| self.yielded + self.turns.rows() >= cap);
+        let last = self.options.cap.is_some_and(|cap| self.yielded + self.waiting >= cap);
         if last { self.settle() } else { self.settle_due() }
     }
 
     /// Sends what is ready or must make room.
     fn settle_due(&mut self) -> Flow {
-        while let Some(turn) = self.turns.due() {
+        while let Some(turn) = self.line.due() {
             self.take_turn(turn)?;
         }
         Ok(())
@@ -184,19 +221,20 @@ impl<'a> Out<'a> {
         if self.failed {
             return Err(Halt);
         }
-        while let Some(turn) = self.turns.next() {
+        while let Some(turn) = self.line.take() {
             self.take_turn(turn)?;
         }
         Ok(())
     }
 
     fn take_turn(&mut self, turn: Turn) -> Flow {
-        let (mut row, look) = match turn {
+        let (mut row, checked) = match turn {
             Turn::Said(item) => return self.send(Ok(item)),
-            Turn::Row(row, look) => (row, look),
+            Turn::Row(row, checked) => (row, checked),
         };
-        if let Some(Look { task, .. }) = look {
-            match task.finish() {
+        self.waiting -= 1;
+        if let Some(checked) = checked {
+            match checked {
                 Ok(Taken { bytes, image, .. }) => row.reference = Some(Reference { bytes, image }),
                 Err(error) => {
                     let (kind, why) = (BadKind::DamagedImage, error.to_string());
@@ -239,7 +277,7 @@ impl<'a> Out<'a> {
             self.settle()?;
             return self.send_bad(bad);
         }
-        self.turns.say(Item::Bad(bad));
+        self.line.push_ready(Turn::Said(Item::Bad(bad)));
         self.settle_due()
     }
 
@@ -270,7 +308,11 @@ impl<'a> Out<'a> {
 
     fn send(&mut self, step: Step) -> Flow {
         self.failed |= step.is_err();
-        self.sender.send(step).map_err(|_| Halt)
+        let bytes = match &step {
+            Ok(Item::Row(row)) => row.reference.as_ref().map_or(0, |r| r.bytes.len()),
+            _ => 0,
+        };
+        self.sender.send_blocking(step, bytes).map_err(|_| Halt)
     }
 }
 

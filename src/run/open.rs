@@ -10,7 +10,7 @@ use crate::run::engine::{Engine, Node};
 use crate::run::guard::{Guard, Held};
 use crate::run::tally::Tally;
 use crate::run::{DEFECT, Progress, RunError, conserve, session, shards, tables};
-use crate::stage::SourceCx;
+use crate::stage::{Sealed, SourceCx};
 use crate::store::{Blobs, Layout, Ledger as LiveLedger, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,11 +151,11 @@ impl Run<'_> {
             result
         };
         let (result, ()) = futures::join!(work, self.keep_live(finished));
-        result?;
+        let sealed = result?;
         if self.engine.phase() > Phase::Running {
             return Err(self.engine.run_error(self.report(false)));
         }
-        let mut report = self.sealed_report();
+        let mut report = self.sealed_report(sealed);
         if let Some(shard) = self.options.shard {
             let side = self.options.store.under(&Layout::shard(shard.index, shard.of));
             let failed = report.stages.iter().map(|stage| stage.failed).sum();
@@ -187,9 +187,9 @@ impl Run<'_> {
         tables::report(&self.engine, &self.journaled, &self.tally, complete)
     }
 
-    fn sealed_report(&self) -> Report {
+    fn sealed_report(&self, sealed: Option<Sealed>) -> Report {
         let mut report = self.report(true);
-        if let Some(sealed) = self.engine.progress.sealed() {
+        if let Some(sealed) = sealed {
             report.dataset.rows = sealed.rows;
             report.dataset.digest = sealed.digest;
         }
@@ -223,8 +223,9 @@ impl Run<'_> {
         self.live.flush().await
     }
 
-    /// Runs all producers; a gate's starts when those upstream of it are drained.
-    async fn produce(&self) -> Result<(), RunError> {
+    /// Runs all producers; a gate's starts when those upstream of it are drained. Gives what the
+    /// dataset's sink sealed, once it has.
+    async fn produce(&self) -> Result<Option<Sealed>, RunError> {
         let engine = &self.engine;
         let count = engine.nodes.len();
         let producer = |i: usize| !matches!(engine.nodes[i], Node::Each(_));
@@ -249,10 +250,12 @@ impl Run<'_> {
                 result
             }
         });
-        futures::future::try_join_all(runs).await.map(|_| ())
+        let made = futures::future::try_join_all(runs).await?;
+        Ok(made.into_iter().flatten().next())
     }
 
-    async fn pump(&self, i: usize) -> Result<(), RunError> {
+    /// Runs one producer; what the dataset's sink sealed, if it is that.
+    async fn pump(&self, i: usize) -> Result<Option<Sealed>, RunError> {
         let engine = &self.engine;
         // A shard takes its records as far as a barrier that ends the pipeline, no further.
         let ends_here = self.options.shard.is_some() && engine.is_terminal(i);
@@ -264,17 +267,12 @@ impl Run<'_> {
                     limit: self.options.limit,
                 };
                 engine.pump_source(i, &cx).await;
-                Ok(())
             }
-            Node::Gate(_) | Node::Sink(..) if ends_here || engine.phase() > Phase::Running => {
-                Ok(())
-            }
-            Node::Gate(_) => {
-                engine.pump_gate(i).await;
-                Ok(())
-            }
-            Node::Sink(..) => self.seal(i).await,
-            Node::Each(_) => Ok(()),
+            Node::Gate(_) | Node::Sink(..) if ends_here || engine.phase() > Phase::Running => {}
+            Node::Gate(_) => engine.pump_gate(i).await,
+            Node::Sink(..) => return self.seal(i).await,
+            Node::Each(_) => {}
         }
+        Ok(None)
     }
 }

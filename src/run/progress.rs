@@ -32,7 +32,6 @@ pub struct Progress {
     /// Sources whose size is not.
     unsized_sources: AtomicI64,
     pub in_flight: AtomicU64,
-    sealed: Mutex<Option<crate::stage::Sealed>>,
 }
 
 /// One stage's counters.
@@ -67,15 +66,6 @@ impl Progress {
     /// So many more (or fewer) sources are of unknown size.
     pub fn expect_unsized(&self, more: i64) {
         self.unsized_sources.fetch_add(more, Ordering::Relaxed);
-    }
-
-    pub fn set_sealed(&self, sealed: crate::stage::Sealed) {
-        *self.sealed.lock() = Some(sealed);
-    }
-
-    /// What the sink made, once it has.
-    pub fn sealed(&self) -> Option<crate::stage::Sealed> {
-        self.sealed.lock().clone()
     }
 
     pub fn start(&self, names: impl Iterator<Item = String>) -> Vec<std::sync::Arc<Cell>> {

@@ -16,17 +16,16 @@ use futures::StreamExt;
 use std::collections::BTreeMap;
 
 impl Run<'_> {
-    /// Hands the sink its records and notes what became of each.
-    pub(super) async fn seal(&self, i: usize) -> Result<(), RunError> {
+    /// Hands the sink its records and notes what became of each; None when the run is stopping.
+    pub(super) async fn seal(&self, i: usize) -> Result<Option<Sealed>, RunError> {
         let engine = &self.engine;
-        let Node::Sink(gate, sink) = &engine.nodes[i] else { return Ok(()) };
+        let Node::Sink(gate, sink) = &engine.nodes[i] else { return Ok(None) };
         let order = engine.sink_order(i);
         if !self.options.write_dataset {
             for &(_, at) in &order {
                 engine.sunk(i, &gate.read(at)?, None);
             }
-            engine.progress.set_sealed(Sealed { rows: order.len() as u64, ..Sealed::default() });
-            return Ok(());
+            return Ok(Some(Sealed { rows: order.len() as u64, ..Sealed::default() }));
         }
         let records = futures::stream::iter(order.clone())
             .map(|(_, at)| gate.read(at).map_err(|e| fatal_store(&e)))
@@ -42,13 +41,13 @@ impl Run<'_> {
         // A shard that is given up half-way leaves nothing under its name, so this may be cut off.
         let written = tokio::select! {
             written = sink.write(records, &cx) => written,
-            () = engine.env.shutdown().reached(Phase::Aborting) => return Ok(()),
+            () = engine.env.shutdown().reached(Phase::Aborting) => return Ok(None),
         };
         let sealed = match written {
             Ok(sealed) => sealed,
             Err(error) => {
                 engine.stage_failed(error);
-                return Ok(());
+                return Ok(None);
             }
         };
         let failed: BTreeMap<Id, &str> =
@@ -57,8 +56,7 @@ impl Run<'_> {
             let t = gate.read(at)?;
             engine.sunk(i, &t, failed.get(&id).copied());
         }
-        engine.progress.set_sealed(sealed);
-        Ok(())
+        Ok(Some(sealed))
     }
 }
 

@@ -1,29 +1,28 @@
 //! What an object hashes to while it is written, on a thread beside the writing.
 //!
-//! The one idea: both need every byte, and neither has to wait for the other; what is on its way to
-//! the thread is bounded by a count of chunks.
+//! Both need every byte, and neither has to wait for the other.
 
+use crate::env::ahead::{Bounds, Sender, channel};
 use crate::record::Digest;
 use bytes::Bytes;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Chunks on their way: pages of a few megabytes at most, which the writing holds as well.
-const WAITING: usize = 8;
+/// Chunks on their way, which the writing holds as well.
+const WAITING: Bounds = Bounds { count: 8, bytes: 32 << 20 };
 
 /// See the module's header.
 pub struct Hashing {
-    chunks: mpsc::Sender<Bytes>,
+    chunks: Sender<Bytes>,
     digest: JoinHandle<Digest>,
 }
 
 impl Hashing {
     /// To be called in a runtime.
     pub fn start() -> Hashing {
-        let (chunks, mut coming) = mpsc::channel::<Bytes>(WAITING);
+        let (chunks, mut coming) = channel::<Bytes>(WAITING);
         let digest = tokio::task::spawn_blocking(move || {
             let mut hasher = blake3::Hasher::new();
-            while let Some(chunk) = coming.blocking_recv() {
+            while let Some((chunk, _room)) = coming.recv_blocking() {
                 hasher.update(&chunk);
             }
             Digest(*hasher.finalize().as_bytes())
@@ -33,8 +32,9 @@ impl Hashing {
 
     /// The next bytes.
     pub async fn update(&self, chunk: Bytes) {
+        let bytes = chunk.len();
         // Its thread ends early only by a panic, which `finish` hands on.
-        let _ = self.chunks.send(chunk).await;
+        let _ = self.chunks.send(chunk, bytes).await;
     }
 
     /// The digest of all chunks in order; Err when the hashing broke off.

@@ -7,7 +7,6 @@
 mod carry;
 mod error;
 mod groups;
-mod items;
 mod place;
 mod proof;
 mod render;

@@ -3,20 +3,19 @@
 //! What is proved is `export::verify`'s. Hashing and reading take the time and the proof takes the
 //! order, so batches go out to threads and come back in the order they left.
 
-use crate::deliver::export::ExportError;
+use crate::env::ahead::{Bounds, Line};
 use crate::export::formats::Back;
 use crate::export::verify::{Look, Shown, Verifier};
 use crate::store::Store;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 
 /// Images of a batch: 5 MB of them, where they have 300 KB.
 const BATCH: usize = 16;
-/// Batches under way: what is in memory is bounded by them.
-const BATCHES: usize = 4;
+/// Batches under way, and the bytes of the images that they brought along.
+const UNDER_WAY: Bounds = Bounds { count: 3, bytes: 64 << 20 };
 
 /// See the module's header.
 pub struct Ahead<'a, 'b> {
@@ -27,7 +26,9 @@ pub struct Ahead<'a, 'b> {
     shown: HashSet<String>,
     batch: Vec<Draft>,
     images: usize,
-    out: VecDeque<JoinHandle<Vec<Draft>>>,
+    /// Bytes of the images in `batch`.
+    bytes: usize,
+    out: Line<Vec<Draft>>,
 }
 
 /// A row on its way.
@@ -47,18 +48,15 @@ enum Wanted {
 
 impl<'a, 'b> Ahead<'a, 'b> {
     pub fn new(store: &'a Store, verifier: &'a mut Verifier<'b>, handle: &'a Handle) -> Self {
-        let (shown, batch, out) = (HashSet::new(), Vec::new(), VecDeque::new());
-        Ahead { store, handle, verifier, shown, batch, images: 0, out }
+        let (shown, batch) = (HashSet::new(), Vec::new());
+        let out = Line::new(handle, UNDER_WAY.count, UNDER_WAY);
+        Ahead { store, handle, verifier, shown, batch, images: 0, bytes: 0, out }
     }
 
     /// A row with the images that its container holds; files that it names are read.
-    pub fn row(
-        &mut self,
-        split: &str,
-        row: Value,
-        inside: Vec<(Bytes, String)>,
-    ) -> Result<(), ExportError> {
+    pub fn row(&mut self, split: &str, row: Value, inside: Vec<(Bytes, String)>) {
         let back = (self.verifier.form().back)(&row);
+        self.bytes += inside.iter().map(|(bytes, _)| bytes.len()).sum::<usize>();
         let mut images: Vec<_> =
             inside.into_iter().map(|(bytes, path)| (path, Wanted::Bytes(bytes))).collect();
         for path in back.iter().flat_map(|back| &back.images) {
@@ -70,26 +68,28 @@ impl<'a, 'b> Ahead<'a, 'b> {
         }
         self.images += images.len().max(1);
         self.batch.push(Draft { split: split.to_string(), row, back, images });
-        if self.images >= BATCH { self.send() } else { Ok(()) }
+        if self.images >= BATCH {
+            self.send();
+        }
     }
 
     /// A finding of the reader's own; it stands after those of the rows before it.
-    pub fn find(&mut self, code: &str, at: &str, what: &str) -> Result<(), ExportError> {
-        self.drain()?;
+    pub fn find(&mut self, code: &str, at: &str, what: &str) {
+        self.drain();
         self.verifier.find(code, at, what);
-        Ok(())
     }
 
     /// The rest of the rows.
-    pub fn finish(mut self) -> Result<(), ExportError> {
-        self.drain()
+    pub fn finish(mut self) {
+        self.drain();
     }
 
-    fn send(&mut self) -> Result<(), ExportError> {
+    fn send(&mut self) {
         let mut batch = std::mem::take(&mut self.batch);
         self.images = 0;
+        let bytes = std::mem::take(&mut self.bytes);
         let (store, handle) = (self.store.clone(), self.handle.clone());
-        self.out.push_back(self.handle.spawn_blocking(move || {
+        self.out.push(bytes, move || {
             batch.iter_mut().flat_map(|draft| &mut draft.images).for_each(|(path, wanted)| {
                 let seen = match wanted {
                     Wanted::Done(_) => return,
@@ -100,27 +100,24 @@ impl<'a, 'b> Ahead<'a, 'b> {
                 *wanted = Wanted::Done(seen);
             });
             batch
-        }));
-        while self.out.len() >= BATCHES {
-            self.prove()?;
+        });
+        while let Some(batch) = self.out.due() {
+            self.prove(batch);
         }
-        Ok(())
     }
 
     /// Proves all that is under way.
-    fn drain(&mut self) -> Result<(), ExportError> {
+    fn drain(&mut self) {
         if !self.batch.is_empty() {
-            self.send()?;
+            self.send();
         }
-        while !self.out.is_empty() {
-            self.prove()?;
+        while let Some(batch) = self.out.take() {
+            self.prove(batch);
         }
-        Ok(())
     }
 
-    fn prove(&mut self) -> Result<(), ExportError> {
-        let Some(batch) = self.out.pop_front() else { return Ok(()) };
-        for Draft { split, row, back, images } in self.handle.block_on(batch)? {
+    fn prove(&mut self, batch: Vec<Draft>) {
+        for Draft { split, row, back, images } in batch {
             let seen = |(path, wanted)| match wanted {
                 Wanted::Done(shown) => (path, shown),
                 Wanted::Bytes(_) | Wanted::File => (path, Shown::Missing),
@@ -128,7 +125,6 @@ impl<'a, 'b> Ahead<'a, 'b> {
             let images: Vec<(String, Shown)> = images.into_iter().map(seen).collect();
             self.verifier.row(&split, &row, back, &images);
         }
-        Ok(())
     }
 }
 

@@ -1,18 +1,20 @@
 //! The thread that renders an export's rows.
 //!
-//! How their bytes get to the store is `carry`'s, and where rows come from is `source`'s and `items`'.
+//! How their bytes get to the store is `carry`'s, and where rows come from is `source`'s.
 
 use crate::deliver::export::carry::Sender;
-use crate::deliver::export::items::Items;
 use crate::deliver::export::{ExportError, Request, Source, groups};
+use crate::diag;
+use crate::env::ahead::{Bounds, Walk};
 use crate::export::conversation;
-use crate::export::dataset;
+use crate::export::dataset::{self, DatasetError};
 use crate::export::formats::{Example, Files, README, Settings, Writer};
 use crate::export::report::{ExportReport, readme};
 use crate::export::screen::Screen;
 use crate::export::seal::Seal;
 use crate::export::tokens::Measure;
 use crate::record::{Digest, Id, ImageRef};
+use crate::store::Ranges;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -50,19 +52,19 @@ impl Job {
         let mut files = Files::default();
         for shard in self.source.shards.clone() {
             let ranges = handle.block_on(self.source.store.ranges(&shard))?;
-            let mut items = Items::of(ranges, handle)
+            let mut rows = rows(ranges, handle)
                 .map_err(|source| ExportError::Shard { name: shard.clone(), source })?;
-            while let Some(item) = items.next()? {
+            while let Some(item) = rows.pull()? {
                 match item {
                     Ok((item, digests)) => self.push(item, &digests, &splits, &mut files)?,
                     // The rest of this shard is lost, and only that.
-                    Err(error) => self.leave(&shard, "shard_damaged", &error.to_string()),
+                    Err(error) => self.leave(&shard, "shard_damaged", &diag::chain(&error)),
                 }
-                sender.send(files.take(), handle)?;
+                sender.send(files.take())?;
             }
         }
         self.finish(&mut files)?;
-        sender.send(files.take(), handle)?;
+        sender.send(files.take())?;
         Ok(self.report)
     }
 
@@ -139,4 +141,27 @@ impl Job {
     fn leave(&mut self, id: &str, code: &str, what: &str) {
         self.report.left_out.entry(code.to_string()).or_default().add(id, what);
     }
+}
+
+/// Rows that wait to be rendered, and the bytes of their images.
+const WAITING: Bounds = Bounds { count: 8, bytes: 64 << 20 };
+
+/// A row with what each of its images hashes to; a damaged shard's last is its error.
+type Hashed = Result<(dataset::Item, Vec<Digest>), DatasetError>;
+
+/// A shard's rows, read and hashed on a thread of their own while those before them are rendered: a
+/// row's images are read once and hashed once, and neither keeps the encoder from its work.
+fn rows(shard: Ranges, handle: &Handle) -> Result<Walk<Hashed>, DatasetError> {
+    let hashed = dataset::read(shard)?.map(|item| {
+        item.map(|item| {
+            let digests = item.images.iter().map(|(bytes, _)| Digest::of(bytes)).collect();
+            (item, digests)
+        })
+    });
+    Ok(Walk::start(handle, WAITING, images, hashed))
+}
+
+/// Bytes of a row's images.
+fn images(row: &Hashed) -> usize {
+    row.iter().flat_map(|(item, _)| &item.images).map(|(bytes, _)| bytes.len()).sum()
 }

@@ -2,6 +2,7 @@
 
 use crate::deliver::export::proof::Ahead;
 use crate::deliver::export::{ACCOUNT, ExportError};
+use crate::diag::chain;
 use crate::export::dataset;
 use crate::export::formats::{self, Container, Form};
 use crate::export::report::ExportReport;
@@ -61,19 +62,19 @@ fn prove(
         match form.container {
             Container::Jsonl => lines(store, split, &mut ahead, handle)?,
             Container::Parquet => {
-                parquet(store, split, &format!("{split}.parquet"), &mut ahead, handle)?;
+                parquet(store, split, &format!("{split}.parquet"), &mut ahead, handle);
             }
             Container::Shards => {
                 let stem = format!("data/{split}-");
                 for (name, _) in handle.block_on(store.list("data"))? {
                     if name.starts_with(&stem) && name.ends_with(".parquet") {
-                        parquet(store, split, &name, &mut ahead, handle)?;
+                        parquet(store, split, &name, &mut ahead, handle);
                     }
                 }
             }
         }
     }
-    ahead.finish()?;
+    ahead.finish();
     for (name, digest) in &report.files {
         let bytes = match handle.block_on(store.get(name)) {
             Err(StoreError::NotFound { .. }) => None,
@@ -85,29 +86,22 @@ fn prove(
 }
 
 /// The rows of a Parquet file; damage is a finding.
-fn parquet(
-    store: &Store,
-    split: &str,
-    name: &str,
-    ahead: &mut Ahead<'_, '_>,
-    handle: &Handle,
-) -> Result<(), ExportError> {
+fn parquet(store: &Store, split: &str, name: &str, ahead: &mut Ahead<'_, '_>, handle: &Handle) {
     let ranges = match handle.block_on(store.ranges(name)) {
         Ok(ranges) => ranges,
-        Err(error) => return ahead.find("file", name, &error.to_string()),
+        Err(error) => return ahead.find("file", name, &chain(&error)),
     };
     match dataset::table(ranges) {
-        Err(error) => ahead.find("file", name, &error.to_string())?,
+        Err(error) => ahead.find("file", name, &chain(&error)),
         Ok(rows) => {
             for row in rows {
                 match row {
-                    Ok((row, images)) => ahead.row(split, row, images)?,
-                    Err(error) => ahead.find("file", name, &error.to_string())?,
+                    Ok((row, images)) => ahead.row(split, row, images),
+                    Err(error) => ahead.find("file", name, &chain(&error)),
                 }
             }
         }
     }
-    Ok(())
 }
 
 /// The lines of a JSON file, read in steps; images are read when a line names them.
@@ -137,14 +131,14 @@ fn lines(
         };
         for line in held[..end].split(|byte| *byte == b'\n') {
             match serde_json::from_slice::<Value>(line) {
-                Ok(row) => ahead.row(split, row, Vec::new())?,
-                Err(error) => ahead.find("row", &name, &error.to_string())?,
+                Ok(row) => ahead.row(split, row, Vec::new()),
+                Err(error) => ahead.find("row", &name, &error.to_string()),
             }
         }
         held.drain(..=end);
     }
     if !held.is_empty() {
-        ahead.find("row", &name, "the last line is cut short")?;
+        ahead.find("row", &name, "the last line is cut short");
     }
     Ok(())
 }

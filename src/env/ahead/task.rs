@@ -1,8 +1,8 @@
 //! A piece of work that another thread does if one is free, and whoever needs it if none is.
 //!
-//! Not here: what is worked on (`ahead`, `turns`). The one idea: asking for a result waits only for
-//! work that has begun; what has not begun is done on the spot. So a reader may hand out pieces and
-//! never hang because the runtime's threads are all taken by readers that wait for pieces.
+//! Asking for a result waits only for work that has begun; what has not begun is done on the spot. So a
+//! reader may hand out pieces and never hang because the runtime's threads are all taken by readers
+//! that wait for pieces.
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;

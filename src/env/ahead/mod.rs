@@ -1,0 +1,24 @@
+//! Looking ahead, in order: blocking work on other threads whose results are taken in the order in
+//! which it was handed out, and the way of values from one thread to another. What waits is bounded
+//! by a count and by bytes.
+//!
+//! A `Line` is for many pieces of work, each on its own; a `channel` for values that one thread makes
+//! one after another; a `Walk` for an iterator that is best walked beside whoever asks it. Which
+//! thread was done first never shows.
+
+mod channel;
+mod line;
+mod task;
+mod walk;
+
+pub use channel::{Closed, Receiver, Room, Sender, channel};
+pub use line::Line;
+pub use task::Task;
+pub use walk::Walk;
+
+/// How much may wait. The last that came is always let in, however large it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub count: usize,
+    pub bytes: usize,
+}
