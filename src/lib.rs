@@ -6,7 +6,7 @@
 //! the same act: run the function again with the journal answering.
 //!
 //! Invariants, held by `tests/tidy.rs` and by the property tests:
-//! 1. `record`, `media`, `rules`, `text`, `template`, `sample`, `export` are pure: no I/O, no clock,
+//! 1. `record`, `media`, `rules`, `text`, `template`, `sample`, `export`, `benchmark` are pure: no I/O, no clock,
 //!    no unseeded chance.
 //! 2. Only `call` knows HTTP, only `store` knows where bytes lie, only `journal` its segments,
 //!    only `archive` reads a RUN, only `cli` prints.
@@ -22,6 +22,7 @@
 
 pub mod archive;
 pub mod audit;
+pub mod benchmark;
 pub mod builtin;
 pub mod call;
 pub mod cli;

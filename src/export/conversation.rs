@@ -212,6 +212,24 @@ pub fn call_json(caption: &str) -> String {
     shape::call(&serde_json::Value::from(caption).to_string())
 }
 
+/// The user's turn of a prompt that holds no control token.
+pub fn user_turn(prompt: &str) -> String {
+    shape::user(prompt)
+}
+
+/// What stands before and behind a picture that an agent is shown, as the model meets it: in the
+/// native dialect the trainer's template writes the tags (Qwen's, with newlines).
+pub fn observation(dialect: Dialect) -> (String, String) {
+    let text = match dialect {
+        Dialect::Text => shape::observation_text(),
+        Dialect::Native => {
+            format!("<tool_response>\n{}\n</tool_response>", shape::observation_native())
+        }
+    };
+    let (before, after) = text.split_once("<image>").unwrap_or((&text, ""));
+    (before.to_owned(), after.to_owned())
+}
+
 struct Draft<'a> {
     options: &'a Options,
     turns: Vec<Turn>,

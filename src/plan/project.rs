@@ -182,6 +182,17 @@ impl Files for Project {
         Some(source)
     }
 
+    fn outside(&self, path: &str) -> Option<Arc<Source>> {
+        let mut files = self.files.lock();
+        if let Some(found) = files.get(path) {
+            return Some(found.clone());
+        }
+        let text = std::fs::read_to_string(path).ok().filter(|_| !self.frozen)?;
+        let source = Arc::new(Source { path: path.to_owned(), text });
+        files.insert(path.to_owned(), source.clone());
+        Some(source)
+    }
+
     fn bytes(&self, path: &str) -> Option<Vec<u8>> {
         let digest_of = |bytes: &[u8]| format!("blake3 {}", crate::record::Digest::of(bytes));
         let expected = self.expected(path);

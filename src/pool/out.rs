@@ -54,7 +54,7 @@ pub struct Out<'a> {
     pub buffers: Buffers,
     pub options: &'a Options,
     /// The source's name.
-    name: &'a str,
+    name: std::borrow::Cow<'a, str>,
     /// As the user gave it; opens every place.
     uri: String,
     yielded: u64,
@@ -78,7 +78,7 @@ impl<'a> Out<'a> {
             waiting: 0,
             buffers: Buffers::default(),
             options,
-            name,
+            name: name.into(),
             uri,
             yielded: 0,
             fields: Vec::new(),
@@ -90,6 +90,11 @@ impl<'a> Out<'a> {
     /// Whether images should be read at all.
     pub fn wants_images(&self) -> bool {
         self.options.images != Images::Skip
+    }
+
+    /// What this source's rows are known by, whatever the user calls it.
+    pub fn rename(&mut self, name: &str) {
+        self.name = name.to_owned().into();
     }
 
     /// Notes where the source has a field of ours.
@@ -184,7 +189,7 @@ impl<'a> Out<'a> {
         let row = Box::new(RawPrompt {
             text,
             category: self.category(draft.category),
-            source: self.name.to_owned(),
+            source: self.name.to_string(),
             licence: self.options.licence.clone().or(draft.licence),
             spec: draft.spec,
             gloss: draft.gloss.map(|g| g.trim().to_owned()).filter(|g| !g.is_empty()),
@@ -259,7 +264,7 @@ impl<'a> Out<'a> {
         let own = own.map(|c| c.trim().to_owned()).filter(|c| !c.is_empty());
         let map = &self.options.categories;
         let mapped = own.as_ref().and_then(|c| map.get(c)).or_else(|| map.get("*")).cloned();
-        mapped.or(own).unwrap_or_else(|| self.name.to_owned())
+        mapped.or(own).unwrap_or_else(|| self.name.to_string())
     }
 
     /// While on, what cannot be used is not counted: for what is walked again.

@@ -10,6 +10,7 @@ mod ending;
 mod id;
 mod prompt;
 mod report;
+mod rollout;
 mod session;
 mod trajectory;
 
@@ -18,6 +19,7 @@ pub use ending::{ENDINGS, Ending, EndingRow};
 pub use id::{CallKey, Digest, Id, NanoUsd, ParseHexError};
 pub use prompt::{Prompt, Region, Relation, Size, Spec, SpecObject};
 pub use report::{CallsReport, DatasetReport, Report, RoleReport, StageReport, Stratum};
+pub use rollout::{Ended, Rollout, RolloutTurn};
 pub use session::Session;
 pub use trajectory::{
     Answer, Atom, AtomKind, Attempt, Check, CheckSource, Comparison, ImageRef, Judgement, Mime,

@@ -1,6 +1,6 @@
 //! A trajectory: a prompt with the rounds the agent took (think, call, look, judge).
 
-use crate::record::{CallKey, Digest, Prompt};
+use crate::record::{CallKey, Digest, Prompt, Rollout};
 use serde::{Deserialize, Serialize};
 
 /// The formats an image may have in a run.
@@ -208,6 +208,9 @@ pub struct Trajectory {
     pub improved: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// What an agent did with the prompt, where one was run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollouts: Vec<Rollout>,
     /// Every model call this record used, in the order of the stages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallKey>,
@@ -230,6 +233,7 @@ impl Trajectory {
             comparisons: Vec::new(),
             improved: false,
             outcome: None,
+            rollouts: Vec::new(),
             calls: Vec::new(),
             models: Vec::new(),
             simulated: false,

@@ -17,6 +17,7 @@ mod faults;
 mod serve;
 mod server;
 mod stats;
+pub mod truth;
 mod wire;
 mod world;
 

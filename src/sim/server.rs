@@ -42,7 +42,7 @@ impl Default for SimOptions {
 }
 
 /// Names the server lists; it answers to any other name as well.
-pub const MODELS: [&str; 7] = [
+pub const MODELS: [&str; 9] = [
     "FLUX.1-dev-8step",
     "gpt-image-1",
     "Qwen3-VL-235B-A22B-Thinking",
@@ -50,6 +50,8 @@ pub const MODELS: [&str; 7] = [
     "Qwen3-VL-30B-A3B-Instruct",
     "gemini-2.5-pro",
     "gemini-2.5-flash",
+    "genagent-sft",
+    "Qwen2.5-VL-7B-Instruct-base",
 ];
 
 /// What every request sees of the server.

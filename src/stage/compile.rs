@@ -38,6 +38,9 @@ pub trait Files {
     /// The text of a file; None when there is none (or it is not UTF-8).
     fn text(&self, path: &str) -> Option<Arc<Source>>;
     fn bytes(&self, path: &str) -> Option<Vec<u8>>;
+    /// A text file anywhere on this machine, kept with the project's own: what a run was told to
+    /// read is in its manifest.
+    fn outside(&self, path: &str) -> Option<Arc<Source>>;
     /// The files of a folder, sorted.
     fn list(&self, folder: &str) -> Vec<String>;
     /// Where something lies that a stage reads at run time: a path of a stage file starts at the

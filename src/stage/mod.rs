@@ -4,6 +4,7 @@
 //! The one idea: a stage is a function of a record and of model replies, and `Cx` is its only
 //! door to the world; so it can be run again, in any order, with the journal answering.
 
+pub mod agent;
 mod ask;
 mod checklist;
 mod compile;

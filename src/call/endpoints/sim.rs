@@ -7,7 +7,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 /// Role, protocol, path under the server's root.
-const ROLES: [(&str, &str, &str); 11] = [
+const ROLES: [(&str, &str, &str); 12] = [
+    ("agent", "openai-chat", "/v1"),
     ("checklist", "openai-chat", "/v1"),
     ("comparator", "gemini", "/v1beta"),
     ("generator", "openai-images", "/v1"),

@@ -107,6 +107,8 @@ impl Row {
             comparisons,
             improved,
             outcome,
+            // What is not a trajectory's conversation stays with its run.
+            rollouts: _,
             calls,
             models,
             simulated,
@@ -163,6 +165,7 @@ impl Row {
             comparisons: self.comparisons,
             improved: self.improved,
             outcome,
+            rollouts: Vec::new(),
             calls,
             models,
             simulated,

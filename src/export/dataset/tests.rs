@@ -69,6 +69,7 @@ fn full(n: u8) -> (Trajectory, Vec<Bytes>) {
         }],
         improved: true,
         outcome: Some(Outcome::Closed),
+        rollouts: Vec::new(),
         calls: vec![CallKey([n; 32])],
         models: vec!["m".into()],
         simulated: true,

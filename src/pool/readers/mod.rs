@@ -4,6 +4,7 @@
 //! To add one: write `read` (walk the input, give `Draft`s to `Out`), say in `claims` what tells it
 //! apart, add a line here and an archive to `tests/it/pool_formats.rs`.
 
+mod benchmark;
 mod blip3o;
 mod bounded;
 mod echo_4o;
@@ -44,6 +45,10 @@ pub struct Reader {
 
 /// All formats, in the order of detection.
 pub static READERS: &[Reader] = &[
+    benchmark::GENEVAL_PP,
+    benchmark::IMAGINE,
+    benchmark::WISE_LEGACY,
+    benchmark::WISE_VERIFIED,
     blip3o::READER,
     sharegpt_4o::READER,
     echo_4o::READER,

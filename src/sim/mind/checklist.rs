@@ -46,7 +46,7 @@ fn beyond(request: &str) -> Vec<Value> {
 }
 
 /// The questions of a meaning, objects first.
-fn atoms(meaning: &Meaning) -> Vec<Value> {
+pub fn atoms(meaning: &Meaning) -> Vec<Value> {
     let mut out = Vec::new();
     for group in &meaning.groups {
         let one = named(meaning, group, 1);

@@ -5,7 +5,8 @@ use crate::record::Answer;
 use crate::sim::World;
 use crate::sim::look::{self, Ask, Finding, Seen};
 use crate::sim::mind::chat::{Chat, Entry};
-use crate::sim::mind::{Mind, prose};
+use crate::sim::mind::{Mind, agent, prose};
+use crate::sim::scene::Meaning;
 use serde_json::json;
 
 /// One answered line of the checklist.
@@ -40,6 +41,12 @@ fn turned(finding: &Finding, entry: &Entry<'_>) -> Finding {
             fact: format!("{expected} can be made out"),
         }
     }
+}
+
+/// What the picture shows of each thing that a meaning asks for, without error.
+pub fn findings(seen: &Seen, meaning: &Meaning) -> Vec<Finding> {
+    let asks = agent::questions(meaning).into_iter();
+    asks.map(|(question, expected)| look::check(seen, &Ask::of(&question, &expected))).collect()
 }
 
 /// The answer to an explicit rule follows from the checklist's answers and from the pixels.

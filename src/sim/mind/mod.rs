@@ -4,9 +4,11 @@
 //! Not here: wire formats (`wire`) and faults of servers (`faults`). The one idea: an answer is a
 //! pure function of (world, request), so that the same request always gets the same reply.
 
+mod agent;
 mod caption;
 mod chat;
 mod checklist;
+mod evaluate;
 mod generator;
 mod intent;
 mod judge;
@@ -62,6 +64,10 @@ impl Mind {
             "intent" => plain(intent::intent(world, chat)),
             "think_and_call" => teacher::think(world, chat),
             "reflect" => teacher::reflect(world, chat),
+            "geneval_pp" | "imagine" | "wise_legacy" | "wise_verified" => {
+                plain(evaluate::answer(self, chat))
+            }
+            _ if agent::is_agent(chat) => agent::turn(self, chat),
             _ => plain(small_talk(self, chat)),
         }
     }

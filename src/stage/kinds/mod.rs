@@ -12,6 +12,8 @@ mod pairwise;
 mod pointwise;
 mod read_pool;
 mod reflect;
+mod roll_out;
+mod score;
 mod synthesize_prompts;
 mod think_and_call;
 mod write_dataset;
@@ -33,6 +35,8 @@ pub const KINDS: &[&Kind] = &[
     &pairwise::KIND,
     &pointwise::KIND,
     &consistency::KIND,
+    &roll_out::KIND,
+    &score::KIND,
     &balance::KIND,
     &write_dataset::KIND,
 ];

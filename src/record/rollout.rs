@@ -1,0 +1,113 @@
+//! A rollout: what an agent did of itself, every turn of it, well-formed or not (paper, section 4).
+
+use crate::record::ImageRef;
+use serde::{Deserialize, Serialize};
+
+/// How a rollout came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The agent said that it is done.
+    Answer,
+    /// It had its `n_max` pictures.
+    Cut,
+    /// A turn that nothing could be done with.
+    Malformed,
+    /// It spoke as often as it may and was not done.
+    TurnLimit,
+    /// The agent or the generator would not go on (safety, policy).
+    Refused,
+    /// The agent was not asked, or gave no picture: the raw prompt was drawn.
+    Raw,
+}
+
+impl Ended {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ended::Answer => "answer",
+            Ended::Cut => "cut",
+            Ended::Malformed => "malformed",
+            Ended::TurnLimit => "turn_limit",
+            Ended::Refused => "refused",
+            Ended::Raw => "raw",
+        }
+    }
+}
+
+/// One turn of the agent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RolloutTurn {
+    /// From 1; the released client tries up to three times.
+    pub attempt: u32,
+    /// As it came, bounded; thinking that the server served apart stands in front in its tags.
+    pub text: String,
+    /// A stable code of what broke the grammar; empty when nothing did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fault: String,
+    /// The fault in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub what: String,
+    /// The caption of its call, if a call could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    /// It says that it is done.
+    #[serde(default)]
+    pub answer: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<String>,
+    /// What the call drew, where it was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<ImageRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// As the server counted them.
+    #[serde(default)]
+    pub tokens_in: u64,
+    #[serde(default)]
+    pub tokens_out: u64,
+    /// Of the agent's reply.
+    #[serde(default)]
+    pub ms: u64,
+    /// Of the picture.
+    #[serde(default)]
+    pub draw_ms: u64,
+}
+
+/// One run of an agent over a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// Which of several for one prompt, from 0.
+    pub draw: u32,
+    pub turns: Vec<RolloutTurn>,
+    /// The raw prompt's picture: a setting, or the released client's last resort.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<ImageRef>,
+    pub ended: Ended,
+    /// Of each picture in turn, on the scale of who scored it; None: not scored, or no answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<Option<f32>>,
+}
+
+impl Rollout {
+    /// Its pictures in order; the raw prompt's stands alone.
+    pub fn pictures(&self) -> Vec<ImageRef> {
+        let drawn = self.last_attempt().filter_map(|turn| turn.picture);
+        drawn.chain(self.raw).collect()
+    }
+
+    /// Turns of the attempt that counts.
+    pub fn last_attempt(&self) -> impl Iterator<Item = &RolloutTurn> {
+        let last = self.turns.last().map_or(1, |turn| turn.attempt);
+        // A fallback throws away what came before it.
+        let counts = self.raw.is_none();
+        self.turns.iter().filter(move |turn| counts && turn.attempt == last)
+    }
+
+    /// Whether every turn kept the grammar and the end was one of the grammar's.
+    pub fn is_whole(&self) -> bool {
+        let ends = matches!(self.ended, Ended::Answer | Ended::Cut);
+        ends && !self.turns.is_empty() && self.turns.iter().all(|turn| turn.fault.is_empty())
+    }
+}

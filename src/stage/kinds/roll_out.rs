@@ -1,0 +1,251 @@
+//! `roll_out`: an agent takes turns with a generator (paper, section 4; design, section 9).
+
+use super::generate::draw;
+use crate::call::{CallError, ChatRequest, Output, Reply, Request};
+use crate::diag::Diagnostic;
+use crate::record::{Ended, Evidence, Rollout, Trajectory, Vote};
+use crate::stage::agent::{Ask, Game, Heard, Rules, conversation};
+use crate::stage::grammar::clip;
+use crate::stage::{
+    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Role, RoleKind, Stage, StageError,
+    Step, Ty,
+};
+use std::sync::Arc;
+
+pub const KIND: Kind = Kind {
+    name: "roll_out",
+    about: "An agent thinks, calls the generator, looks and goes on, up to `n_max` pictures.",
+    docs: "One growing conversation: the agent is asked with all that was said and shown before, and \
+           each call is journaled, so that a killed run buys no turn twice. `grammar` is how it \
+           writes: `v1` (the paper's), `v2` (thinks before it judges; its editing tool is not \
+           served here, and a call to it is a fault), `native` (v1's turns with tools as the Qwen \
+           template renders them; the server must not parse them). `mode = \"strict\"` keeps and \
+           counts every malformed turn, runs a call where one can be read, asks nothing twice and \
+           always asks for the judgement of the last picture. `mode = \"parity\"` does what the \
+           released client does: tags are searched for wherever they stand, a turn without one is \
+           asked again (nine requests, three attempts), it stops right behind the last picture, and \
+           in the end draws the raw prompt. `setting`: `without_tool` ends behind the first picture, \
+           `raw` draws the prompt itself with no agent. The model never hears `n_max`, so at \
+           temperature 0 a run at 3 holds the runs at 1 and 2. Stop words belong to the role \
+           (`stop = [\"</tool_call>\"]`, as released). Nothing is dropped here: a broken rollout is \
+           a result.",
+    arity: Arity::Some,
+    ports: &[Port { name: "played", doc: "every rollout, broken or not" }],
+    reasons: &[],
+    params: &[
+        Param { name: "agent", ty: Ty::Chat, default: Some("agent"), doc: "the role that plays" },
+        Param {
+            name: "generator",
+            ty: Ty::Image,
+            default: Some("generator"),
+            doc: "the role that draws",
+        },
+        Param {
+            name: "n_max",
+            ty: Ty::Int { min: 1, max: 16 },
+            default: Some("3"),
+            doc: "pictures at most (the paper evaluates at 2)",
+        },
+        Param {
+            name: "draws",
+            ty: Ty::Int { min: 1, max: 64 },
+            default: Some("1"),
+            doc: "rollouts a prompt, one after the other",
+        },
+        Param {
+            name: "grammar",
+            ty: Ty::Choice(&["v1", "v2", "native"]),
+            default: Some("v1"),
+            doc: "how the agent writes its turns",
+        },
+        Param {
+            name: "mode",
+            ty: Ty::Choice(&["strict", "parity"]),
+            default: Some("strict"),
+            doc: "what is done about turns that break the grammar",
+        },
+        Param {
+            name: "setting",
+            ty: Ty::Choice(&["agent", "without_tool", "raw"]),
+            default: Some("agent"),
+            doc: "the whole agent, its first caption only, or the prompt itself",
+        },
+        Param {
+            name: "seed",
+            ty: Ty::Choice(&["record", "picture"]),
+            default: Some("record"),
+            doc: "one picture seed a rollout, so that only the caption changes; or one a picture",
+        },
+        Param {
+            name: "system",
+            ty: Ty::File,
+            default: Some(""),
+            doc: "the system turn, byte for byte; absent: the one that exports write",
+        },
+    ],
+    flow,
+    flow_all: None,
+    compile,
+};
+
+fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
+    if facts.rounds > 0 {
+        return Err("a prompt without rounds".into());
+    }
+    let rounds = u8::try_from(params.int("n_max")).unwrap_or(u8::MAX);
+    Ok(vec![("played", Facts { rounds, image: true, judged: true, ..facts })])
+}
+
+fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
+    let system = match cx.params.text("system") {
+        "" => String::new(),
+        _ => cx.file("system")?.text.clone(),
+    };
+    let word = |name| cx.params.text(name);
+    let n_max = cx.params.int("n_max") as usize;
+    Ok(Stage::Each(Arc::new(RollOut {
+        agent: cx.role("agent")?,
+        generator: cx.role("generator")?,
+        rules: Rules::of(word("grammar"), word("mode"), word("setting"), n_max, &system),
+        draws: cx.params.int("draws") as u32,
+        one_seed: word("seed") == "record",
+    })))
+}
+
+struct RollOut {
+    agent: Role,
+    generator: Role,
+    rules: Rules,
+    draws: u32,
+    one_seed: bool,
+}
+
+#[async_trait::async_trait]
+impl Each for RollOut {
+    async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+        let mut votes = Vec::new();
+        // One after the other: a row's calls stand in the order in which they were started.
+        for number in 0..self.draws {
+            let rollout = self.play(&t.prompt.text, cx, number, &mut votes).await?;
+            t.rollouts.push(rollout);
+        }
+        let evidence = Evidence { note: note(&t.rollouts), votes, ..Evidence::default() };
+        if let Some(first) = t.rollouts.first().cloned() {
+            conversation(&mut t, &first);
+        }
+        Ok(Step::out(t, "played").with(evidence))
+    }
+}
+
+impl RollOut {
+    async fn play(
+        &self,
+        prompt: &str,
+        cx: &Cx<'_>,
+        number: u32,
+        votes: &mut Vec<Vote>,
+    ) -> Result<Rollout, StageError> {
+        let mut game = Game::new(&self.rules, prompt, number);
+        loop {
+            match game.ask() {
+                Ask::Nobody => return Ok(game.over()),
+                Ask::Agent { messages, again } => {
+                    let request = self.request(messages, number, again)?;
+                    let reply = match cx.call(&request).await {
+                        // A conversation that has outgrown the context is a fact of the agent.
+                        Err(CallError::Record { what }) if game.pictures() > 0 => {
+                            game.refused(&clip(&what));
+                            continue;
+                        }
+                        reply => reply?,
+                    };
+                    take(&mut game, reply);
+                    votes.push(vote(number, &game, request.key()));
+                }
+                Ask::Draw(caption) => {
+                    let place = if self.one_seed { 0 } else { game.pictures() };
+                    let seed = cx.rng(&format!("rollout {number} picture {place}")).image_seed();
+                    match draw(&self.generator, cx, &caption, seed, number).await? {
+                        Ok(image) => game.drawn(image, seed, 0),
+                        Err((_, evidence)) => game.refused(&evidence.note),
+                    }
+                }
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        messages: Vec<crate::call::Message>,
+        number: u32,
+        again: u32,
+    ) -> Result<Request, StageError> {
+        let RoleKind::Chat(sampling) = &self.agent.kind else {
+            return Err(StageError::Record {
+                code: "wrong_role",
+                what: format!("role `{}` draws images and cannot play", self.agent.name),
+            });
+        };
+        let mut sampling = sampling.clone();
+        sampling.seed = sampling.seed.map(|seed| seed.wrapping_add(u64::from(number)));
+        // The same conversation asked again, and another rollout, are requests of their own.
+        let draw = number * 1000 + again;
+        Ok(Request::Chat(ChatRequest {
+            role: self.agent.name.clone(),
+            model: self.agent.model.clone(),
+            messages,
+            sampling,
+            schema: None,
+            draw,
+        }))
+    }
+}
+
+/// A reply into the game; who reads a RUN does the same.
+fn take(game: &mut Game<'_>, reply: Reply) {
+    match reply.output {
+        Output::Text { text, reasoning } => game.heard(&Heard {
+            text,
+            reasoning,
+            tokens_in: reply.usage.input,
+            tokens_out: reply.usage.output + reply.usage.thinking,
+            ms: reply.latency_ms,
+        }),
+        Output::Refused { reason } => game.refused(&clip(&reason)),
+        Output::Image { .. } => game.refused("an image came back where text was asked"),
+    }
+}
+
+/// What the last turn did, for the row's evidence.
+fn vote(number: u32, game: &Game<'_>, key: crate::record::CallKey) -> Vote {
+    let turns = game.turns();
+    let ask = match number {
+        0 => format!("turn_{}", turns.len()),
+        n => format!("draw_{}_turn_{}", n + 1, turns.len()),
+    };
+    let answer = turns.last().map_or("", |turn| match (&*turn.fault, &turn.caption) {
+        ("", Some(_)) => "call",
+        ("", None) => "answer",
+        (fault, _) => fault,
+    });
+    Vote { ask, answer: answer.to_owned(), call: Some(key) }
+}
+
+fn note(rollouts: &[Rollout]) -> String {
+    let one = |rollout: &Rollout| {
+        let faults = rollout.turns.iter().filter(|t| !t.fault.is_empty()).count();
+        let pictures = rollout.pictures().len();
+        let turns = rollout.turns.len();
+        let ended = match rollout.ended {
+            Ended::Answer => "done",
+            other => other.as_str(),
+        };
+        let s = |n| if n == 1 { "" } else { "s" };
+        let mut text = format!("{turns} turn{}, {pictures} picture{}, {ended}", s(turns), s(pictures));
+        if faults > 0 {
+            text += &format!(", {faults} fault{}", s(faults));
+        }
+        text
+    };
+    rollouts.iter().map(one).collect::<Vec<_>>().join("; ").chars().take(300).collect()
+}
