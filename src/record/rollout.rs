@@ -81,9 +81,10 @@ pub struct Rollout {
     /// Which of several for one prompt, from 0.
     pub draw: u32,
     pub turns: Vec<RolloutTurn>,
-    /// The raw prompt's picture: a setting, or the released client's last resort.
+    /// What stands where the agent's turns gave no picture: the raw prompt's (a setting, or the
+    /// released client's last resort), or one that an earlier attempt left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<ImageRef>,
+    pub instead: Option<ImageRef>,
     pub ended: Ended,
     /// Of each picture in turn, on the scale of who scored it; None: not scored, or no answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -91,17 +92,17 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Its pictures in order; the raw prompt's stands alone.
+    /// Its pictures in order; one that stands instead of them is alone.
     pub fn pictures(&self) -> Vec<ImageRef> {
         let drawn = self.last_attempt().filter_map(|turn| turn.picture);
-        drawn.chain(self.raw).collect()
+        drawn.chain(self.instead).collect()
     }
 
     /// Turns of the attempt that counts.
     pub fn last_attempt(&self) -> impl Iterator<Item = &RolloutTurn> {
         let last = self.turns.last().map_or(1, |turn| turn.attempt);
         // A fallback throws away what came before it.
-        let counts = self.raw.is_none();
+        let counts = self.instead.is_none();
         self.turns.iter().filter(move |turn| counts && turn.attempt == last)
     }
 

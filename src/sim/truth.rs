@@ -27,7 +27,7 @@ impl Truth {
             system: system.to_owned(),
             user: user.to_owned(),
             images,
-            seed: None,
+            ..Chat::default()
         };
         self.0.answer(&chat).text
     }

@@ -62,7 +62,11 @@ impl Asker {
 
     /// The request that `context` makes. `draw` tells equal asks apart; where the role pins a
     /// seed, the draw moves it, so that votes are not copies.
-    fn request(&self, context: &template::Context, draw: u32) -> Result<ChatRequest, StageError> {
+    pub fn request(
+        &self,
+        context: &template::Context,
+        draw: u32,
+    ) -> Result<ChatRequest, StageError> {
         let messages = filled(&self.template, context)?;
         let RoleKind::Chat(sampling) = &self.role.kind else {
             return Err(StageError::Record {

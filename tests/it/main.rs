@@ -2,6 +2,7 @@
 
 mod anywhere;
 mod audit;
+mod benchmark;
 mod call;
 mod connect;
 mod deliver;

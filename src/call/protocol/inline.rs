@@ -155,7 +155,9 @@ impl Walk<'_> {
             if unsaid && self.opens(end) {
                 continue;
             }
-            if unsaid && !self.closed && self.find(LONE_END, end).is_some() {
+            // Opened further on: an agent judges before it thinks, and such a turn stays whole.
+            let lone = |end: usize| !self.flat[self.at..end].contains("<think>");
+            if unsaid && !self.closed && self.find(LONE_END, end).is_some_and(lone) {
                 self.open = Some(LONE_END);
                 self.out.tagged = true;
                 continue;

@@ -75,7 +75,7 @@ impl<'a> Game<'a> {
             again: 0,
             pictures: 0,
             kept: None,
-            rollout: Rollout { draw, turns: Vec::new(), raw: None, ended, scores: Vec::new() },
+            rollout: Rollout { draw, turns: Vec::new(), instead: None, ended, scores: Vec::new() },
         }
     }
 
@@ -211,7 +211,7 @@ impl<'a> Game<'a> {
     /// The picture that was asked for came.
     pub fn drawn(&mut self, image: ImageRef, seed: u64, ms: u64) {
         if self.is_raw() {
-            self.rollout.raw = Some(image);
+            self.rollout.instead = Some(image);
             return self.end(Ended::Raw);
         }
         self.pictures += 1;
@@ -286,6 +286,7 @@ impl<'a> Game<'a> {
     fn attempt_dies(&mut self) {
         let keeps = self.rules.grammar == Grammar::V2 || self.attempt == ATTEMPTS;
         if self.attempt == ATTEMPTS && keeps && self.kept.is_some() && self.has_kept() {
+            self.rollout.instead = self.kept.filter(|_| self.pictures == 0);
             return self.end(Ended::TurnLimit);
         }
         self.attempt += 1;

@@ -130,8 +130,8 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         if protocol != "auto" && protocol != set.name {
             continue;
         }
-        let template = cx.template(set.name)?;
-        sets.insert(set.name, Words { template, official: official(cx, set)? });
+        let asker = Asker::compile(cx, "model", set.name)?;
+        sets.insert(set.name, Words { asker, official: official(cx, set)? });
     }
     Ok(Stage::Each(Arc::new(Score {
         role: cx.role("model")?,
@@ -139,7 +139,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         pictures: cx.params.text("pictures").to_owned(),
         official_limit: cx.params.text("limit") == "official",
         sets,
-        judging: Judging::compile(cx)?,
+        judging: Judging::compile(cx, false)?,
         checklist: Checklist::compile(cx)?,
     })))
 }
@@ -165,7 +165,7 @@ fn official(cx: &Compile<'_>, set: &Benchmark) -> Result<Option<Wording>, Vec<Di
 }
 
 struct Words {
-    template: Arc<crate::template::Template>,
+    asker: Asker,
     official: Option<Wording>,
 }
 
@@ -346,13 +346,12 @@ impl Score {
         let mut request = match &words.official {
             Some(wording) => self.in_their_words(wording, &values, image, draw)?,
             None => {
-                let asker = Asker { role: self.role.clone(), template: words.template.clone() };
                 let mut context = Context::new().image("image", image);
                 let known = values.iter().filter(|(name, _)| *name == "prompt" || MAY.contains(name));
                 for (name, value) in known {
                     context = context.text(name, value);
                 }
-                asker.request(&context, draw)?
+                Request::Chat(words.asker.request(&context, draw)?)
             }
         };
         if let Request::Chat(chat) = &mut request
