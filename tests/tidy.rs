@@ -121,7 +121,9 @@ fn pure_modules_touch_neither_files_nor_time() {
     let mut faults = Vec::new();
     for (path, text) in sources("src", "rs") {
         let module = path.split('/').nth(1).expect("below src");
-        if !["record", "media", "rules", "text", "template", "sample", "export", "benchmark"].contains(&module) {
+        if !["record", "media", "rules", "text", "template", "sample", "export", "benchmark"]
+            .contains(&module)
+        {
             continue;
         }
         let code = code_of(&path, &text);

@@ -154,9 +154,7 @@ fn files(set: &Benchmark, rows: &[Judged<'_>]) -> Vec<(String, String)> {
             tags[at].1 += 1;
         }
         let id = set.number(judged.prompt);
-        results.push(
-            json!({"id": id, "tag": tag, "prompt": judged.prompt.text, "result": result}),
-        );
+        results.push(json!({"id": id, "tag": tag, "prompt": judged.prompt.text, "result": result}));
     }
     let per = |(hits, of): (u64, u64)| rounded(hits as f64 / of.max(1) as f64, 4);
     let there = || FILE_ORDER.iter().zip(tags).filter(|(_, (_, of))| *of > 0);

@@ -118,5 +118,8 @@ fn files(set: &Benchmark, rows: &[Judged<'_>]) -> Vec<(String, String)> {
         }));
     }
     let text = |rows: Vec<Value>| format!("{:#}", Value::Array(rows));
-    vec![("result_full.json".to_owned(), text(full)), ("result_scores.json".to_owned(), text(scores))]
+    vec![
+        ("result_full.json".to_owned(), text(full)),
+        ("result_scores.json".to_owned(), text(scores)),
+    ]
 }

@@ -24,7 +24,8 @@ pub fn wording(script: &str) -> Result<Wording, String> {
     let mut rest = script;
     let system = match fixed {
         Some(at) => {
-            let (system, after) = literal(&script[at..]).ok_or("no text behind `SYSTEM_PROMPT =`")?;
+            let (system, after) =
+                literal(&script[at..]).ok_or("no text behind `SYSTEM_PROMPT =`")?;
             rest = after;
             system.0
         }

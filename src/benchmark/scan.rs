@@ -35,7 +35,8 @@ impl Label<'_> {
 
     fn strip<'t>(&self, text: &'t str) -> Option<&'t str> {
         let head = text.get(..self.name.len())?;
-        let same = if self.exact { head == self.name } else { head.eq_ignore_ascii_case(self.name) };
+        let same =
+            if self.exact { head == self.name } else { head.eq_ignore_ascii_case(self.name) };
         same.then(|| &text[self.name.len()..])
     }
 }
@@ -43,7 +44,9 @@ impl Label<'_> {
 /// Lines that hold one of `digits` and nothing else, in order.
 pub fn bare(text: &str, digits: std::ops::RangeInclusive<u8>) -> Vec<f64> {
     let digit = |line: &str| match line.trim().as_bytes() {
-        [one] if one.is_ascii_digit() && digits.contains(&(one - b'0')) => Some(f64::from(one - b'0')),
+        [one] if one.is_ascii_digit() && digits.contains(&(one - b'0')) => {
+            Some(f64::from(one - b'0'))
+        }
         _ => None,
     };
     text.lines().filter_map(digit).collect()
@@ -58,7 +61,8 @@ pub fn labelled(text: &str, label: &str, range: std::ops::RangeInclusive<f64>) -
         let Some(head) = line.get(..label.len()).filter(|h| h.eq_ignore_ascii_case(label)) else {
             continue;
         };
-        let rest = line[head.len()..].trim_start_matches(['*', ' ', '\t', '_', ':', '：', '=', '-']);
+        let rest =
+            line[head.len()..].trim_start_matches(['*', ' ', '\t', '_', ':', '：', '=', '-']);
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let value: f64 = rest[..end].trim_end_matches('.').parse().ok()?;
         let again = found.is_some_and(|before: f64| before != value);

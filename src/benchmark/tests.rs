@@ -121,10 +121,31 @@ fn missing_pictures_and_unread_answers_count_as_the_scripts_count_them() {
 
 #[test]
 fn ids_name_the_category_whatever_the_file_says() {
-    let row = |n: u64| json!({"Prompt": "q", "Explanation": "e", "Category": "Ecology", "prompt_id": n});
+    let row =
+        |n: u64| json!({"Prompt": "q", "Explanation": "e", "Category": "Ecology", "prompt_id": n});
     for (name, expected) in [
-        ("wise_legacy", [(400, "culture"), (401, "time"), (567, "time"), (568, "space"), (701, "biology"), (1000, "chemistry")]),
-        ("wise_verified", [(400, "culture"), (401, "time"), (520, "time"), (521, "space"), (641, "biology"), (1000, "chemistry")]),
+        (
+            "wise_legacy",
+            [
+                (400, "culture"),
+                (401, "time"),
+                (567, "time"),
+                (568, "space"),
+                (701, "biology"),
+                (1000, "chemistry"),
+            ],
+        ),
+        (
+            "wise_verified",
+            [
+                (400, "culture"),
+                (401, "time"),
+                (520, "time"),
+                (521, "space"),
+                (641, "biology"),
+                (1000, "chemistry"),
+            ],
+        ),
     ] {
         let set = find(name).unwrap();
         for (id, category) in expected {

@@ -63,7 +63,12 @@ pub fn totals(set: &Benchmark, rows: &[Scored]) -> Totals {
         // Imagine weighs its means before it rounds them, GenEval++ after.
         officials.push(if set.name == "geneval_pp" { shown } else { official });
         stricts.push(strict);
-        groups.push(GroupTotal { title: group.title, rows: ours().count(), official: shown, strict });
+        groups.push(GroupTotal {
+            title: group.title,
+            rows: ours().count(),
+            official: shown,
+            strict,
+        });
     }
     let counted = rows.iter().filter(|r| matches!(r.official, Counted::As(_))).count();
     Totals {

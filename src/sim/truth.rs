@@ -7,7 +7,13 @@ use bytes::Bytes;
 
 /// The world with nothing to turn an answer.
 fn faultless() -> World {
-    World { judge_error: 0.0, contradiction: 0.0, decode_error: 0.0, verifier_error: 0.0, ..World::default() }
+    World {
+        judge_error: 0.0,
+        contradiction: 0.0,
+        decode_error: 0.0,
+        verifier_error: 0.0,
+        ..World::default()
+    }
 }
 
 /// Answers requests to judges as they are, not as they look.

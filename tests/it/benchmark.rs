@@ -25,7 +25,7 @@ fn rows_of_each_set_are_read_by_name() {
         &folder,
         "i",
         "imagine",
-        &["Imagine.jsonl#7 | COLOR | a blue ape", "syntax @ Imagine.jsonl#2"],
+        &["Imagine.jsonl#7 | COLOR | a blue ape", "syntax @ i: Imagine.jsonl#2"],
     );
     check(&folder, "l", "wise_legacy", &["natural_science.json#700 | space | q"]);
     check(&folder, "v", "wise_verified", &["natural_science_verified.json#700 | biology | q"]);
@@ -56,7 +56,9 @@ fn third_party() -> Option<PathBuf> {
 #[test]
 fn the_owners_files_are_read_whole() {
     let Some(folder) = third_party() else {
-        eprintln!("skipped: no third-party prompt files (COLDSTART_THIRD_PARTY names their folder)");
+        eprintln!(
+            "skipped: no third-party prompt files (COLDSTART_THIRD_PARTY names their folder)"
+        );
         return;
     };
     for set in BENCHMARKS {
@@ -66,11 +68,12 @@ fn the_owners_files_are_read_whole() {
         };
         let rows = rows(&path, &Options::default());
         assert_eq!(rows.len(), set.rows, "{}", set.name);
-        let numbers: std::collections::BTreeSet<u64> = rows
-            .iter()
-            .map(|row| row.key.rsplit_once('#').unwrap().1.parse().unwrap())
-            .collect();
-        assert_eq!(numbers.into_iter().collect::<Vec<_>>(), (1..=set.rows as u64).collect::<Vec<_>>());
+        let numbers: std::collections::BTreeSet<u64> =
+            rows.iter().map(|row| row.key.rsplit_once('#').unwrap().1.parse().unwrap()).collect();
+        assert_eq!(
+            numbers.into_iter().collect::<Vec<_>>(),
+            (1..=set.rows as u64).collect::<Vec<_>>()
+        );
         // The shares of the groups are their weights, so every overall is a mean over rows.
         let weights: f64 = set.groups.iter().map(|g| g.weight).sum();
         for group in set.groups {

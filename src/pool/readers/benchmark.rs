@@ -69,8 +69,7 @@ fn claims(input: &Input, set: &str) -> bool {
     if set.starts_with("wise") && verified != (set == "wise_verified") {
         return false;
     }
-    first_object(&input.head(first, 1 << 15))
-        .is_some_and(|row| (benchmark.row)(&row, 1).is_some())
+    first_object(&input.head(first, 1 << 15)).is_some_and(|row| (benchmark.row)(&row, 1).is_some())
 }
 
 /// The first object of a file that is lines or an array.

@@ -25,7 +25,8 @@ struct Habits {
 
 /// The base model of the paper's Table 1: errs in 13 turns of 100, repeats the prompt in half of
 /// its calls, and gains next to nothing from looking.
-const BASE: Habits = Habits { malformed: 0.13, copies: 0.45, blind: 0.75, fussy: 0.02, learns: 0.2 };
+const BASE: Habits =
+    Habits { malformed: 0.13, copies: 0.45, blind: 0.75, fussy: 0.02, learns: 0.2 };
 /// After fine-tuning: hardly errs, never repeats, and rejects some pictures that were good.
 const TRAINED: Habits =
     Habits { malformed: 0.004, copies: 0.0, blind: 0.12, fussy: 0.10, learns: 0.95 };
@@ -72,7 +73,10 @@ fn first(mind: &Mind, request: &str, habits: &Habits, rng: &mut Rng) -> String {
     let caption = match meaning {
         Some(meaning) if !rng.chance(habits.copies) => compose(meaning, 0.25, rng),
         _ if habits.copies > 0.0 => request.to_owned(),
-        _ => format!("{}, shown as one coherent scene with soft daylight, calm composition and clear, natural colours.", request.trim_end_matches(['.', '!', '?'])),
+        _ => format!(
+            "{}, shown as one coherent scene with soft daylight, calm composition and clear, natural colours.",
+            request.trim_end_matches(['.', '!', '?'])
+        ),
     };
     format!("<think>{thought}</think> {}", call(&caption))
 }
@@ -128,7 +132,8 @@ fn break_up(text: &str, rng: &mut Rng) -> String {
 
 /// What there is to see of a meaning, by the questions of its checklist.
 pub fn questions(meaning: &Meaning) -> Vec<(String, String)> {
-    let text = |value: &serde_json::Value, name: &str| value[name].as_str().unwrap_or("").to_owned();
+    let text =
+        |value: &serde_json::Value, name: &str| value[name].as_str().unwrap_or("").to_owned();
     let atoms = checklist::atoms(meaning);
     atoms.iter().map(|atom| (text(atom, "question"), text(atom, "expected"))).collect()
 }

@@ -16,7 +16,10 @@ const MAX_TURN: usize = 64 * 1024;
 pub enum Ask {
     /// The agent, with the conversation so far; `again` counts requests of this game, so that the
     /// same conversation asked twice is two requests.
-    Agent { messages: Vec<Message>, again: u32 },
+    Agent {
+        messages: Vec<Message>,
+        again: u32,
+    },
     /// The generator.
     Draw(String),
     Nobody,
@@ -188,7 +191,8 @@ impl<'a> Game<'a> {
         match act {
             Act::Call(caption) | Act::Both(caption) => {
                 self.say(text.to_owned());
-                self.closing = lax::act(self.rules.grammar, text).is_ok_and(|a| matches!(a, Act::Both(_)));
+                self.closing =
+                    lax::act(self.rules.grammar, text).is_ok_and(|a| matches!(a, Act::Both(_)));
                 if let Some(turn) = self.rollout.turns.last_mut() {
                     turn.caption = Some(caption.clone());
                 }
@@ -309,8 +313,5 @@ impl<'a> Game<'a> {
 fn opening(rules: &Rules, prompt: &str) -> Vec<Message> {
     let (prompt, _) = control::escape(prompt.trim());
     let text = |speaker, text: String| Message { speaker, parts: vec![Part::Text(text)] };
-    vec![
-        text(Speaker::System, rules.system.clone()),
-        text(Speaker::User, user_turn(&prompt)),
-    ]
+    vec![text(Speaker::System, rules.system.clone()), text(Speaker::User, user_turn(&prompt))]
 }

@@ -77,7 +77,10 @@ fn strict_play_judges_the_last_picture_and_asks_nothing_twice() {
     let again = format!("<judge>\nno\n</judge>\n<think>\nt\n</think>\n{}", call("two"));
     let done = "<judge>\nyes\n</judge>\n<answer>done</answer>";
     let (rollout, _) = play(&rules, &[&first, &again, done]);
-    assert_eq!((rollout.ended, rollout.turns.len(), rollout.pictures().len()), (Ended::Answer, 3, 2));
+    assert_eq!(
+        (rollout.ended, rollout.turns.len(), rollout.pictures().len()),
+        (Ended::Answer, 3, 2)
+    );
     assert!(rollout.is_whole());
     // A third call is heard and not run.
     let (rollout, _) = play(&rules, &[&first, &again, &again]);
@@ -118,7 +121,8 @@ fn the_history_that_is_sent_is_the_row_that_is_trained_on() {
     let rules = Rules::of("v1", "strict", "agent", 3, "");
     // As a server gives them that stops at the call's closing tag.
     let first = format!("<think>Two of them.</think> {}", call("two \"cats\""));
-    let again = format!("<judge>\nOne is there.\n</judge>\n<think>\nMore.\n</think>\n{}", call("2"));
+    let again =
+        format!("<judge>\nOne is there.\n</judge>\n<think>\nMore.\n</think>\n{}", call("2"));
     let cut = |text: &str| text.replace("\n</tool_call>", "\n");
     let done = "<judge>\nTwo are there.\n</judge>\n<answer>done</answer>";
     let (rollout, asks) = play(&rules, &[&cut(&first), &cut(&again), done]);

@@ -40,8 +40,10 @@ struct Parts<'a> {
 /// apart where a turn may not begin with it.
 pub fn read(grammar: Grammar, first: bool, text: &str, thought: &str) -> Seen {
     let Parts { found, fault } = parts(text);
-    let all = |tag: &'static str| found.iter().filter(move |(t, _)| *t == tag).map(|(_, inner)| *inner);
-    let calls: Vec<Result<String, (&'static str, String)>> = all("tool_call").map(caption).collect();
+    let all =
+        |tag: &'static str| found.iter().filter(move |(t, _)| *t == tag).map(|(_, inner)| *inner);
+    let calls: Vec<Result<String, (&'static str, String)>> =
+        all("tool_call").map(caption).collect();
     let runs = calls.iter().find_map(|call| call.as_ref().ok().cloned());
     let act = match (runs, all("answer").next()) {
         (Some(caption), None) => Act::Call(caption),
@@ -65,7 +67,8 @@ fn parts(text: &str) -> Parts<'_> {
     let mut out = Parts { found: Vec::new(), fault: None };
     let mut rest = text.trim();
     while !rest.is_empty() {
-        let opened = TAGS.iter().filter_map(|tag| Some((rest.find(&format!("<{tag}>"))?, *tag))).min();
+        let opened =
+            TAGS.iter().filter_map(|tag| Some((rest.find(&format!("<{tag}>"))?, *tag))).min();
         let Some((at, tag)) = opened else {
             out.stray(rest);
             break;
@@ -146,13 +149,17 @@ fn order(
     let count = |tag: &str| kinds.iter().filter(|t| **t == tag).count();
     let said = |code, what: &str| Some((code, what.to_owned()));
     match (count("tool_call"), count("answer")) {
-        (0, 0) if first => said("no_tool_call", "neither thinking and a call, nor anything to draw"),
+        (0, 0) if first => {
+            said("no_tool_call", "neither thinking and a call, nor anything to draw")
+        }
         (0, 0) => said("no_tool_call", "neither a call nor an answer"),
         (0, _) if first => said("early_answer", "an answer before any picture"),
         (1.., 1..) => said("call_and_answer", "a call and an answer in one turn"),
         (2.., _) => said("many_tool_calls", "more than one call"),
         (0, 2..) => said("many_answers", "more than one answer"),
-        _ if !first && count("judge") == 0 => said("no_judge", "a picture came back and was not judged"),
+        _ if !first && count("judge") == 0 => {
+            said("no_judge", "a picture came back and was not judged")
+        }
         (1, _) if count("think") == 0 && !thought => said("no_thinking", "a call without thinking"),
         _ => said("tag_order", &format!("tags in another order: {}", kinds.join(", "))),
     }

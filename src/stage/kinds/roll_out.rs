@@ -241,7 +241,8 @@ fn note(rollouts: &[Rollout]) -> String {
             other => other.as_str(),
         };
         let s = |n| if n == 1 { "" } else { "s" };
-        let mut text = format!("{turns} turn{}, {pictures} picture{}, {ended}", s(turns), s(pictures));
+        let mut text =
+            format!("{turns} turn{}, {pictures} picture{}, {ended}", s(turns), s(pictures));
         if faults > 0 {
             text += &format!(", {faults} fault{}", s(faults));
         }

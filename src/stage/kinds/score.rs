@@ -347,7 +347,8 @@ impl Score {
             Some(wording) => self.in_their_words(wording, &values, image, draw)?,
             None => {
                 let mut context = Context::new().image("image", image);
-                let known = values.iter().filter(|(name, _)| *name == "prompt" || MAY.contains(name));
+                let known =
+                    values.iter().filter(|(name, _)| *name == "prompt" || MAY.contains(name));
                 for (name, value) in known {
                     context = context.text(name, value);
                 }
