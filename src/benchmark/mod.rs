@@ -70,6 +70,9 @@ pub struct Judged<'a> {
     pub image: Option<&'a str>,
 }
 
+/// Files by name.
+pub type Files = fn(&Benchmark, &[Judged<'_>]) -> Vec<(String, String)>;
+
 /// An evaluation set.
 #[derive(Debug)]
 pub struct Benchmark {
@@ -106,7 +109,7 @@ pub struct Benchmark {
     /// The picture's name in the official folder.
     pub picture: fn(u64, &str) -> String,
     /// The official result files, by name, of all rows in the set's order.
-    pub files: fn(&Benchmark, &[Judged<'_>]) -> Vec<(String, String)>,
+    pub files: Files,
 }
 
 /// All sets.

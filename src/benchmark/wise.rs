@@ -126,7 +126,7 @@ fn binary(answer: &str) -> Option<f64> {
         let mut chars = rest.chars();
         let digit = chars.next().filter(|c| matches!(c, '0' | '1'))?;
         let ends = chars.next().is_none_or(|c| !c.is_alphanumeric() && c != '_');
-        ends.then(|| if digit == '1' { 1.0 } else { 0.0 })
+        ends.then_some(if digit == '1' { 1.0 } else { 0.0 })
     };
     label.rests(answer).into_iter().find_map(|(_, rest)| digit(rest)).or_else(|| {
         match bare(answer, 0..=1)[..] {
