@@ -6,8 +6,8 @@
 //! the same act: run the function again with the journal answering.
 //!
 //! Invariants, held by `tests/tidy.rs` and by the property tests:
-//! 1. `record`, `media`, `rules`, `text`, `template`, `sample`, `export`, `benchmark` are pure: no I/O, no clock,
-//!    no unseeded chance.
+//! 1. `record`, `markup`, `media`, `rules`, `text`, `template`, `sample`, `export`, `benchmark` are pure:
+//!    no I/O, no clock, no unseeded chance.
 //! 2. Only `call` knows HTTP, only `store` knows where bytes lie, only `journal` its segments,
 //!    only `archive` reads a RUN, only `cli` prints.
 //! 3. Stages know neither the journal nor the network: `stage::Cx` is their only door.
@@ -31,6 +31,7 @@ pub mod diag;
 pub mod env;
 pub mod export;
 pub mod journal;
+pub mod markup;
 pub mod media;
 pub mod plan;
 pub mod pool;

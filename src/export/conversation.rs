@@ -20,6 +20,7 @@
 mod shape;
 
 use crate::export::control::{self, ControlTokens};
+use crate::markup;
 use crate::record::{ImageRef, Judgement, Outcome, Round, Trajectory};
 
 /// The tool of format v1, as `data/export/turns/call.txt` names it.
@@ -248,7 +249,7 @@ impl Draft<'_> {
         {
             return Err(Refusal::ControlToken { what, token: token.to_string() });
         }
-        let (text, count) = control::escape(text.trim());
+        let (text, count) = markup::escape(text.trim());
         self.escaped += count;
         if text.is_empty() {
             return Err(Refusal::Empty { what });

@@ -1,5 +1,6 @@
 //! The tool-call grammar of the released agent (v1): what is well-formed, and what was wrong.
 
+use crate::markup;
 use serde::Deserialize;
 
 /// T and P of a turn.
@@ -42,7 +43,7 @@ pub fn parse_call(text: &str, reasoning: &str) -> Result<Call, Fault> {
     if thinking.is_empty() {
         return Err(fault("no_thinking", "no <think> and no reasoning"));
     }
-    if let Some(token) = control_token(&thinking).or_else(|| control_token(&refined)) {
+    if let Some(token) = markup::find(&thinking).or_else(|| markup::find(&refined)) {
         return Err(fault("control_token", format!("text holds `{token}`")));
     }
     Ok(Call { thinking, refined })
@@ -107,29 +108,6 @@ fn split_thinking<'a>(text: &'a str, reasoning: &str) -> Result<(String, &'a str
         }
         None => Ok((reasoning.trim().to_owned(), text)),
     }
-}
-
-/// A tag or token that would break the conversation if it stood in a text.
-pub fn control_token(text: &str) -> Option<&'static str> {
-    const TOKENS: [&str; 16] = [
-        "<|",
-        "<image>",
-        "<video>",
-        "<audio>",
-        "<think>",
-        "</think>",
-        "<tool_call>",
-        "</tool_call>",
-        "<tool_response>",
-        "</tool_response>",
-        "<judge>",
-        "</judge>",
-        "<answer>",
-        "</answer>",
-        "<tools>",
-        "</tools>",
-    ];
-    TOKENS.into_iter().find(|token| text.contains(token))
 }
 
 /// At most 80 characters, for evidence.

@@ -4,7 +4,7 @@ use crate::record::{Answer, Atom, Evidence, ImageRef, Judgement, Trajectory, Vot
 use crate::rules::reading::{field, score, word};
 use crate::rules::{Given, Rules, Said as Ruled, Verdict, closing, conclude};
 use crate::stage::ask::{Asker, Said, atom_rows, members, rule_rows};
-use crate::stage::grammar::{Fault, control_token};
+use crate::stage::grammar::Fault;
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
 use crate::text::json;
@@ -260,7 +260,7 @@ impl Judged {
         if let Some(rule) = rules.quoted_in(text) {
             return Some(("rules_quoted", format!("the rationale quotes rule `{rule}`")));
         }
-        if let Some(token) = control_token(text) {
+        if let Some(token) = crate::markup::find(text) {
             return Some(("control_token", format!("the rationale holds `{token}`")));
         }
         if let Some(hit) = crate::text::leak::find(text) {

@@ -8,5 +8,5 @@
 mod fill;
 mod parse;
 
-pub use fill::{Context, Message, Piece, Speaker, TemplateError, neutralise};
+pub use fill::{Context, Message, Piece, Speaker, TemplateError};
 pub use parse::{Template, Variable};

@@ -1,6 +1,7 @@
 //! A template file taken apart: messages, and the variables each file needs with their places.
 
 use crate::diag::{Diagnostic, Source};
+use crate::markup::Sections;
 use crate::template::Speaker;
 use minijinja::{Environment, UndefinedBehavior};
 use std::ops::Range;
@@ -12,6 +13,8 @@ pub struct Template {
     pub source: Arc<Source>,
     /// What the file needs, in order of first appearance.
     pub variables: Vec<Variable>,
+    /// The tags that text from outside may not close.
+    pub(super) sections: Sections,
     pub(super) speakers: Vec<Speaker>,
     pub(super) env: Environment<'static>,
 }
@@ -42,7 +45,8 @@ impl Template {
             speakers.push(speaker);
         }
         let variables = place(&source.text, variables);
-        Ok(Template { source, variables, speakers, env })
+        let sections = Sections::of(&source.text);
+        Ok(Template { source, variables, sections, speakers, env })
     }
 }
 

@@ -134,8 +134,12 @@ pub fn phrase(text: &str) -> Option<LeakHit> {
     None
 }
 
-/// Stray tags, roles and control tokens in what should be plain text.
+/// Control tokens, and beside them roles, template syntax and our templates' sections, in what
+/// should be plain text.
 pub fn markup(text: &str) -> Option<LeakHit> {
+    if let Some(token) = crate::markup::find(text) {
+        return Some(LeakHit { pattern: format!("markup: {token}"), quote: token.to_owned() });
+    }
     let lower = text.to_lowercase();
     for token in &compiled().markup {
         let found = match token.strip_prefix('^') {

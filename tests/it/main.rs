@@ -13,6 +13,7 @@ mod hostile;
 mod journal;
 mod journal_damage;
 mod kill;
+mod markup;
 mod mixed;
 mod plan;
 mod pool;

@@ -8,7 +8,7 @@ use crate::rules::reading::{field, flag};
 use crate::sample::spec::{Style, Vocabulary};
 use crate::stage::ask::{Asker, Said, members, typed};
 use crate::stage::checklist::spec_json;
-use crate::stage::grammar::{Fault, control_token};
+use crate::stage::grammar::Fault;
 use crate::stage::judging::bound;
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Item, Kind, Param, Params, Port, Reason, Source, SourceCx,
@@ -264,7 +264,7 @@ impl Each for Make {
             let note = format!("the riddle has {length} characters; 1 to {MAX_RIDDLE} are meant");
             return Ok(Step::drop(t, "unwritten", Evidence::note(note)));
         }
-        if let Some(token) = control_token(&t.prompt.text) {
+        if let Some(token) = crate::markup::find(&t.prompt.text) {
             let note = format!("the riddle holds `{token}`");
             return Ok(Step::drop(t, "control_token", Evidence::note(note)));
         }
