@@ -62,6 +62,8 @@ pub struct CallFact {
     pub tokens_out: u32,
     /// The picture it gave.
     pub image: Option<Digest>,
+    /// That picture is of one colour.
+    pub blank: bool,
     pub refused: bool,
     /// The key written beside the entry is the key of the request in it.
     pub key_holds: bool,

@@ -141,6 +141,7 @@ fn note_call(entry: &Entry, journal: &mut JournalFacts, blobs: &mut BlobFacts) {
         tokens_in: small(reply.usage.input),
         tokens_out: small(reply.usage.output + reply.usage.thinking),
         image: image.map(|image| image.digest),
+        blank: matches!(reply.output, Output::Image { blank: true, .. }),
         refused: matches!(reply.output, Output::Refused { .. }),
         key_holds: entry.request.key() == entry.key,
     };

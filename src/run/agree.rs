@@ -1,8 +1,8 @@
 //! Whether a RUN may be gone on with: its manifest against the plan at hand.
 
-use crate::plan::{Manifest, Plan};
+use crate::plan::{Manifest, ManifestStage, Plan};
 use crate::run::{Options, RunError};
-use crate::stage::Stage;
+use crate::stage::{KINDS, Stage, value_of_text};
 use crate::store::{Created, Layout};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,6 +87,15 @@ fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
     out
 }
 
+/// Whether a parameter has its kind's default. One that the RUN's version of the program did not know
+/// changes nothing then: the RUN goes on as it was begun.
+fn is_default(stage: &ManifestStage, name: &str) -> bool {
+    let kind = KINDS.iter().find(|kind| kind.name == stage.kind);
+    let param = kind.and_then(|kind| kind.params.iter().find(|param| param.name == name));
+    let default = param.and_then(|param| value_of_text(param.ty, param.default?).ok());
+    default.is_some_and(|default| stage.params.get(name) == Some(&default.to_string()))
+}
+
 fn stages(old: &Manifest, new: &Manifest, say: &mut dyn FnMut(&str, &str, &str)) {
     for stage in &new.stages {
         let Some(before) = old.stages.iter().find(|s| s.name == stage.name) else {
@@ -101,6 +110,9 @@ fn stages(old: &Manifest, new: &Manifest, say: &mut dyn FnMut(&str, &str, &str))
         );
         let names: BTreeSet<&String> = before.params.keys().chain(stage.params.keys()).collect();
         for name in names {
+            if !before.params.contains_key(name) && is_default(stage, name) {
+                continue;
+            }
             let value = |params: &BTreeMap<String, String>| {
                 params.get(name).map_or("absent".to_owned(), String::clone)
             };

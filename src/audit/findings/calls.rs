@@ -1,6 +1,6 @@
 //! Checks of rows against the journal, and of the journal against the blobs.
 
-use crate::audit::facts::Facts;
+use crate::audit::facts::{CallFact, Facts};
 use crate::audit::findings::Finding;
 use crate::audit::index::StageRows;
 use crate::record::{CallKey, NanoUsd};
@@ -78,6 +78,22 @@ pub(super) fn twice(facts: &Facts) -> Vec<Finding> {
              is nothing to mend",
         )
         .of(&journal.twice)
+        .into_iter()
+        .collect()
+}
+
+/// Filters and failing servers send such pictures in place of what was asked. Where only a sample of
+/// the journal was read, those of the sample are counted.
+pub(super) fn blank(facts: &Facts) -> Vec<Finding> {
+    let mut blank: Vec<_> = facts.journal.calls.iter().filter(|(_, call)| call.blank).collect();
+    blank.sort_by_key(|(key, _)| **key);
+    let role = |number: u16| facts.journal.roles.get(usize::from(number));
+    let name = |(key, call): (&CallKey, &CallFact)| {
+        format!("call {} of {}", short(key), role(call.role).map_or("a role", String::as_str))
+    };
+    Finding::warning("pictures of one colour, as a filter or a failing server sends them")
+        .help("look at one in `view`; `refuse_blank = true` in the stage's file drops such records")
+        .of(blank.into_iter().map(name))
         .into_iter()
         .collect()
 }

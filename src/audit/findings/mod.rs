@@ -151,6 +151,7 @@ pub const CHECKS: &[CheckKind] = &[
     check("filter_extreme", Warning, "a filter keeps nearly all or nearly nothing", flow::extreme),
     check("stratum_short", Warning, "a stratum got less than its quota", dataset::short),
     check("paid_twice", Warning, "calls were journaled more than once", calls::twice),
+    check("blank_picture", Warning, "pictures of one colour were drawn", calls::blank),
     check("maybe_paid_twice", Note, "calls were in flight at a kill", calls::maybe_twice),
     check("incomplete", Note, "the run has not reached its end", flow::incomplete),
     check("blob_unused", Note, "blobs that no journaled call or row names", calls::blobs_unused),

@@ -1,6 +1,6 @@
 //! `attempt`: keeps only prompts that the plain generator fails (paper: FLUX fails 3 of 3).
 
-use super::generate::draw;
+use super::generate::{BLANK, Drawn, draw};
 use crate::diag::Diagnostic;
 use crate::record::{Attempt, Evidence, Trajectory, Vote};
 use crate::stage::checklist::Checklist;
@@ -29,6 +29,7 @@ pub const KIND: Kind = Kind {
         Reason { code: "undecided", doc: "the judge cannot tell: nothing is no, something unsure" },
         Reason { code: "refused", doc: "generator or judge will not answer" },
         Reason { code: "garbage", doc: "text came back where a picture was asked" },
+        Reason { code: "blank", doc: "the picture is of one colour (with `refuse_blank`)" },
         Reason { code: "same_image", doc: "two seeds gave one picture: a safety filter's blank" },
     ],
     params: &[
@@ -43,6 +44,13 @@ pub const KIND: Kind = Kind {
             ty: Ty::Int { min: 1, max: 64 },
             default: Some("3"),
             doc: "at most so many draws, each with its own seed",
+        },
+        Param {
+            name: "refuse_blank",
+            ty: Ty::Bool,
+            default: Some("false"),
+            doc: "drop the record when its picture is of one colour (a filter's blank); else such \
+                  pictures are only counted by `audit`",
         },
         Param { name: "model", ty: Ty::Chat, default: Some("judge"), doc: "the role that grades" },
         Param {
@@ -86,6 +94,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     Ok(Stage::Each(Arc::new(AttemptStage {
         generator: cx.role("generator")?,
         draws: cx.params.int("draws") as u32,
+        refuse_blank: cx.params.bool("refuse_blank"),
         judging: Judging::compile(cx, false)?,
         checklist: Checklist::compile(cx)?,
     })))
@@ -94,6 +103,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
 struct AttemptStage {
     generator: Role,
     draws: u32,
+    refuse_blank: bool,
     judging: Judging,
     checklist: Checklist,
 }
@@ -145,7 +155,10 @@ impl AttemptStage {
     ) -> Result<Result<Judged, (&'static str, Evidence)>, StageError> {
         let prompt = &t.prompt.text;
         let image = match draw(&self.generator, cx, prompt, seed, number - 1).await? {
-            Ok(image) => image,
+            Ok(drawn) if drawn.blank && self.refuse_blank => {
+                return Ok(Err(("blank", Evidence::note(BLANK))));
+            }
+            Ok(Drawn { image, .. }) => image,
             Err(dropped) => return Ok(Err(dropped)),
         };
         if let Some(twin) = t.attempts.iter().find(|a| a.image.digest == image.digest) {

@@ -22,6 +22,7 @@ pub const KIND: Kind = Kind {
     reasons: &[
         Reason { code: "refused", doc: "the generator will not draw it (safety, policy)" },
         Reason { code: "garbage", doc: "text came back where a picture was asked" },
+        Reason { code: "blank", doc: "the picture is of one colour (with `refuse_blank`)" },
     ],
     params: &[
         Param {
@@ -35,6 +36,13 @@ pub const KIND: Kind = Kind {
             ty: Ty::Choice(&["fresh", "previous"]),
             default: Some("fresh"),
             doc: "where the seed comes from",
+        },
+        Param {
+            name: "refuse_blank",
+            ty: Ty::Bool,
+            default: Some("false"),
+            doc: "drop the record when its picture is of one colour (a filter's blank); else such \
+                  pictures are only counted by `audit`",
         },
     ],
     flow,
@@ -54,12 +62,14 @@ fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, Str
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     let previous = cx.params.text("seed") == "previous";
-    Ok(Stage::Each(Arc::new(Generate { role: cx.role("model")?, previous })))
+    let refuse_blank = cx.params.bool("refuse_blank");
+    Ok(Stage::Each(Arc::new(Generate { role: cx.role("model")?, previous, refuse_blank })))
 }
 
 struct Generate {
     role: Role,
     previous: bool,
+    refuse_blank: bool,
 }
 
 #[async_trait::async_trait]
@@ -73,7 +83,10 @@ impl Each for Generate {
         let refined = t.rounds.last().map(|r| r.refined.clone()).unwrap_or_default();
         match draw(&self.role, cx, &refined, seed, 0).await? {
             Err((reason, evidence)) => Ok(Step::drop(t, reason, evidence)),
-            Ok(image) => {
+            Ok(drawn) if drawn.blank && self.refuse_blank => {
+                Ok(Step::drop(t, "blank", Evidence::note(BLANK)))
+            }
+            Ok(Drawn { image, .. }) => {
                 if let Some(round) = t.rounds.last_mut() {
                     round.image = Some(image);
                     round.seed = Some(seed);
@@ -84,6 +97,16 @@ impl Each for Generate {
     }
 }
 
+/// What is said of a picture that is dropped as `blank`.
+pub const BLANK: &str = "the picture is of one colour";
+
+/// A picture, and whether it is of one colour.
+#[derive(Debug, Clone, Copy)]
+pub struct Drawn {
+    pub image: ImageRef,
+    pub blank: bool,
+}
+
 /// One picture of `prompt`, or the drop reason.
 pub async fn draw(
     role: &Role,
@@ -91,7 +114,7 @@ pub async fn draw(
     prompt: &str,
     seed: u64,
     draw: u32,
-) -> Result<Result<ImageRef, (&'static str, Evidence)>, StageError> {
+) -> Result<Result<Drawn, (&'static str, Evidence)>, StageError> {
     let RoleKind::Image { width, height, steps, guidance, negative_prompt } = &role.kind else {
         return Err(StageError::Record {
             code: "wrong_role",
@@ -111,7 +134,7 @@ pub async fn draw(
         draw,
     });
     Ok(match cx.call(&request).await?.output {
-        Output::Image { image, .. } => Ok(image),
+        Output::Image { image, blank, .. } => Ok(Drawn { image, blank }),
         Output::Refused { reason } => Err(("refused", Evidence::note(clip(&reason)))),
         Output::Text { text, .. } => Err(("garbage", Evidence::note(clip(&text)))),
     })
