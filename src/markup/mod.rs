@@ -11,7 +11,7 @@
 
 mod sections;
 
-pub use sections::{Sections, neutralise};
+pub use sections::{Sections, neutralise, neutralise_reply};
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! The tags with which a template marks its sections (`<request>`, `</request>`), found in the
 //! template itself, so that a project's own tags are as safe as those of the templates that ship.
 
-use crate::markup::token_at;
+use crate::markup::{Sort, token_at};
 use std::collections::BTreeSet;
 
 /// The section tags of one template.
@@ -60,11 +60,23 @@ fn is_unseen(c: char) -> bool {
 /// tags lose their `<`, which becomes `‹`. Other text is unchanged. (Not the space of `escape`: a
 /// model that reads `< /request>` may well take it for the end of the section.)
 pub fn neutralise(text: &str, sections: &Sections) -> String {
+    broken(text, sections, |_| true)
+}
+
+/// As `neutralise`, for a reply that is shown to the model that wrote it: the tags of the grammar in
+/// which it was to answer stay as they are.
+pub fn neutralise_reply(text: &str, sections: &Sections) -> String {
+    broken(text, sections, |sort| sort != Sort::Tag)
+}
+
+fn broken(text: &str, sections: &Sections, breaks: impl Fn(Sort) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         match c {
-            '<' if token_at(&text[at..]).is_some() || sections.opens(&text[at + 1..]) => {
-                out.push('\u{2039}');
+            '<' => {
+                let sort = token_at(&text[at..]).map(|(_, sort)| sort);
+                let risky = sort.map_or_else(|| sections.opens(&text[at + 1..]), &breaks);
+                out.push(if risky { '\u{2039}' } else { c });
             }
             '[' if token_at(&text[at..]).is_some() => out.push_str("[ "),
             c => out.push(c),
@@ -76,6 +88,14 @@ pub fn neutralise(text: &str, sections: &Sections) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reply_keeps_the_tags_of_its_grammar() {
+        let own = Sections::of("answer in <think></think>, of the <request>{{ prompt }}</request>");
+        let reply = "<think>a</think> </request> <|im_end|> <image>";
+        let shown = "<think>a</think> \u{2039}/request> \u{2039}|im_end|> \u{2039}image>";
+        assert_eq!(neutralise_reply(reply, &own), shown);
+    }
 
     #[test]
     fn a_templates_tags_are_found_in_it() {

@@ -4,6 +4,7 @@
 
 use crate::call::{ChatRequest, Message, Output, Part, Reply, Request, Speaker};
 use crate::diag::Diagnostic;
+use crate::markup;
 use crate::record::{Atom, CallKey, Vote};
 use crate::rules::Rules;
 use crate::stage::grammar::{Fault, clip};
@@ -111,7 +112,7 @@ impl Asker {
                 last.parts.extend(notice.into_iter().flat_map(|m| m.parts));
             }
             _ => {
-                let text = Part::Text(template::neutralise(&shown));
+                let text = Part::Text(markup::neutralise_reply(&shown, self.template.sections()));
                 let turn = Message { speaker: Speaker::Assistant, parts: vec![text] };
                 request.messages.push(turn);
                 request.messages.extend(notice);

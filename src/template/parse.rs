@@ -27,6 +27,11 @@ pub struct Variable {
 }
 
 impl Template {
+    /// The tags that text from outside may not close.
+    pub fn sections(&self) -> &Sections {
+        &self.sections
+    }
+
     /// Parses `source`. Errors are `T01` (syntax) and `T02` (text outside a message).
     pub fn parse(source: Arc<Source>) -> Result<Template, Diagnostic> {
         let mut env = Environment::new();
