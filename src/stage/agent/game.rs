@@ -1,8 +1,8 @@
 //! The game: whose turn it is, and what becomes of a turn.
 
 use crate::call::{Message, Part, Speaker};
-use crate::export::control;
 use crate::export::conversation::{Dialect, observation, user_turn};
+use crate::markup;
 use crate::record::{Ended, ImageRef, Rollout, RolloutTurn};
 use crate::stage::agent::{Act, Grammar, Mode, Rules, Setting, lax, turn};
 
@@ -311,7 +311,7 @@ impl<'a> Game<'a> {
 }
 
 fn opening(rules: &Rules, prompt: &str) -> Vec<Message> {
-    let (prompt, _) = control::escape(prompt.trim());
+    let (prompt, _) = markup::escape(prompt.trim());
     let text = |speaker, text: String| Message { speaker, parts: vec![Part::Text(text)] };
     vec![text(Speaker::System, rules.system.clone()), text(Speaker::User, user_turn(&prompt))]
 }

@@ -4,7 +4,7 @@
 //! stray word costs a count and not the rollout.
 
 use crate::stage::agent::Grammar;
-use crate::stage::grammar::{TOOL, clip, control_token};
+use crate::stage::grammar::{TOOL, clip};
 use serde_json::Value;
 
 /// What a turn does.
@@ -171,7 +171,7 @@ fn inside(found: &[(&'static str, &str)]) -> Option<(&'static str, String)> {
         if *tag == "answer" && text.trim() != "done" {
             return Some(("wrong_answer", format!("answers “{}”", clip(text))));
         }
-        if let Some(token) = control_token(text) {
+        if let Some(token) = crate::markup::find(text) {
             return Some(("control_token", format!("<{tag}> holds `{token}`")));
         }
         if text.trim().is_empty() {

@@ -166,7 +166,7 @@ impl RollOut {
                     let place = if self.one_seed { 0 } else { game.pictures() };
                     let seed = cx.rng(&format!("rollout {number} picture {place}")).image_seed();
                     match draw(&self.generator, cx, &caption, seed, number).await? {
-                        Ok(image) => game.drawn(image, seed, 0),
+                        Ok(drawn) => game.drawn(drawn.image, seed, 0),
                         Err((_, evidence)) => game.refused(&evidence.note),
                     }
                 }
