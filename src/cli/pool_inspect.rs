@@ -4,10 +4,8 @@ use crate::cli::Done;
 use crate::cli::shared::Format;
 use crate::media::Verify;
 use crate::pool::readers::{READERS, Reader};
-use crate::pool::{Bad, BadKind, Ending, Fields, Images, Item, Options, RawPrompt, detect, open};
-use futures::StreamExt;
+use crate::pool::{Fields, Images, Inspection, Options, inspect};
 use serde_json::json;
-use std::collections::BTreeMap;
 
 /// Say what a path is read as, the fields it maps, counts, a few rows, and what cannot be used.
 #[derive(Debug, clap::Args)]
@@ -48,67 +46,13 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((ours.to_owned(), theirs.to_owned()))
 }
 
-/// What `inspect` finds; printed as it is with `--format json`.
-#[derive(Debug, Default, serde::Serialize)]
-struct Found {
-    path: String,
-    format: &'static str,
-    about: &'static str,
-    files: usize,
-    bytes: u64,
-    rows: u64,
-    /// True when `--limit` ended the count.
-    more: bool,
-    /// Where each of our fields was found, in how many rows.
-    fields: Vec<Mapped>,
-    images: Pictures,
-    specs: u64,
-    categories: BTreeMap<String, u64>,
-    bad: BTreeMap<&'static str, BadRows>,
-    sample: Vec<Sample>,
-    /// Files of the folder that the format does not read.
-    unread_files: u64,
-    unread_examples: Vec<String>,
-}
-
-#[derive(Debug, serde::Serialize)]
-struct Mapped {
-    ours: &'static str,
-    theirs: String,
-    rows: u64,
-}
-
-/// Reference images, by what became of them.
-#[derive(Debug, Default, serde::Serialize)]
-struct Pictures {
-    found: u64,
-    missing: u64,
-    damaged: u64,
-}
-
-#[derive(Debug, Default, serde::Serialize)]
-struct BadRows {
-    count: u64,
-    /// The first few places, with the reason.
-    examples: Vec<String>,
-}
-
-#[derive(Debug, serde::Serialize)]
-struct Sample {
-    key: String,
-    category: String,
-    text: String,
-    image: Option<String>,
-    spec: bool,
-}
-
 pub fn run(args: Args) -> anyhow::Result<Done> {
     if args.formats {
         return formats(args.format);
     }
     let path = args.path.clone().unwrap_or_default();
     let runtime = tokio::runtime::Runtime::new()?;
-    let found = runtime.block_on(walk(&path, &args))?;
+    let found = runtime.block_on(inspect(&path, &options(&args), args.rows))?;
     match args.format {
         Format::Json => println!("{}", serde_json::to_string_pretty(&found)?),
         Format::Text => print_text(&found),
@@ -153,74 +97,7 @@ fn options(args: &Args) -> Options {
     }
 }
 
-async fn walk(path: &str, args: &Args) -> anyhow::Result<Found> {
-    let options = options(args);
-    let detected = detect(path, options.format.as_deref()).await?;
-    let mut found = Found {
-        path: path.to_owned(),
-        format: detected.format,
-        about: detected.about,
-        files: detected.files,
-        bytes: detected.bytes,
-        ..Found::default()
-    };
-    let mut items = open(path, &options);
-    while let Some(item) = items.next().await {
-        match item? {
-            Item::Row(row) => found.row(&row, args.rows),
-            Item::Bad(bad) => found.bad(&bad),
-            Item::End(ending) => found.end(*ending),
-        }
-    }
-    found.more = args.limit == Some(found.rows);
-    Ok(found)
-}
-
-impl Found {
-    fn row(&mut self, row: &RawPrompt, shown: usize) {
-        self.rows += 1;
-        self.images.found += u64::from(row.reference.is_some());
-        self.specs += u64::from(row.spec.is_some());
-        *self.categories.entry(row.category.clone()).or_default() += 1;
-        if self.sample.len() < shown {
-            let image = row.reference.as_ref().map(|r| {
-                format!(
-                    "{} {}x{}, {} bytes",
-                    r.image.mime.ext(),
-                    r.image.width,
-                    r.image.height,
-                    r.image.bytes
-                )
-            });
-            self.sample.push(Sample {
-                key: row.key.clone(),
-                category: row.category.clone(),
-                text: row.text.clone(),
-                image,
-                spec: row.spec.is_some(),
-            });
-        }
-    }
-
-    fn bad(&mut self, bad: &Bad) {
-        self.images.missing += u64::from(bad.kind == BadKind::MissingImage);
-        self.images.damaged += u64::from(bad.kind == BadKind::DamagedImage);
-        let rows = self.bad.entry(bad.kind.as_str()).or_default();
-        rows.count += 1;
-        if rows.examples.len() < 3 {
-            rows.examples.push(format!("{}: {}", bad.place, bad.detail));
-        }
-    }
-
-    fn end(&mut self, ending: Ending) {
-        let fields = ending.fields.into_iter();
-        self.fields = fields.map(|(ours, theirs, rows)| Mapped { ours, theirs, rows }).collect();
-        self.unread_files = ending.unread;
-        self.unread_examples = ending.unread_names;
-    }
-}
-
-fn print_text(found: &Found) {
+fn print_text(found: &Inspection) {
     println!("{}: `{}`, {}", found.path, found.format, found.about);
     println!("{} files, {} bytes", found.files, found.bytes);
     let more = if found.more { " (stopped by --limit)" } else { "" };
@@ -261,7 +138,7 @@ fn print_text(found: &Found) {
     }
 }
 
-fn print_unread(found: &Found) {
+fn print_unread(found: &Inspection) {
     if found.unread_files > 0 {
         let names: Vec<String> = found.unread_examples.iter().map(|n| plain(n, 60)).collect();
         let rest = if found.unread_files > names.len() as u64 { ", …" } else { "" };

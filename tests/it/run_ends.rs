@@ -194,7 +194,8 @@ async fn the_report_has_the_documented_shape() {
         keys.sort();
         keys
     };
-    assert_eq!(keys(&json), ["calls", "complete", "cost_usd", "dataset", "simulated", "stages"]);
+    let wanted = ["calls", "complete", "cost_usd", "dataset", "ended", "simulated", "stages"];
+    assert_eq!(keys(&json), wanted);
     assert_eq!(keys(&json["calls"]), ["by_role", "made", "replayed"]);
     assert_eq!(keys(&json["dataset"]), ["digest", "rows", "strata", "target"]);
     assert_eq!(

@@ -1,0 +1,67 @@
+//! The trajectories that a page shows: which, and with what of each.
+
+use crate::archive::RunDir;
+use crate::audit::facts::Facts;
+use crate::audit::lineage::life_in;
+use crate::audit::{AuditError, Index, Sample};
+use crate::journal::ReadJournal;
+use crate::media::thumbnail;
+use crate::record::{Disposition, Id};
+use std::collections::BTreeMap;
+
+/// About `count` trajectories of the RUN that are worth looking at, whole and with their pictures.
+pub async fn samples(
+    run: &RunDir,
+    journal: &ReadJournal,
+    facts: &Facts,
+    count: usize,
+) -> Result<Vec<Sample>, AuditError> {
+    let mut samples = Vec::new();
+    for id in chosen(facts, count) {
+        samples.push(sample(run, journal, &id).await?);
+    }
+    Ok(samples)
+}
+
+/// Rows of the dataset, each outcome in its turn, by keyed hash, so that the same page is made each
+/// time; without a dataset, records that came as far as any did.
+fn chosen(facts: &Facts, count: usize) -> Vec<Id> {
+    let mut outcomes: BTreeMap<&str, Vec<Id>> = BTreeMap::new();
+    for row in facts.dataset.iter().flat_map(|dataset| &dataset.rows) {
+        outcomes.entry(&row.outcome).or_default().extend(row.id);
+    }
+    if outcomes.is_empty() {
+        outcomes.insert("", farthest(&facts.index));
+    }
+    for ids in outcomes.values_mut() {
+        ids.sort_by_key(|id| std::cmp::Reverse(id.keyed("report sample", 0)));
+    }
+    let mut out = Vec::new();
+    while out.len() < count && outcomes.values().any(|ids| !ids.is_empty()) {
+        out.extend(outcomes.values_mut().filter_map(Vec::pop));
+    }
+    out.truncate(count);
+    out
+}
+
+fn farthest(index: &Index) -> Vec<Id> {
+    let Some(rows) = index.stages.iter().rev().find(|rows| !rows.is_empty()) else {
+        return Vec::new();
+    };
+    (0..rows.len())
+        .filter(|row| rows.disposition[*row] == Disposition::Passed)
+        .map(|row| index.records.id[rows.record[row] as usize])
+        .collect()
+}
+
+async fn sample(run: &RunDir, journal: &ReadJournal, id: &Id) -> Result<Sample, AuditError> {
+    let life = life_in(run, journal, id).await?;
+    let mut pictures = Vec::new();
+    for (what, image) in life.story.judged_pictures() {
+        // A picture that is gone is a finding of its own; the page is still made.
+        if let Ok(bytes) = run.blobs().get(image.digest).await {
+            pictures.extend(thumbnail(&bytes).map(|png| (what, png)));
+        }
+    }
+    Ok(Sample { life, pictures })
+}
