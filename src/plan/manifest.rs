@@ -2,6 +2,7 @@
 //! anywhere.
 
 use crate::plan::{Home, Overrides, Plan, Project};
+use crate::text::leak;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -112,7 +113,15 @@ impl Manifest {
 
     /// The project as it was, for `plan::compile` (pool paths still point where they did).
     pub fn project(&self, home: Option<&Home>) -> Project {
-        Project::from_files(&self.pipeline, self.files.clone(), home)
+        let mut files = self.files.clone();
+        // A RUN of before the patterns were the project's own was made with the built-in ones; no one
+        // looked for talk then, and that pattern file is only read where it is asked for.
+        let built_in =
+            [("data/leak_patterns.toml", leak::BUILT_IN), ("data/talk_patterns.toml", leak::TALK)];
+        for (path, text) in built_in {
+            files.entry(path.to_owned()).or_insert_with(|| text.to_owned());
+        }
+        Project::from_files(&self.pipeline, files, home)
     }
 
     /// The parameters in force, as overrides over the files: `--set`s of the run are in them.

@@ -5,6 +5,7 @@ use crate::diag::{Diagnostic, Source};
 use crate::rules::Rules;
 use crate::stage::Params;
 use crate::template::Template;
+use crate::text::leak::Patterns;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -106,6 +107,12 @@ impl Compile<'_> {
     pub fn rules(&self, param: &str) -> Result<Arc<Rules>, Vec<Diagnostic>> {
         let source = self.file(param)?;
         Rules::parse(&source).map(Arc::new)
+    }
+
+    /// The phrases in the file named by parameter `param`.
+    pub fn patterns(&self, param: &str) -> Result<Arc<Patterns>, Vec<Diagnostic>> {
+        let source = self.file(param)?;
+        Patterns::parse(&source).map(Arc::new)
     }
 
     /// The text file named by parameter `param`, looked for under `data/` and from the root.

@@ -1,7 +1,8 @@
 //! The tool-call grammar of the released agent (v1): what is well-formed, and what was wrong.
 
 use crate::markup;
-use serde::Deserialize;
+use crate::text::json;
+use serde_json::Value;
 
 /// T and P of a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +28,15 @@ impl From<String> for Fault {
 /// The tool's name in a call.
 pub const TOOL: &str = "image_generation_tool";
 
-#[derive(Deserialize)]
-struct RawCall {
-    name: String,
-    arguments: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Reads `<think>T</think> <tool_call>{…}</tool_call>`. T may instead come as the server's
-/// `reasoning`. Exactly one call, one string argument `caption`, no answer, no judge turn, no
-/// text after the call. A missing closing `</tool_call>` at the very end is forgiven: clients stop
-/// on it and the server strips it.
+/// Reads `<think>T</think> <tool_call>{…}</tool_call>`, leniently. T may instead come as the server's
+/// `reasoning`. Exactly one call, one string argument `caption`, no answer and no judge turn. Forgiven is
+/// what cannot mean anything else: a missing closing `</tool_call>` (clients stop on it and the server
+/// strips it), a fence inside the tags, slips of JSON (`text::json`), arguments as a string, the call
+/// without its tags when it is all there is, and one sentence after it, which is left out.
 pub fn parse_call(text: &str, reasoning: &str) -> Result<Call, Fault> {
     let (thinking, rest) = split_thinking(text, reasoning)?;
-    let refined = caption(only_call(rest)?)?;
+    let thinking = broken_tags(&thinking);
+    let refined = caption(&only_call(rest)?)?;
     if thinking.is_empty() {
         return Err(fault("no_thinking", "no <think> and no reasoning"));
     }
@@ -49,45 +46,91 @@ pub fn parse_call(text: &str, reasoning: &str) -> Result<Call, Fault> {
     Ok(Call { thinking, refined })
 }
 
+/// Thinking that speaks of the protocol's tags (its own request does) is no markup: their brackets
+/// become typographic ones. Tokens of chat templates stay, and are a fault.
+fn broken_tags(text: &str) -> String {
+    const TAGS: [&str; 6] = ["think", "tool_call", "tool_response", "judge", "answer", "tools"];
+    let mut out = text.to_owned();
+    for tag in TAGS {
+        for slash in ["", "/"] {
+            out = out.replace(&format!("<{slash}{tag}>"), &format!("‹{slash}{tag}›"));
+        }
+    }
+    out
+}
+
 fn fault(code: &'static str, what: impl Into<String>) -> Fault {
     Fault { code, what: what.into() }
 }
 
-/// The JSON of the turn's one call.
-fn only_call(rest: &str) -> Result<&str, Fault> {
+/// The object of the turn's one call.
+fn only_call(rest: &str) -> Result<Value, Fault> {
     let opens = rest.matches("<tool_call>").count();
-    if opens == 0 {
-        return Err(fault("no_tool_call", format!("no <tool_call> in {}", quote(rest))));
-    }
     if opens > 1 {
         return Err(fault("many_tool_calls", format!("{opens} <tool_call> in one turn")));
     }
     if rest.contains("<answer>") {
         return Err(fault("call_and_answer", "a turn holds both a call and an answer"));
     }
-    let (before, after) = rest.split_once("<tool_call>").unwrap_or((rest, ""));
+    let Some((before, after)) = rest.split_once("<tool_call>") else { return bare_call(rest) };
     let (json, tail) = after.split_once("</tool_call>").unwrap_or((after, ""));
-    if !before.trim().is_empty() || !tail.trim().is_empty() {
+    if !before.trim().is_empty() || !is_one_sentence(tail) {
         let stray = if before.trim().is_empty() { tail } else { before };
         return Err(fault("stray_text", format!("text outside of the tags: {}", quote(stray))));
     }
-    Ok(json)
+    let what = |e| fault("bad_json", format!("the tool call is not the JSON asked for: {e}"));
+    let mut objects = json::objects(json).map_err(what)?;
+    match (objects.pop(), objects.len()) {
+        (Some(call), 0) => Ok(call),
+        (_, more) => Err(fault("many_tool_calls", format!("{} calls in one turn", more + 1))),
+    }
 }
 
-fn caption(json: &str) -> Result<String, Fault> {
-    let raw: RawCall = serde_json::from_str(json.trim())
-        .map_err(|e| fault("bad_json", format!("tool call is not the JSON asked for: {e}")))?;
-    if raw.name != TOOL {
-        let what = format!("calls `{}`; the tool is `{TOOL}`", clip(&raw.name));
-        return Err(fault("wrong_tool", what));
+/// A call without its tags: the only object, of the tool's name, with nothing before it.
+fn bare_call(rest: &str) -> Result<Value, Fault> {
+    let none = || fault("no_tool_call", format!("no <tool_call> in {}", quote(rest)));
+    let bare = rest.trim().trim_start_matches("```json").trim_start_matches("```").trim_start();
+    if !bare.starts_with('{') {
+        return Err(none());
     }
-    match (raw.arguments.get("caption"), raw.arguments.len()) {
-        (Some(serde_json::Value::String(caption)), 1) if caption.trim().is_empty() => {
+    let mut objects = json::objects(bare).map_err(|_| none())?;
+    let named = |call: &Value| call["name"] == TOOL && !call["arguments"].is_null();
+    let tail = bare.rsplit('}').next().unwrap_or_default().trim().trim_start_matches("```");
+    match (objects.pop().filter(named), objects.len()) {
+        (Some(call), 0) if is_one_sentence(tail) => Ok(call),
+        (Some(_), 1..) => Err(fault("many_tool_calls", "more than one call in one turn")),
+        _ => Err(none()),
+    }
+}
+
+/// Nothing, or one sentence without markup.
+fn is_one_sentence(tail: &str) -> bool {
+    let tail = tail.trim();
+    let ends = tail.trim_end_matches(['.', '!', '?']).matches(['.', '!', '?', '\n']).count();
+    ends == 0 && tail.chars().count() <= 160 && !tail.contains(['<', '{', '>', '}'])
+}
+
+fn caption(call: &Value) -> Result<String, Fault> {
+    let name = call["name"].as_str().unwrap_or_default();
+    if name.is_empty() {
+        return Err(fault("bad_json", "the tool call is not the JSON asked for: it has no `name`"));
+    }
+    if name != TOOL {
+        return Err(fault("wrong_tool", format!("calls `{}`; the tool is `{TOOL}`", clip(name))));
+    }
+    let read = |text: &str| json::objects(text).ok().filter(|o| o.len() == 1)?.pop();
+    let given = match &call["arguments"] {
+        Value::String(text) => read(text).unwrap_or_default(),
+        other => other.clone(),
+    };
+    let arguments = given.as_object().cloned().unwrap_or_default();
+    match (arguments.get("caption"), arguments.len()) {
+        (Some(Value::String(caption)), 1) if caption.trim().is_empty() => {
             Err(fault("empty_caption", "the caption is empty"))
         }
-        (Some(serde_json::Value::String(caption)), 1) => Ok(caption.trim().to_owned()),
+        (Some(Value::String(caption)), 1) => Ok(caption.trim().to_owned()),
         _ => {
-            let keys: Vec<&str> = raw.arguments.keys().map(String::as_str).collect();
+            let keys: Vec<&str> = arguments.keys().map(String::as_str).collect();
             let keys = quote(&keys.join(", "));
             let what = format!("the one argument is a text `caption`; got {keys}");
             Err(fault("wrong_arguments", what))
@@ -95,9 +138,10 @@ fn caption(json: &str) -> Result<String, Fault> {
     }
 }
 
+/// The thinking ends at the last `</think>` before the call: it may speak of the tag itself.
 fn split_thinking<'a>(text: &'a str, reasoning: &str) -> Result<(String, &'a str), Fault> {
     let text = text.trim();
-    match text.split_once("</think>") {
+    match text.rsplit_once("</think>") {
         Some((head, rest)) => {
             let head = head.trim_start();
             let thinking = head.strip_prefix("<think>").unwrap_or(head);
@@ -151,7 +195,9 @@ mod tests {
         assert_eq!(code("<think>a"), "unclosed_think");
         assert_eq!(code(call), "no_thinking");
         assert_eq!(code(&format!("<think>a</think>{call}{call}")), "many_tool_calls");
-        assert_eq!(code(&format!("<think>a</think>{call} bye")), "stray_text");
+        assert_eq!(code(&format!("<think>a</think>{call} bye")), "fine");
+        assert_eq!(code(&format!("<think>a</think>{call} One. Two.")), "stray_text");
+        assert_eq!(code(&format!("<think>a</think>Now: {call}")), "stray_text");
         assert_eq!(
             code(&format!("<think>a</think>{call}<answer>done</answer>")),
             "call_and_answer"
@@ -170,5 +216,31 @@ mod tests {
         );
         assert_eq!(code(&format!("<think>a</think>{}", call.replace("}}", "}"))), "bad_json");
         assert_eq!(code(&format!("<think>a <|im_end|></think>{call}")), "control_token");
+    }
+
+    #[test]
+    fn what_can_mean_one_thing_only_is_read() {
+        let name = "\"name\": \"image_generation_tool\"";
+        for call in [
+            format!("<tool_call>{{{name}, \"arguments\": {{\"caption\": \"x\",}},}}</tool_call>"),
+            format!("<tool_call>```json\n{{{name}, \"arguments\": {{\"caption\": \"x\"}}}}\n```</tool_call>"),
+            format!("<tool_call>{{{name}, \"arguments\": \"{{\\\"caption\\\": \\\"x\\\"}}\"}}</tool_call>"),
+            "<tool_call>{“name”: “image_generation_tool”, “arguments”: {“caption”: “x”}}</tool_call>"
+                .to_owned(),
+            format!("{{{name}, \"arguments\": {{\"caption\": \"x\"}}}}"),
+            format!("```json\n{{{name}, \"arguments\": {{\"caption\": \"x\"}}}}\n```"),
+        ] {
+            let read = parse_call(&format!("<think>a</think>{call}"), "").expect("read");
+            assert_eq!(read.refined, "x", "{call}");
+        }
+        let lines = format!(
+            "<think>I close with </think> and open <tool_call>.</think><tool_call>{{{name}, \
+             \"arguments\": {{\"caption\": \"x\ny\"}}}}</tool_call>"
+        );
+        let read = parse_call(&lines, "").expect("read");
+        assert_eq!(read.thinking, "I close with ‹/think› and open ‹tool_call›.");
+        assert_eq!(read.refined, "x\ny");
+        let other = "<think>a</think>{\"name\": \"other\", \"arguments\": {\"caption\": \"x\"}}";
+        assert_eq!(code(other), "no_tool_call");
     }
 }

@@ -8,6 +8,7 @@ use crate::stage::grammar::Fault;
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
 use crate::text::json;
+use crate::text::leak::Patterns;
 use futures::future::try_join_all;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -255,7 +256,7 @@ impl Judged {
     /// Why this rationale may not become training text, if so: it quotes a rule, holds a tag, or
     /// speaks of a picture that the agent never saw. No judge is shown the hint, so the last is a
     /// slip of its own; but J of a last round passes no `leak_filter` any more.
-    pub fn tainted(&self, rules: &Rules) -> Option<(&'static str, String)> {
+    pub fn tainted(&self, rules: &Rules, patterns: &Patterns) -> Option<(&'static str, String)> {
         let text = &self.judgement.rationale;
         if let Some(rule) = rules.quoted_in(text) {
             return Some(("rules_quoted", format!("the rationale quotes rule `{rule}`")));
@@ -263,7 +264,7 @@ impl Judged {
         if let Some(token) = crate::markup::find(text) {
             return Some(("control_token", format!("the rationale holds `{token}`")));
         }
-        if let Some(hit) = crate::text::leak::find(text) {
+        if let Some(hit) = patterns.find(text) {
             let reason = if hit.is_markup() { "control_token" } else { "hint_mentioned" };
             return Some((reason, format!("“{}” ({})", bound(&hit.quote, 120), hit.pattern)));
         }

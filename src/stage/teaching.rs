@@ -7,6 +7,8 @@ use crate::stage::ask::{Asker, Said};
 use crate::stage::grammar::{Call, Fault, parse_call};
 use crate::stage::{Compile, Cx, Param, Reason, StageError, Ty};
 use crate::template::Context;
+use crate::text::leak::Patterns;
+use std::sync::Arc;
 
 /// How often a turn that breaks the form is asked for once more.
 pub const AGAIN: Param = Param {
@@ -33,6 +35,8 @@ pub const FORMAT_REASONS: &[Reason] = &[
     Reason { code: "garbage", doc: "the reply is no text of a sane size" },
     Reason { code: "refused", doc: "the server will not answer (safety, policy)" },
     Reason { code: "copied_prompt", doc: "P repeats q word for word" },
+    Reason { code: "meta_talk", doc: "T or P speaks of tips, format, test or the model's maker" },
+    Reason { code: "caption_language", doc: "P is in another language than English" },
 ];
 
 /// Where the thinking comes.
@@ -44,11 +48,47 @@ pub const THINKING: Param = Param {
               `apart`, in a field of the server's (then the call alone is asked for)",
 };
 
+/// What becomes of talk.
+pub const META_TALK: Param = Param {
+    name: "meta_talk",
+    ty: Ty::Choice(&["cut", "ask"]),
+    default: Some("cut"),
+    doc: "thinking that speaks of tips, rules, format, test or the model's maker: `cut` takes out those \
+          sentences and counts them, `ask` takes the turn for one that breaks the form. A caption that \
+          does so always breaks it",
+};
+
+/// Where the phrases of talk stand.
+pub const TALK: Param = Param {
+    name: "talk",
+    ty: Ty::File,
+    default: Some("talk_patterns.toml"),
+    doc: "the phrases of such talk, as data",
+};
+
+/// The caption's language.
+pub const LANGUAGE: Param = Param {
+    name: "caption_language",
+    ty: Ty::Choice(&["english", "any"]),
+    default: Some("english"),
+    doc: "`english`: a caption in another language (by its script and small words; lettering in \
+          quotation marks apart) breaks the form",
+};
+
 /// Who gives turns.
 pub struct Teacher {
     asker: Asker,
     again: u32,
     apart: bool,
+    talk: Arc<Patterns>,
+    cuts: bool,
+    english: bool,
+}
+
+/// A turn that was read, and how many sentences were cut from its thinking.
+struct Turn {
+    call: Call,
+    cut: usize,
 }
 
 /// A text that a caption may not repeat word for word, and what to say of one that does.
@@ -65,6 +105,9 @@ impl Teacher {
             asker: Asker::compile(cx, "model", "template")?,
             again: cx.params.int("asks_again") as u32,
             apart: cx.params.text("thinking") == "apart",
+            talk: cx.patterns("talk")?,
+            cuts: cx.params.text("meta_talk") == "cut",
+            english: cx.params.text("caption_language") == "english",
         })
     }
 
@@ -76,30 +119,56 @@ impl Teacher {
         copy: Option<Copy<'_>>,
     ) -> Result<Result<(Round, Evidence), (&'static str, Evidence)>, StageError> {
         let context = context.text("apart", if self.apart { "apart" } else { "" });
-        let read = |text: &str, reasoning: &str| read(text, reasoning, copy);
+        let read = |text: &str, reasoning: &str| self.read(text, reasoning, copy);
         let asked = self.asker.ask(cx, &context, 0, self.again, read).await?;
         let votes = asked.faults;
         let evidence = |note: String| Evidence { votes, ..Evidence::note(note) };
         Ok(match asked.said {
             Said::Unusable(fault) => Err((fault.code, evidence(fault.what))),
             Said::Refused(what) => Err(("refused", evidence(what))),
-            Said::Read(call, _) => {
-                let Call { thinking, refined } = call;
+            Said::Read(Turn { call: Call { thinking, refined }, cut }, _) => {
                 let round = Round { thinking, refined, image: None, seed: None, judgement: None };
-                Ok((round, evidence(String::new())))
+                let note = match cut {
+                    0 => String::new(),
+                    1 => "1 sentence of talk was cut from the thinking".to_owned(),
+                    n => format!("{n} sentences of talk were cut from the thinking"),
+                };
+                Ok((round, evidence(note)))
             }
         })
     }
 }
 
-fn read(text: &str, reasoning: &str, copy: Option<Copy<'_>>) -> Result<Call, Fault> {
-    let call = parse_call(text, reasoning)?;
-    match copy {
-        Some(Copy { of, what }) if same_words(&call.refined, of) => {
-            Err(Fault { code: "copied_prompt", what: what.to_owned() })
+impl Teacher {
+    fn read(&self, text: &str, reasoning: &str, copy: Option<Copy<'_>>) -> Result<Turn, Fault> {
+        let mut call = parse_call(text, reasoning)?;
+        let fault = |code, what: String| Err(Fault { code, what });
+        if let Some(Copy { what, .. }) = copy.filter(|c| same_words(&call.refined, c.of)) {
+            return fault("copied_prompt", what.to_owned());
         }
-        _ => Ok(call),
+        if self.english && !is_english(&call.refined) {
+            return fault("caption_language", "the caption is not in English".to_owned());
+        }
+        if let Some(hit) = self.talk.phrase(&call.refined) {
+            return fault("meta_talk", format!("the caption says “{}”", hit.quote));
+        }
+        let mut cut = 0;
+        if let Some(hit) = self.talk.phrase(&call.thinking) {
+            let kept = self.cuts.then(|| self.talk.cut(&call.thinking));
+            let Some((kept, n)) = kept.filter(|(kept, _)| !kept.is_empty()) else {
+                let what = "the reasoning speaks of something else than the picture";
+                return fault("meta_talk", format!("{what}: “{}”", hit.quote));
+            };
+            (call.thinking, cut) = (kept, n);
+        }
+        Ok(Turn { call, cut })
     }
+}
+
+/// By script and small words; what stands in quotation marks is lettering.
+fn is_english(caption: &str) -> bool {
+    let said: String = caption.split(['"', '\u{201c}', '\u{201d}']).step_by(2).collect();
+    matches!(crate::text::language::guess(&said), "en" | "und")
 }
 
 /// Equal but for case, punctuation and white space.

@@ -1,13 +1,15 @@
 //! Does a model's turn speak of the hint image, of the rules, or carry markup? The lexical layer of
-//! the leak filter (practice.md, section 5).
+//! the leak filter (practice.md, section 5); leaks of content are for a model to judge.
 //!
-//! Not here: leaks of content, which a model must judge (`stage`).
-//! The one idea: phrases, never single words: `the reference image` is a leak, `a cultural
-//! reference` is not. Patterns are data (`data/leak_patterns.toml`): words on normal forms, `a|b`
-//! for choices, a trailing `?` for what may be missing. CJK patterns match as substrings.
+//! Phrases, never single words: `the reference image` is a leak, `a cultural reference` is not.
+//! Patterns are data of the project (`data/leak_patterns.toml`, which says how they are written). A
+//! sentence is a leak, clean, or *doubtful*: it holds a word that leaks are made of in a phrase that no
+//! pattern decides.
 
+use crate::diag::{Diagnostic, Source};
 use crate::text::{normalise, words};
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Patterns of one language and purpose.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -26,9 +28,17 @@ struct Group {
 struct File {
     group: Vec<Group>,
     /// Texts that hold a pattern's words in an innocent sense; matched first and skipped.
+    #[serde(default)]
     innocent: Vec<String>,
+    /// What no pattern decides, and a model should look at.
+    #[serde(default)]
+    doubtful: Vec<String>,
     /// Substrings of the raw text, lower case.
+    #[serde(default)]
     markup: Vec<String>,
+    /// Named choices, for `@name`.
+    #[serde(default)]
+    class: BTreeMap<String, String>,
 }
 
 /// A leak that was found.
@@ -47,160 +57,298 @@ impl LeakHit {
     }
 }
 
-struct Compiled {
+/// Compiled patterns.
+#[derive(Debug)]
+pub struct Patterns {
     groups: Vec<(String, String, Vec<Item>)>,
     innocent: Vec<Vec<Item>>,
+    doubtful: Vec<Vec<Item>>,
     markup: Vec<String>,
 }
 
-/// One place of a pattern: permitted words, and whether it may be missing.
-struct Item {
-    choices: Vec<String>,
-    optional: bool,
+/// One place of a pattern.
+#[derive(Debug)]
+enum Item {
+    /// Permitted words, and whether the place may be missing.
+    Word { choices: Vec<String>, optional: bool },
+    /// Up to so many words of any kind.
+    Gap(usize),
 }
 
-const DATA: &str = include_str!("../../data/leak_patterns.toml");
-
-fn compiled() -> &'static Compiled {
-    static PATTERNS: OnceLock<Compiled> = OnceLock::new();
-    PATTERNS.get_or_init(|| compile(DATA).unwrap_or_else(|_| Compiled::none()))
+/// What one sentence is.
+enum Ruling {
+    Leak(LeakHit),
+    Doubtful,
+    Clean,
 }
 
-impl Compiled {
-    /// Cannot be reached: a test parses the embedded file.
-    fn none() -> Compiled {
-        Compiled { groups: Vec::new(), innocent: Vec::new(), markup: Vec::new() }
+/// The patterns that a project starts with.
+pub const BUILT_IN: &str = include_str!("../../data/leak_patterns.toml");
+/// Talk of tips, format and maker, in the same form.
+pub const TALK: &str = include_str!("../../data/talk_patterns.toml");
+
+impl Patterns {
+    /// Codes `K01` (syntax) and `K02` (a pattern that cannot be meant).
+    pub fn parse(source: &Arc<Source>) -> Result<Patterns, Vec<Diagnostic>> {
+        let file: File = toml::from_str(&source.text).map_err(|e| {
+            let range = e.span().unwrap_or(0..0);
+            let title = format!("leak patterns: {}", e.message());
+            vec![Diagnostic::error("K01", title).at(source, range, "")]
+        })?;
+        let mut errors = Vec::new();
+        let mut read = |pattern: &String| {
+            items(pattern, &file.class).unwrap_or_else(|what| {
+                let at = source.text.find(pattern.as_str()).unwrap_or(0);
+                let title = format!("leak pattern `{pattern}`: {what}");
+                let range = at..(at + pattern.len()).min(source.text.len());
+                errors.push(Diagnostic::error("K02", title).at(source, range, ""));
+                Vec::new()
+            })
+        };
+        let mut groups = Vec::new();
+        for group in &file.group {
+            for pattern in &group.patterns {
+                groups.push((group.name.clone(), pattern.clone(), read(pattern)));
+            }
+        }
+        let innocent = file.innocent.iter().map(&mut read).collect();
+        let doubtful = file.doubtful.iter().map(&mut read).collect();
+        if errors.is_empty() {
+            Ok(Patterns { groups, innocent, doubtful, markup: file.markup })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The first leak of `text`: phrases first, then markup.
+    pub fn find(&self, text: &str) -> Option<LeakHit> {
+        self.phrase(text).or_else(|| self.markup(text))
+    }
+
+    /// Talk of the hint image or of the judge's rules.
+    pub fn phrase(&self, text: &str) -> Option<LeakHit> {
+        sentences(text).find_map(|sentence| match self.rule(sentence) {
+            Ruling::Leak(hit) => Some(hit),
+            Ruling::Doubtful | Ruling::Clean => None,
+        })
+    }
+
+    /// The first sentence of `text` that no pattern decides.
+    pub fn doubtful<'a>(&self, text: &'a str) -> Option<&'a str> {
+        sentences(text).find(|sentence| matches!(self.rule(sentence), Ruling::Doubtful))
+    }
+
+    /// `text` without the sentences that hold a phrase, and how many those were.
+    pub fn cut(&self, text: &str) -> (String, usize) {
+        let (mut kept, mut cut) = (String::with_capacity(text.len()), 0);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = rest
+                .char_indices()
+                .find(|(at, c)| {
+                    let after = rest[at + c.len_utf8()..].chars().next();
+                    *c == '\n'
+                        || matches!(c, '.' | '!' | '?') && after.is_none_or(char::is_whitespace)
+                })
+                .map_or(rest.len(), |(at, c)| at + c.len_utf8());
+            let (sentence, after) = rest.split_at(end);
+            match self.phrase(sentence) {
+                Some(_) => cut += 1,
+                None => kept.push_str(sentence),
+            }
+            rest = after;
+        }
+        (kept.trim().to_owned(), cut)
+    }
+
+    fn rule(&self, sentence: &str) -> Ruling {
+        let normal = normalise(sentence);
+        let words: Vec<&str> = words(&normal).collect();
+        let mut ruling = Ruling::Clean;
+        let mut at = 0;
+        while at < words.len() {
+            let rest = &words[at..];
+            let innocent = self.innocent.iter().filter_map(|p| matches(p, rest)).max();
+            if let Some(n) = innocent.filter(|n| *n > 0) {
+                at += n;
+                continue;
+            }
+            for (group, pattern, items) in &self.groups {
+                if let Some(n) = matches(items, rest) {
+                    let quote = rest[..n].join(" ").chars().take(80).collect();
+                    return Ruling::Leak(LeakHit { pattern: format!("{group}: {pattern}"), quote });
+                }
+            }
+            if self.doubtful.iter().any(|p| matches(p, rest).is_some()) {
+                ruling = Ruling::Doubtful;
+            }
+            at += 1;
+        }
+        ruling
+    }
+
+    /// Control tokens, and beside them roles, template syntax and our templates' sections, in what
+    /// should be plain text.
+    pub fn markup(&self, text: &str) -> Option<LeakHit> {
+        if let Some(token) = crate::markup::find(text) {
+            return Some(LeakHit { pattern: format!("markup: {token}"), quote: token.to_owned() });
+        }
+        let lower = text.to_lowercase();
+        for token in &self.markup {
+            let found = match token.strip_prefix('^') {
+                Some(role) => lower.lines().any(|line| line.trim_start().starts_with(role)),
+                None => lower.contains(token.as_str()),
+            };
+            if found {
+                let shown = token.trim_start_matches('^');
+                return Some(LeakHit {
+                    pattern: format!("markup: {shown}"),
+                    quote: shown.to_owned(),
+                });
+            }
+        }
+        None
     }
 }
 
-fn compile(data: &str) -> Result<Compiled, toml::de::Error> {
-    let file: File = toml::from_str(data)?;
-    let groups = file
-        .group
-        .iter()
-        .flat_map(|group| group.patterns.iter().map(|p| (group.name.clone(), p.clone(), items(p))));
-    Ok(Compiled {
-        groups: groups.collect(),
-        innocent: file.innocent.iter().map(|p| items(p)).collect(),
-        markup: file.markup,
-    })
+/// A pattern's words are looked for within one sentence.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['.', '!', '?', '\n', '。', '！', '？']).filter(|s| !s.trim().is_empty())
 }
 
-fn items(pattern: &str) -> Vec<Item> {
+fn items(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Vec<Item>, String> {
     let mut out = Vec::new();
     for place in pattern.split_whitespace() {
+        if place == "..." {
+            out.push(Item::Gap(3));
+            continue;
+        }
         let (place, optional) = match place.strip_suffix('?') {
             Some(inner) => (inner, true),
             None => (place, false),
         };
-        let mut choices: Vec<String> = place.split('|').map(normalise).collect();
-        // A CJK pattern is one word per character, like the text it meets.
-        if choices.len() == 1 && words(&choices[0]).count() > 1 {
-            let parts: Vec<String> = words(&choices[0]).map(str::to_owned).collect();
-            out.extend(parts.into_iter().map(|w| Item { choices: vec![w], optional: false }));
-        } else {
-            choices.retain(|c| !c.is_empty());
-            out.push(Item { choices, optional });
-        }
-    }
-    out
-}
-
-/// The first leak of `text`: phrases first, then markup.
-pub fn find(text: &str) -> Option<LeakHit> {
-    phrase(text).or_else(|| markup(text))
-}
-
-/// Talk of the hint image or of the judge's rules.
-pub fn phrase(text: &str) -> Option<LeakHit> {
-    let normal = normalise(text);
-    let words: Vec<&str> = words(&normal).collect();
-    let patterns = compiled();
-    let mut at = 0;
-    while at < words.len() {
-        let rest = &words[at..];
-        if let Some(n) = patterns.innocent.iter().filter_map(|p| matches(p, rest)).max() {
-            at += n.max(1);
-            continue;
-        }
-        for (group, pattern, items) in &patterns.groups {
-            if let Some(n) = matches(items, rest) {
-                let quote = rest[..n].join(" ").chars().take(80).collect();
-                return Some(LeakHit { pattern: format!("{group}: {pattern}"), quote });
+        let mut choices: Vec<String> = Vec::new();
+        for choice in place.split('|') {
+            match choice.strip_prefix('@') {
+                Some(name) => {
+                    let class = classes.get(name).ok_or_else(|| format!("no class `{name}`"))?;
+                    choices.extend(class.split('|').map(normalise));
+                }
+                None => choices.push(normalise(choice)),
             }
         }
-        at += 1;
-    }
-    None
-}
-
-/// Control tokens, and beside them roles, template syntax and our templates' sections, in what
-/// should be plain text.
-pub fn markup(text: &str) -> Option<LeakHit> {
-    if let Some(token) = crate::markup::find(text) {
-        return Some(LeakHit { pattern: format!("markup: {token}"), quote: token.to_owned() });
-    }
-    let lower = text.to_lowercase();
-    for token in &compiled().markup {
-        let found = match token.strip_prefix('^') {
-            Some(role) => lower.lines().any(|line| line.trim_start().starts_with(role)),
-            None => lower.contains(token.as_str()),
-        };
-        if found {
-            let shown = token.trim_start_matches('^');
-            return Some(LeakHit { pattern: format!("markup: {shown}"), quote: shown.to_owned() });
+        choices.retain(|c| !c.is_empty());
+        // A CJK pattern is one word per character, like the text it meets.
+        if choices.len() == 1 && words(&choices[0]).count() > 1 {
+            let parts = words(&choices[0]).map(str::to_owned);
+            out.extend(parts.map(|w| Item::Word { choices: vec![w], optional: false }));
+        } else if choices.is_empty() {
+            return Err(format!("`{place}` is no word"));
+        } else {
+            out.push(Item::Word { choices, optional });
         }
     }
-    None
+    let word = |item: &Item| matches!(item, Item::Word { optional: false, .. });
+    if out.iter().any(word) { Ok(out) } else { Err("it matches anything".to_owned()) }
 }
 
 /// How many words of `text` the pattern takes from its start.
 fn matches(items: &[Item], text: &[&str]) -> Option<usize> {
     let Some((item, rest)) = items.split_first() else { return Some(0) };
-    if let Some((word, after)) = text.split_first()
-        && item.choices.iter().any(|c| c == word)
-        && let Some(n) = matches(rest, after)
-    {
-        return Some(n + 1);
+    match item {
+        Item::Gap(most) => (0..=(*most).min(text.len()))
+            .find_map(|n| matches(rest, &text[n..]).map(|taken| taken + n)),
+        Item::Word { choices, optional } => {
+            if let Some((word, after)) = text.split_first()
+                && choices.iter().any(|c| c == word)
+                && let Some(n) = matches(rest, after)
+            {
+                return Some(n + 1);
+            }
+            if *optional { matches(rest, text) } else { None }
+        }
     }
-    if item.optional { matches(rest, text) } else { None }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DATA, compile, find, markup, phrase};
+    use super::{BUILT_IN, Patterns};
+    use crate::diag::Source;
+    use std::sync::Arc;
 
-    #[test]
-    fn the_embedded_patterns_compile() {
-        let compiled = compile(DATA).unwrap();
-        assert!(compiled.groups.len() > 40 && !compiled.markup.is_empty());
-        for (group, pattern, items) in &compiled.groups {
-            assert!(items.iter().any(|i| !i.optional), "{group}: {pattern} matches anything");
-            assert!(items.iter().all(|i| !i.choices.is_empty()), "{group}: {pattern}");
-        }
+    fn read(text: &str) -> Result<Patterns, usize> {
+        let source = Source { path: "leak_patterns.toml".into(), text: text.into() };
+        Patterns::parse(&Arc::new(source)).map_err(|errors| errors.len())
     }
 
     #[test]
-    fn each_case_of_the_labelled_set_is_ruled_as_labelled() {
-        let cases = include_str!("../../tests/cases/pool/leaks.txt");
-        for line in cases.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
-            let (label, text) = line.split_once('\t').unwrap();
-            assert_eq!(
-                phrase(text).is_some(),
-                label == "leak",
-                "{label}: {text}: {:?}",
-                phrase(text)
-            );
+    fn the_patterns_that_are_built_in_compile_and_bad_ones_are_told() {
+        let patterns = read(BUILT_IN).expect("they compile");
+        assert!(patterns.groups.len() > 40 && !patterns.markup.is_empty());
+        let group =
+            |p: &str| format!("[[group]]\nname = \"x\"\nlanguage = \"y\"\npatterns = [\"{p}\"]\n");
+        assert_eq!(read(&group("the|a? ...")).err(), Some(1), "it matches anything");
+        assert_eq!(read(&group("the @none")).err(), Some(1), "no such class");
+        assert!(read(&group("the hint")).is_ok());
+    }
+
+    /// Patterns alone: what they leave in doubt is the model's to say, and counts as missed here.
+    #[test]
+    fn precision_and_recall_on_the_labelled_set() {
+        let patterns = read(BUILT_IN).expect("they compile");
+        let cases = include_str!("../../tests/cases/leaks.tsv");
+        let (mut hits, mut alarms, mut missed, mut told) = (0u32, 0u32, 0u32, Vec::new());
+        let rows = cases.lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
+        for row in rows {
+            let (label, text) = row.split_once('\t').expect("two cells");
+            match (patterns.phrase(text), label) {
+                (Some(_), "leak") => hits += 1,
+                (None, "leak") => {
+                    missed += 1;
+                    told.push(format!("missed: {text}"));
+                }
+                (Some(hit), _) => {
+                    alarms += 1;
+                    told.push(format!("alarm: {text} ({})", hit.pattern));
+                }
+                (None, _) => {}
+            }
         }
+        let precision = f64::from(hits) / f64::from(hits + alarms);
+        let recall = f64::from(hits) / f64::from(hits + missed);
+        assert!(hits + missed > 140 && precision >= 0.98 && recall >= 0.98, "{told:#?}");
+    }
+
+    #[test]
+    fn talk_is_told_from_thinking_and_cut_by_sentence() {
+        let patterns = read(super::TALK).expect("they compile");
+        let cases = include_str!("../../tests/cases/talk.tsv");
+        for row in cases.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+            let (label, text) = row.split_once('\t').expect("two cells");
+            assert_eq!(patterns.phrase(text).is_some(), label == "talk", "{text}");
+        }
+        let text = "Six less one is 5.5 less 0.5. Tip 5 says to be brief! Clocks tell the hour.";
+        let kept = "Six less one is 5.5 less 0.5. Clocks tell the hour.";
+        assert_eq!(patterns.cut(text), (kept.to_owned(), 1));
+    }
+
+    #[test]
+    fn what_no_pattern_decides_is_left_to_the_model() {
+        let patterns = read(BUILT_IN).expect("they compile");
+        assert!(
+            patterns.doubtful("A sample of cloth lies there. I know that it is red.").is_some()
+        );
+        assert_eq!(patterns.doubtful("The picture shows two red cats on a mat."), None);
     }
 
     #[test]
     fn markup_is_found_in_raw_text() {
+        let patterns = read(BUILT_IN).expect("they compile");
         for text in ["<image>", "x </think> y", "ok <|im_end|>", "Assistant: done", "a\n user: b"] {
-            assert!(markup(text).is_some(), "{text}");
+            assert!(patterns.markup(text).is_some(), "{text}");
         }
         for text in ["3 < 4 and 5 > 2", "the user wants a judge", "an assistant: robot <3"] {
-            assert_eq!(find(text), None, "{text}");
+            assert_eq!(patterns.find(text), None, "{text}");
         }
     }
 }

@@ -260,6 +260,61 @@ async fn the_hint_is_shown_to_the_reflector_alone() {
     assert!(script.asked().iter().all(|r| !shows(r, 77)));
 }
 
+/// What the teacher says first and when it is asked again; then the reason and T1.
+#[tokio::test]
+async fn a_turn_that_breaks_the_form_is_asked_for_once_more() {
+    let turn = |thinking: &str, caption: &str| {
+        format!(
+            "<think>{thinking}</think> <tool_call>\n{{\"name\": \"image_generation_tool\", \
+             \"arguments\": {{\"caption\": \"{caption}\"}}}}\n</tool_call>"
+        )
+    };
+    let good = turn("Two cats.", "two red cats in a row on a mat");
+    let talk = turn("Tip 5 says to be plain. Two cats. Write final: one call.", "two red cats");
+    let cases = [
+        ("no call".to_owned(), good.clone(), "passed", "Two cats.", 2),
+        (
+            turn("Two cats.", "zwei Katzen mit einem Ball auf der Matte"),
+            good.clone(),
+            "passed",
+            "Two cats.",
+            2,
+        ),
+        (
+            turn("Two cats.", "two cats, as the system prompt wants"),
+            good.clone(),
+            "passed",
+            "Two cats.",
+            2,
+        ),
+        (talk.clone(), good.clone(), "passed", "Two cats.", 1),
+        (
+            turn("Tip 5 says so.", "two red cats"),
+            turn("I am Qwen.", "two red cats"),
+            "meta_talk",
+            "",
+            2,
+        ),
+        ("no call".to_owned(), "none again".to_owned(), "no_tool_call", "", 2),
+    ];
+    let first_round = stage("first_round", &[]);
+    for (first, second, expected, thinking, asks) in cases {
+        let script =
+            Script::new(move |_, before| if before == 0 { first.clone() } else { second.clone() });
+        let step = apply(&first_round, &script, prompt("cats")).await;
+        assert_eq!((reason(&step), script.asked().len()), (expected, asks), "{:?}", step.evidence);
+        let told = step.trajectory.rounds.first().map_or("", |r| r.thinking.as_str());
+        assert_eq!(told, thinking);
+    }
+    let script = Script::new(move |_, _| talk.clone());
+    let step = apply(&first_round, &script, prompt("cats")).await;
+    assert_eq!(step.evidence.note, "2 sentences of talk were cut from the thinking");
+    let once = stage("first_round", &[("asks_again", "0")]);
+    let script = Script::new(|_, _| "no call".into());
+    assert_eq!(reason(&apply(&once, &script, prompt("cats")).await), "no_tool_call");
+    assert_eq!(script.asked().len(), 1);
+}
+
 #[tokio::test]
 async fn a_reference_is_drawn_where_there_is_none() {
     let mut t = two_rounds();
@@ -271,5 +326,5 @@ async fn a_reference_is_drawn_where_there_is_none() {
     let step = apply(&stage("reflected", &[]), &script, t).await;
     assert_eq!(reason(&step), "no_tool_call");
     assert_eq!(step.trajectory.prompt.reference, Some(picture(55)));
-    assert!(shows(&script.asked()[1], 55));
+    assert!(shows(&script.asked()[1], 55) && shows(&script.asked()[2], 55));
 }

@@ -45,6 +45,8 @@ fn context(apart: &str) -> Context {
         .text("standard", "Every part of the request is visible and right.")
         .text("texts", "[T1]\nSix less one is five.\n\n[P1]\nfive red clocks")
         .text("hint_text", "")
+        .text("checklist", "a1: Is there at least one clock in the picture?")
+        .text("explanation", "Six less one is five, and clocks tell the hour.")
         .text("apart", apart)
         .text("fault", "no answer that is yes, no or unsure to: a2")
         .rows("rules", rules)

@@ -7,6 +7,7 @@ use crate::stage::judging::Judging;
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
 };
+use crate::text::leak::Patterns;
 use std::sync::Arc;
 
 pub const KIND: Kind = Kind {
@@ -55,6 +56,12 @@ pub const KIND: Kind = Kind {
             doc: "ask so many times; the majority decides, a tie is unsatisfied",
         },
         Param {
+            name: "patterns",
+            ty: Ty::File,
+            default: Some("leak_patterns.toml"),
+            doc: "phrases that speak of what the agent never saw, as data",
+        },
+        Param {
             name: "checklist",
             ty: Ty::Chat,
             default: Some("checklist"),
@@ -82,6 +89,7 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     Ok(Stage::Each(Arc::new(Judge {
+        patterns: cx.patterns("patterns")?,
         judging: Judging::compile(cx, false)?,
         checklist: Checklist::compile(cx)?,
         votes: cx.params.int("votes") as u32,
@@ -89,6 +97,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
 }
 
 struct Judge {
+    patterns: Arc<Patterns>,
     judging: Judging,
     checklist: Checklist,
     votes: u32,
@@ -110,7 +119,7 @@ impl Each for Judge {
                 return Ok(Step::drop(t, reason, evidence));
             }
         };
-        if let Some((reason, what)) = judged.tainted(&self.judging.rules) {
+        if let Some((reason, what)) = judged.tainted(&self.judging.rules, &self.patterns) {
             return Ok(Step::drop(t, reason, Evidence { note: what, ..judged.evidence }));
         }
         let port = if judged.judgement.satisfied { "satisfied" } else { "unsatisfied" };

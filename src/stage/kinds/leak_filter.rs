@@ -11,6 +11,7 @@ use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
 };
 use crate::template::Context;
+use crate::text::leak::Patterns;
 use std::sync::Arc;
 
 pub const KIND: Kind = Kind {
@@ -18,8 +19,9 @@ pub const KIND: Kind = Kind {
     about: "Drops trajectories in which any model turn speaks of the hint or of the rules.",
     docs: "Looks at every model turn (T, P and J of every round). First the program: phrases that \
            speak of a reference, target or given image in several languages, quoted rules, stray \
-           markup; innocent uses (a cultural reference) pass. Then, if `model` is set, a model \
-           reads all turns and says whether any of them knows something it could not have seen. \
+           markup; innocent uses (a cultural reference, a riddle's hint) pass. What the patterns do \
+           not decide is read by the role `model` (a cheap one will do; absent: the program alone \
+           decides), which says whether it knows something that the agent could not have seen. \
            Evidence names the turn and quotes the words.",
     arity: Arity::Some,
     ports: &[Port { name: "passed", doc: "no leak" }],
@@ -38,10 +40,16 @@ pub const KIND: Kind = Kind {
             doc: "rules that may not be quoted",
         },
         Param {
+            name: "patterns",
+            ty: Ty::File,
+            default: Some("leak_patterns.toml"),
+            doc: "phrases that speak of what the agent never saw, as data",
+        },
+        Param {
             name: "model",
             ty: Ty::Chat,
-            default: Some(""),
-            doc: "a role that reads the turns too; absent: the program alone decides",
+            default: Some("leak_reader"),
+            doc: "the role that reads what the patterns leave in doubt; `\"\"`: none does",
         },
         Param {
             name: "template",
@@ -68,12 +76,14 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     } else {
         Some(Asker::compile(cx, "model", "template")?)
     };
-    Ok(Stage::Each(Arc::new(LeakFilter { asker, rules: cx.rules("rules")? })))
+    let (rules, patterns) = (cx.rules("rules")?, cx.patterns("patterns")?);
+    Ok(Stage::Each(Arc::new(LeakFilter { asker, rules, patterns })))
 }
 
 struct LeakFilter {
     asker: Option<Asker>,
     rules: Arc<Rules>,
+    patterns: Arc<Patterns>,
 }
 
 /// Whether the model reader found a leak, and its words for it.
@@ -100,8 +110,11 @@ impl Each for LeakFilter {
             }
         }
         let Some(asker) = &self.asker else { return Ok(Step::out(t, "passed")) };
-        let texts: Vec<String> =
-            turns.iter().map(|(name, text)| format!("[{name}]\n{text}")).collect();
+        let doubtful = turns.iter().filter(|(_, text)| self.patterns.doubtful(text).is_some());
+        let texts: Vec<String> = doubtful.map(|(name, text)| format!("[{name}]\n{text}")).collect();
+        if texts.is_empty() {
+            return Ok(Step::out(t, "passed"));
+        }
         let context = Context::new().text("texts", &texts.join("\n\n"));
         let mut votes = Vec::new();
         let asked = asker.json(cx, &context, 0, read).await?;
@@ -122,7 +135,7 @@ impl Each for LeakFilter {
 
 impl LeakFilter {
     fn program(&self, text: &str) -> Option<(&'static str, String)> {
-        if let Some(hit) = crate::text::leak::find(text) {
+        if let Some(hit) = self.patterns.find(text) {
             let reason = if hit.is_markup() { "markup" } else { "hint_mentioned" };
             return Some((reason, format!("“{}” ({})", bound(&hit.quote, 120), hit.pattern)));
         }

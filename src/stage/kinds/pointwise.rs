@@ -7,6 +7,7 @@ use crate::stage::judging::Judging;
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
 };
+use crate::text::leak::Patterns;
 use std::sync::Arc;
 
 pub const KIND: Kind = Kind {
@@ -68,6 +69,12 @@ pub const KIND: Kind = Kind {
             doc: "let better-but-not-good records go on as `improved`",
         },
         Param {
+            name: "patterns",
+            ty: Ty::File,
+            default: Some("leak_patterns.toml"),
+            doc: "phrases that speak of what the agent never saw, as data",
+        },
+        Param {
             name: "checklist",
             ty: Ty::Chat,
             default: Some("checklist"),
@@ -100,6 +107,7 @@ fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, Str
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     let min_score = cx.params.float("min_score") as f32;
     Ok(Stage::Each(Arc::new(Pointwise {
+        patterns: cx.patterns("patterns")?,
         // Where no score is wanted, a template need not ask for one.
         judging: Judging::compile(cx, min_score > 0.0)?,
         checklist: Checklist::compile(cx)?,
@@ -110,6 +118,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
 }
 
 struct Pointwise {
+    patterns: Arc<Patterns>,
     judging: Judging,
     checklist: Checklist,
     standard: String,
@@ -133,7 +142,7 @@ impl Each for Pointwise {
                 return Ok(Step::drop(t, reason, evidence));
             }
         };
-        if let Some((reason, what)) = judged.tainted(&self.judging.rules) {
+        if let Some((reason, what)) = judged.tainted(&self.judging.rules, &self.patterns) {
             return Ok(Step::drop(t, reason, Evidence { note: what, ..judged.evidence }));
         }
         let given = judged.given_score.unwrap_or(judged.judgement.score * 10.0);

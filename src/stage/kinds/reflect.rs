@@ -3,7 +3,9 @@
 use crate::call::{ImageRequest, Output, Request};
 use crate::diag::Diagnostic;
 use crate::record::{ImageRef, Trajectory};
-use crate::stage::teaching::{AGAIN, Copy, FORMAT_REASONS, THINKING, Teacher};
+use crate::stage::teaching::{
+    AGAIN, Copy, FORMAT_REASONS, LANGUAGE, META_TALK, TALK, THINKING, Teacher,
+};
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Role, RoleKind, Stage, StageError,
     Step, Ty,
@@ -41,6 +43,9 @@ pub const KIND: Kind = Kind {
         },
         THINKING,
         AGAIN,
+        META_TALK,
+        TALK,
+        LANGUAGE,
         Param {
             name: "hint",
             ty: Ty::Choice(&["reference", "gloss", "both", "none"]),

@@ -2,7 +2,9 @@
 
 use crate::diag::Diagnostic;
 use crate::record::Trajectory;
-use crate::stage::teaching::{AGAIN, Copy, FORMAT_REASONS, THINKING, Teacher};
+use crate::stage::teaching::{
+    AGAIN, Copy, FORMAT_REASONS, LANGUAGE, META_TALK, TALK, THINKING, Teacher,
+};
 use crate::stage::{
     Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Stage, StageError, Step, Ty,
 };
@@ -36,6 +38,9 @@ pub const KIND: Kind = Kind {
         },
         THINKING,
         AGAIN,
+        META_TALK,
+        TALK,
+        LANGUAGE,
         Param {
             name: "allow_copy",
             ty: Ty::Bool,

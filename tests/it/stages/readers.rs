@@ -107,6 +107,17 @@ async fn every_turn_is_read_for_leaks() {
         }
     }
     assert_eq!(reason(&apply(&unleaked, &silent(), two_rounds()).await), "passed");
+    // What the patterns leave in doubt is the model's to say, and only that turn is shown to it.
+    for (leak, expected) in [("true", "model_says_leak"), ("\"No.\"", "passed")] {
+        let mut t = two_rounds();
+        t.rounds[1].thinking = "I know that a sample of cloth lies there.".into();
+        let script =
+            Script::new(move |_, _| format!("{{\"leak\": {leak}, \"quote\": \"sample\"}}"));
+        let step = apply(&unleaked, &script, t).await;
+        assert_eq!((reason(&step), script.asked().len()), (expected, 1));
+        let asked = words(&script.asked()[0]);
+        assert!(asked.contains("[T2]") && !asked.contains("[T1]"));
+    }
 }
 
 #[tokio::test]
