@@ -29,6 +29,7 @@ pub mod show;
 pub mod sql;
 pub mod stats;
 pub mod steps;
+pub mod table;
 mod textdiff;
 
 pub use diff::{Change, ChangedRecord, Diff, Side, StageDiff, diff};

@@ -31,6 +31,7 @@ mod shard;
 mod shards;
 mod shared;
 mod sim;
+mod table;
 mod view;
 
 use crate::diag;
@@ -60,6 +61,7 @@ enum Verb {
     Explain(explain::Args),
     Diff(diff::Args),
     Calibrate(calibrate::Args),
+    Table(table::Args),
     Report(report::Args),
     View(view::Args),
     Endpoints(endpoints::Args),
@@ -93,6 +95,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Explain(args) => explain::run(args),
         Verb::Diff(args) => diff::run(args),
         Verb::Calibrate(args) => calibrate::run(args),
+        Verb::Table(args) => table::run(args),
         Verb::Report(args) => report::run(args),
         Verb::View(args) => view::run(args),
         Verb::Endpoints(args) => endpoints::run(args),

@@ -1,0 +1,94 @@
+//! `coldstart table`: the paper's tables and figures of runs of agents.
+
+use crate::archive::RunDir;
+use crate::audit::table::{Played, Tables, Truth, csv, markdown, read, svg, tables, text};
+use crate::call::{Part, Request, Speaker};
+use crate::cli::Done;
+use crate::cli::shared::{block_on, print_json};
+use crate::sim::truth::Truth as World;
+use anyhow::Context;
+use bytes::Bytes;
+use std::path::{Path, PathBuf};
+
+/// Print the paper's Tables 1 to 5 and Figures 4 and 5 of runs of agents, with intervals
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Several RUNs are compared with the first, on the prompts that both have.")]
+pub struct Args {
+    /// RUNs whose pipelines have a stage of kind `roll_out`: directories or URIs
+    #[arg(required = true)]
+    runs: Vec<String>,
+    #[arg(long, value_enum, default_value = "text")]
+    format: TableFormat,
+    /// Write the figures as SVG files into this folder
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
+}
+
+/// How tables are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum TableFormat {
+    Text,
+    Markdown,
+    Csv,
+    Json,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Done> {
+    block_on(async {
+        let mut played = Vec::new();
+        for uri in &args.runs {
+            played.push(of_run(uri).await?);
+        }
+        let made = tables(&played);
+        match args.format {
+            TableFormat::Text => print!("{}", text(&made)),
+            TableFormat::Markdown => print!("{}", markdown(&made)),
+            TableFormat::Csv => print!("{}", csv(&made)),
+            TableFormat::Json => {
+                print_json(&made)?;
+            }
+        }
+        if let Some(folder) = &args.figures {
+            write_figures(folder, &made)?;
+        }
+        Ok(Done::Well)
+    })
+}
+
+/// A RUN's rollouts, with the truth where the simulated world knows it.
+pub async fn of_run(uri: &str) -> anyhow::Result<Played> {
+    let run = RunDir::open(uri).await?;
+    let world = World::default();
+    let truth = |request: &Request, pictures: Vec<Bytes>| true_answer(&world, request, pictures);
+    let truth: Option<Truth<'_>> = if run.shape.simulated { Some(&truth) } else { None };
+    let mut played = read(&run, truth).await?;
+    played.name = uri.to_owned();
+    Ok(played)
+}
+
+fn true_answer(world: &World, request: &Request, pictures: Vec<Bytes>) -> Option<String> {
+    let Request::Chat(chat) = request else { return None };
+    let said = |system: bool| -> String {
+        let of = chat.messages.iter().filter(|m| (m.speaker == Speaker::System) == system);
+        let parts = of.flat_map(|m| &m.parts);
+        parts
+            .map(|part| match part {
+                Part::Text(text) => text.as_str(),
+                Part::Image(_) => "\n",
+            })
+            .collect()
+    };
+    Some(world.answer(&chat.model, &said(true), &said(false), pictures))
+}
+
+fn write_figures(folder: &Path, made: &Tables) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("`{}`", folder.display()))?;
+    for plot in &made.plots {
+        let name = plot.name.to_lowercase().replace(' ', "_");
+        let path = folder.join(format!("{name}.svg"));
+        std::fs::write(&path, svg(plot).into_string())
+            .with_context(|| format!("`{}`", path.display()))?;
+        eprintln!("{}", path.display());
+    }
+    Ok(())
+}
