@@ -11,7 +11,7 @@ use coldstart::env::Env;
 use coldstart::journal::{BlobImages, Entry, Journal, ReadJournal};
 use coldstart::plan::{Home, Overrides, Project, compile};
 use coldstart::record::Report;
-use coldstart::run::{Options, Progress, execute};
+use coldstart::run::{Progress, RunOptions, execute};
 use coldstart::store::{Blobs, Store};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -151,7 +151,7 @@ async fn go(
     let images = Arc::new(BlobImages(blobs.clone()));
     let stack = Stack::build(&env, &endpoints, images, StackOptions::default())
         .unwrap_or_else(|e| panic!("{e:?}"));
-    let options = Options {
+    let options = RunOptions {
         store,
         blobs,
         model: stack.model(),

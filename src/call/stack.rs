@@ -146,7 +146,7 @@ fn targets(
     images: &Arc<dyn Images>,
 ) -> Result<Vec<Http>, Diagnostic> {
     let key = key(endpoint)?;
-    let client = client(endpoint).map_err(|what| {
+    let client = client(&endpoint.connection).map_err(|what| {
         Diagnostic::error("E12", format!("no client for role `{}`: {what}", endpoint.role))
     })?;
     let protocol = (endpoint.protocol.compile)(&endpoint.options).map_err(|error| {
@@ -209,7 +209,7 @@ fn key(endpoint: &Endpoint) -> Result<Option<Key>, Diagnostic> {
     if text.trim().is_empty() {
         return Err(fault(format!("the environment has no `{name}`")));
     }
-    let key = Key::new(&text);
+    let key = Key::new(name, &text);
     match key.header("") {
         Some(_) => Ok(Some(key)),
         None => Err(fault(format!("`{name}` holds characters that no key has"))),

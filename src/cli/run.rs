@@ -15,7 +15,7 @@ use crate::env::Env;
 use crate::journal::BlobImages;
 use crate::plan::{Flag, Manifest, Plan};
 use crate::record::NanoUsd;
-use crate::run::{Options, Progress, Shard, execute, metrics as stage_metrics, shards};
+use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, shards};
 use crate::sim;
 use crate::store::{Blobs, Layout, Store, StoreError};
 use std::sync::Arc;
@@ -273,7 +273,7 @@ async fn drive(
         eprintln!("metrics at http://{bound}/metrics");
     }
     let mixed = args.mix_simulated && simulated;
-    let options = Options {
+    let options = RunOptions {
         commit_wait: Duration::from_millis(if store.is_remote() { 200 } else { 20 }),
         store,
         blobs,

@@ -8,7 +8,7 @@ use crate::env::Env;
 use crate::journal::ReadJournal;
 use crate::plan::{Compiled, Home, Manifest, Overrides, Plan, compile};
 use crate::record::Report;
-use crate::run::{Options, Progress, execute};
+use crate::run::{Progress, RunOptions, execute};
 use crate::store::{Blobs, Store, StoreError};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ pub async fn rebuild(
         blobs: blobs.clone(),
         missing: Mutex::default(),
     });
-    let options = Options {
+    let options = RunOptions {
         store: Store::open(scratch)?,
         blobs,
         model: recorded.clone(),

@@ -4,12 +4,13 @@
 //! under a reader (another process merges its own), but an entry is always in one of them; who
 //! meets a missing segment lists again.
 
-use crate::journal::entry;
-use crate::journal::frame::{self, Item, Place, Short};
+use crate::journal::bytes::{Place, Short, short};
+use crate::journal::entry::{self, Entry};
+use crate::journal::error::Damage;
+use crate::journal::frame::{self, Walked};
 use crate::journal::index::{Index, Loc};
-use crate::journal::segment::Segment;
+use crate::journal::segment::{Segment, read_segment};
 use crate::journal::wanted::Wanted;
-use crate::journal::{Damage, Entry, read_segment};
 use crate::record::CallKey;
 use crate::store::{Reader, Store, StoreError};
 use bytes::Bytes;
@@ -81,7 +82,7 @@ impl Catalog {
     }
 
     pub fn contains(&self, key: &CallKey) -> bool {
-        self.index.get(&frame::short(key)).is_some()
+        self.index.get(&short(key)).is_some()
     }
 
     pub fn damage(&self) -> Vec<Damage> {
@@ -152,17 +153,17 @@ impl Catalog {
     }
 
     /// Takes a segment in: its frames into the index, in place of those of segments it replaces.
-    pub fn adopt(&self, segment: Segment, items: &[Item]) {
+    pub fn adopt(&self, segment: Segment, items: &[Walked]) {
         let name = segment.name();
-        let damaged = items.iter().any(|item| matches!(item, Item::Damage { .. }));
+        let damaged = items.iter().any(|item| matches!(item, Walked::Damage { .. }));
         let Some((number, replaced)) = self.enter(segment, damaged) else { return };
         for item in items {
             match item {
-                Item::Frame(Place { key, offset, len }) => {
+                Walked::Frame(Place { key, offset, len }) => {
                     let loc = Loc { segment: number, offset: *offset, len: *len };
                     self.index.insert(*key, loc, |old| replaced.contains(&old.segment));
                 }
-                Item::Damage { offset, what } => self.report(&name, *offset, what),
+                Walked::Damage { offset, what } => self.report(&name, *offset, what),
             }
         }
         if !damaged && !replaced.is_empty() {
@@ -204,7 +205,7 @@ impl Catalog {
         &self,
         key: &CallKey,
     ) -> Result<Option<T>, StoreError> {
-        let short = frame::short(key);
+        let short = short(key);
         for _ in 0..RELISTS {
             let Some(loc) = self.index.get(&short) else { return Ok(None) };
             let bytes = match self.read(loc).await {
@@ -234,7 +235,7 @@ impl Catalog {
 
     /// Lets the next copy of `key` count in place of the first, which is whole and yet of no use.
     pub fn pass_over(&self, key: &CallKey) {
-        let short = frame::short(key);
+        let short = short(key);
         if let Some(loc) = self.index.get(&short) {
             self.index.forget(&short, loc);
         }
@@ -296,7 +297,7 @@ impl Catalog {
                 // What was read before a merge is in the merged segment again.
                 let again = done.iter().any(|old| old.is_within(&segment));
                 let damage = read_segment(&segment.name(), &bytes, &mut |entry| {
-                    let first = given.insert(frame::short(&entry.key));
+                    let first = given.insert(short(&entry.key));
                     if first || !again {
                         each(entry, !first);
                     }

@@ -4,9 +4,10 @@
 //! must find it taken. Frames are copied as they are, so that nothing is decoded or re-checked
 //! into being; a damaged segment is left alone, as evidence.
 
+use crate::journal::bytes::Place;
 use crate::journal::catalog::Catalog;
 use crate::journal::footer;
-use crate::journal::frame::{self, Item, Place};
+use crate::journal::frame::{self, Walked};
 use crate::journal::segment::Segment;
 use crate::store::{Created, StoreError};
 use bytes::Bytes;
@@ -50,13 +51,13 @@ async fn merge_run(
     for segment in run {
         let old = catalog.store().get(&segment.name()).await?;
         let items = frame::walk(&old);
-        if items.iter().any(|item| matches!(item, Item::Damage { .. })) {
+        if items.iter().any(|item| matches!(item, Walked::Damage { .. })) {
             finish(catalog, &taken, &mut bytes, &mut places, nonce).await?;
             taken.clear();
             continue;
         }
         for item in items {
-            let Item::Frame(Place { key, offset, len }) = item else { continue };
+            let Walked::Frame(Place { key, offset, len }) = item else { continue };
             places.push(Place { key, offset: bytes.len() as u32, len });
             bytes.extend_from_slice(&old[offset as usize..][..len as usize]);
         }
@@ -92,7 +93,7 @@ async fn finish(
     if catalog.store().create(&merged.name(), Bytes::from(whole)).await? == Created::AlreadyThere {
         return Ok(());
     }
-    let items: Vec<Item> = places.into_iter().map(Item::Frame).collect();
+    let items: Vec<Walked> = places.into_iter().map(Walked::Frame).collect();
     catalog.adopt(merged, &items);
     for segment in taken {
         catalog.store().delete(&segment.name()).await?;

@@ -4,7 +4,7 @@
 //! Not here: the frames themselves (`frame`, which also gives the layout). The one idea: a footer
 //! only saves reading; without a whole one the frames are walked.
 
-use crate::journal::frame::{MAGIC, Place, Short, number, sum};
+use crate::journal::bytes::{MAGIC, Place, Short, number, sum};
 
 const ENTRY: usize = 24;
 /// What surrounds the entries.

@@ -19,11 +19,10 @@
 //! opening stays a skippable frame that begins with magic, length and "CSs" and ends in its check,
 //! and a footer ends in "CSe" and the digit, so that this program knows what it cannot read.
 
+use crate::journal::bytes::{MAGIC, Place, number, short, sum};
 use crate::journal::footer;
 use crate::record::CallKey;
 
-/// Marks our skippable frames (zstd allows 0x184D2A50..=0x184D2A5F).
-pub(super) const MAGIC: [u8; 4] = 0x184D_2A5C_u32.to_le_bytes();
 const OPENING: usize = 44;
 const HEADER: usize = 72;
 
@@ -33,47 +32,15 @@ pub(super) const FORMAT: u8 = 1;
 /// The size of a segment without frames: a fence.
 pub(super) const FENCE_BYTES: u64 = OPENING as u64;
 
-/// The first half of a call key: what the index in memory holds.
-pub(super) type Short = [u8; 16];
-
-/// The index's name for `key`.
-pub(super) fn short(key: &CallKey) -> Short {
-    let mut out = [0; 16];
-    out.copy_from_slice(&key.0[..16]);
-    out
-}
-
-/// Where a frame (header and body) lies in its segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub key: Short,
-    pub offset: u32,
-    pub len: u32,
-}
-
 /// What a walk meets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Item {
+pub(super) enum Walked {
     Frame(Place),
     /// From `offset` to the next item nothing can be read.
     Damage {
         offset: u64,
         what: &'static str,
     },
-}
-
-pub(super) fn sum<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(part);
-    }
-    let mut out = [0; N];
-    hasher.finalize_xof().fill(&mut out);
-    out
-}
-
-pub(super) fn number(bytes: &[u8]) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?))
 }
 
 /// The beginning of a segment of about `capacity` bytes: frames are put behind it, then `seal`
@@ -181,12 +148,12 @@ pub(super) fn open(bytes: &[u8]) -> Result<(CallKey, &[u8]), &'static str> {
 
 /// Every frame of `segment` that is whole, and where it is not. After damage the walk goes on at
 /// the next frame header, so that only what was hit is lost.
-pub(super) fn walk(segment: &[u8]) -> Vec<Item> {
+pub(super) fn walk(segment: &[u8]) -> Vec<Walked> {
     let mut items = Vec::new();
     let opening = Opening::of(segment);
     let mut at = if opening.is_some() { OPENING } else { 0 };
     if opening.is_none() {
-        items.push(Item::Damage { offset: 0, what: "no segment opening here" });
+        items.push(Walked::Damage { offset: 0, what: "no segment opening here" });
     }
     let end = footer::find(segment, |_| false).map_or(segment.len(), |(start, _)| start);
     while at < end {
@@ -194,7 +161,7 @@ pub(super) fn walk(segment: &[u8]) -> Vec<Item> {
             Ok((key, body)) => {
                 let len = HEADER + body.len();
                 let place = Place { key: short(&key), offset: at as u32, len: len as u32 };
-                items.push(Item::Frame(place));
+                items.push(Walked::Frame(place));
                 at += len;
                 continue;
             }
@@ -211,9 +178,9 @@ pub(super) fn walk(segment: &[u8]) -> Vec<Item> {
 }
 
 /// Notes damage, unless it goes on from what was noted last.
-fn hurt(items: &mut Vec<Item>, at: usize, what: &'static str) {
-    if !matches!(items.last(), Some(Item::Damage { .. })) {
-        items.push(Item::Damage { offset: at as u64, what });
+fn hurt(items: &mut Vec<Walked>, at: usize, what: &'static str) {
+    if !matches!(items.last(), Some(Walked::Damage { .. })) {
+        items.push(Walked::Damage { offset: at as u64, what });
     }
 }
 

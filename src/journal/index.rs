@@ -1,6 +1,6 @@
 //! Which segment holds which call: about 60 bytes of memory an entry.
 
-use crate::journal::frame::Short;
+use crate::journal::bytes::Short;
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::HashMap;
 use std::collections::hash_map;

@@ -54,21 +54,22 @@ impl std::fmt::Debug for Journaled {
 }
 
 /// Whoever holds it makes the call; dropping it (also by cancellation) ends the flight.
-struct Lead<'a> {
+struct Leader<'a> {
     of: &'a Journaled,
     key: CallKey,
     done: watch::Sender<Option<Outcome>>,
 }
 
-impl Drop for Lead<'_> {
+impl Drop for Leader<'_> {
     fn drop(&mut self) {
         self.of.flights().remove(&self.key);
     }
 }
 
-enum Seat<'a> {
-    Lead(Lead<'a>),
-    Wait(watch::Receiver<Option<Outcome>>),
+/// What an asker of a call that is in flight is: the one who makes it, or one who waits for it.
+enum Flight<'a> {
+    Leader(Leader<'a>),
+    Follower(watch::Receiver<Option<Outcome>>),
 }
 
 impl Journaled {
@@ -126,15 +127,15 @@ impl Journaled {
         self.flights.lock()
     }
 
-    fn seat(&self, key: CallKey) -> Seat<'_> {
+    fn board(&self, key: CallKey) -> Flight<'_> {
         let mut flights = self.flights();
         if let Some(flight) = flights.get(&key) {
-            return Seat::Wait(flight.clone());
+            return Flight::Follower(flight.clone());
         }
         let (done, flight) = watch::channel(None);
         flights.insert(key, flight);
         self.most.fetch_max(flights.len() as u64, Ordering::Relaxed);
-        Seat::Lead(Lead { of: self, key, done })
+        Flight::Leader(Leader { of: self, key, done })
     }
 
     async fn buy(&self, key: CallKey, request: &Request) -> Outcome {
@@ -196,8 +197,8 @@ impl Model for Journaled {
                 count(&tally.replayed);
                 return Ok(reply);
             }
-            match self.seat(key) {
-                Seat::Lead(lead) => {
+            match self.board(key) {
+                Flight::Leader(leader) => {
                     // Another may have led and landed since we looked into the journal.
                     if self.journal.contains(&key) {
                         continue;
@@ -206,10 +207,10 @@ impl Model for Journaled {
                     if outcome.is_ok() {
                         count(&tally.made);
                     }
-                    lead.done.send_replace(Some(outcome.clone()));
+                    leader.done.send_replace(Some(outcome.clone()));
                     return outcome;
                 }
-                Seat::Wait(mut flight) => {
+                Flight::Follower(mut flight) => {
                     // An error here means that the leader was cancelled: somebody else leads then.
                     let Ok(outcome) = flight.wait_for(Option::is_some).await else { continue };
                     if let Some(outcome) = outcome.clone() {

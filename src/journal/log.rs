@@ -3,37 +3,17 @@
 
 use crate::call::Reply;
 use crate::env::Env;
+use crate::journal::bytes;
 use crate::journal::catalog::Catalog;
-use crate::journal::entry::{self, Replayed};
-use crate::journal::frame;
+use crate::journal::compact;
+use crate::journal::entry::{self, Entry, Replayed};
+use crate::journal::error::{Damage, JournalError};
 use crate::journal::wanted::Wanted;
 use crate::journal::writer::{self, Writer};
-use crate::journal::{Entry, compact};
 use crate::record::CallKey;
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A part of the journal that could not be read; everything else is intact.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Damage {
-    /// The segment's name.
-    pub segment: String,
-    pub offset: u64,
-    pub what: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JournalError {
-    /// Another process wrote to this RUN after we opened it.
-    #[error(
-        "another coldstart process has taken over `{place}`; this one stops, nothing is lost: let \
-         the other finish, or stop it and run the same command again"
-    )]
-    Fenced { place: String },
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// The journal, for reading only: what `audit`, `view`, `export` and replays use. Never fences.
 /// It knows what was there when it was opened, or last refreshed.
@@ -151,7 +131,7 @@ impl Journal {
     pub async fn append(&self, entry: Entry) -> Result<(), JournalError> {
         let bytes = entry::encode(&entry)
             .map_err(|what| StoreError::Other { place: self.writer.place().to_string(), what })?;
-        self.writer.append(frame::short(&entry.key), bytes).await
+        self.writer.append(bytes::short(&entry.key), bytes).await
     }
 
     /// What could not be read so far.

@@ -8,9 +8,11 @@
 //! followed by a zstd frame of one JSON line, so that `zstd -dc` reads every segment as JSON
 //! lines, opening reads only headers, and damage costs one frame.
 
+mod bytes;
 mod catalog;
 mod compact;
 mod entry;
+mod error;
 mod footer;
 mod frame;
 mod index;
@@ -21,6 +23,7 @@ mod wanted;
 mod writer;
 
 pub use entry::Entry;
+pub use error::{Damage, JournalError};
 pub use journaled::{BlobImages, Counts, Journaled};
-pub use log::{Damage, Journal, JournalError, ReadJournal};
+pub use log::{Journal, ReadJournal};
 pub use segment::read_segment;

@@ -4,10 +4,11 @@
 //! Not here: which segments there are (`catalog`). The one idea: a segment never changes, so what
 //! was once read of it stays true until it is gone, and then a merged one holds the same.
 
+use crate::journal::bytes::Place;
 use crate::journal::entry::{self, Entry};
+use crate::journal::error::Damage;
 use crate::journal::footer;
-use crate::journal::frame::{self, Item, Place};
-use crate::journal::log::Damage;
+use crate::journal::frame::{self, Walked};
 use crate::journal::wanted::Wanted;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
@@ -74,18 +75,18 @@ impl Segment {
     ///
     /// # Errors
     /// `Newer` when a later version of this program wrote it.
-    pub async fn read(&self, store: &Store, wanted: &Wanted) -> Result<Vec<Item>, StoreError> {
+    pub async fn read(&self, store: &Store, wanted: &Wanted) -> Result<Vec<Walked>, StoreError> {
         if self.is_merged()
             && let Some(places) = self.read_footer(store, wanted).await?
         {
-            return Ok(places.into_iter().map(Item::Frame).collect());
+            return Ok(places.into_iter().map(Walked::Frame).collect());
         }
         let bytes = store.get(&self.name()).await?;
         self.refuse_newer(store, &bytes)?;
         let mut items = frame::walk(&bytes);
         items.retain(|item| match item {
-            Item::Frame(place) => wanted.has(&place.key),
-            Item::Damage { .. } => true,
+            Walked::Frame(place) => wanted.has(&place.key),
+            Walked::Damage { .. } => true,
         });
         Ok(items)
     }
@@ -131,7 +132,7 @@ pub fn read_segment(name: &str, bytes: &[u8], each: &mut dyn FnMut(Entry)) -> Ve
     };
     for item in frame::walk(bytes) {
         match item {
-            Item::Frame(place) => {
+            Walked::Frame(place) => {
                 let opened = frame::open(&bytes[place.offset as usize..]);
                 let line = opened.map_err(str::to_string).and_then(|(key, body)| {
                     let line: Entry = entry::decode(body)?;
@@ -145,7 +146,7 @@ pub fn read_segment(name: &str, bytes: &[u8], each: &mut dyn FnMut(Entry)) -> Ve
                     Err(what) => damage(u64::from(place.offset), &what),
                 }
             }
-            Item::Damage { offset, what } => damage(offset, what),
+            Walked::Damage { offset, what } => damage(offset, what),
         }
     }
     found

@@ -3,7 +3,7 @@
 //! The one idea: who looks up ten calls of a million need not build an index of a million; the
 //! lists that close merged segments are skimmed for the ten.
 
-use crate::journal::frame::{self, Short};
+use crate::journal::bytes::{self, Short};
 use crate::journal::index::Uniform;
 use crate::record::CallKey;
 use std::collections::HashSet;
@@ -16,7 +16,7 @@ impl Wanted {
     pub const ALL: Wanted = Wanted(None);
 
     pub fn these(keys: &[CallKey]) -> Wanted {
-        Wanted(Some(keys.iter().map(frame::short).collect()))
+        Wanted(Some(keys.iter().map(bytes::short).collect()))
     }
 
     pub fn has(&self, key: &Short) -> bool {

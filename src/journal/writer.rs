@@ -5,9 +5,10 @@
 
 use crate::env::Env;
 use crate::journal::JournalError;
+use crate::journal::bytes::{Place, Short};
 use crate::journal::catalog::Catalog;
 use crate::journal::compact;
-use crate::journal::frame::{self, Item, Place, Short};
+use crate::journal::frame::{self, Walked};
 use crate::journal::segment::Segment;
 use crate::store::{Created, Store, StoreError};
 use bytes::Bytes;
@@ -246,7 +247,7 @@ impl Task {
         let mut items = Vec::with_capacity(group.len());
         for append in group {
             let (offset, len) = (bytes.len() as u32, append.frame.len() as u32);
-            items.push(Item::Frame(Place { key: append.key, offset, len }));
+            items.push(Walked::Frame(Place { key: append.key, offset, len }));
             bytes.extend_from_slice(&append.frame);
         }
         frame::seal(&mut bytes, self.fence.nonce);

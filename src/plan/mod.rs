@@ -9,12 +9,14 @@ mod check;
 mod draw;
 mod graph;
 mod manifest;
+mod overrides;
 mod project;
 mod raw;
 mod roles;
 
-pub use check::{Compiled, Flag, Overrides, compile};
+pub use check::{Compiled, compile};
 pub use draw::{Counts, dot, mermaid, text};
 pub use graph::{Edge, Plan, PlanStage};
 pub use manifest::{Manifest, ManifestStage};
+pub use overrides::{Flag, Overrides};
 pub use project::{Home, Project, ProjectError};

@@ -32,15 +32,21 @@ const KEYS: [&str; 14] = [
 
 const TEXT: &str = "a text with something in it";
 
-/// The sources of a file's `[[source]]` tables, or every fault of them.
-pub(super) fn read(file: &Arc<File>) -> Result<Sources, Vec<Diagnostic>> {
-    let mut table = Table::parse(file, CODES, "the list of sources")?;
-    let mut faults = Vec::new();
-    let list = match table.take("source") {
-        Some(entry) => sources(&table, &entry, &mut faults),
-        None => Vec::new(),
-    };
-    if faults.is_empty() { Ok(Sources { list }) } else { Err(faults) }
+impl Sources {
+    /// Reads the `[[source]]` tables of a file; its other keys are not looked at.
+    ///
+    /// Keys: `path` (required), `name`, `format`, `weight`, `cap`, `category`, `categories`, `fields`,
+    /// `licence`, `images` (`load`, `skip`, `require`), `verify` (`decode`, `header`), `on_bad`
+    /// (`skip`, `stop`), `max_chars`, `max_bytes`.
+    pub fn parse(file: &Arc<File>) -> Result<Sources, Vec<Diagnostic>> {
+        let mut table = Table::parse(file, CODES, "the list of sources")?;
+        let mut faults = Vec::new();
+        let list = match table.take("source") {
+            Some(entry) => sources(&table, &entry, &mut faults),
+            None => Vec::new(),
+        };
+        if faults.is_empty() { Ok(Sources { list }) } else { Err(faults) }
+    }
 }
 
 fn sources(file: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -> Vec<Source> {

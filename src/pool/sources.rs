@@ -1,11 +1,8 @@
 //! The list of sources (`[[source]]` tables of `stages/<pipeline>/pool.toml`), checked whole: every
 //! fault with its place in the file, before anything is opened.
 
-use crate::diag::{Diagnostic, Source as File};
 use crate::pool::Options;
 use crate::pool::open::name_of;
-use crate::pool::source_file::read;
-use std::sync::Arc;
 
 /// Several sources, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -40,15 +37,6 @@ impl Sources {
         let name = std::iter::once(plain.clone()).chain(numbered).find(|name| !taken(name));
         let options = Options { name: name.unwrap_or(plain), ..Options::default() };
         self.list.push(Source { path: path.to_owned(), weight: 1.0, options });
-    }
-
-    /// Reads the `[[source]]` tables of a file; its other keys are not looked at.
-    ///
-    /// Keys: `path` (required), `name`, `format`, `weight`, `cap`, `category`, `categories`, `fields`,
-    /// `licence`, `images` (`load`, `skip`, `require`), `verify` (`decode`, `header`), `on_bad`
-    /// (`skip`, `stop`), `max_chars`, `max_bytes`.
-    pub fn parse(file: &Arc<File>) -> Result<Sources, Vec<Diagnostic>> {
-        read(file)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Whether a RUN may be gone on with: its manifest against the plan at hand.
 
 use crate::plan::{Manifest, ManifestStage, Plan};
-use crate::run::{Options, RunError};
+use crate::run::error::RunError;
+use crate::run::options::RunOptions;
 use crate::stage::{KINDS, Stage, value_of_text};
 use crate::store::{Created, Layout};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,7 @@ pub async fn pools(plan: &Plan) -> Result<BTreeMap<String, String>, RunError> {
 
 /// Writes the manifest, or holds it against the one that is there. What an endpoints file leads to
 /// is only known by its replies (`Guard`); what is known beforehand is refused here.
-pub async fn agree(mut manifest: Manifest, options: &Options) -> Result<Manifest, RunError> {
+pub async fn agree(mut manifest: Manifest, options: &RunOptions) -> Result<Manifest, RunError> {
     let store = &options.store;
     let place = store.uri();
     let broken =

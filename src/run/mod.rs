@@ -20,6 +20,7 @@ mod guard;
 mod ledger;
 pub mod metrics;
 mod open;
+mod options;
 mod pending;
 mod progress;
 mod pump;
@@ -32,6 +33,7 @@ mod visit;
 
 pub use error::RunError;
 pub use ledger::Ledger;
-pub use open::{Options, Shard, execute};
+pub use open::execute;
+pub use options::{RunOptions, Shard};
 pub use progress::{Progress, StageNow};
 pub use visit::DEFECT;

@@ -1,65 +1,27 @@
 //! Opening a RUN, running a plan on it, closing it.
 
-use crate::call::Model;
 use crate::env::{Env, Phase};
 use crate::journal::{Journal, Journaled};
 use crate::plan::{Manifest, Plan};
-use crate::record::{Ending, Id, Report};
+use crate::record::{Ending, Report};
 use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::{Guard, Held};
+use crate::run::options::RunOptions;
 use crate::run::tally::Tally;
-use crate::run::{DEFECT, Progress, RunError, conserve, session, shards, tables};
+use crate::run::{DEFECT, RunError, conserve, session, shards, tables};
 use crate::stage::{Sealed, SourceCx};
-use crate::store::{Blobs, Layout, Ledger as LiveLedger, Store, StoreError};
+use crate::store::{Layout, Ledger as LiveLedger, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// A part of the records, by a hash of their ids: shard `index` of `of`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    /// From 0.
-    pub index: u32,
-    pub of: u32,
-}
-
-impl Shard {
-    pub fn holds(self, id: Id) -> bool {
-        id.keyed("shard", 0) % u64::from(self.of) == u64::from(self.index)
-    }
-}
-
-/// How to run.
-pub struct Options {
-    pub store: Store,
-    pub blobs: Blobs,
-    /// Buys calls; the journal is put over it here.
-    pub model: Arc<dyn Model>,
-    /// Whether `model` is the simulated world, in all roles or (`mixed`) in some.
-    pub simulated: bool,
-    /// Simulated and real replies may stand side by side: the RUN counts as simulated.
-    pub mixed: bool,
-    pub max_in_flight: usize,
-    pub limit: Option<u64>,
-    pub shard: Option<Shard>,
-    /// Without `shard`, go on although shards are missing, and buy what they left.
-    pub buy_missing: bool,
-    /// Go on although the RUN was made by another pipeline.
-    pub into_changed_pipeline: bool,
-    /// The longest a reply waits for company before its group is written.
-    pub commit_wait: Duration,
-    /// Whether to write the dataset's shards; without, its records are only counted.
-    pub write_dataset: bool,
-    pub progress: Arc<Progress>,
-}
 
 /// How often the live ledger is written.
 const LEDGER_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs `plan` on the RUN at `options.store`. Ok when the dataset is sealed (or, for a shard, when
 /// its records have come as far as a shard can take them).
-pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, RunError> {
+pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Report, RunError> {
     let manifest = Manifest::of(&plan, options.simulated, pools(&plan).await?, options.limit);
     // What was written by this code was tried when it was begun; a bucket's server may have changed.
     if options.store.is_remote() || !options.store.exists(Layout::MANIFEST).await? {
@@ -111,7 +73,7 @@ pub async fn execute(env: &Env, plan: Plan, options: Options) -> Result<Report, 
 }
 
 /// Where this process's journal lies, and what its sessions and live ledger are kept under.
-async fn place_of(options: &Options, manifest: &Manifest) -> Result<(String, Store), RunError> {
+async fn place_of(options: &RunOptions, manifest: &Manifest) -> Result<(String, Store), RunError> {
     let store = &options.store;
     let Some(shard) = options.shard else {
         let missing = match options.buy_missing {
@@ -137,7 +99,7 @@ pub(super) struct Run<'a> {
     pub(super) engine: Arc<Engine>,
     journaled: Arc<Journaled>,
     tally: Arc<Tally>,
-    pub(super) options: Options,
+    pub(super) options: RunOptions,
     pub(super) manifest: Manifest,
     live: LiveLedger,
 }

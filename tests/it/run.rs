@@ -7,7 +7,7 @@ use coldstart::env::Env;
 use coldstart::journal::{BlobImages, Entry, Journal, ReadJournal};
 use coldstart::plan::{Home, Manifest, Overrides, Plan, Project, compile};
 use coldstart::record::Report;
-use coldstart::run::{Options, Progress, RunError, Shard, execute};
+use coldstart::run::{Progress, RunError, RunOptions, Shard, execute};
 use coldstart::sim::{Faults, Server, SimOptions, World};
 use coldstart::store::{Blobs, Store, read_decisions};
 use std::path::Path;
@@ -69,7 +69,7 @@ impl Go<'_> {
         let images = Arc::new(BlobImages(blobs.clone()));
         let stack = Stack::build(env, &endpoints, images, StackOptions::default())
             .unwrap_or_else(|e| panic!("{e:?}"));
-        let options = Options {
+        let options = RunOptions {
             store: store.clone(),
             blobs,
             model: (self.model)(stack.model()),

@@ -9,7 +9,7 @@ use coldstart::call::{CallError, Model, Reply, Request};
 use coldstart::env::Env;
 use coldstart::plan::{Edge, Plan, PlanStage};
 use coldstart::record::{Evidence, Id, Prompt, Report, Trajectory};
-use coldstart::run::{Options, Progress, execute};
+use coldstart::run::{Progress, RunOptions, execute};
 use coldstart::stage::{
     Cx, Each, Gather, Item, Params, Ruling, Sealed, Sink, SinkCx, Source, SourceCx, Stage,
     StageError, Step, To, kind,
@@ -187,7 +187,7 @@ fn plan(shape: &Shape) -> Plan {
 
 async fn run(shape: &Shape, max_in_flight: usize) -> (Report, Store) {
     let store = Store::open("memory://").expect("memory");
-    let options = Options {
+    let options = RunOptions {
         store: store.clone(),
         blobs: Blobs::new(store.clone(), 0),
         model: Arc::new(Nobody),

@@ -24,6 +24,12 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("extra", "fields added to every request's body; they win over ours"),
     ("headers", "headers added to every request (never a key: that is `key_env`)"),
     ("image_hosts", "hosts besides the endpoint's own from which image URLs are fetched"),
+    (
+        "quota_is_rate",
+        "true: a refusal that speaks of a used-up quota is a limit of speed, waited out and tried \
+         again (DashScope means it so); false: it ends the run. Without it the protocol decides: \
+         true for `dialect = \"dashscope\"`",
+    ),
     ("accept_models", "names that may answer for the asked model"),
 ];
 

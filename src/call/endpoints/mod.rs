@@ -11,6 +11,7 @@
 mod examples;
 mod fields;
 mod parse;
+mod secrets;
 mod sim;
 mod table;
 mod values;
@@ -18,14 +19,13 @@ mod values;
 pub use examples::{EXAMPLES, example};
 pub use fields::FIELDS;
 
+use crate::call::http::Connection;
 use crate::call::price::{Prices, listed};
 use crate::call::protocol::{Entry, Options};
 use crate::diag::{Diagnostic, Source};
-use reqwest::header::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 use url::Url;
 
 /// Every role's endpoint, checked.
@@ -59,40 +59,13 @@ pub struct Endpoint {
     pub rpm: Option<u32>,
     /// Tokens a minute, input and output.
     pub tpm: Option<u64>,
-    pub timeouts: Timeouts,
+    pub connection: Connection,
     /// Tries of one call at most, refusals for overload apart.
     pub attempts: u32,
     pub prices: Option<Prices>,
     pub options: Options,
-    /// Hosts besides the endpoint's own from which image URLs are fetched; `*.` stands for any
-    /// subdomain.
-    pub image_hosts: Vec<String>,
     /// Names that may answer for the asked model.
     pub accept_models: Vec<String>,
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// The clocks of one try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    pub connect: Duration,
-    /// From the request to the head of the answer.
-    pub first_byte: Duration,
-    /// Silence between bytes of the answer.
-    pub idle: Duration,
-    /// The whole try.
-    pub total: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts {
-            connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(600),
-            idle: Duration::from_secs(300),
-            total: Duration::from_secs(3600),
-        }
-    }
 }
 
 impl Endpoints {
@@ -219,20 +192,18 @@ impl Endpoint {
             max_in_flight,
             rpm,
             tpm,
-            timeouts,
+            connection: Connection { timeouts, headers, image_hosts, quota_is_rate },
             attempts,
             prices,
             options,
-            image_hosts,
             accept_models,
-            headers,
         } = self;
         let urls: Vec<&str> = urls.iter().map(Url::as_str).collect();
         let named: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         format!(
             "{role} {} {model:?} {urls:?} {key_env:?} {max_in_flight:?} {rpm:?} {tpm:?} \
              {timeouts:?} {attempts} {prices:?} {options:?} {image_hosts:?} {accept_models:?} \
-             {named:?}",
+             {named:?} {quota_is_rate:?}",
             protocol.name
         )
     }

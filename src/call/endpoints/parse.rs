@@ -6,10 +6,9 @@
 //! warnings: W01 no prices, W02 plain http to another machine, W03 a body field that shapes data.
 
 use crate::call::endpoints::fields::{FIELDS, NOT_SHARED};
+use crate::call::endpoints::secrets::names_a_secret;
 use crate::call::endpoints::table::{json, parse, unknown};
-use crate::call::endpoints::values::{
-    headers, key_env, list, names_a_secret, prices, timeouts, unpriced, urls,
-};
+use crate::call::endpoints::values::{connection, key_env, list, prices, unpriced, urls};
 use crate::call::endpoints::{Endpoint, Endpoints};
 use crate::call::protocol::{self, Options, PROTOCOLS};
 use crate::diag::{Diagnostic, Entry, Severity, Source, Table, count, text};
@@ -160,15 +159,13 @@ fn one(
             .map(|n| n as usize),
         rpm: table.read("rpm", "a whole number from 1", faults, |v| u32::try_from(count(v)?).ok()),
         tpm: table.read("tpm", "a whole number from 1", faults, count),
-        timeouts: timeouts(entry.serves, &mut table, faults),
+        connection: connection(entry.serves, &mut table, faults),
         attempts: table
             .read("attempts", "1 to 100", faults, |v| count(v).filter(|n| *n <= 100))
             .unwrap_or(8) as u32,
         prices: prices(&mut table, faults),
         options,
-        image_hosts: list("image_hosts", &mut table, faults),
         accept_models: list("accept_models", &mut table, faults),
-        headers: headers(&mut table, faults),
     };
     for (name, entry_at) in table.rest() {
         let names = FIELDS.iter().chain(entry.options).map(|(field, _)| *field);

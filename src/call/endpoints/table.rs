@@ -1,7 +1,7 @@
 //! The endpoints file as a table, and what is particular to it: times, and lines that may hold a key
 //! and are therefore never shown.
 
-use crate::call::endpoints::values::names_a_secret;
+use crate::call::endpoints::secrets::names_a_secret;
 use crate::diag::{Codes, Diagnostic, Source, Table, number};
 use std::ops::Range;
 use std::sync::Arc;

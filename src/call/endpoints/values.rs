@@ -3,8 +3,9 @@
 //!
 //! Not here: which keys there are (`fields`) and how roles come together (`parse`).
 
-use crate::call::endpoints::Timeouts;
+use crate::call::endpoints::secrets::names_a_secret;
 use crate::call::endpoints::table::duration;
+use crate::call::http::{Connection, Timeouts};
 use crate::call::price::{Prices, list_date, listed};
 use crate::call::protocol::Serves;
 use crate::diag::{Diagnostic, Entry, Table, number, text, texts};
@@ -110,7 +111,18 @@ pub fn key_env(table: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -> Op
     None
 }
 
-pub fn timeouts(serves: Serves, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Timeouts {
+/// How the role's servers are spoken to.
+pub fn connection(serves: Serves, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Connection {
+    Connection {
+        timeouts: timeouts(serves, table, faults),
+        headers: headers(table, faults),
+        image_hosts: list("image_hosts", table, faults),
+        quota_is_rate: table
+            .read("quota_is_rate", "`true` or `false`", faults, |value| value.as_bool()),
+    }
+}
+
+fn timeouts(serves: Serves, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Timeouts {
     let mut out = Timeouts::default();
     if serves == Serves::Image {
         // A picture comes in one piece after minutes of silence.
@@ -176,20 +188,11 @@ pub fn unpriced(role: &str, model: Option<&str>, table: &Table) -> Diagnostic {
         .help("add `prices = {input = …, output = …, image = …}`, or `prices = {}` if it is free")
 }
 
-/// Whether a key, header or parameter of that name would hold a secret. `max_tokens` would not.
-pub fn names_a_secret(name: &str) -> bool {
-    let name = name.to_lowercase().replace('-', "_");
-    let words: Vec<&str> = name.split('_').collect();
-    let secret =
-        ["key", "apikey", "token", "secret", "password", "authorization", "cookie", "auth"];
-    words.iter().any(|word| secret.contains(word)) || name.ends_with("apikey")
-}
-
 pub fn list(name: &str, table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<String> {
     table.read(name, "a list of strings", faults, texts).unwrap_or_default()
 }
 
-pub fn headers(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<(HeaderName, HeaderValue)> {
+fn headers(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<(HeaderName, HeaderValue)> {
     let Some(entry) = table.take("headers") else { return Vec::new() };
     let mut out = Vec::new();
     for (name, inner) in table.within("headers", &entry, faults).rest() {
@@ -207,22 +210,4 @@ pub fn headers(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<(HeaderNa
         }
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::names_a_secret;
-
-    #[test]
-    fn names_of_secrets() {
-        for name in
-            ["key", "X-API-Key", "api_key", "apiKey", "Authorization", "auth-token", "Cookie"]
-        {
-            assert!(names_a_secret(name), "{name}");
-        }
-        for name in ["max_tokens", "x-title", "http-referer", "monkey", "api-version", "tokenizer"]
-        {
-            assert!(!names_a_secret(name), "{name}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::call::flow::gate::{Gate, LaneView};
 use crate::call::flow::stats::Stats;
-use crate::call::flow::{Attempt, Turn, unless_stopping};
+use crate::call::flow::{Attempt, Priority, unless_stopping};
 use crate::call::http::Target;
 use crate::call::{CallError, Fatal, Reply, Request};
 use crate::env::Env;
@@ -75,8 +75,8 @@ impl std::fmt::Debug for Balanced {
 
 #[async_trait::async_trait]
 impl Attempt for Balanced {
-    async fn attempt(&self, request: &Request, turn: Turn) -> Result<Reply, CallError> {
-        let slot = unless_stopping(&self.env, self.gate.enter(turn)).await?;
+    async fn attempt(&self, request: &Request, priority: Priority) -> Result<Reply, CallError> {
+        let slot = unless_stopping(&self.env, self.gate.enter(priority)).await?;
         let Some(slot) = slot else { return Err(CallError::Stopped) };
         let flying = self.stats.flying(request.role());
         let outcome = self.targets[slot.lane].attempt(request).await;
@@ -87,7 +87,7 @@ impl Attempt for Balanced {
                 Ok(reply)
             }
             Err(failure) => {
-                let sign = failure.sign;
+                let sign = failure.health;
                 slot.failed(sign);
                 let gave_up = match &failure.error {
                     CallError::Transient { what, .. } => self.given_up(what),

@@ -1,13 +1,13 @@
 //! Which URL takes the next call: a queue in front of several servers.
 //!
-//! The one idea: one lock over all URLs' counts, one queue of waiters (`line`). A waiter is
+//! The one idea: one lock over all URLs' counts, one queue of waiters (`queue`). A waiter is
 //! handed a `Slot` at a URL that has room and a closed breaker, the emptier of two drawn by lot;
 //! the slot gives itself back when dropped, so a cancelled call leaks nothing.
 
 use crate::call::flow::adaptive::{Adaptive, Start};
 use crate::call::flow::breaker::{Breaker, BreakerState};
-use crate::call::flow::line::{Line, Turn};
-use crate::call::http::Sign;
+use crate::call::flow::queue::{Priority, WaitQueue};
+use crate::call::http::Health;
 use crate::env::Env;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ struct Lane {
 
 struct State {
     lanes: Vec<Lane>,
-    waiting: Line<Slot>,
+    waiting: WaitQueue<Slot>,
     last_success: Option<Instant>,
     /// When every breaker came to be open.
     dark_since: Option<Instant>,
@@ -76,7 +76,7 @@ impl Gate {
         };
         let state = State {
             lanes: (0..lanes).map(|_| lane()).collect(),
-            waiting: Line::new(),
+            waiting: WaitQueue::new(),
             last_success: None,
             dark_since: None,
         };
@@ -88,8 +88,8 @@ impl Gate {
     }
 
     /// Waits for a slot. None only when the gate is gone.
-    pub async fn enter(&self, turn: Turn) -> Option<Slot> {
-        let slot = self.lock().waiting.join(turn);
+    pub async fn enter(&self, priority: Priority) -> Option<Slot> {
+        let slot = self.lock().waiting.join(priority);
         self.dispatch();
         slot.await.ok()
     }
@@ -234,24 +234,24 @@ impl Slot {
         self.gate.leave(self.lane);
     }
 
-    /// The call failed; `sign` says what that says of the URL.
-    pub fn failed(mut self, sign: Sign) {
+    /// The call failed; `health` says what that says of the URL.
+    pub fn failed(mut self, health: Health) {
         self.settled = true;
         let now = self.gate.env.now();
         let (mut rest, mut opened) = (None, None);
         {
             let mut state = self.gate.lock();
             let lane = &mut state.lanes[self.lane];
-            match sign {
-                Sign::Healthy => {
+            match health {
+                Health::Healthy => {
                     lane.adaptive.taken(self.start);
                     lane.breaker.succeeded();
                 }
-                Sign::Overload => {
+                Health::Overloaded => {
                     rest = lane.refused(self.start, now);
                     lane.breaker.undecided();
                 }
-                Sign::Sick => opened = lane.breaker.failed(now),
+                Health::Sick => opened = lane.breaker.failed(now),
             }
             state.note_dark(now);
         }

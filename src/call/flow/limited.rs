@@ -1,9 +1,9 @@
 //! `Limited`: an endpoint's own bounds: calls in flight, requests and tokens a minute, money.
 
 use crate::call::flow::budget::{Budget, Reservation};
-use crate::call::flow::line::{Permit, Permits};
+use crate::call::flow::queue::{Permit, Permits};
 use crate::call::flow::tokens::TokenRate;
-use crate::call::flow::{Attempt, Turn, unless_stopping};
+use crate::call::flow::{Attempt, Priority, unless_stopping};
 use crate::call::price::Prices;
 use crate::call::{CallError, ChatRequest, Part, Reply, Request, Usage};
 use crate::env::Env;
@@ -143,9 +143,9 @@ impl<M> Limited<M> {
     }
 
     /// Waits for all that a call needs before it may be sent.
-    async fn admit(&self, request: &Request, turn: Turn) -> Result<Admitted, CallError> {
+    async fn admit(&self, request: &Request, priority: Priority) -> Result<Admitted, CallError> {
         let permit = match &self.flight {
-            Some(flight) => Some(flight.acquire(turn).await.ok_or(CallError::Stopped)?),
+            Some(flight) => Some(flight.acquire(priority).await.ok_or(CallError::Stopped)?),
             None => None,
         };
         self.turn().await;
@@ -197,9 +197,9 @@ impl<M: std::fmt::Debug> std::fmt::Debug for Limited<M> {
 
 #[async_trait::async_trait]
 impl<M: Attempt> Attempt for Limited<M> {
-    async fn attempt(&self, request: &Request, turn: Turn) -> Result<Reply, CallError> {
-        let admitted = unless_stopping(&self.env, self.admit(request, turn)).await??;
-        let outcome = self.inner.attempt(request, turn).await;
+    async fn attempt(&self, request: &Request, priority: Priority) -> Result<Reply, CallError> {
+        let admitted = unless_stopping(&self.env, self.admit(request, priority)).await??;
+        let outcome = self.inner.attempt(request, priority).await;
         let used = outcome.as_ref().ok().map(|reply| reply.usage).unwrap_or_default();
         if let Some(tpm) = &self.tpm {
             tpm.settle(admitted.tokens, used.input + used.output + used.thinking);

@@ -12,7 +12,7 @@ mod breaker;
 mod budget;
 mod gate;
 mod limited;
-mod line;
+mod queue;
 mod retrying;
 mod stats;
 #[cfg(test)]
@@ -23,7 +23,7 @@ pub use balanced::Balanced;
 pub use breaker::BreakerState;
 pub use budget::Budget;
 pub use limited::{Limited, Limits};
-pub use line::Turn;
+pub use queue::Priority;
 pub use retrying::{RetryBudget, Retrying};
 pub use stats::{Guard, LATENCY_MS, RoleStats, Stats};
 
@@ -33,7 +33,7 @@ use crate::env::{Env, Phase};
 /// Tries a call once: what `Retrying` wraps.
 #[async_trait::async_trait]
 pub trait Attempt: Send + Sync + std::fmt::Debug {
-    async fn attempt(&self, request: &Request, turn: Turn) -> Result<Reply, CallError>;
+    async fn attempt(&self, request: &Request, priority: Priority) -> Result<Reply, CallError>;
 }
 
 /// `work`, unless the run is told to stop before it is done: what was not sent is not bought.

@@ -5,7 +5,7 @@
 //! must be tried again, the endpoint is down and the run says so rather than paying for it.
 
 use crate::call::flow::stats::Stats;
-use crate::call::flow::{Attempt, Turn, unless_stopping};
+use crate::call::flow::{Attempt, Priority, unless_stopping};
 use crate::call::{CallError, Fatal, Model, Reply, Request, Usage};
 use crate::env::Env;
 use crate::record::NanoUsd;
@@ -88,10 +88,10 @@ impl<M: Attempt> Model for Retrying<M> {
     async fn call(&self, request: &Request) -> Result<Reply, CallError> {
         let start = self.env.now();
         let (mut faults, mut overloads) = (0, 0);
-        let mut turn = Turn::First;
+        let mut priority = Priority::First;
         let mut paid = (Usage::default(), NanoUsd(0));
         loop {
-            let error = match self.inner.attempt(request, turn).await {
+            let error = match self.inner.attempt(request, priority).await {
                 Ok(mut reply) => match reply.unsettled() {
                     Some(what) if faults + 1 < self.attempts.min(MOST_UNSETTLED) => {
                         paid.0 += reply.usage;
@@ -128,7 +128,7 @@ impl<M: Attempt> Model for Retrying<M> {
             let wait = backoff(count, after, self.env.entropy_unit());
             self.note(request, faults + overloads, overload, wait, &what);
             unless_stopping(&self.env, self.env.sleep(wait)).await?;
-            turn = Turn::Again;
+            priority = Priority::Retry;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A try that gave no reply: what the caller hears, and what it says of the server's health.
 //!
 //! Not here: how a server's words become one (`classify`). The one idea: the caller's reaction
-//! (`CallError`) and the flow control's reaction (`Sign`) are two questions; a 429 slows a URL
+//! (`CallError`) and the flow control's reaction (`Health`) are two questions; a 429 slows a URL
 //! down but must not open its breaker, a 500 the other way round.
 
 use crate::call::{CallError, Fatal};
@@ -9,11 +9,11 @@ use std::time::Duration;
 
 /// What a failed try says of the URL it went to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub enum Health {
     /// Nothing: the request itself was at fault, or the answer was final.
     Healthy,
     /// Too many requests at once (429, 503): lower the concurrency.
-    Overload,
+    Overloaded,
     /// Not reached, or it broke off, stalled, or answered rubbish: counts towards its breaker.
     Sick,
 }
@@ -22,7 +22,7 @@ pub enum Sign {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
     pub error: CallError,
-    pub sign: Sign,
+    pub health: Health,
     /// The server will not do this, by its content policy: becomes a journaled refusal.
     pub refused: Option<String>,
     /// The fault may be this one request's (a gateway says 404 to a body over its limit): where the
@@ -31,8 +31,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(error: CallError, sign: Sign) -> Failure {
-        Failure { error, sign, refused: None, maybe_local: false }
+    fn new(error: CallError, health: Health) -> Failure {
+        Failure { error, health, refused: None, maybe_local: false }
     }
 
     /// The server's policy forbids this request.
@@ -44,13 +44,13 @@ impl Failure {
     /// The server is up and wants fewer requests.
     pub fn overload(what: impl Into<String>, after: Option<Duration>) -> Failure {
         let error = CallError::Transient { what: what.into(), after, overload: true };
-        Failure::new(error, Sign::Overload)
+        Failure::new(error, Health::Overloaded)
     }
 
     /// No connection: tried again, elsewhere if there is an elsewhere.
     pub fn down(what: impl Into<String>) -> Failure {
         let error = CallError::Transient { what: what.into(), after: None, overload: true };
-        Failure::new(error, Sign::Sick)
+        Failure::new(error, Health::Sick)
     }
 
     /// A broken, cut, late or unreadable reply.
@@ -61,23 +61,23 @@ impl Failure {
     /// As `sick`, with the server's own wish when to come back.
     pub fn later(what: impl Into<String>, after: Option<Duration>) -> Failure {
         let error = CallError::Transient { what: what.into(), after, overload: false };
-        Failure::new(error, Sign::Sick)
+        Failure::new(error, Health::Sick)
     }
 
     /// Worth another try, though the server is well (a model's own hiccup).
     pub fn again(what: impl Into<String>) -> Failure {
         let error = CallError::Transient { what: what.into(), after: None, overload: false };
-        Failure::new(error, Sign::Healthy)
+        Failure::new(error, Health::Healthy)
     }
 
     /// This request cannot succeed.
     pub fn record(what: impl Into<String>) -> Failure {
-        Failure::new(CallError::Record { what: what.into() }, Sign::Healthy)
+        Failure::new(CallError::Record { what: what.into() }, Health::Healthy)
     }
 
     /// The run must stop.
     pub fn fatal(kind: Fatal, what: impl Into<String>) -> Failure {
-        Failure::new(CallError::Fatal { kind, what: what.into() }, Sign::Healthy)
+        Failure::new(CallError::Fatal { kind, what: what.into() }, Health::Healthy)
     }
 }
 
@@ -101,6 +101,6 @@ impl Failure {
 impl From<CallError> for Failure {
     /// An error of ours on the way out (a missing blob, the store): says nothing of the server.
     fn from(error: CallError) -> Failure {
-        Failure::new(error, Sign::Healthy)
+        Failure::new(error, Health::Healthy)
     }
 }

@@ -60,7 +60,7 @@ impl Wire<'_> {
 
     fn may_fetch(&self, url: &Url, also: &[String]) -> Result<(), Failure> {
         let host = url.host_str().unwrap_or_default();
-        let hosts = self.endpoint.image_hosts.iter().chain(also).map(String::as_str);
+        let hosts = self.connection.image_hosts.iter().chain(also).map(String::as_str);
         let trusted = url.host_str() == self.base.host_str() || is_listed(host, hosts);
         if !trusted || !matches!(url.scheme(), "http" | "https") {
             return Err(Failure::record(format!(

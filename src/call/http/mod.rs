@@ -7,6 +7,7 @@
 
 mod body;
 mod classify;
+mod connection;
 mod date;
 mod failure;
 mod fetch;
@@ -19,7 +20,8 @@ mod wire;
 
 pub use body::Body;
 pub use classify::speaks_of_policy;
-pub use failure::{Failure, Sign};
+pub use connection::{Connection, Timeouts};
+pub use failure::{Failure, Health};
 pub use fetch::{decode, is_listed};
 pub use secret::{Key, excerpt};
 pub use sse::Events;

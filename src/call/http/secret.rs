@@ -6,35 +6,44 @@
 
 use reqwest::header::HeaderValue;
 
-/// A key's text. Deliberately without `Debug`, `Display` and `Serialize`.
+/// A key. Deliberately without `Debug`, `Display` and `Serialize`.
 #[derive(Clone)]
-pub struct Key(String);
+pub struct Key {
+    /// The environment variable that held it.
+    variable: String,
+    text: String,
+}
 
 /// Shorter words would scrub ordinary text; no server hands out such keys.
 const SHORTEST_SCRUBBED: usize = 6;
 
 impl Key {
     /// White space at the ends is cut: a trailing newline in an environment file is common.
-    pub fn new(text: &str) -> Key {
-        Key(text.trim().to_owned())
+    pub fn new(variable: &str, text: &str) -> Key {
+        Key { variable: variable.to_owned(), text: text.trim().to_owned() }
+    }
+
+    /// The name of the environment variable that held it.
+    pub fn variable(&self) -> &str {
+        &self.variable
     }
 
     /// As a header after `prefix` (`"Bearer "`), marked sensitive; None when the key holds bytes
     /// that no header can.
     pub fn header(&self, prefix: &str) -> Option<HeaderValue> {
-        let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.0)).ok()?;
+        let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.text)).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
     /// `text` with every occurrence of the key, plain or percent-encoded, replaced by `[key]`.
     pub fn scrub(&self, text: &str) -> String {
-        if self.0.len() < SHORTEST_SCRUBBED {
+        if self.text.len() < SHORTEST_SCRUBBED {
             return text.to_owned();
         }
-        let encoded: String = url::form_urlencoded::byte_serialize(self.0.as_bytes()).collect();
-        let out = text.replace(&self.0, "[key]");
-        if encoded == self.0 { out } else { out.replace(&encoded, "[key]") }
+        let encoded: String = url::form_urlencoded::byte_serialize(self.text.as_bytes()).collect();
+        let out = text.replace(&self.text, "[key]");
+        if encoded == self.text { out } else { out.replace(&encoded, "[key]") }
     }
 }
 
@@ -68,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_key_is_scrubbed_plain_and_encoded() {
-        let key = Key::new("sk-canary+/=1\n");
+        let key = Key::new("K", "sk-canary+/=1\n");
         let text = "Incorrect API key sk-canary+/=1 in ?key=sk-canary%2B%2F%3D1&x";
         assert_eq!(key.scrub(text), "Incorrect API key [key] in ?key=[key]&x");
     }

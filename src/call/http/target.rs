@@ -43,15 +43,19 @@ impl Target for Http {
     async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
         let start = self.env.now();
         let model = self.endpoint.wire_model(request.model());
+        let connection = &self.endpoint.connection;
+        let quota_is_rate =
+            connection.quota_is_rate.unwrap_or_else(|| self.protocol.quota_is_rate());
         let wire = Wire {
             env: &self.env,
             client: &self.client,
-            endpoint: &self.endpoint,
+            connection,
             base: &self.url,
             key: self.key.as_ref(),
             images: &self.images,
             model,
-            deadline: start + self.endpoint.timeouts.total,
+            deadline: start + connection.timeouts.total,
+            quota_is_rate,
             simulated: AtomicBool::new(false),
         };
         let answer = match self.protocol.exchange(request, &wire).await {

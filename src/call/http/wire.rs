@@ -6,9 +6,9 @@
 
 use crate::call::CallError;
 use crate::call::Images;
-use crate::call::endpoints::Endpoint;
 use crate::call::http::body::{Body, Sent};
 use crate::call::http::classify::{Asked, error_body, refusal};
+use crate::call::http::connection::Connection;
 use crate::call::http::failure::Failure;
 use crate::call::http::secret::{Key, excerpt};
 use crate::env::Env;
@@ -33,14 +33,14 @@ pub const SIM_HEADER: &str = "x-coldstart-sim";
 
 /// A client for one endpoint. HTTP/1.1 only: over h2 requests would queue in silence behind one
 /// connection's streams. No redirects: those of image URLs are followed by hand, with checks.
-pub fn client(endpoint: &Endpoint) -> Result<Client, String> {
+pub fn client(connection: &Connection) -> Result<Client, String> {
     // An error says that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
         .http1_only()
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(4096)
-        .connect_timeout(endpoint.timeouts.connect)
+        .connect_timeout(connection.timeouts.connect)
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("coldstart/", env!("CARGO_PKG_VERSION")));
@@ -67,13 +67,15 @@ fn by_environment(mut builder: reqwest::ClientBuilder) -> Result<reqwest::Client
 pub struct Wire<'a> {
     pub env: &'a Env,
     pub client: &'a Client,
-    pub endpoint: &'a Endpoint,
+    pub connection: &'a Connection,
     pub base: &'a Url,
     pub key: Option<&'a Key>,
     pub images: &'a Arc<dyn Images>,
     /// The model's name on the wire.
     pub model: &'a str,
     pub deadline: Instant,
+    /// A refusal that speaks of a used-up quota means: too fast.
+    pub quota_is_rate: bool,
     /// Set when an answer came from the simulated world.
     pub simulated: AtomicBool,
 }
@@ -117,14 +119,11 @@ impl Wire<'_> {
     }
 
     fn asked<'b>(&'b self, place: &'b str) -> Asked<'b> {
-        let dialect = self.endpoint.options.values.get("dialect");
-        let dashscope = dialect.is_some_and(|name| name == "dashscope");
         Asked {
             place,
             model: self.model,
-            key_env: self.endpoint.key_env.as_deref(),
-            quota_is_rate: dashscope
-                || self.base.host_str().is_some_and(|h| h.contains("dashscope")),
+            key_env: self.key.map(Key::variable),
+            quota_is_rate: self.quota_is_rate,
             now_ms: self.env.unix_ms(),
         }
     }
@@ -176,7 +175,7 @@ impl Wire<'_> {
         // The endpoint's own headers may say who its user is: no other host hears them.
         let own = out.url.origin() == self.base.origin();
         let mut request = self.client.request(out.method, out.url).headers(out.headers);
-        for (name, value) in self.endpoint.headers.iter().filter(|_| own) {
+        for (name, value) in self.connection.headers.iter().filter(|_| own) {
             request = request.header(name, value);
         }
         let mut sent = Sent::default();
@@ -201,7 +200,7 @@ impl Wire<'_> {
             None => Err(Failure::sick(format!(
                 "{} gave no answer in {:?}",
                 self.place(),
-                self.endpoint.timeouts.first_byte.min(self.endpoint.timeouts.total)
+                self.connection.timeouts.first_byte.min(self.connection.timeouts.total)
             ))),
         }
     }
@@ -209,7 +208,7 @@ impl Wire<'_> {
     /// `work`, unless no first byte comes in time. Its clock starts when the request has gone
     /// out, which only a body tells; at the latest when the time to connect is over.
     async fn until_late<T>(&self, work: impl Future<Output = T>, sent: &Sent) -> Option<T> {
-        let timeouts = &self.endpoint.timeouts;
+        let timeouts = &self.connection.timeouts;
         let mut now = self.env.now();
         let last = self.deadline.min(now + timeouts.connect + timeouts.first_byte);
         let mut work = std::pin::pin!(work);
@@ -292,12 +291,12 @@ impl Incoming<'_> {
     /// How long nothing may come. vLLM sends the head before the call has left its queue: until
     /// the body begins, the wait is still the one for the first byte.
     fn quiet(&self) -> Duration {
-        let timeouts = &self.wire.endpoint.timeouts;
+        let timeouts = &self.wire.connection.timeouts;
         if self.begun { timeouts.idle } else { timeouts.idle.max(timeouts.first_byte) }
     }
 
     fn late(&self) -> Failure {
-        let timeouts = &self.wire.endpoint.timeouts;
+        let timeouts = &self.wire.connection.timeouts;
         let place = self.wire.place();
         if self.wire.env.now() >= self.wire.deadline {
             return Failure::sick(format!("{place} was not done in {:?}", timeouts.total));

@@ -80,7 +80,7 @@ fn make() -> Result<Surroundings, String> {
     let source = Arc::new(Source { path: "captured".to_owned(), text: text.to_owned() });
     let endpoints = Endpoints::parse(source).map_err(|_| "no such endpoint".to_owned())?;
     let endpoint = endpoints.get("captured").ok_or("no such endpoint")?.clone();
-    let client = client(&endpoint)?;
+    let client = client(&endpoint.connection)?;
     Ok(Surroundings { env: Env::real(), client, endpoint, images: Arc::new(NoImages) })
 }
 
@@ -90,12 +90,13 @@ impl Surroundings {
         Ok(Wire {
             env: &self.env,
             client: &self.client,
-            endpoint: &self.endpoint,
+            connection: &self.endpoint.connection,
             base,
             key: None,
             images: &self.images,
             model: "captured",
             deadline: self.env.now(),
+            quota_is_rate: false,
             simulated: AtomicBool::new(false),
         })
     }

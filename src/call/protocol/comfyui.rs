@@ -192,7 +192,7 @@ impl ComfyUi {
         Err(Failure::sick(format!(
             "{} had not drawn job {id} in {:?}",
             wire.place(),
-            wire.endpoint.timeouts.total
+            wire.connection.timeouts.total
         )))
     }
 

@@ -40,6 +40,12 @@ pub enum Serves {
 #[async_trait::async_trait]
 pub trait Protocol: Send + Sync {
     async fn exchange(&self, request: &Request, wire: &Wire<'_>) -> Result<Answer, Failure>;
+
+    /// Whether its servers say "quota" when calls come too fast, unless the endpoints file knows
+    /// better.
+    fn quota_is_rate(&self) -> bool {
+        false
+    }
 }
 
 /// What a server answered, before it is checked.

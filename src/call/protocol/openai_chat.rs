@@ -79,6 +79,10 @@ fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
 
 #[async_trait::async_trait]
 impl Protocol for OpenAiChat {
+    fn quota_is_rate(&self) -> bool {
+        matches!(self.dialect, Dialect::Dashscope)
+    }
+
     async fn exchange(&self, request: &Request, wire: &Wire<'_>) -> Result<Answer, Failure> {
         let Request::Chat(chat) = request else { return Err(wrong_sort(request, ENTRY.name)) };
         let mut out = Outgoing::post(wire.url("chat/completions"), self.body(chat, wire.model));

@@ -1,6 +1,7 @@
 //! Frames, openings and footers: what is written is read, and what is damaged is named.
 
 use super::*;
+use crate::journal::bytes::Short;
 use proptest::prelude::*;
 
 fn segment(bodies: &[Vec<u8>]) -> (Vec<u8>, Vec<Place>) {
@@ -18,7 +19,7 @@ fn segment(bodies: &[Vec<u8>]) -> (Vec<u8>, Vec<Place>) {
 }
 
 fn frames(bytes: &[u8]) -> Vec<Place> {
-    let frame = |item| if let Item::Frame(place) = item { Some(place) } else { None };
+    let frame = |item| if let Walked::Frame(place) = item { Some(place) } else { None };
     walk(bytes).into_iter().filter_map(frame).collect()
 }
 
@@ -38,7 +39,7 @@ proptest! {
             prop_assert_eq!(listed(|_| false), Some(Vec::new()));
         }
         prop_assert_eq!(nonce(&bytes), Some([7; 16]));
-        let items: Vec<Item> = places.into_iter().map(Item::Frame).collect();
+        let items: Vec<Walked> = places.into_iter().map(Walked::Frame).collect();
         prop_assert_eq!(walk(&bytes), items);
     }
 
@@ -61,7 +62,7 @@ proptest! {
             .collect();
         prop_assert_eq!(frames(&bytes), expected);
         if bytes != whole {
-            let damaged = walk(&bytes).iter().any(|i| matches!(i, Item::Damage { .. }));
+            let damaged = walk(&bytes).iter().any(|i| matches!(i, Walked::Damage { .. }));
             prop_assert!(damaged, "changed and not named");
         }
     }

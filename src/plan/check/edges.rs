@@ -2,7 +2,7 @@
 
 use crate::diag::{At, Diagnostic, ticked};
 use crate::plan::Edge;
-use crate::plan::check::Known;
+use crate::plan::check::known::Known;
 use crate::stage::{Arity, Kind};
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 
 use crate::diag::{Diagnostic, Severity};
 use crate::plan::Edge;
-use crate::plan::check::Known;
+use crate::plan::check::known::Known;
 use crate::stage::{Arity, Facts, Port};
 use std::collections::{BTreeMap, BTreeSet};
 

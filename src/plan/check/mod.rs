@@ -2,69 +2,27 @@
 
 mod edges;
 mod flow;
+mod known;
 mod params;
 mod refs;
 
 use crate::diag::{Diagnostic, Severity};
 use crate::plan::check::edges::{check_edges, check_ends, order};
 use crate::plan::check::flow::check_flow;
+use crate::plan::check::known::Known;
 use crate::plan::check::params::{apply_overrides, know};
 use crate::plan::check::refs::{check_refs, check_used};
+use crate::plan::overrides::Overrides;
 use crate::plan::raw::RawStage;
 use crate::plan::roles::Roles;
 use crate::plan::{Edge, Plan, PlanStage, Project, raw, roles};
-use crate::stage::{Compile, Files, Kind, Params, Role};
+use crate::stage::{Compile, Files, Role};
 use std::collections::BTreeMap;
-use std::ops::Range;
-
-/// What the command line says over the files.
-#[derive(Debug, Clone, Default)]
-pub struct Overrides {
-    pub seed: u64,
-    /// (stage, parameter, value as in TOML), from `--set`.
-    pub set: Vec<(String, String, String)>,
-    /// Flags that stand for a parameter of every stage of a kind.
-    pub flags: Vec<Flag>,
-}
-
-/// `--pool`, `--target`: a parameter under a name of its own.
-#[derive(Debug, Clone)]
-pub struct Flag {
-    /// As the user writes it.
-    pub flag: &'static str,
-    pub kind: &'static str,
-    pub param: &'static str,
-    pub value: String,
-}
 
 /// A plan, if there were no errors, and every diagnostic.
 pub struct Compiled {
     pub plan: Option<Plan>,
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// A stage whose kind is known.
-pub struct Known {
-    pub raw: RawStage,
-    pub kind: &'static Kind,
-    pub params: Params,
-    pub spans: BTreeMap<String, Range<usize>>,
-    /// Parameters that the command line set, with the words that did so; they have no span.
-    pub set_by: BTreeMap<String, String>,
-}
-
-impl Known {
-    /// Points `d` at where the value of `param` comes from: the file, a flag, or the default.
-    pub fn at(&self, param: &str, d: Diagnostic) -> Diagnostic {
-        let source = &self.raw.source;
-        match (self.set_by.get(param), self.spans.get(param)) {
-            (Some(words), _) => d.note(format!("set by {words}")),
-            (None, Some(range)) => d.at(source, range.clone(), ""),
-            (None, None) => {
-                d.at(source, 0..0, "").note(format!("`{param}` is not in the file: its default"))
-            }
-        }
-    }
 }
 
 /// Compiles a project. Never panics on any text; reports everything it can find in one go.

@@ -1,7 +1,8 @@
 //! A stage's parameters: known, of the right type, in range; and what `--set` says over them.
 
 use crate::diag::{At, Diagnostic, ticked};
-use crate::plan::check::{Flag, Known, Overrides};
+use crate::plan::check::known::Known;
+use crate::plan::overrides::{Flag, Overrides};
 use crate::plan::raw::{ENVELOPE, RawStage};
 use crate::stage::{KINDS, Kind, Params, Ty, kind, value_of, value_of_text};
 use std::collections::BTreeMap;

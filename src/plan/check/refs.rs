@@ -2,7 +2,7 @@
 
 use crate::diag::{Diagnostic, Source, ticked};
 use crate::plan::Project;
-use crate::plan::check::Known;
+use crate::plan::check::known::Known;
 use crate::plan::roles::Roles;
 use crate::stage::{Files, RoleKind, Ty};
 use crate::template::Template;

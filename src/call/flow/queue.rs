@@ -9,29 +9,31 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Whether a call was tried before.
+/// Who is served first of those who wait: a call that was tried before, then the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum Priority {
+    /// Its first try.
     First,
-    Again,
+    /// It was tried before.
+    Retry,
 }
 
 /// Waiters for a `T`; one that is dropped leaves the queue.
-pub struct Line<T> {
-    again: VecDeque<oneshot::Sender<T>>,
+pub struct WaitQueue<T> {
+    retries: VecDeque<oneshot::Sender<T>>,
     first: VecDeque<oneshot::Sender<T>>,
 }
 
-impl<T> Line<T> {
-    pub fn new() -> Line<T> {
-        Line { again: VecDeque::new(), first: VecDeque::new() }
+impl<T> WaitQueue<T> {
+    pub fn new() -> WaitQueue<T> {
+        WaitQueue { retries: VecDeque::new(), first: VecDeque::new() }
     }
 
-    pub fn join(&mut self, turn: Turn) -> oneshot::Receiver<T> {
+    pub fn join(&mut self, priority: Priority) -> oneshot::Receiver<T> {
         let (sender, receiver) = oneshot::channel();
-        match turn {
-            Turn::Again => self.again.push_back(sender),
-            Turn::First => self.first.push_back(sender),
+        match priority {
+            Priority::Retry => self.retries.push_back(sender),
+            Priority::First => self.first.push_back(sender),
         }
         receiver
     }
@@ -39,17 +41,17 @@ impl<T> Line<T> {
     /// The next who still waits.
     pub fn next(&mut self) -> Option<oneshot::Sender<T>> {
         self.skip();
-        self.again.pop_front().or_else(|| self.first.pop_front())
+        self.retries.pop_front().or_else(|| self.first.pop_front())
     }
 
     pub fn is_empty(&mut self) -> bool {
         self.skip();
-        self.again.is_empty() && self.first.is_empty()
+        self.retries.is_empty() && self.first.is_empty()
     }
 
     /// Drops those at the head that wait no more.
     fn skip(&mut self) {
-        for queue in [&mut self.again, &mut self.first] {
+        for queue in [&mut self.retries, &mut self.first] {
             while queue.front().is_some_and(oneshot::Sender::is_closed) {
                 queue.pop_front();
             }
@@ -57,7 +59,7 @@ impl<T> Line<T> {
     }
 }
 
-/// So many permits, and a line for them. Cheap to clone.
+/// So many permits, and a queue for them. Cheap to clone.
 #[derive(Clone)]
 pub struct Permits {
     state: Arc<Mutex<State>>,
@@ -65,28 +67,28 @@ pub struct Permits {
 
 struct State {
     free: usize,
-    line: Line<Permit>,
+    queue: WaitQueue<Permit>,
 }
 
-/// One permit; it goes to the next in line when dropped.
+/// One permit; it goes to the next in the queue when dropped.
 pub struct Permit {
     permits: Permits,
 }
 
 impl Permits {
     pub fn new(free: usize) -> Permits {
-        Permits { state: Arc::new(Mutex::new(State { free, line: Line::new() })) }
+        Permits { state: Arc::new(Mutex::new(State { free, queue: WaitQueue::new() })) }
     }
 
     /// Waits for a permit. None only when all permits are gone.
-    pub async fn acquire(&self, turn: Turn) -> Option<Permit> {
+    pub async fn acquire(&self, priority: Priority) -> Option<Permit> {
         let waiting = {
             let mut state = self.lock();
             if state.free > 0 {
                 state.free -= 1;
                 return Some(Permit { permits: self.clone() });
             }
-            state.line.join(turn)
+            state.queue.join(priority)
         };
         waiting.await.ok()
     }
@@ -100,7 +102,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let next = {
             let mut state = self.permits.lock();
-            let next = state.line.next();
+            let next = state.queue.next();
             state.free += usize::from(next.is_none());
             next
         };
@@ -113,17 +115,18 @@ impl Drop for Permit {
 
 #[cfg(test)]
 mod tests {
-    use super::{Permits, Turn};
+    use super::{Permits, Priority};
     use futures::FutureExt;
 
     #[test]
     fn later_tries_go_ahead_and_who_gives_up_is_passed_over() {
         let permits = Permits::new(1);
-        let held = permits.acquire(Turn::First).now_or_never().flatten().expect("free");
-        let mut waiting: Vec<_> = [Turn::First, Turn::Again, Turn::Again, Turn::First]
-            .into_iter()
-            .map(|turn| Some(Box::pin(permits.acquire(turn))))
-            .collect();
+        let held = permits.acquire(Priority::First).now_or_never().flatten().expect("free");
+        let mut waiting: Vec<_> =
+            [Priority::First, Priority::Retry, Priority::Retry, Priority::First]
+                .into_iter()
+                .map(|priority| Some(Box::pin(permits.acquire(priority))))
+                .collect();
         for one in waiting.iter_mut().flatten() {
             assert!(one.now_or_never().is_none(), "nothing is free");
         }
@@ -133,6 +136,9 @@ mod tests {
             let got = waiting[at].as_mut().and_then(|one| one.now_or_never()).flatten();
             drop(got.unwrap_or_else(|| panic!("{at} is next")));
         }
-        assert!(permits.acquire(Turn::First).now_or_never().flatten().is_some(), "none is lost");
+        assert!(
+            permits.acquire(Priority::First).now_or_never().flatten().is_some(),
+            "none is lost"
+        );
     }
 }
