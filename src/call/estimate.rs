@@ -1,8 +1,8 @@
 //! What a dataset of N trajectories will take, from what a finished run or a pilot took.
 //!
-//! Not here: reading a RUN (`cli`). The one idea: everything is a ratio per kept trajectory
-//! (prompts, calls, tokens, dollars), so one bootstrap over the run's records gives each its
-//! interval, with the dependence between "got far" and "cost much" in it.
+//! Everything is a ratio per kept trajectory (prompts, calls, tokens, dollars), so one bootstrap
+//! over the run's records gives each its interval, with the dependence between "got far" and "cost
+//! much" in it. The caller reads the RUN.
 
 use crate::env::Rng;
 use crate::record::NanoUsd;

@@ -1,8 +1,8 @@
-//! Prometheus metrics: what `run --metrics ADDR` serves on `/metrics`.
+//! Prometheus metrics: what `run --metrics ADDR` serves on `/metrics`. Those of stages are in
+//! `run::metrics`, in tables of the same form.
 //!
-//! Not here: the metrics of stages (`run::metrics`), which are tables of the same form. The one
-//! idea: a table names every metric; the page's HELP lines and the list that `coldstart endpoints
-//! metrics` prints (ready for Grafana) are both made of it.
+//! A table names every metric; the page's HELP lines and the list that `coldstart endpoints metrics`
+//! prints (ready for Grafana) are both made of it.
 
 use crate::call::{BreakerState, RoleLive, UrlLive, flow};
 use crate::env::{Env, Phase};

@@ -1,10 +1,11 @@
 //! Calling models: requests, replies, errors, and the wrappers that make a call dependable.
 //!
-//! Here: the wire types every other module speaks (`Request`, `Reply`, `CallError`), the narrow
-//! trait `Model`, and under it one file a protocol, with limits, retries, balancing and prices.
-//! Not here: what is remembered of a call (`journal`) or what it is for (`stage`).
-//! The one idea: `Journaled(Retrying(Limited(Balanced(Http))))`, each around the next; a replay
-//! takes no permit, and a wait before a retry holds none.
+//! It holds the wire types that every other module speaks (`Request`, `Reply`, `CallError`), the
+//! narrow trait `Model`, and under it one file a protocol, with limits, retries, balancing and
+//! prices. `journal` remembers what was answered; `stage` knows what a call is for.
+//!
+//! The stack is `Journaled(Retrying(Limited(Balanced(Http))))`, each around the next; a replay takes
+//! no permit, and a wait before a retry holds none.
 
 pub mod endpoints;
 mod error;

@@ -1,7 +1,7 @@
 //! Prices and what a reply costs by them, in whole nano-dollars.
 //!
-//! The one idea: money is integers (nano-dollars per million tokens), so that sums are exact and
-//! do not depend on their order.
+//! Money is integers (nano-dollars per million tokens), so that sums are exact and do not depend on
+//! their order.
 
 use crate::call::Usage;
 use crate::record::NanoUsd;

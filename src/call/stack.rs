@@ -1,7 +1,7 @@
 //! The whole client: every role's endpoint as one `Model`.
 //!
-//! The one idea: a request names its role, the stack knows the role's wrappers. Roles that share
-//! an endpoint share its wrappers, and so its limits.
+//! A request names its role, the stack knows the role's wrappers. Roles that share an endpoint share
+//! its wrappers, and so its limits.
 
 use crate::call::endpoints::{Endpoint, Endpoints};
 use crate::call::flow::{

@@ -1,8 +1,8 @@
 //! Two draws that are one picture: what a server that ignores seeds gives.
 //!
-//! Three failed draws mean pass@3 = 0 only if they are three pictures. The one idea: that is looked
-//! at before a picture is journaled, so that, when the server is mended, the run goes on and buys
-//! what was missing; a twin in the journal would be replayed for ever.
+//! Three failed draws mean pass@3 = 0 only if they are three pictures. That is looked at before a
+//! picture is journaled, so that, when the server is mended, the run goes on and buys what was
+//! missing; a twin in the journal would be replayed for ever.
 
 use crate::call::{CallError, Fatal, ImageRequest, Request};
 use crate::record::{CallKey, Digest};

@@ -1,9 +1,9 @@
 //! The handles through which time, chance and tasks come in: `Env`, `Rng`, `Shutdown`; and the
 //! proxies that the process's environment names (`proxy`).
 //!
-//! Not here: what is done with them. The one idea: data may depend on chance only through a `Rng`
-//! keyed by names (seed, stage, record), so that it never depends on order; everything else
-//! (jitter, nonces, latencies) goes through `Env`, which a test can hold still.
+//! Data may depend on chance only through a `Rng` keyed by names (seed, stage, record), so that it
+//! never depends on order; everything else (jitter, nonces, latencies) goes through `Env`, which a
+//! test can hold still.
 
 pub mod ahead;
 pub mod proxy;

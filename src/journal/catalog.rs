@@ -1,8 +1,8 @@
 //! All segments of a RUN and the index over them: what readers and the writer share.
 //!
-//! Not here: appending (`writer`) and merging (`compact`). The one idea: segments come and go
-//! under a reader (another process merges its own), but an entry is always in one of them; who
-//! meets a missing segment lists again.
+//! Segments come and go under a reader (another process merges its own), but an entry is always in
+//! one of them; who meets a missing segment lists again. See `writer` for appending, `compact` for
+//! merging.
 
 use crate::journal::bytes::{Place, Short, short};
 use crate::journal::entry::{self, Entry};

@@ -1,8 +1,7 @@
-//! The list that closes a merged segment: where its frames lie, so that opening reads some
-//! kilobytes of its end and not megabytes.
+//! The list that closes a merged segment: where its frames lie, so that opening reads some kilobytes
+//! of its end and not megabytes. `frame` gives the layout.
 //!
-//! Not here: the frames themselves (`frame`, which also gives the layout). The one idea: a footer
-//! only saves reading; without a whole one the frames are walked.
+//! A footer only saves reading; without a whole one the frames are walked.
 
 use crate::journal::bytes::{MAGIC, Place, Short, number, sum};
 

@@ -1,7 +1,7 @@
 //! The bytes of a segment: frames, their headers and checksums, and a walk that survives damage.
 //!
-//! Not here: names, stores, what a body says (`entry`), and the list that closes a merged segment
-//! (`footer`). Pure: bytes in, items out.
+//! Pure: bytes in, items out. See `entry` for names, stores, what a body says, `footer` for the list
+//! that closes a merged segment.
 //!
 //! Every structure of ours is a zstd *skippable* frame, so that `zstd -dc` prints a segment as
 //! JSON lines. Numbers are little-endian.

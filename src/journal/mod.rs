@@ -1,8 +1,8 @@
 //! What was bought: numbered segments of replies, group commit, single flight, fencing.
 //!
-//! Not here: how a reply is got (`call`) or where bytes lie (`store`).
-//! The one idea: a reply counts once it is durable. `Journaled` is a `call::Model` that answers
-//! from the journal when it can, and otherwise buys, makes durable, then answers.
+//! A reply counts once it is durable. `Journaled` is a `call::Model` that answers from the journal
+//! when it can, and otherwise buys, makes durable, then answers. See `call` for how a reply is got,
+//! `store` for where bytes lie.
 //!
 //! A segment is a file of frames; a frame is a zstd skippable frame (key, length, checksum)
 //! followed by a zstd frame of one JSON line, so that `zstd -dc` reads every segment as JSON

@@ -1,8 +1,8 @@
 //! Segments by name: `journal/0000000042.jsonl.zst`, or `…/0000000001-0000000042.jsonl.zst` when
 //! merged; and the frames that one holds.
 //!
-//! Not here: which segments there are (`catalog`). The one idea: a segment never changes, so what
-//! was once read of it stays true until it is gone, and then a merged one holds the same.
+//! A segment never changes, so what was once read of it stays true until it is gone, and then a
+//! merged one holds the same. See `catalog` for which segments there are.
 
 use crate::journal::bytes::Place;
 use crate::journal::entry::{self, Entry};

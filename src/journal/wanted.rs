@@ -1,7 +1,7 @@
 //! Which calls a reader is to know of: all, or the few of one record.
 //!
-//! The one idea: who looks up ten calls of a million need not build an index of a million; the
-//! lists that close merged segments are skimmed for the ten.
+//! Looking up ten calls of a million needs no index of a million: the lists that close merged
+//! segments are skimmed for the ten.
 
 use crate::journal::bytes::{self, Short};
 use crate::journal::index::Uniform;

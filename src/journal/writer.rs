@@ -1,7 +1,7 @@
 //! The one task that writes segments: group commit, and the fence that keeps writers apart.
 //!
-//! Not here: merging what it wrote (`compact`). The one idea: a segment is created put-if-absent
-//! under the number after the last; whoever finds that number taken by another has been replaced.
+//! A segment is created put-if-absent under the number after the last; whoever finds that number
+//! taken by another has been replaced. See `compact` for merging what it wrote.
 
 use crate::env::Env;
 use crate::journal::JournalError;

@@ -1,9 +1,8 @@
 //! The plan: stage files become a checked graph, with every error at once.
 //!
-//! Here: the project's files, the raw and the checked form of a pipeline, the manifest of a run,
-//! the drawing of the graph. Not here: running it (`run`).
-//! The one idea: `compile` is the only way from files to a `Plan`, for `check` and for `run`
-//! alike; what the user wrote (`raw`) and what will run (`Plan`) are different types.
+//! It holds the project's files, the raw and the checked form of a pipeline, the manifest of a run,
+//! and the drawing of the graph. `compile` is the only way from files to a `Plan`, for `check` and
+//! for `run` alike; what the user wrote (`raw`) and what will run (`Plan`) are different types.
 
 mod check;
 mod draw;

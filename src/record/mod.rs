@@ -1,9 +1,9 @@
 //! The typed data that flows through the pipeline: `Prompt`, `Round`, `Judgement`, `Trajectory`,
 //! their ids, and the `Decision` that every stage leaves behind.
 //!
-//! Not here: how a record is made (`stage`), stored (`store`) or exported (`export`).
-//! The one idea: everything a later reader may ask of a record is a named, typed field; there are
-//! no maps of anything. Symbols in the docs are the paper's: q, T, P, I, J, a.
+//! Everything a later reader may ask of a record is a named, typed field; there are no maps of
+//! anything. Symbols in the docs are the paper's: q, T, P, I, J, a. Records are made by `stage`,
+//! stored by `store` and exported by `export`.
 
 mod decision;
 mod ending;

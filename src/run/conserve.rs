@@ -1,8 +1,8 @@
-//! The law that no record is lost, held at the end of a run.
+//! The law that no record is lost, held at the end of a run. `audit` holds the same law over a RUN's
+//! tables and trusts no counter of ours.
 //!
-//! Not here: the same law over a RUN's tables (`audit`), which trusts no counter of ours. The one
-//! idea: what arrived is counted by the walk, what was decided by the ledger, and what was sent by
-//! the ports of the stages before; three counts by three hands must agree.
+//! What arrived is counted by the walk, what was decided by the ledger, and what was sent by the
+//! ports of the stages before; three counts by three hands must agree.
 
 use crate::run::engine::{Engine, Node};
 use std::sync::atomic::Ordering;

@@ -1,8 +1,8 @@
 //! The engine: what a record's task needs, and its walk from stage to stage.
 //!
-//! Not here: producers (`pump`), one visit (`visit`), the graph's shape (`graph`). The one idea: a
-//! record is counted where it arrives and again where it is decided, by different hands, so that
-//! the two can be held against each other (`conserve`).
+//! A record is counted where it arrives and again where it is decided, by different hands, so that
+//! the two can be held against each other (`conserve`). See `pump` for producers, `visit` for one
+//! visit, `graph` for the graph's shape.
 
 use crate::call::{Fatal, Model};
 use crate::env::{Env, Phase};

@@ -1,7 +1,7 @@
 //! The graph's shape, as the engine asks for it: what comes next, which barriers come after.
 //!
-//! Not here: moving records (`engine`, `pump`). The one idea: a shard works up to the barriers that
-//! end the pipeline and leaves those to the run that assembles, so it must know which they are.
+//! A shard works up to the barriers that end the pipeline and leaves those to the run that
+//! assembles, so it must know which they are. See `engine` and `pump` for moving records.
 
 use crate::record::{Id, Trajectory};
 use crate::run::engine::{Engine, Node};

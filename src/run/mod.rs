@@ -1,14 +1,14 @@
-//! The run: walks records through the graph, keeps the ledger, seals the dataset.
+//! The run: walks records through the graph, keeps the ledger, seals the dataset. `call` buys,
+//! `journal` remembers, `stage` decides, `cli` draws the progress.
 //!
-//! Not here: buying (`call`), remembering (`journal`), what a stage does (`stage`), drawing
-//! progress (`cli`). The one idea: resuming is not a mode. A run always starts from the pool and
-//! walks every record; what was bought before is answered by the journal at once, so a run that
-//! was killed, a run that is complete and a rebuilt run take the same path to the same bytes.
+//! Resuming is not a mode. A run always starts from the pool and walks every record; what was bought
+//! before is answered by the journal at once, so a run that was killed, a run that is complete and a
+//! rebuilt run take the same path to the same bytes.
 //!
 //! Order: a *producer* (a source, or a barrier that has ruled) sends its records into the stages
 //! after it, each in a task of its own, at most `max_in_flight` at once. A barrier rules when all
-//! producers upstream of it are drained. Barriers keep records in a scratch file, so memory does
-//! not grow with the pool; sinks read them back in a keyed order.
+//! producers upstream of it are drained. Barriers keep records in a scratch file, so memory does not
+//! grow with the pool; sinks read them back in a keyed order.
 
 mod agree;
 mod conserve;

@@ -1,7 +1,7 @@
 //! Producers: a source, or a barrier that has ruled, sends its records into the stages after it.
 //!
-//! Not here: what a record's task does (`engine`). The one idea: a producer is done when every task
-//! that it started has come to a barrier, a drop or a failure; barriers after it wait for that.
+//! A producer is done when every task that it started has come to a barrier, a drop or a failure;
+//! barriers after it wait for that. See `engine` for what a record's task does.
 
 use crate::env::Phase;
 use crate::run::engine::{Abandoned, Engine, Node};

@@ -1,8 +1,8 @@
 //! The sealing of the dataset: the sink gets its records in keyed order, and the ledger hears what
 //! became of each.
 //!
-//! Not here: how a dataset is written (`stage`). The one idea: the sink answers for the whole, and
-//! names the records that it could not write; all others were written.
+//! The sink answers for the whole, and names the records that it could not write; all others were
+//! written. See `stage` for how a dataset is written.
 
 use crate::call::{CallError, Fatal};
 use crate::env::Phase;

@@ -1,9 +1,8 @@
 //! Balanced sampling: how many of each stratum (`water_fill`), which ones (`BottomK`), and specs
 //! drawn from a vocabulary (`spec`).
 //!
-//! Not here: what the strata are (`stage::balance`), where chance comes from (keys are given).
-//! The one idea: a pick is a comparison of keyed hashes, so it depends on the set of records alone
-//! and n shards pick what one would.
+//! A pick is a comparison of keyed hashes, so it depends on the set of records alone and n shards
+//! pick what one would. The keys are given, and `stage::balance` says what the strata are.
 
 mod bottom_k;
 pub mod spec;

@@ -1,7 +1,8 @@
 //! The simulated world as an HTTP server: its options, start and end.
 //!
-//! Not here: what a request gets (`serve`), what the models say (`mind`), bodies' shapes (`wire`). The one idea: a request
-//! waits for a slot, holds it for the latency, and is then answered by a pure function of its body.
+//! A request waits for a slot, holds it for the latency, and is then answered by a pure function of
+//! its body. See `serve` for what a request gets, `mind` for what the models say, `wire` for bodies'
+//! shapes.
 
 use crate::env::Env;
 use crate::sim::World;

@@ -1,8 +1,9 @@
-//! Many objects that are one whole, as the image files of an export are.
+//! Many objects that are one whole, as the image files of an export are. That the whole is there is
+//! said by an object written after it (`export.json`).
 //!
-//! Not here: what says that the whole is there (`export.json`, written after it). The one idea: before
-//! that nobody relies on any of them, so a local file needs no other name until it is complete, and
-//! its folder is made durable once, not once a file; large ones pass the page cache (`direct`).
+//! Before that nobody relies on any of them, so a local file needs no other name until it is
+//! complete, and its folder is made durable once, not once a file; large ones pass the page cache
+//! (`direct`).
 
 use crate::store::buffers::{ALIGN, Buffers};
 use crate::store::direct::{Direct, Written};

@@ -1,8 +1,8 @@
 //! Large buffers that go round: read into, sent on, and back here when the last holder is done.
 //!
-//! The one idea: a fresh buffer costs more than it seems, since its pages must be fetched and filled with
-//! zeros before a byte is read into them; one that was used before costs nothing. Whoever holds the
-//! bytes knows nothing of it.
+//! A fresh buffer costs more than it seems, since its pages must be fetched and filled with zeros
+//! before a byte is read into them; one that was used before costs nothing. Whoever holds the bytes
+//! knows nothing of it.
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};

@@ -1,9 +1,9 @@
-//! Writes that go past the page cache, from buffers of our own that the disk can read.
+//! Writes that go past the page cache, from buffers of our own that the disk can read. `staged` and
+//! `batch` write this way.
 //!
-//! Not here: what is written where (`staged`, `batch`), and reads. The one idea: a large object is
-//! not read again soon, so gigabytes of page cache would be taken, filled and given back for
-//! nothing, at the cost of what a reader beside us has there. Where a file system knows no such
-//! writes, or wants other alignments, the caller writes as usual.
+//! A large object is not read again soon, so gigabytes of page cache would be taken, filled and
+//! given back for nothing, at the cost of what a reader beside us has there. Where a file system
+//! knows no such writes, or wants other alignments, the caller writes as usual.
 
 use crate::store::buffers::{ALIGN, Buffers};
 use bytes::Bytes;

@@ -1,8 +1,8 @@
 //! An open local file: small reads as they are, large ones into buffers that come back.
 //!
-//! The one idea: a read from the page cache costs microseconds, less than to hand it to another
-//! thread; where large reads follow each other, the system is asked for the next ones beforehand, so
-//! that a disk and whoever uses the bytes work at the same time.
+//! A read from the page cache costs microseconds, less than to hand it to another thread; where
+//! large reads follow each other, the system is asked for the next ones beforehand, so that a disk
+//! and whoever uses the bytes work at the same time.
 
 use crate::store::buffers::Buffers;
 use bytes::Bytes;

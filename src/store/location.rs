@@ -1,7 +1,7 @@
 //! A URI (`dir`, `file://`, `memory://`, `s3://`, `gs://`, `az://`) opened for reading and writing.
 //!
-//! Not here: how a URI becomes a client (`open`) and how large objects are fed (`writer`).
-//! The one idea: names are untrusted and relative; whatever a store says becomes one of few errors.
+//! Names are untrusted and relative; whatever a store says becomes one of few errors. See `open` for
+//! how a URI becomes a client, `writer` for how large objects are fed.
 
 use crate::store::error::{from_io, from_object_store};
 use crate::store::open::{Backend, Patience, backend};

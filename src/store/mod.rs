@@ -1,9 +1,9 @@
-//! Where bytes lie: a URI opened as an object store, blobs by content, the layout of a RUN, and
-//! the codec of its decision tables.
+//! Where bytes lie: a URI opened as an object store, blobs by content, the layout of a RUN, and the
+//! codec of its decision tables.
 //!
-//! Not here: what the journal's segments hold (`journal`) or what tables mean (`audit`).
-//! The one idea: one code path for a local directory, memory and buckets, built on put-if-absent
-//! only; a local commit is fsynced before it is reported done.
+//! A local directory, memory and buckets share one code path, built on put-if-absent only; a local
+//! commit is fsynced before it is reported done. `journal` knows what segments hold, and `audit`
+//! what tables mean.
 
 mod batch;
 mod blobs;

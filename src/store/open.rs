@@ -1,7 +1,7 @@
 //! From a URI to a client: one function a scheme, one line in a table.
 //!
-//! Not here: reading and writing (`location`). The one idea: what a scheme needs (credentials,
-//! endpoint, TLS provider, fsync) is settled once, when the store is opened.
+//! What a scheme needs (credentials, endpoint, TLS provider, fsync) is settled once, when the store
+//! is opened. See `location` for reading and writing.
 
 use crate::env::proxy;
 use crate::store::StoreError;

@@ -1,7 +1,7 @@
 //! Ranges of one object as the Parquet reader asks for them: from a thread that may wait.
 //!
-//! The one idea: only the pages that are looked at are read, of a local file and of a bucket's object
-//! alike; what a range costs is `reader`'s business.
+//! Only the pages that are looked at are read, of a local file and of a bucket's object alike; what
+//! a range costs is `reader`'s business.
 
 use crate::store::{Reader, Store, StoreError};
 use bytes::Bytes;

@@ -1,9 +1,9 @@
-//! A large local object while it is written: staged beside its name, renamed when it is whole.
+//! A large local object while it is written: staged beside its name, renamed when it is whole. Small
+//! objects, and those in buckets, are written by `object_store`.
 //!
-//! Not here: small objects, and buckets (`object_store` does those). The one idea: what is written
-//! is sent to the disk at once, past the page cache where that can be (`direct`), else by flushes
-//! beside the writing; else gigabytes wait for the one flush at the end, and disk and encoder take
-//! turns where they could work together.
+//! What is written is sent to the disk at once, past the page cache where that can be (`direct`),
+//! else by flushes beside the writing; else gigabytes wait for the one flush at the end, and disk
+//! and encoder take turns where they could work together.
 
 use crate::store::StoreError;
 use crate::store::buffers::Buffers;

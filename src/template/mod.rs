@@ -1,9 +1,8 @@
 //! Prompt templates: every word said to a model, as files with declared variables.
 //!
-//! Not here: which variables a stage offers (`stage`), or sending the result (`call`).
-//! The one idea: a template is split into messages *before* anything is filled in, and images are
-//! markers that only a template can place; so no text of a user or a model can open a turn, move
-//! an image or close a tag.
+//! A template is split into messages *before* anything is filled in, and images are markers that
+//! only a template can place; so no text of a user or a model can open a turn, move an image or
+//! close a tag. See `stage` for which variables a stage offers, `call` for sending the result.
 
 mod fill;
 mod parse;

@@ -13,10 +13,10 @@
 //! after it, and what stands before the first relation: a prompt with one of them changed is never a
 //! duplicate.
 //!
-//! The one idea: in the order of the keyed hash (`Id::keyed`), a text is dropped if it is near an
-//! earlier text that was kept. So each dropped text is near a *kept* one (no chains of
-//! likenesses), and the result depends on the set of texts alone. Memory: about 200 bytes a text
-//! (with 20 words), measured in `benches/pool.rs`.
+//! In the order of the keyed hash (`Id::keyed`), a text is dropped if it is near an earlier text
+//! that was kept. So each dropped text is near a *kept* one (no chains of likenesses), and the
+//! result depends on the set of texts alone. Memory: about 200 bytes a text (with 20 words),
+//! measured in `benches/pool.rs`.
 
 use crate::record::Id;
 use crate::text::minhash::{Lsh, Signature};

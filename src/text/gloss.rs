@@ -1,7 +1,7 @@
 //! A spec as one plain English sentence: the riddle's plain meaning, and the reference image's prompt.
 //!
-//! The one idea: `spec::parse(gloss(s))` gives a spec equal to s wherever s is a list of things with
-//! at most one relation between two, so that nothing is lost in saying it.
+//! `spec::parse(gloss(s))` gives a spec equal to s wherever s is a list of things with at most one
+//! relation between two, so that nothing is lost in saying it.
 
 use crate::record::{Region, Size, Spec, SpecObject};
 use crate::text::spec::plural;

@@ -1,6 +1,5 @@
-//! A guess at a prompt's language, for a pool's report: by script, then by small words.
-//!
-//! Not here: anything that a decision rests on. A prompt of three Latin words is often `und`.
+//! A guess at a prompt's language, for a pool's report: by script, then by small words. No decision
+//! rests on it: a prompt of three Latin words is often `und`.
 
 use crate::text::{normalise, words};
 

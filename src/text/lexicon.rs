@@ -1,8 +1,8 @@
 //! Small closed word lists: numbers, colours, relations, sizes, negations, words without content.
 //!
-//! The one idea: two prompts that differ in one of these (a slot) ask for different pictures, no
-//! matter how alike they look (`dedup`), and a benchmark prompt with its slots changed is still
-//! that benchmark's template (`mask`, `decontam`).
+//! Two prompts that differ in one of these (a slot) ask for different pictures, no matter how alike
+//! they look (`dedup`), and a benchmark prompt with its slots changed is still that benchmark's
+//! template (`mask`, `decontam`).
 
 /// What kind of slot a word fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! A prompt's template: the normal form with numbers, or numbers and colours, replaced by a mark.
 //!
-//! The one idea: `a photo of six clocks` and `a photo of 5 clocks` share a template, and a pool
-//! that holds one trains on the benchmark that holds the other (sources.md, section 4, rule 2).
+//! `a photo of six clocks` and `a photo of 5 clocks` share a template, and a pool that holds one
+//! trains on the benchmark that holds the other (sources.md, section 4, rule 2).
 
 use crate::text::{lexicon, normalise, words};
 

@@ -1,8 +1,8 @@
 //! MinHash signatures and locality-sensitive banding: which pairs of texts are worth comparing.
+//! `dedup` verifies each pair exactly.
 //!
-//! Not here: what counts as a near-duplicate (`dedup`, which verifies each pair exactly).
-//! The one idea: 20 bands of 4 rows; a pair of Jaccard similarity s becomes a candidate with
-//! probability 1 - (1 - s^4)^20: 0.3 -> 15 %, 0.5 -> 72 %, 0.7 -> 99.6 %, 0.8 -> 99.998 %.
+//! 20 bands of 4 rows; a pair of Jaccard similarity s becomes a candidate with probability 1 - (1 -
+//! s^4)^20: 0.3 -> 15 %, 0.5 -> 72 %, 0.7 -> 99.6 %, 0.8 -> 99.998 %.
 
 use crate::text::hash;
 

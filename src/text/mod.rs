@@ -1,10 +1,9 @@
-//! What can be said of a text without asking a model: normal forms, masks, near-duplicates,
-//! overlap with benchmarks, leaks, languages, and what a plain sentence asks to be drawn.
+//! What can be said of a text without asking a model: normal forms, masks, near-duplicates, overlap
+//! with benchmarks, leaks, languages, and what a plain sentence asks to be drawn.
 //!
-//! Not here: reading files (`pool`), deciding what to do about a finding (`stage`).
-//! The one idea: every answer is a pure function of the text (and a seed where a pick is made), so
-//! that order, shards and reruns never show. Hashes are `hash::bytes`, fixed for good: the
-//! fingerprint files depend on it.
+//! Every answer is a pure function of the text (and a seed where a pick is made), so that order,
+//! shards and reruns never show. Hashes are `hash::bytes`, fixed for good: the fingerprint files
+//! depend on it.
 
 pub mod decontam;
 pub mod dedup;

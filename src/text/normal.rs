@@ -1,8 +1,8 @@
 //! Normal forms: `normalise` folds what does not change a prompt's meaning, `words` cuts the result
 //! into words, `stem` folds inflection for comparing.
 //!
-//! The one idea: two texts with equal normal forms are the same prompt (`dedup`, `decontam` rule
-//! `exact`), and normalising twice changes nothing.
+//! Two texts with equal normal forms are the same prompt (`dedup`, `decontam` rule `exact`), and
+//! normalising twice changes nothing.
 
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;

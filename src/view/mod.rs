@@ -1,10 +1,10 @@
-//! The local web viewer of a RUN: pipeline, stage, record, search, labels.
+//! The local web viewer of a RUN: its server, who may ask (`guard`), and the pages for pipeline,
+//! stage, record, search and labels. Its figures come from `audit`.
 //!
-//! Here: the server, who may ask (`guard`), pages, thumbnails. Not here: the figures (`audit`).
-//! The one idea: everything a model said is untrusted. It reaches a page through maud only (which
-//! escapes), with hidden characters made visible; the content security policy forbids inline
-//! script, foreign requests and framing; the server listens on the loopback only, under a random
-//! path, and answers only to its own name.
+//! Everything a model said is untrusted. It reaches a page through maud only (which escapes), with
+//! hidden characters made visible; the content security policy forbids inline script, foreign
+//! requests and framing; the server listens on the loopback only, under a random path, and answers
+//! only to its own name.
 
 mod guard;
 mod pages;

@@ -1,7 +1,7 @@
 //! A RUN as the viewer holds it: the joined tables in memory, refreshed while a run works.
 //!
-//! The one idea: a page is computed from one immutable snapshot, so that it never shows half of a
-//! change; a new one takes its place when the RUN's files have changed.
+//! A page is computed from one immutable snapshot, so that it never shows half of a change; a new
+//! one takes its place when the RUN's files have changed.
 
 use crate::archive::{Reading, RunDir};
 use crate::audit::{AuditError, Costs, Funnel, Index, funnel};

@@ -1,7 +1,7 @@
 //! Thumbnails, made when first asked for and kept in memory.
 //!
-//! The one idea: a page asks for fifty at once, and a large picture takes hundreds of megabytes to
-//! decode; so only a few are made at a time.
+//! A page asks for fifty at once, and a large picture takes hundreds of megabytes to decode; so only
+//! a few are made at a time.
 
 use crate::media::thumbnail;
 use crate::record::Digest;

@@ -1,12 +1,11 @@
 //! The endpoints file: which server answers which role, and within what bounds.
 //!
-//! Here: the checked type `Endpoints` and the way from a user's TOML to it. Not here: keys (read
-//! from the environment when the stack is built) and connections (`http`). The one idea: what the
-//! user wrote (`table`) and what will run (`Endpoint`) are different types, and every fault of
-//! the file is told in one go, with its place.
+//! A user's TOML (`table`) becomes the checked type `Endpoints`, and every fault of the file is told
+//! in one go, with its place. Keys are not read here: they come from the environment when the stack
+//! is built. Connections are made in `http`.
 //!
-//! `call` may otherwise use only `record` and `env`; this folder also uses `diag`, since the file
-//! is configuration and its faults have spans.
+//! `call` may otherwise use only `record` and `env`; this folder also uses `diag`, since the file is
+//! configuration and its faults have spans.
 
 mod examples;
 mod fields;

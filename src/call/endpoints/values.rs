@@ -1,7 +1,5 @@
 //! The values of a role's table that need more than a type: URLs, the key's name, time-outs, prices,
-//! headers.
-//!
-//! Not here: which keys there are (`fields`) and how roles come together (`parse`).
+//! headers. `fields` lists the keys, and `parse` puts roles together.
 
 use crate::call::endpoints::secrets::names_a_secret;
 use crate::call::endpoints::table::duration;

@@ -1,11 +1,11 @@
 //! How many calls a server can take at once, found by trying.
 //!
-//! The one idea: what was SERVED is the measure. Each call knows how many were under way when it
-//! started; the most with which one got through is proven. Growth goes past that by probes, and a
-//! refused probe costs itself alone: the limit falls back to what is proven. Below that, single
-//! refusals mean nothing (providers sprinkle 429s over everything); a burst of them means that
-//! the server takes less than it did, and the limit falls to what it still serves. Slow answers
-//! never count: thinking length varies a hundredfold, so latency says nothing of load.
+//! What was SERVED is the measure. Each call knows how many were under way when it started; the most
+//! with which one got through is proven. Growth goes past that by probes, and a refused probe costs
+//! itself alone: the limit falls back to what is proven. Below that, single refusals mean nothing
+//! (providers sprinkle 429s over everything); a burst of them means that the server takes less than
+//! it did, and the limit falls to what it still serves. Slow answers never count: thinking length
+//! varies a hundredfold, so latency says nothing of load.
 
 use std::time::Duration;
 use tokio::time::Instant;

@@ -1,7 +1,7 @@
 //! A breaker: stops sending to a URL that only fails, and tries it again with single calls.
 //!
-//! The one idea: a row of failures without a success between them opens it; one success closes
-//! it. Overload (429, 503) is no failure here: it belongs to `adaptive`.
+//! A row of failures without a success between them opens it; one success closes it. Overload (429,
+//! 503) is no failure here: it belongs to `adaptive`.
 
 use std::time::Duration;
 use tokio::time::Instant;

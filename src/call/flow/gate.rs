@@ -1,8 +1,8 @@
 //! Which URL takes the next call: a queue in front of several servers.
 //!
-//! The one idea: one lock over all URLs' counts, one queue of waiters (`queue`). A waiter is
-//! handed a `Slot` at a URL that has room and a closed breaker, the emptier of two drawn by lot;
-//! the slot gives itself back when dropped, so a cancelled call leaks nothing.
+//! There is one lock over all URLs' counts and one queue of waiters. A waiter is handed a `Slot` at
+//! a URL that has room and a closed breaker, the emptier of two drawn by lot; the slot gives itself
+//! back when dropped, so a cancelled call leaks nothing.
 
 use crate::call::flow::adaptive::{Adaptive, Start};
 use crate::call::flow::breaker::{Breaker, BreakerState};

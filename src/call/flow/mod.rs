@@ -1,8 +1,8 @@
 //! Flow control: `Retrying(Limited(Balanced(Http)))`, a `Model` around two that `Attempt`.
 //!
-//! Not here: a single try (`http`). The one idea: each wrapper holds one concern and can be
-//! tested alone: retries hold no permit while they wait, limits hold no lock while they call, only
-//! the gate knows URLs, and a run that stops waits for nothing but what is under way.
+//! Each wrapper holds one concern and can be tested alone: retries hold no permit while they wait,
+//! limits hold no lock while they call, only the gate knows URLs, and a run that stops waits for
+//! nothing but what is under way. See `http` for a single try.
 
 mod adaptive;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! A queue for what is scarce, and permits that are handed along it.
 //!
-//! Not here: how much there is of it (`gate`, `limited`). The one idea: first come first served,
-//! but a call that was tried before goes ahead of those that were not. What was begun ends soon,
-//! and a run does not end with the left-over failures of its whole length.
+//! First come first served, but a call that was tried before goes ahead of those that were not. What
+//! was begun ends soon, and a run does not end with the left-over failures of its whole length. See
+//! `gate` and `limited` for how much there is of it.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;

@@ -1,8 +1,9 @@
 //! `Retrying`: tries a call again when that can help.
 //!
-//! The one idea: full jitter above the server's own wish, no permit held while waiting, later
-//! tries ahead of first ones, and a budget for the whole run: when more than a fifth of all calls
-//! must be tried again, the endpoint is down and the run says so rather than paying for it.
+//! Waits have full jitter above the server's own wish, no permit is held while waiting, and later
+//! tries go ahead of first ones. The whole run has one budget of tries: when more than a fifth of
+//! all calls must be tried again, the endpoint is down and the run says so rather than paying for
+//! it.
 
 use crate::call::flow::stats::Stats;
 use crate::call::flow::{Attempt, Priority, unless_stopping};

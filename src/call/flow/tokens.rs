@@ -1,7 +1,7 @@
 //! Tokens a minute: reserve an estimate, settle with what the server counted.
 //!
-//! The one idea: a bucket that may go into debt. A call that used more than was reserved makes
-//! the next ones wait; one that used less gives back at once.
+//! The bucket may go into debt: a call that used more than was reserved makes the next ones wait;
+//! one that used less gives back at once.
 
 use crate::env::Env;
 use parking_lot::Mutex;

@@ -1,9 +1,9 @@
 //! Request bodies: JSON written by hand, with images put in as they are sent.
 //!
-//! The one idea: a body is a list of pieces, text or an image's digest. Its length is known
-//! without reading an image (base64 grows by rule), so Content-Length is exact, and an image is
-//! read from the blobs and encoded piece by piece only while its bytes go out: a call that waits
-//! for its reply holds none of them.
+//! A body is a list of pieces, text or an image's digest. Its length is known without reading an
+//! image (base64 grows by rule), so Content-Length is exact, and an image is read from the blobs and
+//! encoded piece by piece only while its bytes go out: a call that waits for its reply holds none of
+//! them.
 
 use crate::call::{CallError, Images};
 use crate::env::Env;

@@ -1,9 +1,9 @@
-//! A server's refusal (status, headers, body) as a `Failure`.
+//! A server's refusal (status, headers, body) as a `Failure`. Replies with status 200 that hold an
+//! error come here from the protocols, by `error_body`.
 //!
-//! Not here: replies with status 200 that hold an error (protocols hand those to `error_body`).
-//! The one idea: servers differ in where they put things, not in what they mean, so one liberal
-//! reader finds message, code and delay wherever they are, and one table decides. What is final
-//! says what to do about it.
+//! Servers differ in where they put things, not in what they mean, so one liberal reader finds
+//! message, code and delay wherever they are, and one table decides. What is final says what to do
+//! about it.
 
 use crate::call::Fatal;
 use crate::call::http::date::{http_date_ms, until_pacific_midnight};

@@ -1,8 +1,8 @@
 //! A try that gave no reply: what the caller hears, and what it says of the server's health.
 //!
-//! Not here: how a server's words become one (`classify`). The one idea: the caller's reaction
-//! (`CallError`) and the flow control's reaction (`Health`) are two questions; a 429 slows a URL
-//! down but must not open its breaker, a 500 the other way round.
+//! The caller's reaction (`CallError`) and the flow control's reaction (`Health`) are two questions;
+//! a 429 slows a URL down but must not open its breaker, a 500 the other way round. See `classify`
+//! for how a server's words become one.
 
 use crate::call::{CallError, Fatal};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Images that a reply names by URL.
 //!
-//! The one idea: such a URL is a server's word, so it is followed only to hosts that the user
-//! trusts (the endpoint's own, `image_hosts`, a vendor's known storage), never from https down to
-//! http, through few redirects that obey the same rule, and for a bounded number of bytes.
+//! Such a URL is a server's word, so it is followed only to hosts that the user trusts (the
+//! endpoint's own, `image_hosts`, a vendor's known storage), never from https down to http, through
+//! few redirects that obey the same rule, and for a bounded number of bytes.
 
 use crate::call::http::failure::Failure;
 use crate::call::http::wire::{Outgoing, Wire, place};

@@ -1,9 +1,9 @@
 //! HTTP: one try of one request at one URL.
 //!
-//! Here: the client and its time-outs (`wire`), bodies, event streams, what a refusal means
-//! (`classify`), keys, images named by URL (`fetch`), and the check of who answered. Not here:
-//! formats (`protocol`), or what follows a failed try (`flow`). The one idea: a try ends in a
+//! It holds the client and its time-outs (`wire`), bodies, event streams, what a refusal means
+//! (`classify`), keys, images named by URL (`fetch`), and the check of who answered. A try ends in a
 //! complete, checked `Reply` or in a `Failure`, within its deadlines, whatever the server does.
+//! Formats are in `protocol`; what follows a failed try is in `flow`.
 
 mod body;
 mod classify;

@@ -1,8 +1,8 @@
 //! API keys: read from the environment, never shown.
 //!
-//! The one idea: `Key` has no `Debug`, `Display` or `Serialize`, so a key can leave only as a
-//! header; and every text that comes back from a server is scrubbed of it, since some servers
-//! echo the key in their error.
+//! `Key` has no `Debug`, `Display` or `Serialize`, so a key can leave only as a header; and every
+//! text that comes back from a server is scrubbed of it, since some servers echo the key in their
+//! error.
 
 use reqwest::header::HeaderValue;
 

@@ -1,7 +1,7 @@
 //! Whether the model that answered is the one that was asked.
 //!
-//! The one idea: a model swapped in silence makes the journal lie, so every reply's name is held
-//! against what was asked; the rule forgives only what names the same weights.
+//! A model swapped in silence makes the journal lie, so every reply's name is held against what was
+//! asked; the rule forgives only what names the same weights.
 
 /// The rule. `served` is accepted for `asked` when, in lower case and without what stands before
 /// the last `/`, it is the same; or it is the same followed by a version (`-`, `@`, `:`, `_` or

@@ -1,7 +1,7 @@
 //! Server-sent events: bytes in, `data` payloads out, however the bytes are cut.
 //!
-//! The one idea: a line is parsed when its end has come; comments (`:` lines, which OpenRouter
-//! sends to keep a connection open) and fields other than `data` are skipped.
+//! A line is parsed when its end has come; comments (`:` lines, which OpenRouter sends to keep a
+//! connection open) and fields other than `data` are skipped.
 
 /// An incremental reader of an event stream.
 #[derive(Debug, Default)]

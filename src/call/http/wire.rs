@@ -1,8 +1,8 @@
 //! The client side of one exchange: sending, reading with time-outs, refusals.
 //!
-//! The one idea: three clocks that do not mix. Connecting, waiting for the first byte, and
-//! silence between bytes each have their own bound, and one deadline covers the whole call, so
-//! that an hour of streamed thinking is fine and a stalled socket is not.
+//! Connecting, waiting for the first byte, and silence between bytes each have a clock of their own,
+//! and one deadline covers the whole call, so that an hour of streamed thinking is fine and a
+//! stalled socket is not. What the endpoints file says of an exchange comes in as a `Connection`.
 
 use crate::call::CallError;
 use crate::call::Images;

@@ -1,8 +1,8 @@
 //! Preflight: what `coldstart check --probe` asks of the real endpoints, and what it concludes.
 //!
-//! Not here: printing (`cli`). The one idea: a misconfiguration has a name. A probe makes one
-//! small true call of the role's own sort (two for image roles) through the same code as a run,
-//! and holds the answer against what each known mistake looks like.
+//! A misconfiguration has a name. A probe makes one small true call of the role's own sort (two for
+//! image roles) through the same code as a run, and holds the answer against what each known mistake
+//! looks like. See `cli` for printing.
 
 mod ask;
 mod finding;

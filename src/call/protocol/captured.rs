@@ -1,7 +1,7 @@
 //! A reply that is at hand as bytes, read as its protocol reads it from a server.
 //!
-//! Not here: connections. The one idea: what a server sent can be looked at again (a captured reply
-//! of a bug report, a fuzzer's) by the code that met it, with no socket in between.
+//! What a server sent can be looked at again (a captured reply of a bug report, a fuzzer's) by the
+//! code that met it, with no socket in between.
 
 use crate::call::endpoints::{Endpoint, Endpoints};
 use crate::call::http::{Events, Failure, Wire, client};

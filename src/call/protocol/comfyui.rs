@@ -1,10 +1,10 @@
 //! `comfyui`: a workflow graph with slots, queued by `POST /prompt`, awaited in `/history`, fetched
 //! from `/view`.
 //!
-//! The one idea: the workflow is the user's own (saved in API format); strings that are exactly
-//! `{prompt}`, `{negative_prompt}`, `{seed}`, `{width}`, `{height}`, `{steps}`, `{guidance}` are
-//! replaced, numbers as numbers. The prompt's id is chosen by us, so that a POST whose answer was
-//! lost is found again rather than drawn twice.
+//! The workflow is the user's own (saved in API format); strings that are exactly `{prompt}`,
+//! `{negative_prompt}`, `{seed}`, `{width}`, `{height}`, `{steps}`, `{guidance}` are replaced,
+//! numbers as numbers. The prompt's id is chosen by us, so that a POST whose answer was lost is
+//! found again rather than drawn twice.
 
 use crate::call::http::{Body, Failure, Outgoing, Wire};
 use crate::call::protocol::openai_images::IMAGE_BYTES;

@@ -1,8 +1,8 @@
 //! `gemini`: the native `generateContent`, on the Gemini API or (by base URL and bearer token) on
 //! Vertex. Replies are read in `gemini_reply`.
 //!
-//! The one idea: the native format says what the compatible one hides: which parts are thoughts,
-//! why a prompt was blocked, which model version answered.
+//! The native format says what the compatible one hides: which parts are thoughts, why a prompt was
+//! blocked, which model version answered.
 
 use crate::call::http::{Body, Events, Failure, Outgoing, Wire};
 use crate::call::protocol::gemini_reply::Assembled;

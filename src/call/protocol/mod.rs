@@ -1,8 +1,9 @@
-//! Wire formats: one file a protocol, one line in `PROTOCOLS`.
+//! Wire formats: how a request is written and how a reply is read, one file a protocol and one line
+//! in `PROTOCOLS`.
 //!
-//! Here: how a request is written and a reply is read. Not here: connections, keys, refusals
-//! (`http`), retries and limits (`flow`). The one idea: a protocol does one exchange and is
-//! liberal in what it reads; whatever a server puts where, the same `Answer` comes out.
+//! A protocol does one exchange and is liberal in what it reads; whatever a server puts where, the
+//! same `Answer` comes out. Connections, keys and refusals are `http`'s business; retries and limits
+//! are `flow`'s.
 //!
 //! To add one: a file with a `compile` function, and a line in the table.
 

@@ -1,8 +1,8 @@
 //! `openai-chat`: `POST …/chat/completions`, as vLLM, SGLang, DashScope, OpenRouter and LiteLLM
 //! speak it. Replies are read in `chat_reply`.
 //!
-//! The one idea: always stream, with usage, so that long thinking never meets an idle time-out;
-//! a server that answers with one JSON body all the same is read as well.
+//! Always stream, with usage, so that long thinking never meets an idle time-out; a server that
+//! answers with one JSON body all the same is read as well.
 
 use crate::call::http::{Body, Failure, Incoming, Outgoing, Wire};
 use crate::call::protocol::chat_reply::Assembled;

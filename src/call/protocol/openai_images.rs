@@ -1,8 +1,8 @@
 //! `openai-images`: `POST …/images/generations`, whose fields each server names its own way.
 //!
-//! The one idea: one picture a request, its seed and steps always explicit (SGLang's default seed
-//! would make three draws one image), and the picture taken from wherever it is: `b64_json`, a
-//! URL (absolute, relative, data:), or raw bytes.
+//! One picture a request, its seed and steps always explicit (SGLang's default seed would make three
+//! draws one image), and the picture taken from wherever it is: `b64_json`, a URL (absolute,
+//! relative, data:), or raw bytes.
 
 use crate::call::http::{Body, Failure, Outgoing, Wire, decode};
 use crate::call::protocol::picture_words::withheld;

@@ -1,11 +1,11 @@
 //! `submit-poll`: queues that take a job and are asked for it: BFL, fal, Replicate, and any other
 //! by configuration.
 //!
-//! The one idea: such servers differ only in names, so a vendor is a table (`vendors`): where to
-//! post, where the poll URL and the status stand in the answers, which words mean done, refused and
-//! failed, and where the picture is. `vendor` fills the table; each key can be given by hand over it.
-//! A job that was taken is a job that is paid: answers that get lost on the way to it are asked for
-//! again, and only a job that failed is posted anew.
+//! Such servers differ only in names, so a vendor is a table (`vendors`): where to post, where the
+//! poll URL and the status stand in the answers, which words mean done, refused and failed, and
+//! where the picture is. `vendor` fills the table; each key can be given by hand over it. A job that
+//! was taken is a job that is paid: answers that get lost on the way to it are asked for again, and
+//! only a job that failed is posted anew.
 
 use crate::call::http::{Body, Failure, Outgoing, Wire, decode, is_listed};
 use crate::call::protocol::openai_images::IMAGE_BYTES;

@@ -1,8 +1,8 @@
-//! Specs drawn from a vocabulary: what synthetic prompts ask for, before a model makes riddles of them.
+//! Specs drawn from a vocabulary: what synthetic prompts ask for, before a model makes riddles of
+//! them. `text::gloss` says a spec plainly.
 //!
-//! Not here: the words (`text::gloss` says a spec plainly, a writer model riddles it).
-//! The one idea: a draw is a pure function of a stream of numbers that the caller keys, so that the
-//! n-th synthetic prompt of a category is the same in every run and shard.
+//! A draw is a pure function of a stream of numbers that the caller keys, so that the n-th synthetic
+//! prompt of a category is the same in every run and shard.
 
 mod draw;
 mod vocabulary;

@@ -1,7 +1,6 @@
 //! A meaning as a PNG: silhouettes in well-separated colours, each with its class on a label, so
-//! that `look` can read the picture back from its pixels alone.
-//!
-//! Not here: what a generator gets wrong (`mind::generator` bends the meaning before it is drawn).
+//! that `look` can read the picture back from its pixels alone. What a generator gets wrong is bent
+//! into the meaning before it is drawn (`mind::generator`).
 
 mod canvas;
 pub mod font;

@@ -1,7 +1,5 @@
-//! Silhouettes: which class has which outline. For people's eyes; the class that the pixel judge
-//! reads is on the label.
-//!
-//! Not here: the outlines themselves (`outlines`).
+//! Silhouettes: which class has which outline (`outlines`). They are for people's eyes; the class
+//! that the pixel judge reads is on the label.
 
 use crate::sim::draw::outlines::{
     AIRSHIP, BALLOON, BEAST, BED, BIRD, BLADE, BLOCK, BLOOM, BOAT, BONNET, BOTTLE, BOWL, CACTUS,

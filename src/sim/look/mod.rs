@@ -1,8 +1,8 @@
 //! The pixel judge's eyes: what a picture holds, from its pixels alone (`read`), and whether a
-//! question of a checklist holds for it (`check`).
+//! question of a checklist holds for it (`check`). `mind::judge` adds errors by rate, and prose.
 //!
-//! Not here: errors (`mind::judge` adds them by rate) and prose. Nothing here ever sees a prompt's
-//! hidden truth: a foreign picture simply holds nothing that can be named.
+//! Nothing here ever sees a prompt's hidden truth: a foreign picture simply holds nothing that can
+//! be named.
 
 mod ask;
 mod check;

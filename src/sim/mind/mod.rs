@@ -1,8 +1,8 @@
 //! The simulated models: one function a role, chosen by the task line of the system message, or by
 //! the model's name where a picture is asked for.
 //!
-//! Not here: wire formats (`wire`) and faults of servers (`faults`). The one idea: an answer is a
-//! pure function of (world, request), so that the same request always gets the same reply.
+//! An answer is a pure function of (world, request), so that the same request always gets the same
+//! reply. See `wire` for wire formats, `faults` for faults of servers.
 
 mod agent;
 mod caption;

@@ -1,7 +1,7 @@
 //! The words the simulated world knows: classes with their plurals, colours, numbers, materials.
 //!
-//! Not here: how words make a sentence (`parse`, `say`). The one idea: the vocabulary is closed and
-//! listed, so that the world can say plainly which words of a prompt it did not understand.
+//! The vocabulary is closed and listed, so that the world can say plainly which words of a prompt it
+//! did not understand. See `parse` and `say` for how words make a sentence.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

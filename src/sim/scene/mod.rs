@@ -1,9 +1,8 @@
 //! What a picture is to hold: a `Meaning` (objects x count x colour x size x place, material,
 //! relations, lettering), read from text (`parse`) or a spec, and said again in words (`say`).
 //!
-//! Not here: where things stand on the canvas (`draw`) and what goes wrong (`mind`). The one idea:
-//! the grammar keeps what it did not understand, so that nobody mistakes a partial reading for a
-//! whole one.
+//! The grammar keeps what it did not understand, so that nobody mistakes a partial reading for a
+//! whole one. See `draw` for where things stand on the canvas, `mind` for what goes wrong.
 
 pub mod lexicon;
 mod meaning;

@@ -1,8 +1,8 @@
 //! The wire formats that the simulated server speaks, one file each: request body -> what is asked,
 //! and what is said -> response body.
 //!
-//! Not here: HTTP (`server`) and faults (`faults`). Shapes follow the official SDKs, which are run
-//! against this server; nothing in a body depends on time, so equal requests get equal bytes.
+//! Shapes follow the official SDKs, which are run against this server; nothing in a body depends on
+//! time, so equal requests get equal bytes. `server` speaks HTTP, and `faults` spoils answers.
 
 pub mod gemini;
 pub mod genagent;

@@ -1,8 +1,8 @@
 //! Decisions at rest: the stage tables (`stages/<stage>/part-*.parquet`) and the live ledger
 //! (`ledger/*.jsonl.zst`), written and read.
 //!
-//! Not here: what a decision means (`audit`) or when it is made (`run`). The one idea: both forms
-//! hold the same rows; a reader takes the tables where a stage has them, else the ledger.
+//! Both forms hold the same rows; a reader takes the tables where a stage has them, else the ledger.
+//! See `audit` for what a decision means, `run` for when it is made.
 
 mod decode;
 mod encode;

@@ -1,8 +1,8 @@
 //! Runs of words: which are kept of a benchmark's prompt, and a filter that makes looking fast.
 //!
-//! The one idea: a prompt of 8 to 12 words counts whole; of a longer one, all runs of 13 words,
-//! thinned by winnowing (the least hash of each 4 neighbours), so that any shared run of 16 words
-//! is found and most shorter ones, at two fifths of the size.
+//! A prompt of 8 to 12 words counts whole; of a longer one, all runs of 13 words, thinned by
+//! winnowing (the least hash of each 4 neighbours), so that any shared run of 16 words is found and
+//! most shorter ones, at two fifths of the size.
 
 use crate::text::hash;
 

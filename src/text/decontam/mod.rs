@@ -1,9 +1,9 @@
 //! Does a prompt overlap with an evaluation set? Fingerprints (hashes, never texts) and the rules.
 //!
-//! Not here: reading benchmark files (`pool::benchmark`), what to do about a hit (`stage`).
-//! The one idea: each rule maps a text to hashes; a benchmark's file holds those of its rows, and a
-//! hit is a shared hash. So checking needs no benchmark text, and anyone who has the texts can
-//! rebuild the file. Recipe: sources.md, section 4.
+//! Each rule maps a text to hashes; a benchmark's file holds those of its rows, and a hit is a
+//! shared hash. So checking needs no benchmark text, and anyone who has the texts can rebuild the
+//! file. Recipe: sources.md, section 4. See `pool::benchmark` for reading benchmark files, `stage`
+//! for what to do about a hit.
 //!
 //! | rule | shared | for |
 //! |---|---|---|

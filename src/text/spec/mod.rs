@@ -1,10 +1,9 @@
 //! Structured meanings: when two specs ask for the same picture, and reading one from plain words.
 //!
-//! Not here: drawing a spec from a vocabulary (`sample::spec`), saying it (`gloss`), the simulated
-//! world's richer grammar (`scene`).
-//! The one idea: `canonical` maps every spec to one text; specs are equal when these are, so that
-//! `five clocks`, `5 clocks` and a riddle with the spec {clock, 5} meet (sources.md, section 4,
-//! rule 6).
+//! `canonical` maps every spec to one text; specs are equal when these are, so that `five clocks`,
+//! `5 clocks` and a riddle with the spec {clock, 5} meet (sources.md, section 4, rule 6). See
+//! `sample::spec` for drawing a spec from a vocabulary, `gloss` for saying it, `scene` for the
+//! simulated world's richer grammar.
 
 mod parse;
 mod singular;

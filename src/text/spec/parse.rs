@@ -1,7 +1,7 @@
 //! Reads a spec from a plain list of things: `a photo of two red cups on the left and a dog`.
 //!
-//! The one idea: read all or nothing. A word that is not understood means None, since a wrong spec
-//! is worse than none.
+//! It reads all or nothing: a word that is not understood means None, since a wrong spec is worse
+//! than none.
 
 use super::class;
 use super::singular::{is_phrase, singular};
