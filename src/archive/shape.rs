@@ -5,6 +5,7 @@
 //! can still be audited by what its tables hold; then edges are unknown and what needs them is
 //! said to be unchecked.
 
+use crate::stage::{Does, Kind, Kinds};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,6 +24,9 @@ pub struct Shape {
     pub models: BTreeMap<String, String>,
     /// Every text that shaped the data, by its path: stage files, templates, rules, models.
     pub texts: BTreeMap<String, String>,
+    /// What is known of kinds: the built-in ones, if nothing else is said.
+    #[serde(skip)]
+    pub kinds: Kinds,
 }
 
 /// One stage.
@@ -57,9 +61,20 @@ impl Shape {
         self.stage(name).map_or("", |s| s.kind.as_str())
     }
 
-    /// Names of the stages of a kind, in order.
-    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a str> + 'a {
-        self.stages.iter().filter(move |s| s.kind == kind).map(|s| s.name.as_str())
+    /// What the table says of a stage's kind; None where stage or kind is unknown.
+    pub fn known(&self, name: &str) -> Option<&'static Kind> {
+        self.kinds.get(self.kind(name))
+    }
+
+    /// What a stage does; None where stage or kind is unknown.
+    pub fn does(&self, name: &str) -> Option<Does> {
+        self.known(name).map(|kind| kind.does)
+    }
+
+    /// Names of the stages whose decisions a person can judge by looking, in order.
+    pub fn labelled(&self) -> impl Iterator<Item = &str> {
+        let names = self.stages.iter().map(|s| s.name.as_str());
+        names.filter(|name| self.does(name).is_some_and(Does::can_be_labelled))
     }
 }
 
@@ -116,6 +131,7 @@ impl Shape {
             stages: raw.stages.into_iter().map(stage).collect(),
             models: raw.models,
             texts: raw.files,
+            kinds: Kinds::default(),
         })
     }
 }

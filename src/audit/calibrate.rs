@@ -1,7 +1,7 @@
 //! A stage's decisions against people's labels: error rate, precision, recall, F1, kappa, with
 //! intervals, over all and per category.
 //!
-//! The one idea: a stage's decision is read as accept or reject (`accepts`), and accept is the
+//! The one idea: a stage's decision is read as accept or reject (`Kind::accepted`), and accept is the
 //! positive class. Every figure is a share, or follows from one; so every interval is Wilson's, which
 //! is honest for few labels and near 0 and 1. Labels of a stratified sample carry weights.
 
@@ -10,7 +10,6 @@ use crate::archive::labels::{Label, Truth};
 use crate::audit::error::AuditError;
 use crate::audit::index::{Index, StageRows};
 use crate::audit::stats::{chance_agreement, wilson};
-use crate::record::Disposition;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -66,22 +65,6 @@ impl Figure {
     }
 }
 
-/// Whether a stage of `kind` accepted a record; None where it came to no decision. A judge passes
-/// both verdicts on, by different ports, so what it drops is what it has no verdict on; other
-/// stages accept by passing.
-pub fn accepts(kind: &str, disposition: Disposition, port: &str, reason: &str) -> Option<bool> {
-    /// Drops because no model would or could say.
-    const NO_WORD: [&str; 4] = ["no_checklist", "unreadable_judgement", "undecided", "refused"];
-    match (disposition, kind) {
-        (Disposition::Failed, _) | (Disposition::Dropped, "judge") => None,
-        (Disposition::Passed, "judge") => Some(port == "satisfied"),
-        (Disposition::Passed, "pointwise") => Some(port != "improved"),
-        (Disposition::Passed, _) => Some(true),
-        (Disposition::Dropped, "pointwise") => (reason == "not_good").then_some(false),
-        (Disposition::Dropped, _) => (!NO_WORD.contains(&reason)).then_some(false),
-    }
-}
-
 /// A labelled decision.
 #[derive(Debug, Clone, Copy)]
 struct Pair {
@@ -107,7 +90,7 @@ pub fn calibrate(
 }
 
 fn one(index: &Index, shape: &Shape, rows: &StageRows, labels: &[Label]) -> Calibration {
-    let kind = shape.kind(&rows.stage).to_owned();
+    let kind = shape.known(&rows.stage);
     let mut row_of = vec![u32::MAX; index.records.len()];
     for (row, record) in rows.record.iter().enumerate() {
         row_of[*record as usize] = row as u32;
@@ -122,7 +105,7 @@ fn one(index: &Index, shape: &Shape, rows: &StageRows, labels: &[Label]) -> Cali
             let row = row as usize;
             let (port, reason) = (rows.port[row], rows.reason[row]);
             let name = |name| index.names.get(name);
-            accepts(&kind, rows.disposition[row], name(port), name(reason))
+            kind?.accepted(rows.disposition[row], name(port), name(reason))
         });
         let (Some(accepted), Some(record)) = (decided, record) else {
             without_row += 1;
@@ -136,7 +119,7 @@ fn one(index: &Index, shape: &Shape, rows: &StageRows, labels: &[Label]) -> Cali
     }
     Calibration {
         stage: rows.stage.clone(),
-        kind,
+        kind: shape.kind(&rows.stage).to_owned(),
         all: agreement(&all),
         by_category: by_category.into_iter().map(|(c, pairs)| (c, agreement(&pairs))).collect(),
         without_row,
@@ -270,19 +253,5 @@ mod tests {
         assert!(none.labels == 0 && none.error.is_none() && none.precision.is_none());
         let never_accepted = agreement(&pairs([0, 0, 3, 4]));
         assert!(never_accepted.precision.is_none() && never_accepted.recall.is_some());
-    }
-
-    #[test]
-    fn a_drop_without_a_verdict_is_no_decision() {
-        use Disposition::{Dropped, Failed, Passed};
-        assert_eq!(accepts("judge", Passed, "satisfied", ""), Some(true));
-        assert_eq!(accepts("judge", Passed, "unsatisfied", ""), Some(false));
-        assert_eq!(accepts("judge", Dropped, "", "unreadable_judgement"), None);
-        assert_eq!(accepts("pointwise", Passed, "improved", ""), Some(false));
-        assert_eq!(accepts("pointwise", Dropped, "", "not_good"), Some(false));
-        assert_eq!(accepts("pointwise", Dropped, "", "refused"), None);
-        assert_eq!(accepts("pairwise", Dropped, "", "tie"), Some(false));
-        assert_eq!(accepts("leak_filter", Dropped, "", "unreadable_judgement"), None);
-        assert_eq!(accepts("leak_filter", Failed, "", "call"), None);
     }
 }

@@ -76,7 +76,9 @@ async fn tell(
         for key in &decision.calls {
             calls.push(LifeCall { key: *key, entry: journal.get(key).await? });
         }
-        steps.push(LifeStep { kind: run.shape.kind(&decision.stage).to_owned(), decision, calls });
+        let known = run.shape.known(&decision.stage);
+        let kind = run.shape.kind(&decision.stage).to_owned();
+        steps.push(LifeStep { kind, known, decision, calls });
     }
     let prompt = whole_prompt(&steps, &short);
     let story = story(&steps);

@@ -1,13 +1,13 @@
 //! The trajectory read off a life: rounds with thinking, refined prompt, picture and judgement,
 //! whatever stages made them.
 //!
-//! The one idea: what a stage did to the record follows from its kind and its calls' replies. A
-//! kind unknown here adds nothing, and its calls are still shown with its step.
+//! The one idea: what a stage did to the record follows from what its kind does (`Does`) and its calls' replies.
+//! A kind that the table does not know adds nothing, and its calls are still shown with its step.
 
-use crate::audit::calibrate::accepts;
 use crate::audit::steps::{LifeCall, LifeStep, Turn, tagged};
 use crate::call::Request;
 use crate::record::{Answer, Disposition, ImageRef};
+use crate::stage::Does;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -76,12 +76,12 @@ pub struct StoryCheck {
 pub fn story(steps: &[LifeStep]) -> Story {
     let mut out = Story::default();
     for step in steps {
-        match step.kind.as_str() {
-            "attempt" => draws(step, &mut out),
-            "think_and_call" | "reflect" => turn(step, &mut out),
-            "generate" => image(step, &mut out),
-            "judge" | "pointwise" => judgement(step, &mut out),
-            "pairwise" => {
+        match step.known.map(|kind| kind.does) {
+            Some(Does::Trial) => draws(step, &mut out),
+            Some(Does::Turn { hinted }) => turn(step, hinted, &mut out),
+            Some(Does::Draw) => image(step, &mut out),
+            Some(Does::Judge) => judgement(step, &mut out),
+            Some(Does::Compare) => {
                 let votes = step.decision.evidence.votes.iter().filter(|v| !v.is_of_reading());
                 out.comparison.extend(votes.map(|v| format!("{} {}", v.ask, v.answer)));
             }
@@ -100,9 +100,9 @@ fn draws(step: &LifeStep, out: &mut Story) {
 }
 
 /// A model turn: think and call. What did not keep to the form is shown as it came.
-fn turn(step: &LifeStep, out: &mut Story) {
+fn turn(step: &LifeStep, hinted: bool, out: &mut Story) {
     let Some(call) = step.calls.iter().rev().find(|c| !c.text().is_empty()) else { return };
-    if step.kind == "reflect" {
+    if hinted {
         let seen: Vec<ImageRef> = out.rounds.iter().filter_map(|r| r.image).collect();
         out.reference = call.shown().into_iter().find(|image| !seen.contains(image));
     }
@@ -145,7 +145,9 @@ fn judgement(step: &LifeStep, out: &mut Story) {
         Some(raw.rationale).filter(|r| !r.is_empty())
     });
     let questions = questions(&step.calls);
-    let accepted = accepts(&step.kind, decision.disposition, &decision.port, &decision.reason);
+    let accepted = step
+        .known
+        .and_then(|kind| kind.accepted(decision.disposition, &decision.port, &decision.reason));
     round.judgement = Some(StoryJudgement {
         stage: decision.stage.clone(),
         satisfied: accepted.unwrap_or(false) && decision.disposition == Disposition::Passed,

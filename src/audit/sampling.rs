@@ -6,9 +6,9 @@
 
 use crate::archive::Shape;
 use crate::archive::labels::Truth;
-use crate::audit::calibrate::accepts;
 use crate::audit::index::{Index, StageRows};
 use crate::record::Id;
+use crate::stage::Kind;
 use serde::Serialize;
 
 /// A line of the sample: fill in `truth` with `accept` or `reject`.
@@ -30,14 +30,11 @@ pub struct Asked {
 /// Assumed spread of the error in sure, middling and unsure strata: how densely each is sampled.
 const DENSITY: [f64; 3] = [0.1, 0.3, 0.5];
 
-/// The kinds whose decisions a person can judge by looking.
-pub const KINDS: [&str; 5] = ["judge", "pairwise", "pointwise", "leak_filter", "consistency"];
-
 /// About `size` rows over the given stages; order and picks follow from `seed` alone.
 pub fn sample(index: &Index, shape: &Shape, stages: &[&str], size: usize, seed: u64) -> Vec<Asked> {
     let mut strata: Vec<Stratum> = Vec::new();
     for rows in index.stages.iter().filter(|rows| stages.contains(&rows.stage.as_str())) {
-        strata.extend(split(index, shape.kind(&rows.stage), rows));
+        strata.extend(split(index, shape.known(&rows.stage), rows));
     }
     let total: f64 = strata.iter().map(Stratum::pull).sum();
     let mut out = Vec::new();
@@ -69,12 +66,13 @@ impl Stratum<'_> {
     }
 }
 
-fn split<'a>(index: &Index, kind: &str, of: &'a StageRows) -> Vec<Stratum<'a>> {
+fn split<'a>(index: &Index, kind: Option<&Kind>, of: &'a StageRows) -> Vec<Stratum<'a>> {
+    let Some(kind) = kind else { return Vec::new() };
     let mut cells: [Vec<usize>; 6] = Default::default();
     for row in 0..of.len() {
         let name = |name| index.names.get(name);
         let (port, reason) = (name(of.port[row]), name(of.reason[row]));
-        let Some(accepted) = accepts(kind, of.disposition[row], port, reason) else { continue };
+        let Some(accepted) = kind.accepted(of.disposition[row], port, reason) else { continue };
         cells[usize::from(accepted) * 3 + sureness(accepted, of.score[row])].push(row);
     }
     cells

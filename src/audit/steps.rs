@@ -6,12 +6,16 @@
 use crate::call::{Output, Part, Request};
 use crate::journal::Entry;
 use crate::record::{CallKey, Decision, ImageRef};
+use crate::stage::Kind;
 use serde::{Deserialize, Serialize};
 
 /// One stage of a life.
 #[derive(Debug, Clone, Serialize)]
 pub struct LifeStep {
     pub kind: String,
+    /// What the table says of the kind; None when it does not know it.
+    #[serde(skip)]
+    pub known: Option<&'static Kind>,
     pub decision: Decision,
     pub calls: Vec<LifeCall>,
 }

@@ -4,7 +4,7 @@ use crate::archive::labels::{Label, latest, parse};
 use crate::archive::{Reading, RunDir};
 use crate::audit::Index;
 use crate::audit::calibrate::{Agreement, Calibration, Figure, calibrate};
-use crate::audit::sampling::{KINDS, sample};
+use crate::audit::sampling::sample;
 use crate::audit::show::{Grid, Look, line};
 use crate::cli::Done;
 use crate::cli::audit::look;
@@ -49,7 +49,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
 
 fn draw(run: &RunDir, index: &Index, args: &Args, size: usize) -> anyhow::Result<Done> {
     let stages: Vec<&str> = match args.stage.is_empty() {
-        true => KINDS.iter().flat_map(|kind| run.shape.of_kind(kind)).collect(),
+        true => run.shape.labelled().collect(),
         false => args.stage.iter().map(String::as_str).collect(),
     };
     let asked = sample(index, &run.shape, &stages, size, args.seed);

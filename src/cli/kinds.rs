@@ -73,7 +73,7 @@ fn ty(ty: Ty) -> String {
         Ty::Bool => "true or false".to_owned(),
         Ty::Text => "text".to_owned(),
         Ty::Choice(choices) => choices.join(" | "),
-        Ty::Chat => "role that chats".to_owned(),
+        Ty::Chat(_) => "role that chats".to_owned(),
         Ty::Image => "role that draws".to_owned(),
         Ty::Template { must, may: [] } => format!("template with {}", must.join(", ")),
         Ty::Template { must, may } => {

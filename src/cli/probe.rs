@@ -6,12 +6,8 @@ use crate::cli::Done;
 use crate::cli::shared::{Format, block_on, print_json};
 use crate::env::Env;
 use crate::plan::Plan;
-use crate::stage::{Role, RoleKind, Ty};
+use crate::stage::{Role, RoleKind, Ty, Wants};
 use std::fmt::Write;
-
-/// Kinds whose chat role is shown pictures, and kinds whose chat role is asked for JSON.
-const SEES: [&str; 5] = ["judge", "attempt", "reflect", "pairwise", "pointwise"];
-const SPEAKS_TEXT: [&str; 2] = ["think_and_call", "reflect"];
 
 /// Probes the endpoints of the plan's roles and tells what was found: exit 1 on an error.
 pub fn run(plan: &Plan, endpoints: &Endpoints, format: Format) -> anyhow::Result<Done> {
@@ -33,22 +29,24 @@ pub fn asks(plan: &Plan) -> Vec<Ask> {
 }
 
 fn ask(plan: &Plan, role: &Role) -> Ask {
-    // Kinds that use the role, each with the parameter by which it does.
-    let users: Vec<(&str, &str)> = plan
+    // What the kinds that use the role want of it.
+    let wants: Vec<Wants> = plan
         .stages
         .iter()
         .flat_map(|stage| {
-            let chat = stage.kind.params.iter().filter(|p| matches!(p.ty, Ty::Chat));
-            let ours = chat.filter(|p| stage.params.text(p.name) == role.name);
-            ours.map(|p| (stage.kind.name, p.name))
+            let chat = stage.kind.params.iter().filter_map(|p| match p.ty {
+                Ty::Chat(wants) => Some((p.name, wants)),
+                _ => None,
+            });
+            let ours = chat.filter(|(name, _)| stage.params.text(name) == role.name);
+            ours.map(|(_, wants)| wants)
         })
         .collect();
     let sort = match &role.kind {
         RoleKind::Chat(sampling) => Sort::Chat {
             sampling: sampling.clone(),
-            // A checklist is made of the prompt's words alone.
-            vision: users.iter().any(|(kind, param)| SEES.contains(kind) && *param != "checklist"),
-            json: !users.iter().any(|(kind, _)| SPEAKS_TEXT.contains(kind)),
+            vision: wants.iter().any(|w| w.pictures),
+            json: wants.iter().all(|w| w.json),
         },
         RoleKind::Image { width, height, steps, guidance, .. } => {
             Sort::Image { width: *width, height: *height, steps: *steps, guidance: *guidance }

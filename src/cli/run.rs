@@ -114,11 +114,21 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
     let mut overrides = args.pipeline.overrides();
     if let Some(pool) = &args.pool {
         let value = pool.clone();
-        overrides.flags.push(Flag { flag: "--pool", kind: "read_pool", param: "path", value });
+        overrides.flags.push(Flag {
+            flag: "--pool",
+            kind: crate::stage::POOL_KIND,
+            param: "path",
+            value,
+        });
     }
     if let Some(target) = args.target {
         let value = target.to_string();
-        overrides.flags.push(Flag { flag: "--target", kind: "balance", param: "target", value });
+        overrides.flags.push(Flag {
+            flag: "--target",
+            kind: crate::stage::QUOTA_KIND,
+            param: "target",
+            value,
+        });
     }
     let Some(plan) = compile_or_tell(&project, &overrides) else { return Ok(Done::Findings) };
     block_on(start(args, plan))

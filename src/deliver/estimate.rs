@@ -104,6 +104,6 @@ impl Names {
 
 /// The stage whose arrivals are finished trajectories: the one that balances, else the last.
 fn arrival(manifest: &Manifest) -> String {
-    let balance = manifest.stages.iter().find(|stage| stage.kind == "balance");
+    let balance = manifest.stages.iter().find(|stage| stage.kind == crate::stage::QUOTA_KIND);
     balance.or(manifest.stages.last()).map(|stage| stage.name.clone()).unwrap_or_default()
 }

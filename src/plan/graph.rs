@@ -54,7 +54,7 @@ impl Plan {
         let mut names: Vec<&str> = Vec::new();
         for stage in &self.stages {
             for param in stage.kind.params {
-                if matches!(param.ty, crate::stage::Ty::Chat | crate::stage::Ty::Image) {
+                if matches!(param.ty, crate::stage::Ty::Chat(_) | crate::stage::Ty::Image) {
                     names.push(stage.params.text(param.name));
                 }
             }

@@ -3,7 +3,7 @@
 
 use crate::builtin;
 use crate::diag::Source;
-use crate::stage::Files;
+use crate::stage::{Files, Kinds};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -66,6 +66,8 @@ fn is_project(folder: &Path) -> bool {
 #[derive(Debug)]
 pub struct Project {
     pub pipeline: String,
+    /// What its stages may be; the built-in kinds, if nothing else is said.
+    pub kinds: Kinds,
     home: Option<Home>,
     /// Texts come from `files` alone.
     frozen: bool,
@@ -95,6 +97,7 @@ impl Project {
         }
         let project = Project {
             pipeline: pipeline.to_owned(),
+            kinds: Kinds::default(),
             home: Some(home.clone()),
             frozen: false,
             files: Mutex::default(),
@@ -122,6 +125,7 @@ impl Project {
             .collect();
         Project {
             pipeline: pipeline.to_owned(),
+            kinds: Kinds::default(),
             home: home.cloned(),
             frozen: true,
             files: Mutex::new(files),

@@ -10,6 +10,7 @@ mod checklist;
 mod compile;
 mod contract;
 mod cx;
+mod does;
 mod facts;
 mod grammar;
 mod judging;
@@ -23,9 +24,10 @@ pub use contract::{
     Each, Gather, Item, Ruling, Sealed, Sink, SinkCx, Source, SourceCx, Stage, StageError, Step, To,
 };
 pub use cx::{Cx, Used};
+pub use does::{Does, Kinds};
 pub use facts::Facts;
 pub use grammar::{Call, Fault, parse_call};
 pub use judging::read_judgement;
-pub use kind::{Arity, Kind, Param, Port, Reason, Ty, kind};
-pub use kinds::KINDS;
+pub use kind::{Arity, Kind, Param, Port, Reason, Ty, Wants, kind};
+pub use kinds::{KINDS, POOL_KIND, QUOTA_KIND};
 pub use params::{Params, Value, value_of, value_of_text};

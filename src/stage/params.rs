@@ -120,7 +120,7 @@ pub fn value_of_text(ty: Ty, text: &str) -> Result<Value, String> {
     let bare = || toml::Value::String(text.to_owned());
     let takes_words = matches!(
         ty,
-        Ty::Text | Ty::File | Ty::Template { .. } | Ty::Choice(_) | Ty::Chat | Ty::Image
+        Ty::Text | Ty::File | Ty::Template { .. } | Ty::Choice(_) | Ty::Chat(_) | Ty::Image
     );
     value_of(ty, &parsed.filter(|v| v.is_str() || !takes_words).unwrap_or_else(bare))
 }
@@ -148,7 +148,7 @@ pub fn value_of(ty: Ty, value: &toml::Value) -> Result<Value, String> {
         Ty::Texts => texts(value).ok_or_else(|| "a list of texts".to_owned()),
         Ty::Weights => weights(value).ok_or_else(|| "a table of numbers".to_owned()),
         Ty::Tables => tables(value).ok_or_else(|| "`[[…]]` tables".to_owned()),
-        Ty::Text | Ty::File | Ty::Template { .. } | Ty::Chat | Ty::Image => {
+        Ty::Text | Ty::File | Ty::Template { .. } | Ty::Chat(_) | Ty::Image => {
             let found = value.as_str().map(|v| Value::Text(v.to_owned()));
             found.ok_or_else(|| "a text".to_owned())
         }

@@ -39,6 +39,23 @@ pub const FORMAT_REASONS: &[Reason] = &[
     Reason { code: "caption_language", doc: "P is in another language than English" },
 ];
 
+/// Those of them by which a turn is found wanting: all but a refusal.
+pub const FORMAT_REJECTS: &[&str] = &[
+    "no_tool_call",
+    "many_tool_calls",
+    "call_and_answer",
+    "stray_text",
+    "bad_json",
+    "wrong_tool",
+    "wrong_arguments",
+    "empty_caption",
+    "no_thinking",
+    "unclosed_think",
+    "control_token",
+    "garbage",
+    "copied_prompt",
+];
+
 /// Where the thinking comes.
 pub const THINKING: Param = Param {
     name: "thinking",

@@ -100,7 +100,7 @@ async fn the_judge_who_prefers_a_place_is_told_from_the_one_who_does_not() {
         let plan = Plan { prompts: 800, place_bias: bias, calls: false, ..Plan::default() };
         make(uri, plan).await;
         let run = RunDir::open(uri).await.unwrap();
-        let mut deep = Deep::new("better", "pairwise");
+        let mut deep = Deep::new("better", None);
         run.each("better", &mut |row| deep.push(&row)).await.unwrap();
         assert_eq!(deep.finish().orders.unwrap().biased(), biased, "bias {bias}");
     }

@@ -13,11 +13,11 @@ pub use lengths::LengthAudit;
 pub use orders::OrderAudit;
 pub use read::{all, one};
 
-use crate::audit::calibrate::accepts;
 use crate::audit::deep::orders::Orders;
 use crate::audit::show::line;
 use crate::audit::stats::{Distribution, Share, Spread, Tally};
 use crate::record::{Answer, CallKey, CheckSource, Decision, Disposition, Id};
+use crate::stage::Kind;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +43,7 @@ pub struct StageAudit {
     pub orders: Option<OrderAudit>,
     /// Most often failed first.
     pub checks: Vec<CheckAudit>,
-    /// Per category: rows, and those that were accepted (`calibrate::accepts`).
+    /// Per category: rows, and those that were accepted (`Kind::accepted`).
     pub by_category: BTreeMap<String, Share>,
 }
 
@@ -96,7 +96,7 @@ const CALLS: usize = 1000;
 #[derive(Default)]
 pub struct Deep {
     stage: String,
-    kind: String,
+    kind: Option<&'static Kind>,
     counts: [u64; 3],
     reasons: BTreeMap<(Disposition, String, String), Kept>,
     scores: Tally,
@@ -120,9 +120,9 @@ struct Kept {
 }
 
 impl Deep {
-    /// `kind` says what accepting means; empty when unknown.
-    pub fn new(stage: &str, kind: &str) -> Deep {
-        Deep { stage: stage.to_owned(), kind: kind.to_owned(), ..Deep::default() }
+    /// `kind` says what accepting means; None when unknown.
+    pub fn new(stage: &str, kind: Option<&'static Kind>) -> Deep {
+        Deep { stage: stage.to_owned(), kind, ..Deep::default() }
     }
 
     /// Counts a row.
@@ -167,7 +167,8 @@ impl Deep {
             None => self.by_category.entry(row.category.clone()).or_default(),
         };
         let accepted =
-            accepts(&self.kind, row.disposition, &row.port, &row.reason).unwrap_or(false);
+            self.kind.and_then(|kind| kind.accepted(row.disposition, &row.port, &row.reason))
+                == Some(true);
         counts[0] += u64::from(accepted);
         counts[1] += 1;
     }
@@ -312,7 +313,7 @@ mod tests {
     fn examples_are_few_and_do_not_depend_on_order() {
         let rows: Vec<Decision> = (0..200).map(|n| row(n, "tie", "tie")).collect();
         let audit = |rows: &mut dyn Iterator<Item = &Decision>| {
-            let mut deep = Deep::new("better", "pairwise");
+            let mut deep = Deep::new("better", None);
             rows.for_each(|row| deep.push(row));
             deep.finish()
         };

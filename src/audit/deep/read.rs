@@ -16,7 +16,7 @@ pub async fn one(
     journal: &ReadJournal,
     stage: &str,
 ) -> Result<(StageAudit, Vec<Unreadable>), AuditError> {
-    let mut deep = Deep::new(stage, run.shape.kind(stage));
+    let mut deep = Deep::new(stage, run.shape.known(stage));
     let unreadable = run.each(stage, &mut |row| deep.push(&row)).await?;
     Ok((finish(deep, journal).await?, unreadable))
 }
@@ -30,7 +30,8 @@ pub async fn all(
     let number: HashMap<&str, usize> =
         stages.iter().enumerate().map(|(at, s)| (s.name.as_str(), at)).collect();
     for _ in 0..LOOKS {
-        let mut deeps: Vec<Deep> = stages.iter().map(|s| Deep::new(&s.name, &s.kind)).collect();
+        let mut deeps: Vec<Deep> =
+            stages.iter().map(|s| Deep::new(&s.name, run.shape.known(&s.name))).collect();
         let read = run
             .every(&mut |row| {
                 if let Some(at) = number.get(row.stage.as_str()) {

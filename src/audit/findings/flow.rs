@@ -4,6 +4,7 @@ use crate::audit::facts::Facts;
 use crate::audit::findings::Finding;
 use crate::audit::index::{Index, StageRows};
 use crate::record::Disposition;
+use crate::stage::Does;
 use crate::store::Layout;
 
 /// Whether all of a stage's table was read.
@@ -145,7 +146,7 @@ pub(super) fn failed(facts: &Facts) -> Vec<Finding> {
 pub(super) fn extreme(facts: &Facts) -> Vec<Finding> {
     const ENOUGH: usize = 200;
     let mut out = Vec::new();
-    let filters = |rows: &&StageRows| facts.shape.kind(&rows.stage) != "balance";
+    let filters = |rows: &&StageRows| facts.shape.does(&rows.stage) != Some(Does::Quota);
     for rows in facts.index.stages.iter().filter(filters).filter(|rows| rows.len() >= ENOUGH) {
         let dropped = rows.disposition.iter().filter(|d| **d == Disposition::Dropped).count();
         let share = dropped as f64 / rows.len() as f64;

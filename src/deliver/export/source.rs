@@ -12,6 +12,7 @@ use crate::env::Env;
 use crate::export::dataset::{self, DatasetError};
 use crate::export::table1::{Line, Table1};
 use crate::plan::{Home, Manifest};
+use crate::stage::Does;
 use crate::store::{Layout, Store, StoreError};
 use std::path::Path;
 use tempfile::TempDir;
@@ -134,7 +135,9 @@ async fn card(store: &Store, folder: &str) -> Option<String> {
 
 /// The rules that the RUN's judge was shown.
 fn rules(manifest: &Manifest) -> Option<diag::Source> {
-    let judge = manifest.stages.iter().find(|stage| stage.kind == "judge")?;
+    let judge = manifest.stages.iter().find(|stage| {
+        crate::stage::kind(&stage.kind).is_some_and(|kind| kind.does == Does::Judge)
+    })?;
     let name = judge.params.get("rules")?.trim_matches('"');
     let mut paths = [format!("data/{name}"), name.to_string()].into_iter();
     paths.find_map(|path| {

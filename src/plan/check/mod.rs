@@ -31,7 +31,8 @@ pub fn compile(project: &Project, overrides: &Overrides) -> Compiled {
     let (raws, names) = read_stages(project, &mut errors);
     let roles = read_roles(project, &mut errors);
     check_names(&raws, &mut errors);
-    let mut known: Vec<Known> = raws.into_iter().filter_map(|r| know(r, &mut errors)).collect();
+    let mut known: Vec<Known> =
+        raws.into_iter().filter_map(|r| know(r, project.kinds, &mut errors)).collect();
     apply_overrides(&mut known, &names, overrides, &mut errors);
     for stage in &mut known {
         stage.params.complete(stage.kind);

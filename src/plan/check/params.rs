@@ -4,13 +4,13 @@ use crate::diag::{At, Diagnostic, ticked};
 use crate::plan::check::known::Known;
 use crate::plan::overrides::{Flag, Overrides};
 use crate::plan::raw::{ENVELOPE, RawStage};
-use crate::stage::{KINDS, Kind, Params, Ty, kind, value_of, value_of_text};
+use crate::stage::{Kind, Kinds, Params, Ty, value_of, value_of_text};
 use std::collections::BTreeMap;
 
-pub fn know(raw: RawStage, errors: &mut Vec<Diagnostic>) -> Option<Known> {
+pub fn know(raw: RawStage, kinds: Kinds, errors: &mut Vec<Diagnostic>) -> Option<Known> {
     let At { value, range } = raw.kind.clone()?;
-    let Some(kind) = kind(&value) else {
-        let names: Vec<&str> = KINDS.iter().map(|k| k.name).collect();
+    let Some(kind) = kinds.get(&value) else {
+        let names: Vec<&str> = kinds.iter().map(|k| k.name).collect();
         errors.push(
             Diagnostic::error("P02", format!("no kind `{value}`"))
                 .at(&raw.source, range, "")

@@ -15,7 +15,7 @@ pub fn check_refs(stage: &Known, roles: &Roles, project: &Project, errors: &mut 
     for param in stage.kind.params {
         let word = stage.params.text(param.name);
         match param.ty {
-            Ty::Chat | Ty::Image if !word.is_empty() => {
+            Ty::Chat(_) | Ty::Image if !word.is_empty() => {
                 let wants_image = param.ty == Ty::Image;
                 check_role(stage, param.name, wants_image, roles, errors);
             }
@@ -171,7 +171,7 @@ pub fn check_used(known: &[Known], roles: &Roles, project: &Project, errors: &mu
     let used: BTreeSet<&str> = known
         .iter()
         .flat_map(|k| k.kind.params.iter().map(move |p| (k, p)))
-        .filter(|(_, p)| matches!(p.ty, Ty::Chat | Ty::Image))
+        .filter(|(_, p)| matches!(p.ty, Ty::Chat(_) | Ty::Image))
         .map(|(k, p)| k.params.text(p.name))
         .collect();
     let path = format!("stages/{}/_models.toml", project.pipeline);

@@ -6,8 +6,8 @@ use crate::record::{Attempt, Evidence, Trajectory, Vote};
 use crate::stage::checklist::Checklist;
 use crate::stage::judging::{Judged, Judging};
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Role, Stage, StageError,
-    Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Role, Stage,
+    StageError, Step, Ty, Wants,
 };
 use std::sync::Arc;
 
@@ -21,6 +21,9 @@ pub const KIND: Kind = Kind {
            a prompt is neither solved nor hard. Two seeds that give one picture are no two draws: the \
            record is dropped. (A server that ignores seeds stops the run before its twins are \
            journaled.)",
+    does: Does::Trial,
+    accepts: &["hard"],
+    rejects: &["solved", "same_image", "garbage", "blank"],
     arity: Arity::Some,
     ports: &[Port { name: "hard", doc: "every draw failed" }],
     reasons: &[
@@ -52,7 +55,12 @@ pub const KIND: Kind = Kind {
             doc: "drop the record when its picture is of one colour (a filter's blank); else such \
                   pictures are only counted by `audit`",
         },
-        Param { name: "model", ty: Ty::Chat, default: Some("judge"), doc: "the role that grades" },
+        Param {
+            name: "model",
+            ty: Ty::Chat(Wants::SEEN_JSON),
+            default: Some("judge"),
+            doc: "the role that grades",
+        },
         Param {
             name: "template",
             ty: Ty::Template { must: &["prompt", "image", "rules", "atoms"], may: &[] },
@@ -67,7 +75,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "checklist",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::JSON),
             default: Some("checklist"),
             doc: "the role that makes atoms",
         },

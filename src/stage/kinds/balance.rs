@@ -5,7 +5,7 @@ use crate::diag::Diagnostic;
 use crate::record::{DatasetReport, Evidence, Id, Outcome, Stratum, Trajectory};
 use crate::sample::water_fill;
 use crate::stage::{
-    Arity, Compile, Facts, Gather, Kind, Param, Params, Port, Reason, Ruling, Stage, To, Ty,
+    Arity, Compile, Does, Facts, Gather, Kind, Param, Params, Port, Reason, Ruling, Stage, To, Ty,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,6 +22,9 @@ pub const KIND: Kind = Kind {
            to `target` (every stratum gets the same until it runs dry), weighted by `mix` over \
            outcomes; within a stratum the least keyed hashes are picked. What is short is \
            reported, never filled in silence.",
+    does: Does::Quota,
+    accepts: &["picked"],
+    rejects: &["over_quota", "no_outcome", "duplicate"],
     arity: Arity::Some,
     ports: &[Port { name: "picked", doc: "in the dataset" }],
     reasons: &[

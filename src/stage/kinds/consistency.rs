@@ -7,7 +7,8 @@ use crate::stage::ask::{Asker, members};
 use crate::stage::grammar::Fault;
 use crate::stage::judging::bound;
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
+    Step, Ty, Wants,
 };
 use crate::template::Context;
 use serde_json::Value;
@@ -23,6 +24,18 @@ pub const KIND: Kind = Kind {
            the verdict that code made; and is asked whether the last P still entails q with \
            nothing dropped or contradicted, and whether T and P see to every fault that the J \
            before them names. A last round that is not drawn yet (an open one) may come too.",
+    does: Does::Review,
+    accepts: &["passed"],
+    rejects: &[
+        "verdict_order",
+        "caption_repeats",
+        "caption_too_long",
+        "meta_talk",
+        "self_talk",
+        "verdict_not_derivable",
+        "intent_lost",
+        "fault_ignored",
+    ],
     arity: Arity::Some,
     ports: &[Port { name: "passed", doc: "coherent" }],
     reasons: &[
@@ -40,7 +53,12 @@ pub const KIND: Kind = Kind {
         Reason { code: "refused", doc: "the verifier will not answer (safety, policy)" },
     ],
     params: &[
-        Param { name: "model", ty: Ty::Chat, default: Some("verifier"), doc: "the blind reader" },
+        Param {
+            name: "model",
+            ty: Ty::Chat(Wants::JSON),
+            default: Some("verifier"),
+            doc: "the blind reader",
+        },
         Param {
             name: "template",
             ty: Ty::Template { must: &["judgement"], may: &[] },

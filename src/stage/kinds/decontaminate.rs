@@ -3,7 +3,8 @@
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Trajectory};
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
+    Step, Ty,
 };
 use crate::text::decontam::{Fingerprints, Rule};
 use std::sync::Arc;
@@ -16,6 +17,9 @@ pub const KIND: Kind = Kind {
            with numbers and colours masked (drops only for benchmarks made from templates); equal \
            bag of words; a long n-gram in common; and an equal structured spec, so that a riddle \
            for “five clocks” is caught. Evidence names the benchmark, the row and the rule.",
+    does: Does::Filter,
+    accepts: &["clean"],
+    rejects: &["exact", "spec", "masked", "bag", "ngram"],
     arity: Arity::Some,
     ports: &[Port { name: "clean", doc: "no overlap" }],
     reasons: &[

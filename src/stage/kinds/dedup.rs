@@ -3,7 +3,7 @@
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Id, Trajectory};
 use crate::stage::{
-    Arity, Compile, Facts, Gather, Kind, Param, Params, Port, Reason, Ruling, Stage, To, Ty,
+    Arity, Compile, Does, Facts, Gather, Kind, Param, Params, Port, Reason, Ruling, Stage, To, Ty,
 };
 use crate::text::dedup::{self, Dedup};
 
@@ -15,6 +15,9 @@ pub const KIND: Kind = Kind {
            numbers, colours, sizes, relations and negations: `two red cats` and `three red cats` \
            are not duplicates. Which one is kept is decided by a keyed hash of the ids, so order \
            and shards do not matter.",
+    does: Does::Filter,
+    accepts: &["unique"],
+    rejects: &["exact_duplicate", "near_duplicate"],
     arity: Arity::Some,
     ports: &[Port { name: "unique", doc: "first of its group" }],
     reasons: &[

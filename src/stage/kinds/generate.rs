@@ -5,8 +5,8 @@ use crate::diag::Diagnostic;
 use crate::record::{Evidence, ImageRef, Trajectory};
 use crate::stage::grammar::clip;
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Role, RoleKind, Stage,
-    StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Role, RoleKind,
+    Stage, StageError, Step, Ty,
 };
 use std::sync::Arc;
 
@@ -17,6 +17,9 @@ pub const KIND: Kind = Kind {
            \"fresh\"` draws a new one for the record; `\"previous\"` takes the seed of the round \
            before, so that only the prompt changes between I1 and I2 and their comparison is about \
            the prompt.",
+    does: Does::Draw,
+    accepts: &["passed"],
+    rejects: &["garbage", "blank"],
     arity: Arity::Some,
     ports: &[Port { name: "passed", doc: "drawn" }],
     reasons: &[

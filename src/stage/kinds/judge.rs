@@ -5,7 +5,8 @@ use crate::record::{Evidence, Trajectory};
 use crate::stage::checklist::Checklist;
 use crate::stage::judging::Judging;
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
+    Step, Ty, Wants,
 };
 use crate::text::leak::Patterns;
 use std::sync::Arc;
@@ -22,6 +23,9 @@ pub const KIND: Kind = Kind {
            The rules are shown to the judge and absent from the training text (paper, section 3.2): \
            a rationale that quotes one is dropped. `votes` asks several times and takes the \
            majority. J is made before any hint is shown.",
+    does: Does::Judge,
+    accepts: &["satisfied"],
+    rejects: &["unsatisfied"],
     arity: Arity::Some,
     ports: &[
         Port { name: "satisfied", doc: "every check passed" },
@@ -36,7 +40,12 @@ pub const KIND: Kind = Kind {
         Reason { code: "hint_mentioned", doc: "the rationale speaks of a picture not in sight" },
     ],
     params: &[
-        Param { name: "model", ty: Ty::Chat, default: Some("judge"), doc: "the role that grades" },
+        Param {
+            name: "model",
+            ty: Ty::Chat(Wants::SEEN_JSON),
+            default: Some("judge"),
+            doc: "the role that grades",
+        },
         Param {
             name: "template",
             ty: Ty::Template { must: &["prompt", "image", "rules", "atoms"], may: &[] },
@@ -63,7 +72,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "checklist",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::JSON),
             default: Some("checklist"),
             doc: "the role that makes atoms",
         },

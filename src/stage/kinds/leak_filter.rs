@@ -8,7 +8,8 @@ use crate::stage::ask::{Asker, members};
 use crate::stage::grammar::Fault;
 use crate::stage::judging::bound;
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
+    Step, Ty, Wants,
 };
 use crate::template::Context;
 use crate::text::leak::Patterns;
@@ -23,6 +24,9 @@ pub const KIND: Kind = Kind {
            not decide is read by the role `model` (a cheap one will do; absent: the program alone \
            decides), which says whether it knows something that the agent could not have seen. \
            Evidence names the turn and quotes the words.",
+    does: Does::Review,
+    accepts: &["passed"],
+    rejects: &["hint_mentioned", "rules_quoted", "markup", "model_says_leak"],
     arity: Arity::Some,
     ports: &[Port { name: "passed", doc: "no leak" }],
     reasons: &[
@@ -47,7 +51,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "model",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::JSON),
             default: Some("leak_reader"),
             doc: "the role that reads what the patterns leave in doubt; `\"\"`: none does",
         },

@@ -40,3 +40,8 @@ pub const KINDS: &[&Kind] = &[
     &balance::KIND,
     &write_dataset::KIND,
 ];
+
+/// The kind that `--pool` speaks of.
+pub const POOL_KIND: &str = read_pool::KIND.name;
+/// The kind that `--target` speaks of.
+pub const QUOTA_KIND: &str = balance::KIND.name;

@@ -7,7 +7,8 @@ use crate::stage::ask::{Asked, Asker, atom_rows, members};
 use crate::stage::grammar::Fault;
 use crate::stage::judging::bound;
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
+    Step, Ty, Wants,
 };
 use crate::template::Context;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ pub const KIND: Kind = Kind {
            0 is shuffled by a seed, so that a judge with a favourite place favours neither image. \
            The judge sees q and the checklist, never P1, P2 or which is newer. `ties` says what \
            becomes of a tie (paper, section 3.2: drop if I2 is worse than I1).",
+    does: Does::Compare,
+    accepts: &["better"],
+    rejects: &["worse", "tie"],
     arity: Arity::Some,
     ports: &[Port { name: "better", doc: "the later image won (or tied, with `ties = \"keep\"`)" }],
     reasons: &[
@@ -31,7 +35,7 @@ pub const KIND: Kind = Kind {
     params: &[
         Param {
             name: "model",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::SEEN_JSON),
             default: Some("comparator"),
             doc: "the role that compares",
         },

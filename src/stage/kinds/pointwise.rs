@@ -5,7 +5,8 @@ use crate::record::{Evidence, Preference, Trajectory};
 use crate::stage::checklist::Checklist;
 use crate::stage::judging::Judging;
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
+    Step, Ty, Wants,
 };
 use crate::text::leak::Patterns;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ pub const KIND: Kind = Kind {
            (by `pairwise`, which must come before; a tie is not better) but is not good leaves by \
            `improved` when `keep_improved` is set: such records can become open trajectories; else \
            they are dropped (paper, section 3.2: pointwise filter).",
+    does: Does::Judge,
+    accepts: &["good"],
+    rejects: &["improved", "not_good"],
     arity: Arity::Some,
     ports: &[
         Port { name: "good", doc: "meets the request" },
@@ -34,7 +38,12 @@ pub const KIND: Kind = Kind {
         Reason { code: "hint_mentioned", doc: "the rationale speaks of a picture not in sight" },
     ],
     params: &[
-        Param { name: "model", ty: Ty::Chat, default: Some("grader"), doc: "the role that grades" },
+        Param {
+            name: "model",
+            ty: Ty::Chat(Wants::SEEN_JSON),
+            default: Some("grader"),
+            doc: "the role that grades",
+        },
         Param {
             name: "template",
             ty: Ty::Template { must: &["prompt", "image", "rules", "atoms"], may: &["standard"] },
@@ -76,7 +85,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "checklist",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::JSON),
             default: Some("checklist"),
             doc: "the role that makes atoms",
         },

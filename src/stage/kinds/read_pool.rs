@@ -5,7 +5,7 @@ use crate::diag::Diagnostic;
 use crate::pool::{self, Item as PoolItem, Sources};
 use crate::record::{Digest, Evidence, Id, Prompt, Trajectory};
 use crate::stage::{
-    Arity, Compile, Facts, Item, Kind, Param, Params, Port, Reason, Source, SourceCx, Stage,
+    Arity, Compile, Does, Facts, Item, Kind, Param, Params, Port, Reason, Source, SourceCx, Stage,
     StageError, Ty,
 };
 use crate::store::{Blobs, Store, StoreError};
@@ -23,6 +23,23 @@ pub const KIND: Kind = Kind {
            a source makes either fatal. \
            Reference images are verified, bounded and stored once by content. `limit` (or the \
            flag `--limit`) takes only the first rows.",
+    does: Does::Source,
+    accepts: &["all"],
+    rejects: &[
+        "no_prompt",
+        "prompt_too_long",
+        "grammar_tag",
+        "syntax",
+        "encoding",
+        "too_large",
+        "field",
+        "missing_image",
+        "damaged_image",
+        "orphan_image",
+        "not_a_file",
+        "unsafe_path",
+        "damaged_archive",
+    ],
     arity: Arity::None,
     ports: &[Port { name: "all", doc: "every usable prompt" }],
     reasons: &[

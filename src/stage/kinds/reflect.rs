@@ -4,11 +4,11 @@ use crate::call::{ImageRequest, Output, Request};
 use crate::diag::Diagnostic;
 use crate::record::{ImageRef, Trajectory};
 use crate::stage::teaching::{
-    AGAIN, Copy, FORMAT_REASONS, LANGUAGE, META_TALK, TALK, THINKING, Teacher,
+    AGAIN, Copy, FORMAT_REASONS, FORMAT_REJECTS, LANGUAGE, META_TALK, TALK, THINKING, Teacher,
 };
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Role, RoleKind, Stage, StageError,
-    Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Role, RoleKind, Stage,
+    StageError, Step, Ty, Wants,
 };
 use crate::template::Context;
 use std::sync::Arc;
@@ -22,13 +22,16 @@ pub const KIND: Kind = Kind {
            and a record has none, the role `illustrator` (if set) draws one from the plain \
            meaning, once per prompt. J1 was made before any hint is shown, so it cannot leak. A \
            turn that breaks the form is asked for once more, then dropped with what was wrong.",
+    does: Does::Turn { hinted: true },
+    accepts: &["passed"],
+    rejects: FORMAT_REJECTS,
     arity: Arity::Some,
     ports: &[Port { name: "passed", doc: "well-formed" }],
     reasons: FORMAT_REASONS,
     params: &[
         Param {
             name: "model",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::SEEN_TEXT),
             default: Some("reflector"),
             doc: "the role that reflects",
         },

@@ -7,8 +7,8 @@ use crate::record::{Ended, Evidence, Rollout, Trajectory, Vote};
 use crate::stage::agent::{Ask, Game, Heard, Rules, conversation};
 use crate::stage::grammar::clip;
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Role, RoleKind, Stage, StageError,
-    Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Role, RoleKind, Stage,
+    StageError, Step, Ty, Wants,
 };
 use std::sync::Arc;
 
@@ -29,11 +29,19 @@ pub const KIND: Kind = Kind {
            temperature 0 a run at 3 holds the runs at 1 and 2. Stop words belong to the role \
            (`stop = [\"</tool_call>\"]`, as released). Nothing is dropped here: a broken rollout is \
            a result.",
+    does: Does::RollOut,
+    accepts: &["played"],
+    rejects: &[],
     arity: Arity::Some,
     ports: &[Port { name: "played", doc: "every rollout, broken or not" }],
     reasons: &[],
     params: &[
-        Param { name: "agent", ty: Ty::Chat, default: Some("agent"), doc: "the role that plays" },
+        Param {
+            name: "agent",
+            ty: Ty::Chat(Wants::SEEN_TEXT),
+            default: Some("agent"),
+            doc: "the role that plays",
+        },
         Param {
             name: "generator",
             ty: Ty::Image,

@@ -10,8 +10,8 @@ use crate::stage::ask::Asker;
 use crate::stage::checklist::Checklist;
 use crate::stage::judging::{Judging, bound};
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Reason, Role, RoleKind, Stage,
-    StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Role, RoleKind,
+    Stage, StageError, Step, Ty, Wants,
 };
 use crate::template::Context;
 use std::collections::BTreeMap;
@@ -42,6 +42,9 @@ pub const KIND: Kind = Kind {
            reasons, which then count as wrong). Pictures go as they are (the GenEval++ script \
            re-encodes them as JPEG). Equal pictures are asked about once. What cannot be written \
            as a conversation is scored and then dropped.",
+    does: Does::Score,
+    accepts: &["scored"],
+    rejects: &[],
     arity: Arity::Some,
     ports: &[Port { name: "scored", doc: "scored, and a whole conversation" }],
     reasons: &[
@@ -50,7 +53,12 @@ pub const KIND: Kind = Kind {
         Reason { code: "no_checklist", doc: "no checklist could be made of the prompt" },
     ],
     params: &[
-        Param { name: "model", ty: Ty::Chat, default: Some("judge"), doc: "the role that judges" },
+        Param {
+            name: "model",
+            ty: Ty::Chat(Wants::SEEN_JSON),
+            default: Some("judge"),
+            doc: "the role that judges",
+        },
         Param {
             name: "protocol",
             ty: Ty::Choice(&[
@@ -100,7 +108,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "checklist",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::JSON),
             default: Some("checklist"),
             doc: "the role that makes atoms",
         },

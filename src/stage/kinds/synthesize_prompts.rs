@@ -11,8 +11,8 @@ use crate::stage::checklist::spec_json;
 use crate::stage::grammar::Fault;
 use crate::stage::judging::bound;
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Item, Kind, Param, Params, Port, Reason, Source, SourceCx,
-    Stage, StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Item, Kind, Param, Params, Port, Reason, Source,
+    SourceCx, Stage, StageError, Step, Ty, Wants,
 };
 use crate::template::Context;
 use crate::text::gloss::gloss;
@@ -32,6 +32,9 @@ pub const KIND: Kind = Kind {
            the role `solver`, which sees the riddle alone, must read the spec back, else the riddle \
            is dropped. The spec and its plain meaning stay with the prompt for judging and \
            decontamination (paper, section 3.2: synthetic prompts that need complex reasoning).",
+    does: Does::Source,
+    accepts: &["solvable"],
+    rejects: &["unsolved", "ambiguous", "unwritten", "control_token"],
     arity: Arity::None,
     ports: &[Port { name: "solvable", doc: "the solver read the spec back" }],
     reasons: &[
@@ -58,7 +61,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "writer",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::JSON),
             default: Some("writer"),
             doc: "the role that writes riddles",
         },
@@ -70,7 +73,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "solver",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::JSON),
             default: Some("solver"),
             doc: "the role that reads them back",
         },

@@ -3,10 +3,11 @@
 use crate::diag::Diagnostic;
 use crate::record::Trajectory;
 use crate::stage::teaching::{
-    AGAIN, Copy, FORMAT_REASONS, LANGUAGE, META_TALK, TALK, THINKING, Teacher,
+    AGAIN, Copy, FORMAT_REASONS, FORMAT_REJECTS, LANGUAGE, META_TALK, TALK, THINKING, Teacher,
 };
 use crate::stage::{
-    Arity, Compile, Cx, Each, Facts, Kind, Param, Params, Port, Stage, StageError, Step, Ty,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Stage, StageError, Step, Ty,
+    Wants,
 };
 use crate::template::Context;
 use std::sync::Arc;
@@ -20,13 +21,16 @@ pub const KIND: Kind = Kind {
            raw line breaks) and kept as its caption alone. A turn that breaks the form is asked for \
            once more, with what was wrong; then it is dropped (paper, section 3.2: format errors are \
            dropped).",
+    does: Does::Turn { hinted: false },
+    accepts: &["passed"],
+    rejects: FORMAT_REJECTS,
     arity: Arity::Some,
     ports: &[Port { name: "passed", doc: "well-formed" }],
     reasons: FORMAT_REASONS,
     params: &[
         Param {
             name: "model",
-            ty: Ty::Chat,
+            ty: Ty::Chat(Wants::TEXT),
             default: Some("teacher"),
             doc: "the role that thinks",
         },

@@ -6,7 +6,7 @@ use crate::export::conversation;
 use crate::export::dataset::{DatasetError, ShardOptions, ShardWriter};
 use crate::record::{Digest, Trajectory};
 use crate::stage::{
-    Arity, Compile, Facts, Kind, Param, Params, Port, Reason, Sealed, Sink, SinkCx, Stage,
+    Arity, Compile, Does, Facts, Kind, Param, Params, Port, Reason, Sealed, Sink, SinkCx, Stage,
     StageError, Ty,
 };
 use crate::store::{Hashing, Layout, StoreError, StoreWriter};
@@ -21,6 +21,9 @@ pub const KIND: Kind = Kind {
            closed at `shard_mb`; row groups are bounded by bytes, so that memory is flat. Beside \
            the shards: README.md (the card, with funnel, strata, models, licences, and the \
            simulation's label where it is one) and samples.png.",
+    does: Does::Write,
+    accepts: &[],
+    rejects: &[],
     arity: Arity::Some,
     ports: &[] as &[Port],
     reasons: &[Reason {

@@ -145,7 +145,7 @@ fn evidence(step: &LifeStep) -> Markup {
 /// A person can say yes or no to what a model or a filter decided; sources decide nothing.
 fn label_form(here: &Here, life: &Life, step: &LifeStep, back: &str, labels: &[Label]) -> Markup {
     let d = &step.decision;
-    if !crate::audit::sampling::KINDS.contains(&step.kind.as_str())
+    if !step.known.is_some_and(|kind| kind.does.can_be_labelled())
         || d.disposition == Disposition::Failed
     {
         return html! {};
