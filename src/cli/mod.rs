@@ -120,7 +120,9 @@ pub fn main() -> ExitCode {
         }
     };
     quiet_broken_pipes();
-    match std::panic::catch_unwind(|| dispatch(program.verb)) {
+    let done = std::panic::catch_unwind(|| dispatch(program.verb));
+    crate::store::forget_stdin();
+    match done {
         Ok(Ok(Done::Well)) => ExitCode::SUCCESS,
         Ok(Ok(Done::Findings)) => ExitCode::from(1),
         Ok(Ok(Done::Ended(ending))) if ending != Ending::Defect => ExitCode::from(ending.code()),

@@ -9,6 +9,8 @@ pub struct Draft {
     /// Relative to the source: `file.jsonl#17`.
     pub key: String,
     pub text: Option<String>,
+    /// Without a text: what was there instead, for the message.
+    pub unread: Option<String>,
     /// The source's own category.
     pub category: Option<String>,
     pub licence: Option<String>,

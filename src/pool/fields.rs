@@ -62,16 +62,30 @@ impl Fields {
         names(&self.image, IMAGE)
     }
 
-    /// The prompt of a row, and under which name it is there.
-    pub fn prompt_of(&self, row: &Value) -> Option<(&str, String)> {
+    /// The prompt of a row, and under which name it is there; Err for one that holds several.
+    pub fn prompt_of(&self, row: &Value) -> Result<Option<(&str, String)>, String> {
         if let (Value::String(text), None) = (row, &self.prompt) {
-            return Some(("the row itself", text.clone()));
+            return Ok(Some(("the row itself", text.clone())));
         }
-        first(self.prompt_names(), row)
+        for name in self.prompt_names() {
+            let several = at(row, name).and_then(Value::as_array).map_or(0, Vec::len);
+            if several > 1 {
+                return Err(format!("`{name}` is a list of {several}: write one row a prompt"));
+            }
+            if let Some(text) = text_at(row, name) {
+                return Ok(Some((name, text)));
+            }
+        }
+        Ok(if self.prompt.is_none() { first_said(row) } else { None })
     }
 
     pub fn category_of(&self, row: &Value) -> Option<(&str, String)> {
-        first(self.category_names(), row)
+        let names = self.category_names();
+        let flag = |name: &&str| at(row, name).and_then(Value::as_bool);
+        match first(names.clone(), row) {
+            None => names.into_iter().find_map(|name| Some((name, flag(&name)?.to_string()))),
+            found => found,
+        }
     }
 
     /// The path that a row gives for its image.
@@ -107,6 +121,55 @@ impl Fields {
     }
 }
 
+/// Where chats are kept.
+pub const CONVERSATIONS: [&str; 3] = ["messages", "conversations", "conversation"];
+
+/// What the user says first in a row that is a chat: messages (`role`, `content`) or ShareGPT's
+/// (`from`, `value`).
+fn first_said(row: &Value) -> Option<(&'static str, String)> {
+    let (name, turns) =
+        CONVERSATIONS.iter().find_map(|name| Some((*name, row.get(name)?.as_array()?)))?;
+    let asks = |turn: &&Value| {
+        let who = ["role", "from", "speaker"].iter().find_map(|key| turn.get(*key)?.as_str());
+        who.is_some_and(|who| matches!(who.to_lowercase().as_str(), "user" | "human"))
+    };
+    let turn = turns.iter().find(asks)?;
+    let said = ["content", "value", "text"].iter().find_map(|key| turn.get(*key))?;
+    let text = match said {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => {
+            let texts: Vec<&str> = parts.iter().filter_map(|part| part.get("text")?.as_str()).collect();
+            texts.join("\n")
+        }
+        _ => return None,
+    };
+    let name = match name {
+        "messages" => "messages: the first user turn",
+        "conversations" => "conversations: the first user turn",
+        _ => "conversation: the first user turn",
+    };
+    (!text.trim().is_empty()).then_some((name, text))
+}
+
+/// What fields a row has, for a message.
+pub fn found_in(row: &Value) -> Option<String> {
+    match row {
+        Value::Object(fields) => Some(there(fields.keys().map(String::as_str))),
+        Value::Array(_) => Some("the row is a list".to_owned()),
+        _ => None,
+    }
+}
+
+/// The names that are there, in a few words.
+pub fn there<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| name.chars().take(40).collect()).collect();
+    let more = if names.len() > 8 { ", …" } else { "" };
+    match names.is_empty() {
+        true => "it is empty".to_owned(),
+        false => format!("its fields are `{}`{more}", names[..names.len().min(8)].join("`, `")),
+    }
+}
+
 /// The first of `names` that holds a text.
 fn first<'a>(names: Vec<&'a str>, row: &Value) -> Option<(&'a str, String)> {
     names.into_iter().find_map(|name| Some((name, text_at(row, name)?)))
@@ -124,7 +187,10 @@ fn at<'a>(row: &'a Value, path: &str) -> Option<&'a Value> {
     if let Some(value) = row.get(path) {
         return Some(value);
     }
-    path.split('.').try_fold(row, |value, part| value.get(part))
+    path.split('.').try_fold(row, |value, part| match value {
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        value => value.get(part),
+    })
 }
 
 /// A non-empty string (or a number, as text) at `path`; of a list, its first.
@@ -149,16 +215,33 @@ mod tests {
     fn usual_names_are_tried_and_a_given_one_is_the_only_one() {
         let row = json!({"instruction": "draw", "prompt": "", "meta": {"q": "a cat", "kind": "x"}});
         let some = |name: &'static str, text: &str| Some((name, text.to_owned()));
-        assert_eq!(Fields::default().prompt_of(&row), some("instruction", "draw"));
+        assert_eq!(Fields::default().prompt_of(&row), Ok(some("instruction", "draw")));
         let mapped = Fields {
             prompt: Some("meta.q".into()),
             category: Some("meta.kind".into()),
             ..Fields::default()
         };
-        assert_eq!(mapped.prompt_of(&row), some("meta.q", "a cat"));
+        assert_eq!(mapped.prompt_of(&row), Ok(some("meta.q", "a cat")));
         assert_eq!(mapped.category_of(&row), some("meta.kind", "x"));
         let none = Fields { prompt: Some("nope".into()), ..Fields::default() };
-        assert_eq!(none.prompt_of(&row), None);
+        assert_eq!(none.prompt_of(&row), Ok(None));
+    }
+
+    #[test]
+    fn chats_give_their_first_user_turn_and_lists_are_not_cut_short() {
+        let fields = Fields::default();
+        let chat = json!({"messages": [{"role": "system", "content": "be"},
+            {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "a cat"}]}]});
+        let found = fields.prompt_of(&chat).unwrap().unwrap();
+        assert_eq!(found.1, "a cat");
+        let share = json!({"id": 1, "conversations": [{"from": "human", "value": "a dog"}]});
+        assert_eq!(fields.prompt_of(&share).unwrap().unwrap().1, "a dog");
+        let mapped = Fields { prompt: Some("conversations.0.value".into()), ..Fields::default() };
+        assert_eq!(mapped.prompt_of(&share).unwrap().unwrap().1, "a dog");
+        assert_eq!(fields.prompt_of(&json!({"prompt": ["a"]})).unwrap().unwrap().1, "a");
+        let several = fields.prompt_of(&json!({"prompt": ["a", "b"]})).unwrap_err();
+        assert!(several.contains("a list of 2"), "{several}");
+        assert_eq!(fields.category_of(&json!({"category": false})).unwrap().1, "false");
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //! the system's own reading ahead, it is done one piece ahead (`ahead`). So memory
 //! does not depend on sizes.
 
-use crate::pool::PoolError;
 use crate::pool::ahead::Ahead;
+use crate::pool::{PoolError, content, stdin};
 use crate::pool::packed::{decompress, unpack};
 use crate::store::Store;
 use bytes::Bytes;
@@ -32,6 +32,8 @@ pub struct Input {
     store: Store,
     /// Names (relative to the store) with sizes, sorted.
     files: Vec<(String, u64)>,
+    /// Files of the folder that are none of its data, and such whose names are no text.
+    aside: Vec<String>,
     /// True when the URI is a file.
     pub single: bool,
     handle: Handle,
@@ -43,6 +45,8 @@ impl Input {
     /// Looks at what `uri` is. Hidden files are not part of a folder.
     pub async fn resolve(uri: &str) -> Result<Input, PoolError> {
         let handle = Handle::current();
+        let spooled = stdin::spooled(uri)?;
+        let uri = spooled.as_deref().unwrap_or(uri);
         let trimmed = uri.trim_end_matches('/');
         if let Some((parent, name)) = split(trimmed) {
             let store = Store::open(parent)?;
@@ -50,18 +54,25 @@ impl Input {
             if plain_file && let Ok(size) = store.size(name).await {
                 let files = vec![(name.to_owned(), size)];
                 let (uri, opened) = (uri.to_owned(), unopened(&files));
-                return Ok(Input { uri, store, files, single: true, handle, opened });
+                let aside = Vec::new();
+                return Ok(Input { uri, store, files, aside, single: true, handle, opened });
             }
         }
         let store = Store::open(uri)?;
         let mut files = store.list("").await?;
         files.retain(|(name, _)| !name.split('/').any(|part| part.starts_with('.')));
+        let aside = aside(&mut files, store.odd_names(""));
         if files.is_empty() {
             let what = "there is no file at this path, nor a folder with files in it".to_owned();
             return Err(PoolError::Unknown { uri: uri.to_owned(), what });
         }
         let (uri, opened) = (uri.to_owned(), unopened(&files));
-        Ok(Input { uri, store, files, single: false, handle, opened })
+        Ok(Input { uri, store, files, aside, single: false, handle, opened })
+    }
+
+    /// Whether it lies in a bucket.
+    pub fn is_remote(&self) -> bool {
+        self.store.is_remote()
     }
 
     /// All files, sorted by name.
@@ -103,7 +114,10 @@ impl Input {
     pub fn unread(&self) -> Vec<&str> {
         let all = self.files.iter().zip(self.opened.iter());
         let left = all.filter(|(_, opened)| !opened.load(Ordering::Relaxed));
-        left.map(|((name, _), _)| name.as_str()).collect()
+        let aside = self.aside.iter().map(String::as_str);
+        let mut unread: Vec<&str> = left.map(|((name, _), _)| name.as_str()).chain(aside).collect();
+        unread.sort_unstable();
+        unread
     }
 
     fn note_opened(&self, name: &str) {
@@ -140,6 +154,11 @@ impl Input {
     /// The file's bytes, decompressed where they are gz or zstd.
     pub fn open(&self, name: &str) -> io::Result<Stream> {
         self.ahead(name, self.raw(name)?)
+    }
+
+    /// The file's text as UTF-8, whatever it was written in; an error where it is no text.
+    pub fn open_text(&self, name: &str) -> io::Result<Stream> {
+        content::as_utf8(self.open(name)?)
     }
 
     /// Decompresses, and reads ahead where that helps: a bucket's pieces are its ranges, so that the
@@ -240,6 +259,19 @@ impl Input {
             format!("{}/{name}", self.uri.trim_end_matches('/'))
         }
     }
+}
+
+/// Takes out of a folder's files what only describes it, where something else is there; `odd` are
+/// names that are no text.
+fn aside(files: &mut Vec<(String, u64)>, odd: Vec<String>) -> Vec<String> {
+    let mut aside = odd;
+    if files.iter().any(|(name, _)| !content::is_aside(name)) {
+        let (away, kept) = files.drain(..).partition(|(name, _)| content::is_aside(name));
+        let away: Vec<(String, u64)> = away;
+        *files = kept;
+        aside.extend(away.into_iter().map(|(name, _)| name));
+    }
+    aside
 }
 
 fn unopened(files: &[(String, u64)]) -> Arc<[AtomicBool]> {

@@ -1,4 +1,4 @@
-//! Lines of a text of unknown size and origin, bounded: BOM and CRLF are tolerated, a line over the
+//! Lines of a text of unknown size and origin, bounded: BOM, CRLF and CR are tolerated, a line over the
 //! bound is skipped without being held, and what is not UTF-8 is said.
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -17,28 +17,50 @@ pub struct Lines<R> {
     inner: BufReader<R>,
     number: u64,
     max: u64,
+    /// The last line ended with CR: an LF that follows belongs to it.
+    after_cr: bool,
 }
 
 impl<R: Read> Lines<R> {
     /// `max`: the longest line that is held, in bytes.
     pub fn new(inner: R, max: u64) -> Lines<R> {
-        Lines { inner: BufReader::with_capacity(1 << 16, inner), number: 0, max }
+        Lines { inner: BufReader::with_capacity(1 << 16, inner), number: 0, max, after_cr: false }
     }
 
-    /// The next line, None at the end. A read error ends the text; it comes once.
+    /// The next line, None at the end; CR, LF and both end one. A read error ends the text; it comes
+    /// once.
     pub fn next_line(&mut self) -> io::Result<Option<Line>> {
         let mut line = Vec::new();
-        let mut taken = (&mut self.inner).take(self.max + 1);
-        if taken.read_until(b'\n', &mut line)? == 0 {
+        let (mut ended, mut long, mut any) = (false, false, false);
+        while !ended {
+            let chunk = self.inner.fill_buf()?;
+            if chunk.is_empty() {
+                break;
+            }
+            if std::mem::take(&mut self.after_cr) && chunk.first() == Some(&b'\n') {
+                self.inner.consume(1);
+                continue;
+            }
+            any = true;
+            let end = memchr::memchr2(b'\n', b'\r', chunk);
+            let piece = &chunk[..end.unwrap_or(chunk.len())];
+            long |= (line.len() + piece.len()) as u64 > self.max;
+            if !long {
+                line.extend_from_slice(piece);
+            }
+            if let Some(at) = end {
+                ended = true;
+                self.after_cr = chunk[at] == b'\r';
+            }
+            let used = piece.len() + usize::from(ended);
+            self.inner.consume(used);
+        }
+        if !any {
             return Ok(None);
         }
         self.number += 1;
-        if line.len() as u64 > self.max && line.last() != Some(&b'\n') {
-            self.skip_line()?;
+        if long {
             return Ok(Some(Line::TooLong(self.number)));
-        }
-        while matches!(line.last(), Some(b'\n' | b'\r')) {
-            line.pop();
         }
         if self.number == 1 && line.starts_with(b"\xef\xbb\xbf") {
             line.drain(..3);
@@ -48,25 +70,6 @@ impl<R: Read> Lines<R> {
             Err(_) => Line::Encoding(self.number),
         }))
     }
-
-    fn skip_line(&mut self) -> io::Result<()> {
-        loop {
-            let chunk = self.inner.fill_buf()?;
-            if chunk.is_empty() {
-                return Ok(());
-            }
-            match chunk.iter().position(|&b| b == b'\n') {
-                Some(end) => {
-                    self.inner.consume(end + 1);
-                    return Ok(());
-                }
-                None => {
-                    let all = chunk.len();
-                    self.inner.consume(all);
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -75,7 +78,7 @@ mod tests {
 
     #[test]
     fn odd_lines_are_named_and_the_rest_is_read() {
-        let text = b"\xef\xbb\xbfone\r\ntwo\n\xff\xfe\nlonger than ten bytes\nend";
+        let text = b"\xef\xbb\xbfone\r\ntwo\n\xff\xfe\nlonger than ten bytes\nold\rmac\r\r\nend";
         let mut lines = Lines::new(&text[..], 10);
         let mut seen = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
@@ -85,6 +88,6 @@ mod tests {
                 Line::TooLong(n) => format!("{n} long"),
             });
         }
-        assert_eq!(seen, ["1 one", "2 two", "3 encoding", "4 long", "5 end"]);
+        assert_eq!(seen, ["1 one", "2 two", "3 encoding", "4 long", "5 old", "6 mac", "7 ", "8 end"]);
     }
 }

@@ -8,6 +8,7 @@
 
 mod ahead;
 pub mod benchmark;
+mod content;
 mod detect;
 mod draft;
 mod error;
@@ -26,6 +27,7 @@ pub mod readers;
 pub mod report;
 mod source_file;
 mod sources;
+mod stdin;
 
 pub use detect::{Detected, detect};
 pub use error::PoolError;
@@ -35,3 +37,4 @@ pub use item::{Bad, BadKind, Ending, Item, RawPrompt, Reference};
 pub use open::{open, open_all};
 pub use options::{Images, OnBad, Options};
 pub use sources::{Source, Sources};
+pub use stdin::spooled;

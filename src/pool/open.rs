@@ -88,6 +88,9 @@ pub fn open_all(sources: &Sources) -> BoxStream<'static, Result<Item, PoolError>
 
 /// `t2i_r1` of `/data/t2i_r1.json.gz`.
 pub(super) fn name_of(uri: &str) -> String {
+    if uri == "-" {
+        return "stdin".to_owned();
+    }
     let last = uri.trim_end_matches('/').rsplit('/').next().unwrap_or("pool");
     let stem = last.split('.').find(|part| !part.is_empty()).unwrap_or("pool");
     stem.to_owned()

@@ -6,6 +6,7 @@
 use crate::env::ahead::{Bounds, Line, Sender};
 use crate::media::{Taken, Verify};
 use crate::pool::draft::{Draft, Picture};
+use crate::pool::fields;
 use crate::pool::image::{Checked, take};
 use crate::pool::prompt::prompt;
 use crate::pool::{
@@ -140,8 +141,14 @@ impl<'a> Out<'a> {
             Err(why) => (None, Some(why)),
         };
         let own_category = self.options.category.is_none();
+        let (text, unread) = match fields.prompt_of(row) {
+            Ok(Some(found)) => (self.taken("prompt", Some(found)), None),
+            Ok(None) => (None, fields::found_in(row)),
+            Err(why) => (None, Some(why)),
+        };
         let mut draft = Draft {
-            text: self.taken("prompt", fields.prompt_of(row)),
+            text,
+            unread,
             category: self.taken("category", fields.category_of(row).filter(|_| own_category)),
             licence: self.taken("licence", fields.licence_of(row)),
             gloss: self.taken("gloss", fields.gloss_of(row)),
@@ -163,7 +170,7 @@ impl<'a> Out<'a> {
 
     /// Checks a row and sends it on, once its image has been looked at.
     pub fn row(&mut self, mut draft: Draft) -> Flow {
-        let text = match prompt(draft.text.as_deref(), self.options) {
+        let text = match prompt(draft.text.as_deref(), draft.unread.as_deref(), self.options) {
             Ok(text) => text,
             Err((kind, why)) => return self.bad(&draft.key, kind, &why, false),
         };

@@ -5,6 +5,7 @@
 
 use crate::store::error::{from_io, from_object_store};
 use crate::store::open::{Backend, Patience, backend};
+use crate::store::walk::walk;
 use crate::store::{Batch, Ranges, Reader, StoreError, StoreWriter};
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -234,15 +235,22 @@ impl Store {
             0 => 0,
             n => n + 1,
         };
-        let mut found: Vec<(String, u64)> = self
+        let found: Result<Vec<(String, u64)>, _> = self
             .object()
             .list(Some(&path))
             .map_ok(|meta| {
                 (meta.location.as_ref().get(cut..).unwrap_or_default().to_string(), meta.size)
             })
             .try_collect()
-            .await
-            .map_err(|e| self.error(prefix, &e))?;
+            .await;
+        let mut found = match (found, self.local_path(folder)) {
+            (Ok(found), _) => found,
+            // One name that is no text does not hide the others.
+            (Err(object_store::Error::Generic { .. }), Some(local)) if local.is_dir() => {
+                walk(&local, folder).files
+            }
+            (Err(e), _) => return Err(self.error(prefix, &e)),
+        };
         found.retain(|(name, _)| !name.is_empty());
         found.sort_unstable();
         Ok(found)

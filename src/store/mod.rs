@@ -23,6 +23,8 @@ mod ranges;
 mod reader;
 mod spill;
 mod staged;
+mod stdin;
+mod walk;
 mod writer;
 
 pub use batch::Batch;
@@ -39,4 +41,5 @@ pub use location::{Created, Store};
 pub use ranges::Ranges;
 pub use reader::Reader;
 pub use spill::{Spill, SpillRef};
+pub use stdin::{forget_stdin, spool_stdin};
 pub use writer::StoreWriter;

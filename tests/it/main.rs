@@ -17,6 +17,7 @@ mod markup;
 mod mixed;
 mod plan;
 mod pool;
+mod pool_content;
 mod pool_formats;
 mod pool_known_truth;
 mod pool_traps;

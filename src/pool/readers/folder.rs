@@ -3,6 +3,7 @@
 use super::Reader;
 use super::tars::{IMAGES, is_image};
 use crate::pool::BadKind;
+use crate::pool::content::text_of;
 use crate::pool::draft::{Draft, Picture};
 use crate::pool::input::Input;
 use crate::pool::out::{Flow, Out};
@@ -70,16 +71,16 @@ fn row(input: &Input, out: &mut Out, stem: &str, image: &str, text: &str) -> Flo
             Err(e) => return out.bad(text, BadKind::Syntax, &e.to_string(), false),
         }
     } else {
-        match String::from_utf8(bytes) {
-            Ok(prompt) => {
+        match text_of(bytes) {
+            Some(prompt) => {
                 out.mapped("prompt", "{name}.txt");
                 Draft {
                     key: stem.to_owned(),
-                    text: Some(prompt.trim_start_matches('\u{feff}').to_owned()),
+                    text: Some(prompt),
                     ..Draft::default()
                 }
             }
-            Err(_) => return out.bad(text, BadKind::Encoding, "not UTF-8", false),
+            None => return out.bad(text, BadKind::Encoding, "not UTF-8", false),
         }
     };
     let folder = stem.rsplit_once('/').map(|(folder, _)| folder.to_owned());

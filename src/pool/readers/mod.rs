@@ -4,9 +4,12 @@
 //! To add one: write `read` (walk the input, give `Draft`s to `Out`), say in `claims` what tells it
 //! apart, add a line here and an archive to `tests/it/pool_formats.rs`.
 
+mod apart;
+mod arrow;
 mod benchmark;
 mod blip3o;
 mod bounded;
+mod cells;
 mod echo_4o;
 mod folder;
 mod genref;
@@ -60,6 +63,7 @@ pub static READERS: &[Reader] = &[
     text::UNIGENBENCH,
     table::PARTIPROMPTS,
     parquet::READER,
+    arrow::READER,
     webdataset::READER,
     folder::READER,
     jsonl::READER,

@@ -1,6 +1,7 @@
 //! CSV and TSV with a header line; and PartiPrompts, a TSV with bare quotation marks.
 //!
-//! TSV is read without quoting, as its writers mean it; CSV with.
+//! TSV is read without quoting, as its writers mean it; CSV with. What stands between the cells of a
+//! CSV is told by its first line. A row with more cells than the header is not cut to fit.
 
 use super::Reader;
 use super::bounded::Records;
@@ -9,11 +10,13 @@ use crate::pool::BadKind;
 use crate::pool::input::{Input, bare};
 use crate::pool::out::{Flow, Out};
 use serde_json::{Map, Value};
+use std::io::{BufRead, BufReader};
 
 pub const READER: Reader = Reader {
     name: "csv",
     about: "CSV or TSV with a header line, fields by name",
-    layout: "*.csv, *.tsv (.gz, .zst), UTF-8, header first; fields as for `jsonl`; TSV has no quoting",
+    layout: "*.csv, *.tsv (.gz, .zst), UTF-8, header first; `,` or what the first line shows or says \
+             (`sep=;`); fields as for `jsonl`; TSV has no quoting",
     claims: |input| !input.ending(&ENDINGS).is_empty(),
     read,
 };
@@ -36,7 +39,7 @@ fn read(input: &Input, out: &mut Out) -> Flow {
 }
 
 fn rows(input: &Input, name: &str, out: &mut Out) -> Flow {
-    let stream = match input.open(name) {
+    let stream = match input.open_text(name) {
         Ok(stream) => stream,
         Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
     };
@@ -46,9 +49,15 @@ fn rows(input: &Input, name: &str, out: &mut Out) -> Flow {
         Records::new(stream, "a record is over the bound (is a quote left open?)");
     budget.set(most);
     let tsv = bare(name).ends_with(".tsv");
+    let mut stream = BufReader::new(stream);
+    let delimiter = match stream.fill_buf() {
+        Ok(head) => delimiter(head, tsv),
+        Err(e) => return out.bad(name, BadKind::Syntax, &e.to_string(), false),
+    };
+    stream.consume(delimiter.said);
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(if tsv { b'\t' } else { b',' })
-        .quoting(!tsv)
+        .delimiter(delimiter.byte)
+        .quoting(delimiter.byte != b'\t')
         .flexible(true)
         .from_reader(stream);
     let header: Vec<String> = match reader.byte_headers() {
@@ -65,6 +74,10 @@ fn rows(input: &Input, name: &str, out: &mut Out) -> Flow {
         }
         let line = record.position().map_or(0, csv::Position::line);
         let key = format!("{name}#{line}");
+        if let Some(why) = surplus(&header, &record) {
+            out.bad(&key, BadKind::Syntax, &why, false)?;
+            continue;
+        }
         let mut row = Map::new();
         let mut wrong = None;
         for (column, value) in header.iter().zip(record.iter()) {
@@ -89,7 +102,66 @@ fn rows(input: &Input, name: &str, out: &mut Out) -> Flow {
     }
 }
 
+/// What stands between cells.
+struct Delimiter {
+    byte: u8,
+    /// Bytes of a first line that only says it (`sep=;`).
+    said: usize,
+}
+
+/// As the first line says or shows; a comma where it shows nothing.
+fn delimiter(head: &[u8], tsv: bool) -> Delimiter {
+    let mark = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let text = &head[mark..];
+    let end = text.iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(text.len());
+    let line = &text[..end];
+    if let Some([byte]) = line.strip_prefix(b"sep=") {
+        let rest = text[end..].iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+        return Delimiter { byte: *byte, said: mark + end + rest };
+    }
+    let count = |byte: u8| line.iter().filter(|b| **b == byte).count();
+    let byte = match () {
+        () if tsv => b'\t',
+        () if count(b',') > 0 => b',',
+        () => [b';', b'\t', b'|'].into_iter().find(|b| count(*b) > 0).unwrap_or(b','),
+    };
+    Delimiter { byte, said: 0 }
+}
+
+/// Cells past the header hold what belongs into the ones before: a prompt with bare commas.
+fn surplus(header: &[String], record: &csv::ByteRecord) -> Option<String> {
+    let filled = record.iter().skip(header.len()).any(|cell| !cell.trim_ascii().is_empty());
+    filled.then(|| {
+        format!(
+            "it has {} cells and the header {}: a text that holds the delimiter is written in quotes",
+            record.len(),
+            header.len()
+        )
+    })
+}
+
 fn name_of_column(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.trim_start_matches('\u{feff}').trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::delimiter;
+
+    #[test]
+    fn the_first_line_says_what_stands_between_cells() {
+        for (head, byte, said) in [
+            ("prompt,category\na;b,c", b',', 0),
+            ("prompt;category\n", b';', 0),
+            ("\u{feff}sep=;\r\nprompt;category", b';', 10),
+            ("prompt|category", b'|', 0),
+            ("prompt", b',', 0),
+            ("", b',', 0),
+        ] {
+            let found = delimiter(head.as_bytes(), false);
+            assert_eq!((found.byte, found.said), (byte, said), "{head:?}");
+        }
+        assert_eq!(delimiter(b"a,b", true).byte, b'\t');
+    }
 }

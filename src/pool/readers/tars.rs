@@ -4,9 +4,11 @@
 //! of a sample only the parts that its format reads; the size of an archive never matters. A member
 //! that cannot be read is named; an archive that breaks off ends there and the next one goes on.
 
+use super::apart::Apart;
 use super::bounded::Records;
 use super::jsonl::safe_path;
 use crate::pool::BadKind;
+use crate::pool::content::text_of;
 use crate::pool::input::{Input, Stream};
 use crate::pool::out::{Flow, Out};
 use crate::store::Buffers;
@@ -134,9 +136,21 @@ pub struct Sample {
     pub key: String,
     /// (what follows the first dot, in lower case; bytes): those that were asked for.
     pub parts: Vec<(String, Bytes)>,
+    /// The name of a member of it that is not read, for messages.
+    pub left: Option<String>,
 }
 
 impl Sample {
+    /// Whether it has a picture and something beside it.
+    pub fn is_whole(&self) -> bool {
+        let picture = |(ending, _): &(String, Bytes)| is_image(&format!("x.{ending}"));
+        self.parts.iter().any(picture) && !self.parts.iter().all(picture)
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(|(_, bytes)| bytes.len()).sum()
+    }
+
     /// The first part whose ending is one of `endings`.
     pub fn take(&mut self, endings: &[&str]) -> Option<Bytes> {
         let at = self.parts.iter().position(|(e, _)| endings.contains(&e.as_str()))?;
@@ -148,9 +162,8 @@ impl Sample {
         match self.take(endings) {
             None => Ok(None),
             Some(bytes) => {
-                let text = String::from_utf8(bytes.into())
-                    .map_err(|_| "its text is not UTF-8".to_owned())?;
-                Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
+                let text = text_of(bytes.into());
+                Ok(Some(text.ok_or_else(|| "its text is not UTF-8".to_owned())?))
             }
         }
     }
@@ -165,7 +178,8 @@ pub fn is_image(path: &str) -> bool {
 }
 
 /// Calls `each` for every sample of the archive `name`, with those of its parts that `wanted` says
-/// yes to, by their endings in lower case.
+/// yes to, by their endings in lower case. A sample whose picture and text stand apart waits for the
+/// other (`apart`).
 pub fn samples(
     input: &Input,
     name: &str,
@@ -174,9 +188,10 @@ pub fn samples(
     each: &mut dyn FnMut(&mut Out, Sample) -> Flow,
 ) -> Flow {
     let mut open = Sample::default();
+    let mut apart = Apart::default();
     members(input, name, out, &mut |out, member| {
         let (folder, file) = member.path.rsplit_once('/').unwrap_or(("", &member.path));
-        let Some((stem, ending)) = file.split_once('.') else { return Ok(()) };
+        let Some((stem, ending)) = cut(file) else { return Ok(()) };
         if stem.is_empty() {
             // Hidden files, such as the `._x` that some systems add.
             return Ok(());
@@ -187,12 +202,32 @@ pub fn samples(
             folder => format!("{name}/{folder}/{stem}"),
         };
         if key != open.key {
-            flush(out, std::mem::take(&mut open), each)?;
+            let before = std::mem::replace(&mut open, apart.take(&key));
+            flush(out, before, &mut apart, each)?;
             open.key = key;
         }
-        if wanted(&ending) { part(out, &mut open, ending, name, member) } else { Ok(()) }
+        if wanted(&ending) {
+            part(out, &mut open, ending, name, member)
+        } else {
+            open.left.get_or_insert_with(|| file.to_owned());
+            Ok(())
+        }
     })?;
-    flush(out, open, each)
+    flush(out, open, &mut apart, each)?;
+    apart.rest().into_iter().try_for_each(|sample| each(out, sample))
+}
+
+/// A file's name at the first dot that ends a key: not one between digits (`clip_0.05.png`).
+fn cut(file: &str) -> Option<(&str, &str)> {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let number = |rest: &str| {
+        let word = rest.split('.').next().unwrap_or_default();
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()) && word.len() < rest.len()
+    };
+    let dots = file.match_indices('.').map(|(at, _)| at);
+    let mut ends =
+        dots.filter(|at| !(digit(file[..*at].chars().next_back()) && number(&file[at + 1..])));
+    ends.next().map(|at| (&file[..at], &file[at + 1..]))
 }
 
 /// Adds a member to its sample.
@@ -218,6 +253,37 @@ fn part(
     Ok(())
 }
 
-fn flush(out: &mut Out, sample: Sample, each: &mut dyn FnMut(&mut Out, Sample) -> Flow) -> Flow {
-    if sample.key.is_empty() { Ok(()) } else { each(out, sample) }
+fn flush(
+    out: &mut Out,
+    sample: Sample,
+    apart: &mut Apart,
+    each: &mut dyn FnMut(&mut Out, Sample) -> Flow,
+) -> Flow {
+    if sample.key.is_empty() {
+        return Ok(());
+    }
+    if sample.is_whole() {
+        return each(out, sample);
+    }
+    apart.wait(sample).into_iter().try_for_each(|sample| each(out, sample))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_key_ends_at_the_first_dot_that_is_no_decimal_point() {
+        for (file, key, ending) in [
+            ("0001.jpg", "0001", "jpg"),
+            ("0001.good_image.jpg", "0001", "good_image.jpg"),
+            ("clip_0.05.png", "clip_0.05", "png"),
+            ("v1.2.3.prompt.txt", "v1.2.3", "prompt.txt"),
+            ("a.b.txt", "a", "b.txt"),
+            ("x.001", "x", "001"),
+        ] {
+            assert_eq!(cut(file), Some((key, ending)), "{file}");
+        }
+        assert_eq!(cut("README"), None);
+    }
 }

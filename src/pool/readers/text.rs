@@ -36,7 +36,7 @@ fn lines(input: &Input, out: &mut Out, licence: Option<&str>) -> Flow {
     let names = input.ending_or_all(&[".txt"]);
     let several = names.len() > 1;
     for name in names {
-        let stream = match input.open(name) {
+        let stream = match input.open_text(name) {
             Ok(stream) => stream,
             Err(e) => {
                 out.bad(name, BadKind::DamagedArchive, &e.to_string(), false)?;

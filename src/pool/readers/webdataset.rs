@@ -48,6 +48,7 @@ pub fn row(out: &mut Out, mut sample: Sample, category: Option<&str>) -> Flow {
         None => Draft { key: sample.key.clone(), ..Draft::default() },
     };
     let own = draft.text.is_none();
+    let left = sample.left.take();
     let text = match sample.text(&TEXTS) {
         Ok(text) => draft.text.clone().or(text),
         Err(why) => return out.bad(&sample.key, BadKind::Encoding, &why, false),
@@ -63,5 +64,15 @@ pub fn row(out: &mut Out, mut sample: Sample, category: Option<&str>) -> Flow {
         None => Picture::Missing(format!("{}.jpg", sample.key)),
     };
     let category = category.map(str::to_owned).or(draft.category);
-    out.row(Draft { text, category, image, ..draft })
+    let unread = draft.unread.or(match (left, &image) {
+        (Some(left), _) => Some(format!(
+            "`{left}` beside it is not read: a key ends at the first dot of a file's name"
+        )),
+        (None, Picture::Bytes(_)) => Some(
+            "there is a picture of that key, no text near it: sort the tar (`tar --sort=name`)"
+                .to_owned(),
+        ),
+        (None, _) => None,
+    });
+    out.row(Draft { text, unread, category, image, ..draft })
 }

@@ -187,8 +187,19 @@ async fn record(row: pool::RawPrompt, blobs: &Blobs) -> Result<Item, StageError>
     Ok(Item::Record(Box::new(Trajectory::new(prompt)), lost))
 }
 
+/// Where standard input was put, for a path that names it.
+fn spool_of(path: &str) -> Result<Option<String>, StoreError> {
+    match pool::spooled(path) {
+        Ok(spooled) => Ok(spooled),
+        Err(pool::PoolError::Store(error)) => Err(error),
+        Err(error) => Err(StoreError::Other { place: path.to_owned(), what: error.to_string() }),
+    }
+}
+
 /// Names, sizes and, of small pools, contents.
 async fn digest_into(hasher: &mut blake3::Hasher, path: &str) -> Result<(), StoreError> {
+    let spooled = spool_of(path)?;
+    let path = spooled.as_deref().unwrap_or(path);
     let (folder, name) = folder_and_name(path);
     let store = Store::open(folder)?;
     let mut files = store.list(name).await?;
