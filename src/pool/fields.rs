@@ -148,7 +148,12 @@ fn first_said(row: &Value) -> Option<(&'static str, String)> {
         "conversations" => "conversations: the first user turn",
         _ => "conversation: the first user turn",
     };
-    (!text.trim().is_empty()).then_some((name, text))
+    // A slot for a picture at its ends is the format's, not the user's words.
+    let mut text = text.trim();
+    while let Some(rest) = text.strip_prefix("<image>").or_else(|| text.strip_suffix("<image>")) {
+        text = rest.trim();
+    }
+    (!text.is_empty()).then(|| (name, text.to_owned()))
 }
 
 /// What fields a row has, for a message.

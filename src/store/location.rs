@@ -246,7 +246,7 @@ impl Store {
         let mut found = match (found, self.local_path(folder)) {
             (Ok(found), _) => found,
             // One name that is no text does not hide the others.
-            (Err(object_store::Error::Generic { .. }), Some(local)) if local.is_dir() => {
+            (Err(object_store::Error::InvalidPath { .. }), Some(local)) if local.is_dir() => {
                 walk(&local, folder).files
             }
             (Err(e), _) => return Err(self.error(prefix, &e)),
