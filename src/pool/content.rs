@@ -100,7 +100,12 @@ pub fn as_utf8(mut stream: Stream) -> io::Result<Stream> {
     let whole = Cursor::new(head).chain(stream);
     Ok(match found {
         Coding::Utf8 => Box::new(whole),
-        coding => Box::new(Decoded { inner: BufReader::new(Box::new(whole)), coding, out: Vec::new(), at: 0 }),
+        coding => Box::new(Decoded {
+            inner: BufReader::new(Box::new(whole)),
+            coding,
+            out: Vec::new(),
+            at: 0,
+        }),
     })
 }
 

@@ -58,7 +58,8 @@ pub(super) async fn find(
         let unfit = unfit(&input, reader.is_some_and(|reader| reader.name == "text"));
         (input, reader, unfit)
     });
-    let (input, reader, unfit) = looked.await.map_err(|_| PoolError::Lost { uri: uri.to_owned() })?;
+    let (input, reader, unfit) =
+        looked.await.map_err(|_| PoolError::Lost { uri: uri.to_owned() })?;
     if let Some(what) = unfit {
         return Err(unknown(what));
     }
@@ -75,7 +76,16 @@ const TEXT_HEAD: u64 = 64 << 10;
 
 /// Names of data; what else lies in a folder is not looked into.
 const DATA: [&str; 11] = [
-    ".txt", ".json", ".jsonl", ".ndjson", ".jsonlines", ".csv", ".tsv", ".parquet", ".tar", ".tgz",
+    ".txt",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".jsonlines",
+    ".csv",
+    ".tsv",
+    ".parquet",
+    ".tar",
+    ".tgz",
     ".arrow",
 ];
 

@@ -7,8 +7,8 @@
 //! does not depend on sizes.
 
 use crate::pool::ahead::Ahead;
-use crate::pool::{PoolError, content, stdin};
 use crate::pool::packed::{decompress, unpack};
+use crate::pool::{PoolError, content, stdin};
 use crate::store::Store;
 use bytes::Bytes;
 use std::io::{self, Read};

@@ -88,6 +88,9 @@ mod tests {
                 Line::TooLong(n) => format!("{n} long"),
             });
         }
-        assert_eq!(seen, ["1 one", "2 two", "3 encoding", "4 long", "5 old", "6 mac", "7 ", "8 end"]);
+        assert_eq!(
+            seen,
+            ["1 one", "2 two", "3 encoding", "4 long", "5 old", "6 mac", "7 ", "8 end"]
+        );
     }
 }

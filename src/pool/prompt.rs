@@ -47,5 +47,7 @@ fn absent(text: &str, unread: Option<&str>, options: &Options) -> String {
     let more = if names.len() > 4 { ", …" } else { "" };
     let names = names[..names.len().min(4)].join("`, `");
     let there = unread.map(|there| format!("; {there}")).unwrap_or_default();
-    format!("the row has no prompt{there} (looked for `{names}`{more}; `--field prompt=…` names another)")
+    format!(
+        "the row has no prompt{there} (looked for `{names}`{more}; `--field prompt=…` names another)"
+    )
 }

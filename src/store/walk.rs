@@ -23,7 +23,9 @@ pub(super) fn walk(root: &Path, prefix: &str) -> Walked {
 }
 
 fn step(folder: &Path, prefix: &str, left: u32, walked: &mut Walked) {
-    let (Some(next), Ok(entries)) = (left.checked_sub(1), std::fs::read_dir(folder)) else { return };
+    let (Some(next), Ok(entries)) = (left.checked_sub(1), std::fs::read_dir(folder)) else {
+        return;
+    };
     for entry in entries.flatten() {
         let joined = |name: &str| match prefix {
             "" => name.to_owned(),

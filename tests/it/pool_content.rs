@@ -119,7 +119,10 @@ fn a_name_that_is_no_text_does_not_refuse_its_folder() {
 #[test]
 fn a_row_of_more_cells_than_the_header_is_not_cut_to_fit() {
     let folder = Folder::new(&[
-        ("a.csv", b"prompt,category\na fox, red, in snow,animal\na bird,animal\na cat,x,\n".to_vec()),
+        (
+            "a.csv",
+            b"prompt,category\na fox, red, in snow,animal\na bird,animal\na cat,x,\n".to_vec(),
+        ),
         ("b.csv", b"prompt;category\na fox, red;animal\n".to_vec()),
         ("c.csv", b"sep=;\r\nprompt;category\r\na fox, red;animal\r\n".to_vec()),
         ("d.txt", b"a red fox\ra blue bird\r".to_vec()),
@@ -166,7 +169,13 @@ fn chats_are_read_and_rows_without_a_prompt_say_what_they_have() {
     check(&folder, "b.json", "json", &["b.json#1 | b | a bird"]);
     let path = folder.path("b.json");
     let (code, out, _) = inspect(
-        &[path.to_str().unwrap(), "--field", "prompt=conversations.0.value", "--field", "category=id"],
+        &[
+            path.to_str().unwrap(),
+            "--field",
+            "prompt=conversations.0.value",
+            "--field",
+            "category=id",
+        ],
         None,
     );
     assert!(code == 0 && out.contains("a bird"), "{out}");
@@ -267,11 +276,27 @@ fn folders_of_save_to_disk_are_read_as_their_rows() {
 fn pictures_and_texts_of_a_tar_that_stand_apart_are_joined() {
     let (one, two) = (png(20), png(21));
     let folder = Folder::new(&[
-        ("a.tar", tar(&[("s0.png", &one), ("s1.png", &two), ("s0.txt", b"a fox"), ("s1.txt", b"a bird")])),
-        ("b.tar", tar(&[("clip_0.05.png", &one), ("clip_0.05.txt", b"a fox"), ("clip_0.10.png", &two), ("clip_0.10.txt", b"a bird")])),
+        (
+            "a.tar",
+            tar(&[("s0.png", &one), ("s1.png", &two), ("s0.txt", b"a fox"), ("s1.txt", b"a bird")]),
+        ),
+        (
+            "b.tar",
+            tar(&[
+                ("clip_0.05.png", &one),
+                ("clip_0.05.txt", b"a fox"),
+                ("clip_0.10.png", &two),
+                ("clip_0.10.txt", b"a bird"),
+            ]),
+        ),
         ("c.tar", tar(&[("a.b.png", &one), ("a.b.txt", b"a fox")])),
     ]);
-    check(&folder, "a.tar", "webdataset", &["a.tar/s0 | a | a fox | 20x16", "a.tar/s1 | a | a bird | 21x16"]);
+    check(
+        &folder,
+        "a.tar",
+        "webdataset",
+        &["a.tar/s0 | a | a fox | 20x16", "a.tar/s1 | a | a bird | 21x16"],
+    );
     check(
         &folder,
         "b.tar",

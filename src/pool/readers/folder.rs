@@ -74,11 +74,7 @@ fn row(input: &Input, out: &mut Out, stem: &str, image: &str, text: &str) -> Flo
         match text_of(bytes) {
             Some(prompt) => {
                 out.mapped("prompt", "{name}.txt");
-                Draft {
-                    key: stem.to_owned(),
-                    text: Some(prompt),
-                    ..Draft::default()
-                }
+                Draft { key: stem.to_owned(), text: Some(prompt), ..Draft::default() }
             }
             None => return out.bad(text, BadKind::Encoding, "not UTF-8", false),
         }
