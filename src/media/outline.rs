@@ -74,14 +74,13 @@ impl Outline {
     /// The file without its notes and without what comes after its end; the same bytes, not copied,
     /// where there is neither.
     pub(super) fn without_notes(&self, bytes: &Bytes) -> Bytes {
-        if matches!(&self.kept[..], [all] if *all == (0..bytes.len())) {
-            return bytes.clone();
-        }
-        if self.mime == Mime::Webp {
-            return webp::rebuilt(bytes, &self.kept);
-        }
-        if let [one] = &self.kept[..] {
-            return bytes.slice(one.clone());
+        match &self.kept[..] {
+            // Nothing is cut but what follows the end: the same bytes, also where a WebP is odd.
+            [one] if self.mime != Mime::Webp || webp::end(bytes) == Some(one.end) => {
+                return bytes.slice(one.clone());
+            }
+            kept if self.mime == Mime::Webp => return webp::rebuilt(bytes, kept),
+            _ => {}
         }
         let parts: Vec<&[u8]> = self.kept.iter().map(|part| &bytes[part.clone()]).collect();
         parts.concat().into()

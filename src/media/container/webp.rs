@@ -17,8 +17,7 @@ const ANIMATED: u8 = 0x02;
 /// See `Outline::read`.
 pub fn walk(bytes: &[u8]) -> Result<Outline, PictureError> {
     let mut found = Outline::new(Mime::Webp);
-    let end = length(bytes, 4).and_then(|length| length.checked_add(8));
-    let end = end.filter(|end| *end <= bytes.len()).ok_or(PictureError::Cut(Mime::Webp))?;
+    let end = end(bytes).ok_or(PictureError::Cut(Mime::Webp))?;
     found.keep(0..ENVELOPE);
     let (mut by_exif, mut by_xmp) = (None, None);
     let (mut at, mut drawn, mut size) = (ENVELOPE, false, None);
@@ -59,6 +58,11 @@ pub fn walk(bytes: &[u8]) -> Result<Outline, PictureError> {
     (found.width, found.height) = size;
     found.orientation = by_exif.or(by_xmp).unwrap_or(Orientation::UPRIGHT);
     Ok(found)
+}
+
+/// Where the file ends by its envelope; None when it is cut short.
+pub fn end(bytes: &[u8]) -> Option<usize> {
+    length(bytes, 4)?.checked_add(8).filter(|end| *end <= bytes.len())
 }
 
 fn length(bytes: &[u8], at: usize) -> Option<usize> {
