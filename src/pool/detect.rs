@@ -43,7 +43,7 @@ pub(super) async fn find(
             unknown(format!("there is no format `{format}`{near} (known: {})", names.join(", ")))
         })?;
         let looked = tokio::task::spawn_blocking(move || {
-            let unfit = unfit(&input, false);
+            let unfit = unfit(&input, Some(reader), false);
             (input, unfit)
         });
         let (input, unfit) = looked.await.map_err(|_| PoolError::Lost { uri: uri.to_owned() })?;
@@ -55,7 +55,7 @@ pub(super) async fn find(
     // Looking into files blocks, and a bucket's file is fetched by the runtime itself.
     let looked = tokio::task::spawn_blocking(move || {
         let reader = READERS.iter().find(|r| (r.claims)(&input));
-        let unfit = unfit(&input, reader.is_some_and(|reader| reader.name == "text"));
+        let unfit = unfit(&input, reader, reader.is_some_and(|reader| reader.name == "text"));
         (input, reader, unfit)
     });
     let (input, reader, unfit) =
@@ -89,13 +89,19 @@ const DATA: [&str; 11] = [
     ".arrow",
 ];
 
-/// Why a file of `input` is none that could be read, by its name. `text`: each line would be a prompt.
-fn unfit(input: &Input, text: bool) -> Option<String> {
+/// Formats of text: another's files are packed, whatever they are called.
+const TEXTS: [&str; 6] = ["text", "jsonl", "json", "csv", "unigenbench", "partiprompts"];
+
+/// Why a file of `input` is none that `reader` could read, by its name. `text`: each line would be a
+/// prompt, though nobody has said so.
+fn unfit(input: &Input, reader: Option<&Reader>, text: bool) -> Option<String> {
+    let packs = input.single && reader.is_some_and(|reader| !TEXTS.contains(&reader.name));
     let data = |name: &str| input.single || DATA.iter().any(|e| bare(name).ends_with(e));
     let most = if input.is_remote() { MOST_HEADS_REMOTE } else { MOST_HEADS };
     let names = input.files().iter().map(|(name, _)| name.as_str()).filter(|name| data(name));
     names.take(most).find_map(|name| {
-        let packed = [".parquet", ".tar", ".tgz", ".arrow"].iter().any(|e| bare(name).ends_with(e));
+        let packed = packs
+            || [".parquet", ".tar", ".tgz", ".arrow"].iter().any(|e| bare(name).ends_with(e));
         let is_text = bare(name).ends_with(".txt");
         let len = if text && is_text { TEXT_HEAD } else { HEAD as u64 };
         let head = input.head(name, len);
@@ -124,7 +130,7 @@ fn unread(input: &Input, formats: &[&str]) -> String {
     let there = endings.join(", ");
     let list = formats.join(", ");
     format!(
-        "no format that is read: its files are named {there}; write them as JSON lines or Parquet, or \
+        "its format is not recognised: its files are named {there}; write them as JSON lines or Parquet, or \
          name what they are with `--read-as` or `format = …` ({list})"
     )
 }
