@@ -100,8 +100,8 @@ fn unfit(input: &Input, reader: Option<&Reader>, text: bool) -> Option<String> {
     let most = if input.is_remote() { MOST_HEADS_REMOTE } else { MOST_HEADS };
     let names = input.files().iter().map(|(name, _)| name.as_str()).filter(|name| data(name));
     names.take(most).find_map(|name| {
-        let packed = packs
-            || [".parquet", ".tar", ".tgz", ".arrow"].iter().any(|e| bare(name).ends_with(e));
+        let packed =
+            packs || [".parquet", ".tar", ".tgz", ".arrow"].iter().any(|e| bare(name).ends_with(e));
         let is_text = bare(name).ends_with(".txt");
         let len = if text && is_text { TEXT_HEAD } else { HEAD as u64 };
         let head = input.head(name, len);

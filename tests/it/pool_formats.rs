@@ -89,7 +89,7 @@ fn webdataset_tars_with_damage_go_on() {
                 ("0005.jpg", &png(22)),
                 ("../../etc/0006.txt", b"evil"),
                 ("0007.jpg", &png(23)),
-                ("0007.txt", b"\xff\xfe"),
+                ("0007.txt", b"\xff\xff"),
                 ("._0007.txt", b"junk"),
             ]),
         ),
