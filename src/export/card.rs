@@ -11,7 +11,7 @@ pub struct CardFacts {
     pub title: String,
     /// The pipeline's digest.
     pub pipeline: String,
-    /// Models as their servers named them, with the number of rows each had a part in.
+    /// Models as their servers named them (the empty name: one did not), with the number of rows each had a part in.
     pub models: BTreeMap<String, u64>,
     /// Rows by the licence of their prompt's source; the empty name is "not stated".
     pub licences: BTreeMap<String, u64>,
@@ -37,6 +37,17 @@ impl CardFacts {
     }
 }
 
+/// The report as it will be once the dataset is written: the last stage, which writes it, counts its
+/// records after the card is made. `rows` are in the dataset, `failed` could not be written.
+pub fn sealed(mut report: Report, rows: u64, failed: u64, digest: &str) -> Report {
+    report.dataset.rows = rows;
+    report.dataset.digest = digest.to_owned();
+    if let Some(sink) = report.stages.last_mut() {
+        (sink.entered, sink.passed, sink.failed) = (rows + failed, rows, failed);
+    }
+    report
+}
+
 /// The card as Markdown with the hub's front matter.
 pub fn render(report: &Report, facts: &CardFacts) -> String {
     let mut out = front_matter(report, facts);
@@ -56,7 +67,8 @@ pub fn render(report: &Report, facts: &CardFacts) -> String {
     }
     funnel(&mut out, &report.stages);
     strata(&mut out, report);
-    table(&mut out, "Models", ("model", "rows"), &facts.models);
+    let models = named(&facts.models, "not named by its server");
+    table(&mut out, "Models", ("model", "rows"), &models);
     table(&mut out, "Sources", ("source", "rows"), &facts.sources);
     licences(&mut out, facts);
     out.push_str(COLUMNS);
@@ -151,12 +163,15 @@ fn table(out: &mut String, title: &str, head: (&str, &str), rows: &BTreeMap<Stri
     }
 }
 
+/// The counts, with words for what has no name.
+fn named(counts: &BTreeMap<String, u64>, nameless: &str) -> BTreeMap<String, u64> {
+    let name = |name: &String| if name.is_empty() { nameless.to_owned() } else { name.clone() };
+    counts.iter().map(|(of, count)| (name(of), *count)).collect()
+}
+
 fn licences(out: &mut String, facts: &CardFacts) {
-    let named = facts.licences.iter().map(|(name, count)| {
-        let name = if name.is_empty() { "not stated" } else { name };
-        (name.to_string(), *count)
-    });
-    table(out, "Licences of the prompts", ("licence", "rows"), &named.collect());
+    let licences = named(&facts.licences, "not stated");
+    table(out, "Licences of the prompts", ("licence", "rows"), &licences);
     out.push_str(
         "\nThe licences of the models that wrote and drew these rows hold as well; check them \
          before publishing.\n",
@@ -177,6 +192,21 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::record::{DatasetReport, Stratum};
+
+    #[test]
+    fn the_stage_that_writes_the_dataset_and_a_server_that_names_no_model_are_told() {
+        let stage = StageReport { stage: "dataset".into(), ..StageReport::default() };
+        let report = Report { stages: vec![stage], ..Report::default() };
+        let mut facts = CardFacts::default();
+        facts.models.insert(String::new(), 4);
+        let card = render(&sealed(report, 4, 1, "d"), &facts);
+        assert!(card.contains("| dataset | 5 | 4 | 0 | 1 |"), "{card}");
+        assert!(
+            card.contains("| not named by its server | 4 |") && !card.contains("\n|  |"),
+            "{card}"
+        );
+        assert!(card.contains("4 rows; pipeline ``; digest `d`."));
+    }
 
     #[test]
     fn the_card_says_what_is_simulated_and_escapes_what_is_foreign() {

@@ -23,7 +23,8 @@ impl Gate {
     pub fn offer(&self, t: &Trajectory) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(t).map_err(|e| damaged(&e))?;
         let at = self.spill.push(&bytes)?;
-        // Both under one lock order, so that rulings and records agree in number.
+        // The two locks are taken one after the other: between them a ruling may have no record yet,
+        // which nobody sees, since `rule` is asked only when all who offer are done.
         if let Some(gather) = &self.gather {
             gather.lock().offer(t);
         }

@@ -16,8 +16,6 @@ pub struct Facts {
     pub compared: bool,
     /// A reference image may be there.
     pub reference: bool,
-    /// The prompt is new: no stage has drawn or judged it yet.
-    pub attempted: bool,
 }
 
 impl Facts {

@@ -1,7 +1,7 @@
 //! `write_dataset`: Parquet shards with embedded images, and the dataset card.
 
 use crate::diag::Diagnostic;
-use crate::export::card::{CardFacts, render};
+use crate::export::card::{self, CardFacts};
 use crate::export::conversation;
 use crate::export::dataset::{DatasetError, ShardOptions, ShardWriter};
 use crate::record::{Digest, Trajectory};
@@ -138,10 +138,9 @@ async fn write_card(
         put(cx, "samples.png", sheet.into()).await?;
         facts.grid = Some("samples.png".into());
     }
-    let mut about = cx.about.clone();
-    about.dataset.rows = sealed.rows;
-    about.dataset.digest = sealed.digest.clone();
-    put(cx, "README.md", render(&about, &facts).into()).await
+    let failed = sealed.failed.len() as u64;
+    let about = card::sealed(cx.about.clone(), sealed.rows, failed, &sealed.digest);
+    put(cx, "README.md", card::render(&about, &facts).into()).await
 }
 
 /// Shards of an earlier dataset of this RUN: a smaller one must not leave the rest standing.
