@@ -52,7 +52,8 @@ pub const KIND: Kind = Kind {
         Param {
             name: "model",
             ty: Ty::Chat(Wants::JSON),
-            default: Some("leak_reader"),
+            // Empty, so that a RUN of a version without the role is read as it was made.
+            default: Some(""),
             doc: "the role that reads what the patterns leave in doubt; `\"\"`: none does",
         },
         Param {
