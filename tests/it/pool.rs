@@ -141,7 +141,7 @@ fn what_is_not_there_or_not_known_is_said() {
     assert!(show(&missing)[0].contains("there is no file"), "{missing:?}");
     let path = folder.path().join("x.bin");
     std::fs::write(&path, b"\x00\x01\x02").unwrap();
-    assert!(show(&read(&path, &Options::default()))[0].contains("not recognised"));
+    assert!(show(&read(&path, &Options::default()))[0].contains("it is binary, not text"));
     let wrong = Options { format: Some("jsnol".into()), ..Options::default() };
     assert!(show(&read(&path, &wrong))[0].contains("did you mean `jsonl`"));
     let kinds = [BadKind::NoPrompt, BadKind::Syntax].map(BadKind::as_str);
