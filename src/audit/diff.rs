@@ -70,7 +70,7 @@ pub struct ChangedRecord {
 const EXAMPLES: usize = 5;
 
 /// A decision without its evidence: disposition, port, reason.
-type Said<'a> = (Disposition, &'a str, &'a str);
+type BareDecision<'a> = (Disposition, &'a str, &'a str);
 
 /// Compares. Linear in the rows.
 pub fn diff(a: &Side, b: &Side) -> Diff {
@@ -157,14 +157,19 @@ fn rows_by_record(index: &Index, stages: &[String]) -> Vec<Vec<u32>> {
     stages.iter().map(|stage| of(index.stage(stage))).collect()
 }
 
-fn said<'a>(index: &'a Index, stage: usize, row: u32, stages: &[String]) -> Option<Said<'a>> {
+fn said<'a>(
+    index: &'a Index,
+    stage: usize,
+    row: u32,
+    stages: &[String],
+) -> Option<BareDecision<'a>> {
     let (_, rows) = index.stage(&stages[stage])?;
     let row = row as usize;
     let disposition = *rows.disposition.get(row)?;
     Some((disposition, index.names.get(rows.port[row]), index.names.get(rows.reason[row])))
 }
 
-fn words(said: Option<Said>) -> String {
+fn words(said: Option<BareDecision>) -> String {
     said.map_or("not there".to_owned(), |(disposition, port, reason)| {
         way(disposition, port, reason)
     })

@@ -5,7 +5,7 @@ use crate::call::metrics::{Listed, METRICS, list};
 use crate::call::protocol::{Entry, PROTOCOLS};
 use crate::cli::Done;
 use crate::cli::shared::{Format, print_json, rows, tell};
-use crate::diag::{Severity, Source, summary};
+use crate::diag::{Severity, SourceFile, summary};
 use crate::run::metrics as stage_metrics;
 use clap::{Args as ClapArgs, Subcommand};
 use std::io::Write;
@@ -126,7 +126,7 @@ fn check(file: &std::path::Path, format: Format) -> anyhow::Result<Done> {
     let path = file.display().to_string();
     let text = std::fs::read_to_string(file)
         .map_err(|error| anyhow::anyhow!("`{path}` cannot be read: {error}"))?;
-    let found = Endpoints::parse(Arc::new(Source { path, text }));
+    let found = Endpoints::parse(Arc::new(SourceFile { path, text }));
     let faults = match &found {
         Ok(endpoints) => endpoints.warnings(),
         Err(faults) => faults,

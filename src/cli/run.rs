@@ -10,7 +10,7 @@ use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
 use crate::cli::{Done, log, memory, shard};
 use crate::deliver::budget::{Unspent, unspent};
-use crate::diag::{Diagnostic, Source};
+use crate::diag::{Diagnostic, SourceFile};
 use crate::env::Env;
 use crate::journal::BlobImages;
 use crate::plan::{Flag, Manifest, Plan};
@@ -224,7 +224,7 @@ pub fn parse_endpoints(path: &str) -> anyhow::Result<Result<Endpoints, Vec<Diagn
             "endpoints file `{path}`: {e}\n  `coldstart endpoints example` prints one; `coldstart run` needs none (`sim`)"
         )
     })?;
-    Ok(Endpoints::parse(Arc::new(Source { path: path.to_owned(), text })))
+    Ok(Endpoints::parse(Arc::new(SourceFile { path: path.to_owned(), text })))
 }
 
 /// The endpoints of a file, or None after telling what is wrong with it.

@@ -239,7 +239,7 @@ async fn thumb(State(viewer): State<Arc<Viewer>>, Path(digest): Path<String>) ->
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct LabelForm {
     id: String,
     stage: String,
     agree: String,
@@ -253,7 +253,7 @@ struct Said {
 /// A note's longest length, characters.
 const NOTE: usize = 2000;
 
-async fn label(State(viewer): State<Arc<Viewer>>, Form(said): Form<Said>) -> Response {
+async fn label(State(viewer): State<Arc<Viewer>>, Form(said): Form<LabelForm>) -> Response {
     let bad = |what: String| (StatusCode::BAD_REQUEST, what).into_response();
     let id: Id = match said.id.parse() {
         Ok(id) => id,

@@ -63,7 +63,7 @@ impl Go<'_> {
             compile(&project, &Overrides { seed: 0, set, flags: vec![] }).plan.expect("compiles");
         (self.plan)(&mut plan);
         let text = Endpoints::sim_text(url).replace("\"30s\"", "\"500ms\"");
-        let source = coldstart::diag::Source { path: "sim".into(), text };
+        let source = coldstart::diag::SourceFile { path: "sim".into(), text };
         let endpoints = Endpoints::parse(Arc::new(source)).unwrap_or_else(|e| panic!("{e:?}"));
         let blobs = Blobs::new(store.clone(), 8 << 20);
         let images = Arc::new(BlobImages(blobs.clone()));

@@ -17,5 +17,5 @@ mod verify;
 pub use error::ExportError;
 pub use place::{ACCOUNT, write};
 pub use request::Request;
-pub use source::{Source, table1};
+pub use source::{Shards, table1};
 pub use verify::{Verified, verify};

@@ -3,7 +3,7 @@
 //! How their bytes get to the store is `carry`'s, and where rows come from is `source`'s.
 
 use crate::deliver::export::carry::Sender;
-use crate::deliver::export::{ExportError, Request, Source, groups};
+use crate::deliver::export::{ExportError, Request, Shards, groups};
 use crate::diag;
 use crate::env::ahead::{Bounds, Walk};
 use crate::export::conversation;
@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 /// All that the rendering thread needs.
 pub struct Job {
     request: Request,
-    source: Source,
+    source: Shards,
     screen: Screen,
     settings: Settings,
     writer: Box<dyn Writer>,
@@ -32,7 +32,7 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn new(mut request: Request, source: Source) -> Result<Job, ExportError> {
+    pub fn new(mut request: Request, source: Shards) -> Result<Job, ExportError> {
         let settings = request.settings(&source)?;
         let report = request.report();
         let screen = Screen {
@@ -84,7 +84,7 @@ impl Job {
 
     fn push(
         &mut self,
-        item: dataset::Item,
+        item: dataset::PicturedRow,
         digests: &[Digest],
         splits: &HashMap<Id, usize>,
         files: &mut Files,
@@ -147,7 +147,7 @@ impl Job {
 const WAITING: Bounds = Bounds { count: 8, bytes: 64 << 20 };
 
 /// A row with what each of its images hashes to; a damaged shard's last is its error.
-type Hashed = Result<(dataset::Item, Vec<Digest>), DatasetError>;
+type Hashed = Result<(dataset::PicturedRow, Vec<Digest>), DatasetError>;
 
 /// A shard's rows, read and hashed on a thread of their own while those before them are rendered: a
 /// row's images are read once and hashed once, and neither keeps the encoder from its work.

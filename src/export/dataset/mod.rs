@@ -13,8 +13,8 @@ mod table;
 mod views;
 mod write;
 
-pub use read::{Item, Light, Pair, is_shard, light, read, table};
-pub use row::{Provenance, Row};
+pub use read::{Light, Pair, PicturedRow, is_shard, light, read, table};
+pub use row::{DatasetRow, Provenance};
 pub use schema::{HUGGINGFACE, schema};
 pub use table::ImageTable;
 pub use write::{ShardOptions, ShardWriter, image_name, properties};
