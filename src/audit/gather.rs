@@ -191,6 +191,7 @@ fn note_item(item: Item, journal: &ReadJournal, out: &mut DatasetFacts, blobs: &
 }
 
 fn note_row(row: dataset::Row, bad_images: u32, journal: &ReadJournal, out: &mut DatasetFacts) {
+    out.acceptance.add(row.rounds.iter().map(dataset::RoundRow::accepts));
     let missing = row.provenance.calls.iter().filter(|key| !journal.contains(key));
     out.rows.push(DatasetRow {
         id: Some(row.id),

@@ -14,7 +14,7 @@ mod views;
 mod write;
 
 pub use read::{Item, Light, Pair, is_shard, light, read, table};
-pub use row::{Provenance, Row};
+pub use row::{Provenance, RoundRow, Row};
 pub use schema::{HUGGINGFACE, schema};
 pub use table::ImageTable;
 pub use write::{ShardOptions, ShardWriter, image_name, properties};
