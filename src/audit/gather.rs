@@ -201,6 +201,7 @@ fn note_row(
     journal: &ReadJournal,
     out: &mut DatasetFacts,
 ) {
+    out.acceptance.add(row.rounds.iter().map(dataset::RoundRow::accepts));
     let missing = row.provenance.calls.iter().filter(|key| !journal.contains(key));
     out.rows.push(DatasetRow {
         id: Some(row.id),

@@ -25,7 +25,7 @@ use tracing::Instrument;
 
 /// Run a pipeline: from prompts to a dataset of trajectories
 ///
-/// With no argument: pipeline `paper`, the sample pool, the simulated world, into `runs/demo`.
+/// With no argument: pipeline `standard`, the sample pool, the simulated world, into `runs/demo`.
 /// The same command again goes on where it stopped: no journaled call is bought twice.
 ///
 /// With `--format json` the final report is one object on stdout: `stages` (a list of `stage`, `in`,

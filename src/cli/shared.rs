@@ -17,7 +17,7 @@ pub enum Format {
 #[derive(Debug, Clone, clap::Args)]
 pub struct PipelineArgs {
     /// The pipeline: a folder under `stages/`
-    #[arg(default_value = "paper")]
+    #[arg(default_value = "standard")]
     pub pipeline: String,
     #[command(flatten)]
     pub project: ProjectArg,

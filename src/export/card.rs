@@ -1,6 +1,6 @@
 //! The dataset card (README.md): what is in the dataset, how it came about, and what it is not.
 
-use crate::record::{Report, StageReport};
+use crate::record::{Acceptance, Report, StageReport};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -17,6 +17,8 @@ pub struct CardFacts {
     pub licences: BTreeMap<String, u64>,
     /// Rows by source.
     pub sources: BTreeMap<String, u64>,
+    /// What the judgements of each round say.
+    pub acceptance: Acceptance,
     /// The SPDX or hub name of the dataset's own licence; absent: `other`, to be filled in.
     pub licence: Option<String>,
     /// The sheet of sample pictures, as a path beside the card.
@@ -34,6 +36,8 @@ impl CardFacts {
         let licence = trajectory.prompt.licence.clone().unwrap_or_default();
         *self.licences.entry(licence).or_default() += 1;
         *self.sources.entry(trajectory.prompt.source.clone()).or_default() += 1;
+        let judged = |r: &crate::record::Round| r.judgement.as_ref().map(|j| j.satisfied);
+        self.acceptance.add(trajectory.rounds.iter().map(judged));
     }
 }
 
@@ -67,6 +71,7 @@ pub fn render(report: &Report, facts: &CardFacts) -> String {
     }
     funnel(&mut out, &report.stages);
     strata(&mut out, report);
+    acceptance(&mut out, &facts.acceptance);
     let models = named(&facts.models, "not named by its server");
     table(&mut out, "Models", ("model", "rows"), &models);
     table(&mut out, "Sources", ("source", "rows"), &facts.sources);
@@ -153,6 +158,18 @@ fn strata(out: &mut String, report: &Report) {
     }
 }
 
+fn acceptance(out: &mut String, acceptance: &Acceptance) {
+    if acceptance.0.is_empty() {
+        return;
+    }
+    out.push_str("\n## Acceptance by round\n\n| judgement | accepts | rejects | accepting |\n");
+    out.push_str("|---|---:|---:|---:|\n");
+    for (name, judged) in acceptance.rounds() {
+        let share = judged.share().map_or("-".into(), |share| format!("{:.1} %", share * 100.0));
+        let _ = writeln!(out, "| {name} | {} | {} | {share} |", judged.accepts, judged.rejects);
+    }
+}
+
 fn table(out: &mut String, title: &str, head: (&str, &str), rows: &BTreeMap<String, u64>) {
     if rows.is_empty() {
         return;
@@ -228,7 +245,10 @@ mod tests {
         };
         let mut facts = CardFacts::default();
         facts.models.insert("<script>|x".into(), 2);
+        facts.acceptance.add([Some(false), Some(true)]);
+        facts.acceptance.add([Some(true)]);
         let card = render(&report, &facts);
+        assert!(card.contains("| J1 | 1 | 1 | 50.0 % |\n| J2 | 1 | 0 | 100.0 % |"), "{card}");
         assert!(card.contains("\n  - split: train\n    path: train-*.parquet\n---\n"));
         let other = CardFacts {
             split: "held_out".into(),

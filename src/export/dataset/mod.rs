@@ -14,7 +14,7 @@ mod views;
 mod write;
 
 pub use read::{Light, Pair, PicturedRow, is_shard, light, read, table};
-pub use row::{DatasetRow, Provenance};
+pub use row::{DatasetRow, Provenance, RoundRow};
 pub use schema::{HUGGINGFACE, schema};
 pub use table::ImageTable;
 pub use write::{ShardOptions, ShardWriter, image_name, properties};

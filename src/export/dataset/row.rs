@@ -216,6 +216,11 @@ fn round_rows(rounds: &[Round], shown: usize) -> Vec<RoundRow> {
 }
 
 impl RoundRow {
+    /// Whether J accepts; None where the round has none.
+    pub fn accepts(&self) -> Option<bool> {
+        self.satisfied
+    }
+
     fn into_round(self) -> Round {
         let judgement = self.judgement.map(|rationale| Judgement {
             rationale,
