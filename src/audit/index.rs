@@ -1,8 +1,8 @@
 //! All stage tables of a RUN in memory, joined by record: what the funnel, the findings and the
 //! viewer's pages are computed from.
 //!
-//! Not here: evidence and model texts, which are read from the tables and the journal when one
-//! record is looked at. The one idea: about a hundred bytes a row, so that a million rows fit.
+//! A row takes about a hundred bytes, so that a million rows fit. Evidence and the models' texts stay
+//! in the tables and the journal, and are read when one record is looked at.
 
 use crate::archive::{CallColumn, Columns, Name, Names, Texts};
 use crate::record::{CallKey, Disposition, Id};

@@ -1,8 +1,8 @@
 //! The audit as one self-contained HTML page: to send to a colleague.
 //!
-//! The one idea: nothing is fetched and nothing runs. Plots are inline SVG, pictures are data
-//! URLs, the style is inline, there is no script, and a content security policy in the page holds
-//! it to that. All text goes through maud, which escapes it.
+//! Nothing is fetched and nothing runs. Plots are inline SVG, pictures are data URLs, the style is
+//! inline, there is no script, and a content security policy in the page holds it to that. All text
+//! goes through maud, which escapes it.
 
 use crate::archive::Shape;
 use crate::audit::dag;

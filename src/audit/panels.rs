@@ -1,8 +1,8 @@
 //! Parts of pages that the viewer and the report share: figures, the funnel, strata, splits, and a
 //! stage's distributions.
 //!
-//! The one idea: they are drawn from figures and an address for each name; whether a page stands
-//! alone or is served is its own business. All text goes through maud, which escapes it.
+//! They are drawn from figures and an address for each name; whether a page stands alone or is served
+//! is its own business. All text goes through maud, which escapes it.
 
 use crate::audit::deep::{OrderAudit, StageAudit};
 use crate::audit::funnel::{Funnel, Split};

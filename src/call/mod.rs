@@ -27,7 +27,9 @@ pub use flow::BreakerState;
 pub use live::{RoleLive, UrlLive};
 pub use price::Prices;
 pub use reply::{Output, Reply, Usage};
-pub use request::{ChatRequest, ImageRequest, Message, Part, Request, Sampling, Speaker};
+#[cfg(test)]
+pub use request::HASHED;
+pub use request::{ChatRequest, ImageRequest, KeyedRequest, Request, Sampling};
 pub use stack::{Stack, StackOptions, ask_once, ask_url};
 
 use crate::record::Digest;
@@ -38,7 +40,7 @@ use bytes::Bytes;
 #[async_trait::async_trait]
 pub trait Model: Send + Sync + std::fmt::Debug {
     /// The reply to `request`, complete and checked (an image decodes; a text is whole).
-    async fn call(&self, request: &Request) -> Result<Reply, CallError>;
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError>;
 }
 
 /// Where the bytes of images that a request names by digest are read from.

@@ -1,7 +1,7 @@
 //! Requests and their identity. `Request::key` takes every struct apart by name, so that a new
 //! field cannot be forgotten: it either enters the key or is refused by the compiler.
 
-use crate::record::{CallKey, ImageRef};
+use crate::record::{CallKey, ImageRef, Message, Part};
 use serde::{Deserialize, Serialize};
 
 /// What a stage asks of a model. Endpoints, keys, quotas and time-outs are not in it.
@@ -26,30 +26,6 @@ pub struct ChatRequest {
     pub schema: Option<serde_json::Value>,
     /// Which of several equal asks this is: distinguishes votes and draws.
     pub draw: u32,
-}
-
-/// One turn.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Message {
-    pub speaker: Speaker,
-    pub parts: Vec<Part>,
-}
-
-/// Who speaks a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Speaker {
-    System,
-    User,
-    Assistant,
-}
-
-/// A piece of a turn; images are named by content and read from the blobs when sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    Text(String),
-    Image(ImageRef),
 }
 
 /// What a role sets for sampling; absent = the server's default.
@@ -110,15 +86,51 @@ impl Request {
         }
     }
 
+    /// The request with its key, which is computed here and carried from there on.
+    pub fn keyed(&self) -> KeyedRequest<'_> {
+        KeyedRequest { request: self, key: self.key() }
+    }
+
     /// The call's identity: versioned, over all that shapes the reply. The role's name is not in
     /// it: two roles with the same model and parameters share their calls.
     pub fn key(&self) -> CallKey {
+        #[cfg(test)]
+        HASHED.with(|hashed| hashed.set(hashed.get() + 1));
         let mut key = KeyHasher(blake3::Hasher::new_derive_key("coldstart 2026 call key v1"));
         match self {
             Request::Chat(chat) => key.chat(chat),
             Request::Image(image) => key.image(image),
         }
         CallKey(*key.0.finalize().as_bytes())
+    }
+}
+
+// How often a key was computed on this thread.
+#[cfg(test)]
+thread_local! {
+    pub static HASHED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// A request and its identity, on its way through everything that a call passes.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyedRequest<'a> {
+    request: &'a Request,
+    key: CallKey,
+}
+
+impl<'a> KeyedRequest<'a> {
+    pub fn request(self) -> &'a Request {
+        self.request
+    }
+
+    /// `Request::key`, not computed again.
+    pub fn key(self) -> CallKey {
+        self.key
+    }
+
+    /// The role that is asked.
+    pub fn role(self) -> &'a str {
+        self.request.role()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::call::flow::{
 use crate::call::http::{Http, Key, Target, client};
 use crate::call::live::{RoleLive, role_live};
 use crate::call::twins::Twins;
-use crate::call::{CallError, Fatal, Images, Model, Output, Reply, Request};
+use crate::call::{CallError, Fatal, Images, KeyedRequest, Model, Output, Reply, Request};
 use crate::diag::Diagnostic;
 use crate::env::{Env, Phase};
 use crate::record::NanoUsd;
@@ -193,7 +193,7 @@ pub async fn ask_url(
         CallError::Fatal { kind, what: format!("{}{help}", fault.title) }
     })?;
     let target = all.get(url).ok_or_else(|| fatal("no such URL".to_owned()))?;
-    Ok(target.attempt(request).await?)
+    Ok(target.attempt(request.keyed()).await?)
 }
 
 fn key(endpoint: &Endpoint) -> Result<Option<Key>, Diagnostic> {
@@ -234,7 +234,7 @@ impl std::fmt::Debug for Stack {
 
 #[async_trait::async_trait]
 impl Model for Stack {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         // At the level of errors, so that whatever is logged, of any module, says whose call it is.
         let span = tracing::error_span!("call", role = request.role(), key = %request.key());
         self.ask(request).instrument(span).await
@@ -242,7 +242,7 @@ impl Model for Stack {
 }
 
 impl Stack {
-    async fn ask(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn ask(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let role = request.role();
         let (Some(wrapped), Some(stats)) = (self.inner.roles.get(role), self.inner.stats.get(role))
         else {
@@ -256,7 +256,7 @@ impl Stack {
             _ = shutdown.reached(Phase::Aborting) => return Err(CallError::Stopped),
             outcome = wrapped.call(request) => outcome,
         };
-        let outcome = outcome.and_then(|reply| self.distinct(request, reply));
+        let outcome = outcome.and_then(|reply| self.distinct(request.request(), reply));
         match &outcome {
             Ok(reply) => {
                 stats.answered(reply);

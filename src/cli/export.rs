@@ -183,7 +183,7 @@ async fn export(form: &'static Form, from: &str, to: &str, args: &Args) -> anyho
 
 /// The source, and a note where it had to be made first.
 async fn open(from: &str, near: Option<&Path>, args: &Args) -> anyhow::Result<Shards> {
-    let source = Shards::open(&Env::real(), from, &args.project.home(), near).await;
+    let source = Shards::open(&Env::real(), from, &args.project.home().into(), near).await;
     let source = source.map_err(|error| said::refused(error, args))?;
     if let Some(rebuilt) = &source.rebuilt {
         eprintln!(

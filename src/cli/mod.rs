@@ -1,7 +1,7 @@
 //! The command line: one verb a file; the only place that prints or exits.
 //!
-//! The one idea: a verb returns `Done` or an error; `main` alone turns that into text on stderr
-//! and an exit code: 0 done, 1 something the user can fix (or an audit finding), 2 our defect.
+//! A verb returns `Done` or an error; `main` alone turns that into text on stderr and an exit code: 0
+//! done, 1 something the user can fix (or an audit finding), 2 our defect.
 
 mod audit;
 mod calibrate;

@@ -2,9 +2,10 @@
 
 use crate::archive::RunDir;
 use crate::audit::table::{Played, Tables, Truth, csv, markdown, read, svg, tables, text};
-use crate::call::{Part, Request, Speaker};
+use crate::call::Request;
 use crate::cli::Done;
 use crate::cli::shared::{block_on, print_json};
+use crate::record::{Part, Speaker};
 use crate::sim::truth::Truth as World;
 use anyhow::Context;
 use bytes::Bytes;

@@ -7,6 +7,7 @@ use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
 use crate::deliver::DeliverError;
 use crate::plan::Manifest;
 use crate::record::{CallKey, Disposition, Id};
+use crate::stage::{Does, Kinds};
 use crate::store::Store;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -104,6 +105,7 @@ impl Names {
 
 /// The stage whose arrivals are finished trajectories: the one that balances, else the last.
 fn arrival(manifest: &Manifest) -> String {
-    let balance = manifest.stages.iter().find(|stage| stage.kind == crate::stage::QUOTA_KIND);
+    let does = |kind: &str| Kinds::default().get(kind).map(|kind| kind.does);
+    let balance = manifest.stages.iter().find(|stage| does(&stage.kind) == Some(Does::Quota));
     balance.or(manifest.stages.last()).map(|stage| stage.name.clone()).unwrap_or_default()
 }

@@ -1,12 +1,12 @@
 //! A pipeline run again on what a RUN has journaled: nothing is bought, and calls that the journal
 //! does not hold are counted.
 
-use crate::call::{CallError, Model, Output, Reply, Request};
+use crate::call::{CallError, KeyedRequest, Model, Output, Reply};
 use crate::deliver::DeliverError;
 use crate::diag::Diagnostic;
 use crate::env::Env;
 use crate::journal::ReadJournal;
-use crate::plan::{Compiled, Home, Manifest, Overrides, Plan, compile};
+use crate::plan::{Compiled, Manifest, Overrides, Plan, ProjectBase, compile};
 use crate::record::Report;
 use crate::run::{Progress, RunOptions, execute};
 use crate::store::{Blobs, Store, StoreError};
@@ -38,21 +38,20 @@ impl Rebuilt {
 }
 
 /// Compiles the pipeline that `manifest` tells of, with `set` over the parameters that it had; also
-/// gives the warnings. `project` is where files are looked for that a manifest names by digest only
-/// (fingerprints).
+/// gives the warnings.
 ///
 /// # Errors
 /// `Pipeline`, with everything that is wrong with it.
 pub fn plan(
     store: &Store,
     manifest: &Manifest,
-    project: &Home,
+    project: &ProjectBase,
     set: &[(String, String, String)],
 ) -> Result<(Plan, Vec<Diagnostic>), DeliverError> {
     let Overrides { seed, set: mut all, flags } = manifest.overrides();
     all.extend_from_slice(set);
     let overrides = Overrides { seed, set: all, flags };
-    let Compiled { plan, diagnostics } = compile(&manifest.project(Some(project)), &overrides);
+    let Compiled { plan, diagnostics } = compile(&manifest.project(project), &overrides);
     match plan {
         Some(plan) => Ok((plan, diagnostics)),
         None => Err(DeliverError::Pipeline { place: store.uri(), diagnostics }),
@@ -111,7 +110,7 @@ impl std::fmt::Debug for Recorded {
 
 #[async_trait::async_trait]
 impl Model for Recorded {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let key = request.key();
         let down = |error: StoreError| CallError::Record { what: error.to_string() };
         let reply = self.journal.reply(&key).await.map_err(down)?;

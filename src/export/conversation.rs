@@ -1,9 +1,9 @@
 //! A trajectory as the conversation that is trained: the released agent's interaction format v1
 //! (reference: github deep-kaixun/geagent, commit c2e355f1), byte-stable.
 //!
-//! Not here: roles and files of a trainer (`formats`), and the shapes below as templates (`shape`). The one idea: the conversation is a pure
-//! function of the prompt's text and of `rounds`; hint, rules, spec, checks and verdicts are never
-//! read, so they cannot get out.
+//! The conversation is a pure function of the prompt's text and of `rounds`. Hint, rules, spec, checks
+//! and verdicts are never read, so they cannot get out. Roles and files of a trainer are `formats`'; the
+//! shapes below are templates (`shape`).
 //!
 //! | turn | text dialect |
 //! |---|---|

@@ -3,7 +3,7 @@
 //!
 //! Bytes that are not what the name says would become prompts: a pointer of Git LFS, a server's error
 //! page, UTF-16 with a NUL in every character. Text is decoded; what is no text is named, with the way
-//! on. Not here: compression (`packed`), formats (`readers`).
+//! on.
 
 use crate::pool::input::Stream;
 use std::io::{self, BufReader, Cursor, Read};

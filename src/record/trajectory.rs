@@ -100,6 +100,10 @@ pub struct Check {
     /// The rule's or atom's id.
     pub id: String,
     pub source: CheckSource,
+    /// What the judge was asked: the rule's text, or the atom's question and the answer expected.
+    /// Empty in runs of before checks carried it, and in datasets, which hold no rule.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub question: String,
     pub answer: Answer,
     /// What the judge says it saw; untrusted, bounded.
     pub evidence: String,

@@ -39,8 +39,8 @@ impl Ledger {
 
     /// Counts and keeps one decision of stage `index`.
     pub fn record(&self, index: usize, decision: Decision) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(&decision)
-            .map_err(|e| StoreError::Damaged { place: "ledger".into(), what: e.to_string() })?;
+        let bytes =
+            serde_json::to_vec(&decision).map_err(|e| StoreError::unreadable("ledger", e))?;
         let at = self.spill.push(&bytes)?;
         {
             let mut stage = self.stages[index].lock();
@@ -94,7 +94,7 @@ impl Ledger {
 
     pub fn read(&self, at: SpillRef) -> Result<Decision, StoreError> {
         serde_json::from_slice(&self.spill.read(at)?)
-            .map_err(|e| StoreError::Damaged { place: "scratch file".into(), what: e.to_string() })
+            .map_err(|e| StoreError::unreadable("scratch file", e))
     }
 }
 

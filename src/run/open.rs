@@ -10,7 +10,7 @@ use crate::run::guard::{Guard, Held};
 use crate::run::options::RunOptions;
 use crate::run::tally::Tally;
 use crate::run::{DEFECT, RunError, conserve, session, shards, tables};
-use crate::stage::{Sealed, SourceCx};
+use crate::stage::{Kind, Sealed, SourceCx};
 use crate::store::{Layout, Ledger as LiveLedger, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +22,13 @@ const LEDGER_EVERY: Duration = Duration::from_secs(2);
 /// Runs `plan` on the RUN at `options.store`. Ok when the dataset is sealed (or, for a shard, when
 /// its records have come as far as a shard can take them).
 pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Report, RunError> {
+    let kinds: Vec<&Kind> = plan.stages.iter().map(|stage| stage.kind).collect();
     let manifest = Manifest::of(&plan, options.simulated, pools(&plan).await?, options.limit);
     // What was written by this code was tried when it was begun; a bucket's server may have changed.
     if options.store.is_remote() || !options.store.exists(Layout::MANIFEST).await? {
         options.store.keeps_promises().await?;
     }
-    let manifest = agree(manifest, &options).await?;
+    let manifest = agree(manifest, &kinds, &options).await?;
     let (dir, side) = place_of(&options, &manifest).await?;
     let journal =
         Arc::new(Journal::open(env.clone(), &options.store, &dir, options.commit_wait).await?);

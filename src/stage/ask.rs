@@ -2,10 +2,10 @@
 //! again, with the model's own words and what is wrong with them in the conversation. The identical
 //! request would only repeat the fault where the temperature is 0.
 
-use crate::call::{ChatRequest, Message, Output, Part, Reply, Request, Speaker};
+use crate::call::{ChatRequest, Output, Reply, Request};
 use crate::diag::Diagnostic;
 use crate::markup;
-use crate::record::{Atom, CallKey, Vote};
+use crate::record::{Atom, CallKey, Message, Part, Speaker, Vote};
 use crate::rules::Rules;
 use crate::stage::grammar::{Fault, clip};
 use crate::stage::{Compile, Cx, Role, RoleKind, StageError};
@@ -136,7 +136,8 @@ impl Asker {
         let mut n = 0;
         loop {
             let request = Request::Chat(next);
-            let (text, read) = match heard(cx.call(&request).await?) {
+            let (reply, key) = cx.call_with_key(&request).await?;
+            let (text, read) = match heard(reply) {
                 Heard::Refused(reason) => {
                     return Ok(Asked { said: AskOutcome::Refused(reason), faults });
                 }
@@ -146,7 +147,6 @@ impl Asker {
                 }
                 Heard::Unusable(fault) => (String::new(), Err(fault)),
             };
-            let key = request.key();
             let answer = read.as_ref().err().map_or(Vote::ANSWERED, |fault| fault.code);
             match (n, read.is_ok()) {
                 (0, true) => {}
@@ -203,10 +203,8 @@ fn filled(
     template: &template::Template,
     context: &template::Context,
 ) -> Result<Vec<Message>, StageError> {
-    let filled = template
-        .fill(context)
-        .map_err(|e| StageError::Record { code: "template", what: e.to_string() })?;
-    Ok(filled.into_iter().map(message).collect())
+    let filled = template.fill(context);
+    filled.map_err(|e| StageError::Record { code: "template", what: e.to_string() })
 }
 
 fn heard(reply: Reply) -> Heard {
@@ -227,24 +225,6 @@ fn heard(reply: Reply) -> Heard {
             unusable(format!("{what}: raise `max_tokens`"))
         }
         Output::Text { text, reasoning } => Heard::Text(text, reasoning),
-    }
-}
-
-fn message(message: template::Message) -> Message {
-    Message {
-        speaker: match message.speaker {
-            template::Speaker::System => Speaker::System,
-            template::Speaker::User => Speaker::User,
-            template::Speaker::Assistant => Speaker::Assistant,
-        },
-        parts: message
-            .pieces
-            .into_iter()
-            .map(|piece| match piece {
-                template::Piece::Text(text) => Part::Text(text),
-                template::Piece::Image(image) => Part::Image(image),
-            })
-            .collect(),
     }
 }
 

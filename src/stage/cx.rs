@@ -32,6 +32,12 @@ impl<'a> Cx<'a> {
 
     /// Asks a model. Equal requests share one bought reply.
     pub async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+        self.call_with_key(request).await.map(|(reply, _)| reply)
+    }
+
+    /// `call`, with the key that evidence names the call by.
+    pub async fn call_with_key(&self, request: &Request) -> Result<(Reply, CallKey), CallError> {
+        let request = request.keyed();
         let slot = {
             let mut used = self.used.lock();
             used.push(None);
@@ -45,7 +51,7 @@ impl<'a> Cx<'a> {
             simulated: reply.simulated,
         };
         self.used.lock()[slot] = Some(entry);
-        Ok(reply)
+        Ok((reply, request.key()))
     }
 
     /// Chance for this record at this stage, keyed by `purpose`.

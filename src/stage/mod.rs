@@ -1,8 +1,8 @@
 //! Stages: what each step does to a record. One file a kind (`kinds/`), one table of kinds.
 //!
-//! Not here: how records get from stage to stage (`run`), what a stage file looks like (`plan`).
-//! The one idea: a stage is a function of a record and of model replies, and `Cx` is its only
-//! door to the world; so it can be run again, in any order, with the journal answering.
+//! A stage is a function of a record and of model replies, and `Cx` is its only door to the world; so it
+//! can be run again, in any order, with the journal answering. `plan` says what a stage file looks like,
+//! `run` how records get from stage to stage.
 
 pub mod agent;
 mod ask;

@@ -5,13 +5,13 @@ use crate::scripted::{Answer, Scripted, Seen, png};
 use bytes::Bytes;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{
-    CallError, ChatRequest, ImageRequest, Images, Message, Output, Part, Reply, Request, Sampling,
-    Speaker, Stack, StackOptions, ask_once,
+    CallError, ChatRequest, ImageRequest, Images, Output, Reply, Request, Sampling, Stack,
+    StackOptions, ask_once,
 };
 use coldstart::diag::{SourceFile, Style, render};
 use coldstart::env::Env;
 use coldstart::media::{Verify, take};
-use coldstart::record::Digest;
+use coldstart::record::{Digest, Message, Part, Speaker};
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
@@ -183,6 +183,7 @@ fn describe(outcome: &Result<Reply, CallError>) -> Value {
                 CallError::Transient { .. } => "transient".to_owned(),
                 CallError::Record { .. } => "record".to_owned(),
                 CallError::Fatal { kind, .. } => format!("{kind:?}").to_lowercase(),
+                CallError::Store(_) => "store".to_owned(),
                 CallError::Stopped => "stopped".to_owned(),
             };
             let after = match error {
@@ -329,13 +330,13 @@ async fn a_server_that_ignores_seeds_stops_the_run_before_its_twin_is_journaled(
     let images: Arc<dyn Images> = Arc::new(Picture);
     let stack = Stack::build(&Env::real(), &endpoints, images, StackOptions::default())
         .unwrap_or_else(|faults| panic!("{}", render(&faults, Style::Plain)));
-    assert!(stack.model().call(&picture(1)).await.is_ok());
+    assert!(stack.model().call(picture(1).keyed()).await.is_ok());
     // A few may be a filter's blanks.
     for seed in 2..9 {
-        let error = stack.model().call(&picture(seed)).await.expect_err("a twin");
+        let error = stack.model().call(picture(seed).keyed()).await.expect_err("a twin");
         assert!(matches!(error, CallError::Record { .. }), "{error:?}");
     }
-    let error = stack.model().call(&picture(9)).await.expect_err("a twin");
+    let error = stack.model().call(picture(9).keyed()).await.expect_err("a twin");
     assert!(matches!(error, CallError::Fatal { .. }), "{error:?}");
     assert!(error.to_string().contains("pass@3"), "{error}");
 }

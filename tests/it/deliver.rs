@@ -40,14 +40,14 @@ fn request(system: Option<&str>) -> Request {
 }
 
 async fn source(run: &str) -> Shards {
-    Shards::open(&Env::real(), run, &Home::BuiltIn, None).await.unwrap()
+    Shards::open(&Env::real(), run, &Home::BuiltIn.into(), None).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_replayed_estimated_and_exported_by_values() {
     let temp = tempfile::tempdir().unwrap();
     let run = made(temp.path());
-    let same = replay(&Env::real(), &run, &Home::BuiltIn, &[]).await.unwrap();
+    let same = replay(&Env::real(), &run, &Home::BuiltIn.into(), &[]).await.unwrap();
     assert_eq!((same.rebuilt.wanted(), same.diff.changed), (0, 0));
     let rows = same.rebuilt.report.dataset.rows;
     assert!(rows > 10 && same.diff.same >= rows, "{rows} of {}", same.diff.same);
@@ -86,7 +86,7 @@ async fn what_cannot_be_made_is_told_by_kind() {
     assert!(verify(&place, Measure::Estimate).await.unwrap().verdict.findings.is_empty());
 
     let set = [("judged".to_owned(), "votes".to_owned(), "many".to_owned())];
-    let wrong = replay(&Env::real(), &run, &Home::BuiltIn, &set).await;
+    let wrong = replay(&Env::real(), &run, &Home::BuiltIn.into(), &set).await;
     let Err(DeliverError::Pipeline { diagnostics, .. }) = wrong else { panic!("{wrong:?}") };
     assert!(!diagnostics.is_empty());
     let nowhere = temp.path().join("nowhere").display().to_string();

@@ -1,8 +1,8 @@
 //! `kill -9` of the real process at random moments: nothing journaled is bought again, and the
 //! end is the same bytes.
 //!
-//! The one idea: a kill counts only if it struck a process at work. One that came to its end first
-//! is checked as a whole run, and the next starts from nothing.
+//! A kill counts only if it struck a process at work. One that came to its end first is checked as a
+//! whole run, and the next starts from nothing.
 
 use coldstart::call::endpoints::Endpoints;
 use coldstart::env::{Env, Rng};

@@ -1,6 +1,7 @@
 //! The one integration-test crate: it drives the binary, the simulated world and scripted servers.
 
 mod anywhere;
+mod archive;
 mod audit;
 mod benchmark;
 mod call;
@@ -9,17 +10,21 @@ mod deliver;
 mod endings;
 mod endpoints;
 mod export;
+mod flags;
 mod hostile;
 mod journal;
 mod journal_damage;
 mod kill;
 mod markup;
 mod mixed;
+mod own_kind;
 mod plan;
 mod pool;
+mod pool_alike;
 mod pool_content;
 mod pool_formats;
 mod pool_known_truth;
+mod pool_tables;
 mod pool_traps;
 mod probe;
 mod promises;

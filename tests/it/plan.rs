@@ -81,7 +81,7 @@ fn check(path: &Path) -> Result<(), String> {
     let (edits, expected) = case.split_once("-- expect\n").expect("a case has `-- expect`");
     let mut files = files();
     let overrides = apply(edits, &mut files);
-    let project = Project::from_files("paper", files, Some(&Home::Folder(root())));
+    let project = Project::from_files("paper", files, &Home::Folder(root()).into());
     let compiled = compile(&project, &overrides);
     let errors: Vec<_> = compiled.diagnostics;
     let got = format!("{}{}\n", render(&errors, Style::Plain), summary(&errors));

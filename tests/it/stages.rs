@@ -1,15 +1,15 @@
 //! Single stages of the shipped pipelines against a scripted model: what they ask, in what order,
 //! with which seeds, and what they make of each answer.
 //!
-//! Not here: the run (`run`). The one idea: a stage is a function of a record and of replies, so a
-//! table of replies is a test of it, with no server and no journal.
+//! A stage is a function of a record and of replies, so a table of replies is a test of it, with no
+//! server and no journal.
 
 mod pairs;
 mod readers;
 mod world;
 
-use coldstart::call::{Request, Speaker};
-use coldstart::record::{Answer, Vote};
+use coldstart::call::Request;
+use coldstart::record::{Answer, Speaker, Vote};
 use coldstart::stage::{StageError, To};
 use readers::verifier;
 use world::*;

@@ -3,8 +3,8 @@
 //! meant: `COLDSTART_BLESS=1 cargo test --test it templates`, and look at the difference.
 
 use coldstart::diag::SourceFile;
-use coldstart::record::{Digest, ImageRef, Mime};
-use coldstart::template::{Context, Piece, Speaker, Template};
+use coldstart::record::{Digest, ImageRef, Mime, Part, Speaker};
+use coldstart::template::{Context, Template};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,10 +67,10 @@ fn rendered(source: SourceFile, apart: &str) -> String {
             Speaker::User => "=== user\n",
             Speaker::Assistant => "=== assistant\n",
         });
-        for piece in message.pieces {
+        for piece in message.parts {
             match piece {
-                Piece::Text(text) => out.push_str(&format!("{text}\n")),
-                Piece::Image(image) => {
+                Part::Text(text) => out.push_str(&format!("{text}\n")),
+                Part::Image(image) => {
                     out.push_str(&format!("[picture {}]\n", image.digest.0[0]));
                 }
             }

@@ -4,10 +4,11 @@
 use crate::archive::RunDir;
 use crate::audit::AuditError;
 use crate::benchmark::{Benchmark, of_source};
-use crate::call::{Output, Part, Request, Speaker};
+use crate::call::{Output, Request};
 use crate::journal::{Entry, ReadJournal};
-use crate::record::{CallKey, Decision, Disposition, Id, Rollout, Vote};
-use crate::stage::agent::{Ask, Game, Heard, PLAYS, Rules, SCORES};
+use crate::record::{CallKey, Decision, Disposition, Id, Part, Rollout, Speaker, Vote};
+use crate::stage::Does;
+use crate::stage::agent::{Ask, Game, Heard, Rules};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -50,10 +51,10 @@ pub type Truth<'a> = &'a (dyn Fn(&Request, Vec<Bytes>) -> Option<String> + Sync)
 
 /// The rollouts of `run` in the order of their ids.
 pub async fn read(run: &RunDir, truth: Option<Truth<'_>>) -> Result<Played, AuditError> {
-    let stage = |kind: &str| run.shape.stages.iter().find(|s| s.kind == kind);
-    let Some(rolled) = stage(PLAYS) else {
+    let stage = |does| run.shape.stages.iter().find(|s| run.shape.does(&s.name) == Some(does));
+    let Some(rolled) = stage(Does::RollOut) else {
         return Err(AuditError::input(format!(
-            "`{}` has no rollouts: its pipeline `{}` has no stage of kind `{PLAYS}`\n  `coldstart run \
+            "`{}` has no rollouts: its pipeline `{}` has no stage that rolls out\n  `coldstart run \
              agent` makes some",
             run.name(),
             run.shape.pipeline
@@ -73,7 +74,7 @@ pub async fn read(run: &RunDir, truth: Option<Truth<'_>>) -> Result<Played, Audi
     let mut rows = Vec::new();
     collect(run, &rolled.name, &mut rows, &mut out).await?;
     let mut scores = Vec::new();
-    match stage(SCORES) {
+    match stage(Does::Score) {
         Some(scored) => collect(run, &scored.name, &mut scores, &mut out).await?,
         None => out.notes.push(format!("{}: nothing scores its pictures", out.name)),
     }

@@ -6,7 +6,7 @@ use crate::call::http::secret::{Key, excerpt};
 use crate::call::http::served::accepts;
 use crate::call::http::wire::{Wire, place};
 use crate::call::protocol::{Answer, Got, Protocol};
-use crate::call::{CallError, Fatal, Images, Output, Reply, Request};
+use crate::call::{CallError, Fatal, Images, KeyedRequest, Output, Reply};
 use crate::env::Env;
 use crate::media::{self, PictureError, Verify};
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use url::Url;
 /// Something that can be tried once; `flow::Balanced` chooses among several.
 #[async_trait::async_trait]
 pub trait Target: Send + Sync {
-    async fn attempt(&self, request: &Request) -> Result<Reply, Failure>;
+    async fn attempt(&self, request: KeyedRequest<'_>) -> Result<Reply, Failure>;
 
     /// For people: host and path.
     fn place(&self) -> String;
@@ -40,13 +40,14 @@ pub struct Http {
 
 #[async_trait::async_trait]
 impl Target for Http {
-    async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
+    async fn attempt(&self, request: KeyedRequest<'_>) -> Result<Reply, Failure> {
         let start = self.env.now();
-        let model = self.endpoint.wire_model(request.model());
+        let model = self.endpoint.wire_model(request.request().model());
         let connection = &self.endpoint.connection;
         let quota_is_rate =
             connection.quota_is_rate.unwrap_or_else(|| self.protocol.quota_is_rate());
         let wire = Wire {
+            call: request.key(),
             env: &self.env,
             client: &self.client,
             connection,
@@ -58,7 +59,7 @@ impl Target for Http {
             quota_is_rate,
             simulated: AtomicBool::new(false),
         };
-        let answer = match self.protocol.exchange(request, &wire).await {
+        let answer = match self.protocol.exchange(request.request(), &wire).await {
             Ok(answer) => answer,
             Err(Failure { refused: Some(reason), .. }) => Answer::refused(reason),
             Err(failure) => return Err(failure),

@@ -1,10 +1,8 @@
 //! What a probe asks: one small chat with a red picture, or one drawing.
 
-use crate::call::{
-    CallError, ChatRequest, ImageRequest, Images, Message, Part, Request, Sampling, Speaker,
-};
+use crate::call::{CallError, ChatRequest, ImageRequest, Images, Request, Sampling};
 use crate::media::{self, Verify};
-use crate::record::{Digest, ImageRef};
+use crate::record::{Digest, ImageRef, Message, Part, Speaker};
 use bytes::Bytes;
 use std::sync::Arc;
 

@@ -115,7 +115,7 @@ pub fn failed(error: &CallError) -> Finding {
         }
         CallError::Fatal { kind: Fatal::Money, .. } => ("payment", "top up the account"),
         CallError::Fatal { kind: Fatal::Quota, .. } => ("quota", "wait, or raise the quota"),
-        CallError::Fatal { .. } => ("endpoint", "see the message"),
+        CallError::Store(_) | CallError::Fatal { .. } => ("endpoint", "see the message"),
         CallError::Transient { .. } if what.contains("cannot be reached") => {
             ("unreachable", "start the server, or mend `urls`")
         }

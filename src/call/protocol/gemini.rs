@@ -9,7 +9,8 @@ use crate::call::protocol::gemini_reply::Assembled;
 use crate::call::protocol::{
     Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
 };
-use crate::call::{ChatRequest, Fatal, Message, Part, Request, Sampling, Speaker};
+use crate::call::{ChatRequest, Fatal, Request, Sampling};
+use crate::record::{Message, Part, Speaker};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Thinking in tags: where the pieces of a reply turn from thinking to answer.
 //!
-//! Not here: which fields there are and what is said twice (`assembly`). A tag counts at the head of a
-//! field, or of what is left before the answer has begun; later ones are the model's words, which
-//! the stages judge.
+//! A tag counts at the head of a field, or of what is left before the answer has begun; later ones are
+//! the model's words, which the stages judge. Which fields there are, and what is said twice, is
+//! settled before (`assembly`).
 
 use crate::call::protocol::assembly::Piece;
 

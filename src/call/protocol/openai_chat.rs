@@ -9,7 +9,8 @@ use crate::call::protocol::chat_reply::Assembled;
 use crate::call::protocol::{
     Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
 };
-use crate::call::{ChatRequest, Part, Request, Sampling, Speaker};
+use crate::call::{ChatRequest, Request, Sampling};
+use crate::record::{Part, Speaker};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 

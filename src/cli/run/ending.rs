@@ -1,12 +1,12 @@
 //! How a run ended, for people: the funnel, what is left to do, and the exit code.
 //!
-//! Not here: the funnel's text (`funnel`). The one idea: every ending names the next step, and for
-//! most of them it is the same command again.
+//! Every ending names the next step; for most of them it is the same command again.
 
 use crate::call::Fatal;
 use crate::cli::run::Args;
 use crate::cli::shared::{Format, print_json};
 use crate::cli::{Done, funnel};
+use crate::diag::chain;
 use crate::record::{Ending, Report};
 use crate::run::RunError;
 use crate::run::shards::array_expression;
@@ -34,12 +34,12 @@ pub fn tell(args: &Args, result: Result<Report, RunError>) -> anyhow::Result<Don
         RunError::Stopped { .. } => {
             eprintln!("stopped before the end. What was bought is kept: the same command goes on.");
         }
-        RunError::Fatal { kind, what, report } => {
-            eprintln!("error: {what}\n  {}", remedy(*kind));
+        RunError::Fatal { kind, report, .. } => {
+            eprintln!("error: {}\n  {}", chain(&error), remedy(*kind));
             uncounted(report);
         }
         error => {
-            eprintln!("error: {:#}", Chain(error));
+            eprintln!("error: {}", chain(error));
             if let Some(remedy) = hint(error) {
                 eprintln!("  {remedy}");
             }
@@ -56,21 +56,6 @@ fn uncounted(report: &Report) {
             "{} paid replies (${:.4}) came too late to count; the successor buys them again",
             calls.uncounted, calls.uncounted_usd
         );
-    }
-}
-
-/// An error with its causes.
-struct Chain<'a>(&'a RunError);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = std::error::Error::source(self.0);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: the first lets calls come home, the second stops at once.
 //!
-//! Not here: what stopping means (`env`, `run`). The one idea: the streams are opened once, so that
-//! a signal between two waits is not missed.
+//! The streams of signals are opened once, so that a signal between two waits is not missed. What
+//! stopping means is said by `env` and `run`.
 
 use crate::cli::progress::Screen;
 use crate::env::{Env, Phase};

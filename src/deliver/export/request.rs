@@ -35,9 +35,6 @@ pub struct Request {
     pub seed: u64,
 }
 
-/// The form whose ground truth holds the judge's rules.
-const WITH_RULES: &str = "verl-rl";
-
 impl Request {
     /// What can be wrong with a request whatever its source.
     pub fn check(&self) -> Result<(), ExportError> {
@@ -64,13 +61,12 @@ impl Request {
     }
 
     pub(super) fn settings(&self, source: &Shards) -> Result<Settings, ExportError> {
-        let with_rules = self.form.name == WITH_RULES;
         Ok(Settings {
             dialect: self.dialect,
             splits: self.shares.names(),
             max_tokens: self.max_tokens,
             max_image_pixels: self.max_image_pixels,
-            rules: if with_rules { self.rules(source)? } else { Vec::new() },
+            rules: if self.form.takes_rules { self.rules(source)? } else { Vec::new() },
             card: source.card.clone(),
         })
     }

@@ -1,9 +1,8 @@
 //! The dataset of a RUN: Parquet shards whose rows hold a whole trajectory and its images, written
 //! under a memory bound and read back as they were.
 //!
-//! Not here: where shards lie (`store`), which records they hold (`sample`), trainers' forms
-//! (`formats`). The one idea: a row is complete: the trajectory can be rebuilt from it, the
-//! conversation can be trained from it, and the pictures travel inside.
+//! A row is complete: the trajectory can be rebuilt from it, the conversation can be trained from it,
+//! and the pictures travel inside.
 
 mod pieces;
 mod read;

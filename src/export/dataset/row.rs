@@ -197,7 +197,7 @@ fn round_rows(rounds: &[Round], shown: usize) -> Vec<RoundRow> {
         let satisfied = judgement.as_ref().map(|j| j.satisfied);
         let score = judgement.as_ref().map(|j| j.score);
         let (rationale, checks) = match judgement {
-            Some(judgement) => (Some(judgement.rationale), judgement.checks),
+            Some(judgement) => (Some(judgement.rationale), bare(judgement.checks)),
             None => (None, Vec::new()),
         };
         RoundRow {
@@ -213,6 +213,11 @@ fn round_rows(rounds: &[Round], shown: usize) -> Vec<RoundRow> {
         }
     };
     rounds.iter().map(row).collect()
+}
+
+/// Checks without what was asked: the judge's rules are no part of a dataset.
+fn bare(checks: Vec<Check>) -> Vec<Check> {
+    checks.into_iter().map(|check| Check { question: String::new(), ..check }).collect()
 }
 
 impl RoundRow {

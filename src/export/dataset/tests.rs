@@ -24,6 +24,7 @@ fn full(n: u8) -> (Trajectory, Vec<Bytes>) {
     let check = Check {
         id: "a1".into(),
         source: CheckSource::Atom,
+        question: String::new(),
         answer: Answer::Unsure,
         evidence: "four, not five".into(),
     };

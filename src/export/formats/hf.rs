@@ -22,6 +22,7 @@ pub const FORM: Form = Form {
            Columns: `id`, `prompt`, `category`, `source`, `outcome`, `licence`, `models`, \
            `simulated`, `messages`, `images` (PIL).",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Shards,
     beside: &[README],
     prompt_tokens: None,

@@ -23,6 +23,7 @@ pub const FORM: Form = Form {
            `cutoff_len` must fit: a cut row keeps its images and stops the run.\n\
            To stream, set `accelerator_config: {dispatch_batches: false}` and `max_steps`.",
     dialects: &[Dialect::Text, Dialect::Native],
+    takes_rules: false,
     container: Container::Jsonl,
     beside: &[DATASET_INFO, "sft.yaml", "ds_z3.json"],
     prompt_tokens: None,

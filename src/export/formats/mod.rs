@@ -1,8 +1,8 @@
 //! The trainers' forms, one file each: the files a trainer's own loader accepts with no edit.
 //!
-//! Not here: which examples go in (`screen`, `split`), or where the files lie (`deliver::export`).
-//! The one idea: a form is two functions that mirror each other, an example into rows and a row
-//! back into turns, so that `verify` proves of every form what was proved of the conversation.
+//! A form is two functions that mirror each other, an example into rows and a row back into turns, so
+//! that `verify` proves of every form what was proved of the conversation. Which examples go in is up to
+//! `screen` and `split`; where the files lie, to `deliver::export`.
 
 mod hf;
 mod jsonl;
@@ -33,6 +33,8 @@ pub struct Form {
     /// What is written, who reads it, and what to mind.
     pub docs: &'static str,
     pub dialects: &'static [Dialect],
+    /// Whether its rows hold the judge's rules (ground truth, never shown to the trained model).
+    pub takes_rules: bool,
     pub container: Container,
     /// The files it writes beside rows and images, when it has all that they need.
     pub beside: &'static [&'static str],
@@ -107,7 +109,7 @@ pub struct Settings {
     pub max_tokens: u32,
     /// The pixels an image is scaled down to.
     pub max_image_pixels: u64,
-    /// The judge's rules as `id` and text, for `verl-rl`'s ground truth only.
+    /// The judge's rules as `id` and text, where the form takes them.
     pub rules: Vec<(String, String)>,
     /// The dataset's card, for `hf`.
     pub card: Option<String>,

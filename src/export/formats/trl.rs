@@ -23,6 +23,7 @@ pub const FORM: Form = Form {
            paper's settings.\n\
            Set `max_length=None`: TRL's default of 1024 would cut image tokens.",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Parquet,
     beside: &["sft.py"],
     prompt_tokens: None,

@@ -24,6 +24,7 @@ pub const FORM: Form = Form {
            LLaMAFactory copies the images into its cache (three times their size on disk); the \
            `llamafactory` form does not.",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Parquet,
     beside: &[DATASET_INFO, "sft.yaml", "ds_z3.json"],
     prompt_tokens: None,

@@ -31,6 +31,7 @@ pub const FORM: Form = Form {
            does not wrap in `<tool_response>` as the supervised rows do; a chat template of one's \
            own (`actor_rollout_ref.model.custom_chat_template`) can.",
     dialects: &[Dialect::Text],
+    takes_rules: true,
     container: Container::Parquet,
     beside: &["reward.py", "image_tool.py", "tools.yaml", "grpo.sh"],
     prompt_tokens: Some(PROMPT_TOKENS),

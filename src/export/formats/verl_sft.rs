@@ -16,6 +16,7 @@ pub const FORM: Form = Form {
            Text dialect only: Qwen2.5-VL's own template ignores a `tools` column and gives role \
            `tool` another rendering.",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Parquet,
     beside: &["sft.sh"],
     prompt_tokens: None,

@@ -1,9 +1,8 @@
 //! The game: whose turn it is, and what becomes of a turn.
 
-use crate::call::{Message, Part, Speaker};
 use crate::export::conversation::{Dialect, observation, user_turn};
 use crate::markup;
-use crate::record::{Ended, ImageRef, Rollout, RolloutTurn};
+use crate::record::{Ended, ImageRef, Message, Part, Rollout, RolloutTurn, Speaker};
 use crate::stage::agent::{Act, Grammar, Mode, Rules, Setting, lax, turn};
 
 /// Attempts of the released clients.

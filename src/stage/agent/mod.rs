@@ -17,10 +17,6 @@ pub use turn::{Act, Seen, read};
 
 use crate::export::conversation::{SYSTEM_NATIVE, SYSTEM_TEXT};
 
-/// The kinds that play and score, for who looks for their stages in a RUN.
-pub const PLAYS: &str = "roll_out";
-pub const SCORES: &str = "score";
-
 /// How the agent writes its turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grammar {

@@ -103,16 +103,16 @@ fn flat(asks: &[Ask]) -> Vec<Vec<(String, String)>> {
         Ask::Agent { messages, .. } => Some(messages),
         Ask::Draw(_) | Ask::Nobody => None,
     });
-    let text = |parts: &[crate::call::Part]| -> String {
+    let text = |parts: &[crate::record::Part]| -> String {
         parts
             .iter()
             .map(|part| match part {
-                crate::call::Part::Text(text) => text.as_str(),
-                crate::call::Part::Image(_) => "<image>",
+                crate::record::Part::Text(text) => text.as_str(),
+                crate::record::Part::Image(_) => "<image>",
             })
             .collect()
     };
-    let of = |m: &crate::call::Message| (format!("{:?}", m.speaker), text(&m.parts));
+    let of = |m: &crate::record::Message| (format!("{:?}", m.speaker), text(&m.parts));
     messages.map(|m| m.iter().map(of).collect()).collect()
 }
 

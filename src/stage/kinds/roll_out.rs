@@ -159,7 +159,7 @@ impl RollOut {
                 Ask::Nobody => return Ok(game.over()),
                 Ask::Agent { messages, again } => {
                     let request = self.request(messages, number, again)?;
-                    let reply = match cx.call(&request).await {
+                    let (reply, key) = match cx.call_with_key(&request).await {
                         // A conversation that has outgrown the context is a fact of the agent.
                         Err(CallError::Record { what }) if game.pictures() > 0 => {
                             game.refused(&clip(&what));
@@ -168,7 +168,7 @@ impl RollOut {
                         reply => reply?,
                     };
                     take(&mut game, reply);
-                    votes.push(vote(number, &game, request.key()));
+                    votes.push(vote(number, &game, key));
                 }
                 Ask::Draw(caption) => {
                     let place = if self.one_seed { 0 } else { game.pictures() };
@@ -184,7 +184,7 @@ impl RollOut {
 
     fn request(
         &self,
-        messages: Vec<crate::call::Message>,
+        messages: Vec<crate::record::Message>,
         number: u32,
         again: u32,
     ) -> Result<Request, StageError> {

@@ -3,9 +3,10 @@
 
 use crate::benchmark::official::{Wording, wording};
 use crate::benchmark::{BENCHMARKS, Benchmark, Counted, Read, TRIES, of_source};
-use crate::call::{ChatRequest, Message, Output, Part, Request, Speaker};
+use crate::call::{ChatRequest, Output, Request};
 use crate::diag::Diagnostic;
 use crate::record::{CallKey, Digest, Evidence, ImageRef, Trajectory, Vote};
+use crate::record::{Message, Part, Speaker};
 use crate::stage::ask::Asker;
 use crate::stage::checklist::Checklist;
 use crate::stage::judging::{Judging, bound};
@@ -320,12 +321,11 @@ impl Score {
         words: &Words,
         image: ImageRef,
     ) -> Result<Judged, StageError> {
-        let mut last = None;
-        let mut note = String::new();
+        let (mut last, mut note) = (None, String::new());
         for draw in 0..TRIES {
             let request = self.request(t, set, words, image, draw)?;
-            let reply = cx.call(&request).await?;
-            last = Some(request.key());
+            let (reply, key) = cx.call_with_key(&request).await?;
+            last = Some(key);
             match reply.output {
                 Output::Text { text, .. } => {
                     let read = (set.read)(&text);

@@ -253,11 +253,8 @@ impl<'a> Shards<'a> {
 }
 
 /// Of the whole dataset: writing it cannot go on.
-fn store(error: impl std::fmt::Display) -> StageError {
-    StageError::Call(crate::call::CallError::Fatal {
-        kind: crate::call::Fatal::Store,
-        what: error.to_string(),
-    })
+fn store(error: impl std::error::Error + Send + Sync + 'static) -> StageError {
+    StageError::Call(crate::call::CallError::Store(crate::record::Cause::new(error)))
 }
 
 fn parquet(error: impl std::fmt::Display) -> StageError {

@@ -55,7 +55,7 @@ impl Ledger {
         let name = format!("{}/{:08}.jsonl.zst", Layout::LEDGER, *next);
         let written = match zstd::bulk::compress(&lines, 1) {
             Ok(bytes) => self.store.put(&name, Bytes::from(bytes)).await,
-            Err(e) => Err(StoreError::Other { place: name, what: e.to_string() }),
+            Err(e) => Err(StoreError::of(name, e)),
         };
         match &written {
             Ok(()) => *next += 1,

@@ -28,6 +28,7 @@ pub fn judgement(rationale: &str, satisfied: bool) -> Option<Judgement> {
     let check = Check {
         id: format!("{CANARY}-check"),
         source: CheckSource::Rule,
+        question: format!("{CANARY} rule"),
         answer: if satisfied { Answer::Yes } else { Answer::No },
         evidence: format!("{CANARY} evidence"),
     };

@@ -1,9 +1,9 @@
 //! A scripted model, records, and what the tests of stages ask about both.
 
-use coldstart::call::{CallError, Model, Output, Part, Reply, Request, Usage};
+use coldstart::call::{CallError, KeyedRequest, Model, Output, Reply, Request, Usage};
 use coldstart::plan::{Home, Overrides, Plan, Project, compile};
 use coldstart::record::{
-    Atom, AtomKind, Digest, Id, ImageRef, Judgement, Mime, NanoUsd, Prompt, Round, Trajectory,
+    Atom, AtomKind, Digest, Id, ImageRef, Judgement, Mime, NanoUsd, Part, Prompt, Round, Trajectory,
 };
 use coldstart::stage::{Cx, Each, Stage, StageError, Step, To};
 use std::path::Path;
@@ -36,7 +36,8 @@ impl Script {
 
 #[async_trait::async_trait]
 impl Model for Script {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
+        let request = request.request();
         let before = {
             let mut asked = self.asked.lock().expect("no panic");
             asked.push(request.clone());

@@ -1,5 +1,6 @@
 //! Outcomes, cuts, quotas and their independence of order.
 
+use super::quotas::rejected;
 use super::*;
 use crate::record::{Judgement, Prompt, Round};
 
