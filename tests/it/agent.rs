@@ -213,9 +213,11 @@ async fn rollouts_of_a_prompt_go_on_side_by_side() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_v2_agent_edits_by_the_released_editing_server() {
-    let set = vec![("rolled", "grammar", "v2"), ("rolled", "editor", "editor")];
     let store = memory();
-    let report = Go { set, ..agent(24) }.run(&Env::test(1), &store).await.expect("runs");
+    let report = Go { set: Vec::new(), pipeline: "agent_v2", ..agent(12) }
+        .run(&Env::test(1), &store)
+        .await
+        .expect("runs");
     conserved_along_the_edges(&report, &store).await;
     let entries = entries(&store).await;
     let edits = entries.iter().filter_map(|entry| match &entry.request {
