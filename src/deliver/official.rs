@@ -12,7 +12,7 @@ use crate::deliver::{OfficialError, rebuild};
 use crate::media::Picture;
 use crate::plan::Home;
 use crate::record::{Decision, Disposition, Id, Mime, Prompt, Vote};
-use crate::stage::{Item, POOL_KIND, SourceCx, Stage};
+use crate::stage::{POOL_KIND, SourceCx, SourceItem, Stage};
 use crate::store::{Blobs, Store};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -108,7 +108,10 @@ pub struct OfficialRequest<'a> {
 }
 
 /// Lays out the RUN's last pictures and its judge's answers in `out`.
-pub async fn write(asked: OfficialRequest<'_>, out: &Store) -> Result<OfficialReport, OfficialError> {
+pub async fn write(
+    asked: OfficialRequest<'_>,
+    out: &Store,
+) -> Result<OfficialReport, OfficialError> {
     let run = RunDir::open(asked.run).await?;
     let journal = run.journal().await?;
     let reader = RolloutReader::of(&run, &journal, None).ok_or(OfficialError::NoRollouts)?;
@@ -196,7 +199,7 @@ async fn prompts(
         let mut items = source.items(&cx);
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| OfficialError::Pool { what: error.to_string() })?;
-            if let Item::Record(t, _) = item
+            if let SourceItem::Record(t, _) = item
                 && let Some(number) = set.number(&t.prompt)
             {
                 out.insert(number, t.prompt);
@@ -270,7 +273,8 @@ impl Folder<'_> {
     }
 
     fn readme(&self) -> String {
-        let OfficialReport { run, simulated, rows, pictures, no_picture, not_run, .. } = &self.written;
+        let OfficialReport { run, simulated, rows, pictures, no_picture, not_run, .. } =
+            &self.written;
         let label = match simulated {
             true => {
                 "> **SIMULATED**: pictures and answers come from coldstart's simulated world.\n\n"

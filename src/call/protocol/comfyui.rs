@@ -8,7 +8,9 @@
 
 use crate::call::http::{Body, Failure, Outgoing, Wire};
 use crate::call::protocol::openai_images::IMAGE_BYTES;
-use crate::call::protocol::{Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, drawn_anew};
+use crate::call::protocol::{
+    Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, drawn_anew,
+};
 use crate::call::{CallError, Fatal, ImageRequest, Request};
 use bytes::Bytes;
 use serde_json::{Value, json};
