@@ -9,6 +9,7 @@ use coldstart::call::endpoints::Endpoints;
 use coldstart::env::Env;
 use coldstart::export::conversation::SYSTEM_TEXT;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -52,10 +53,15 @@ impl World {
     }
 
     /// Seconds during which slots were busy, summed over slots.
-    async fn busy(&self) -> f64 {
-        let text = reqwest::get(format!("{}/stats", self.url)).await.expect("stats");
-        let text = text.text().await.expect("a body");
-        let stats: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    fn busy(&self) -> f64 {
+        let host = self.url.trim_start_matches("http://").trim_end_matches('/');
+        let mut stream = TcpStream::connect(host).expect("connects");
+        let ask = format!("GET /stats HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(ask.as_bytes()).expect("asks");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        let stats: serde_json::Value = serde_json::from_str(body).expect("JSON");
         stats["busy_slot_seconds"].as_f64().expect("a number")
     }
 }
@@ -143,7 +149,7 @@ async fn makespan(prompts: usize) {
     project(folder.path(), prompts);
     let world = World::start(LATENCY_MS);
     let m = run(folder.path(), &world.url, "run").await;
-    let ideal = world.busy().await / SLOTS as f64;
+    let ideal = world.busy() / SLOTS as f64;
     let made = m.report["calls"]["made"].as_u64().unwrap_or(0);
     println!(
         "rollouts: {made} calls of {prompts} prompts at {LATENCY_MS} ms, {SLOTS} slots: {:.2} s, ideal {ideal:.2} s, ratio {:.3}; peak {:.0} MB",
@@ -155,7 +161,7 @@ async fn makespan(prompts: usize) {
     let world = World::start(LATENCY_MS);
     match peer(folder.path(), &world.url) {
         Some((wall, calls)) => {
-            let ideal = world.busy().await / SLOTS as f64;
+            let ideal = world.busy() / SLOTS as f64;
             println!(
                 "asyncio: {calls} calls of the same prompts: {wall:.2} s, ideal {ideal:.2} s, ratio {:.3}",
                 wall / ideal
