@@ -92,10 +92,15 @@ pub fn shown(request: &Request) -> impl Iterator<Item = ImageRef> + '_ {
         Request::Chat(chat) => chat.messages.as_slice(),
         Request::Image(_) => &[],
     };
-    messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
+    let edited = match request {
+        Request::Image(image) => image.edits,
+        Request::Chat(_) => None,
+    };
+    let shown = messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
         Part::Image(image) => Some(*image),
         Part::Text(_) => None,
-    })
+    });
+    shown.chain(edited)
 }
 
 /// What a model turn that calls the generator says: T and P. Either is None where the turn does

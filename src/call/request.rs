@@ -67,6 +67,9 @@ pub struct ImageRequest {
     /// Always explicit: a server's default seed would make three draws one image.
     pub seed: u64,
     pub draw: u32,
+    /// The picture that `prompt` says how to change; None: one is drawn anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<ImageRef>,
 }
 
 impl Request {
@@ -212,6 +215,7 @@ impl KeyHasher {
             guidance,
             seed,
             draw,
+            edits,
         } = image;
         self.bytes(b"image");
         self.bytes(model.as_bytes());
@@ -224,5 +228,10 @@ impl KeyHasher {
         self.some(guidance.map(f64::to_bits));
         self.int(*seed);
         self.int(u64::from(*draw));
+        // Drawing anew keeps the key that it had before there were edits.
+        if let Some(ImageRef { digest, mime: _, width: _, height: _, bytes: _ }) = edits {
+            self.int(1);
+            self.bytes(&digest.0);
+        }
     }
 }

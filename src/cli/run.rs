@@ -8,7 +8,7 @@ use crate::call::probe::{Worlds, worlds};
 use crate::call::{Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
-use crate::cli::{Done, log, memory, shard};
+use crate::cli::{Done, log, memory, shard, table};
 use crate::deliver::budget::{Unspent, unspent};
 use crate::diag::{Diagnostic, SourceFile};
 use crate::env::Env;
@@ -17,6 +17,7 @@ use crate::plan::{Flag, Manifest, Plan};
 use crate::record::NanoUsd;
 use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, shards};
 use crate::sim;
+use crate::stage::Does;
 use crate::store::{Blobs, Layout, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,9 @@ pub struct Args {
     /// The RUN: a folder or URI (s3://, gs://, az://)
     #[arg(long, default_value = "runs/demo", value_name = "RUN")]
     out: String,
+    /// A checkout of an evaluation set's repository: its judge is asked in the script's own words
+    #[arg(long, value_name = "DIR")]
+    official: Option<String>,
     /// Records wanted in the dataset (default: what the pipeline says)
     #[arg(long, value_name = "N")]
     target: Option<u64>,
@@ -118,6 +122,15 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
             flag: "--pool",
             kind: crate::stage::POOL_KIND,
             param: "path",
+            value,
+        });
+    }
+    if let Some(folder) = &args.official {
+        let value = folder.clone();
+        overrides.flags.push(Flag {
+            flag: "--official",
+            kind: crate::stage::SCORE_KIND,
+            param: "official",
             value,
         });
     }
@@ -283,6 +296,7 @@ async fn drive(
         eprintln!("metrics at http://{bound}/metrics");
     }
     let mixed = args.mix_simulated && simulated;
+    let plays = plan.stages.iter().any(|stage| stage.kind.does == Does::RollOut);
     let options = RunOptions {
         commit_wait: Duration::from_millis(if store.is_remote() { 200 } else { 20 }),
         store,
@@ -311,5 +325,10 @@ async fn drive(
     let work = work.instrument(tracing::error_span!("run", run = %args.out));
     let (result, ()) = tokio::join!(work, screen.draw(env, shown, stack, finished));
     signals.abort();
-    ending::tell(&args, result)
+    let tables = plays && result.is_ok() && args.shard.is_none() && args.format == Format::Text;
+    let done = ending::tell(&args, result)?;
+    if tables {
+        table::show(&args.out).await;
+    }
+    Ok(done)
 }

@@ -3,6 +3,7 @@
 use crate::archive::RunDir;
 use crate::cli::Done;
 use crate::cli::shared::block_on;
+use crate::cli::table::truth;
 use crate::env::{Env, Phase};
 use crate::view::Viewer;
 use std::io::Write;
@@ -22,7 +23,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     block_on(async {
         let env = Env::real();
         let run = RunDir::open(&args.run).await?;
-        let served = Viewer::serve(env.clone(), run, args.port).await?;
+        let served = Viewer::serve_with(env.clone(), run, args.port, Some(truth())).await?;
         // The address is data: a script may read it.
         println!("{}", served.url);
         std::io::stdout().flush()?;

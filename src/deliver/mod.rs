@@ -8,7 +8,8 @@ pub mod budget;
 mod error;
 pub mod estimate;
 pub mod export;
+pub mod official;
 pub mod rebuild;
 pub mod replay;
 
-pub use error::DeliverError;
+pub use error::{DeliverError, OfficialError};

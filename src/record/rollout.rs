@@ -50,6 +50,9 @@ pub struct RolloutTurn {
     /// The caption of its call, if a call could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
+    /// It is the editing tool that is called: `caption` says how the last picture is to be changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edits: bool,
     /// It says that it is done.
     #[serde(default)]
     pub answer: bool,

@@ -54,6 +54,19 @@ impl<'a> Cx<'a> {
         Ok((reply, request.key()))
     }
 
+    /// A part of this visit whose calls go on beside those of other parts: the same record at the
+    /// same stage, with an account of its own until `join` takes it.
+    pub fn part(&self) -> Cx<'a> {
+        Cx::new(self.model, self.seed, self.stage, self.id)
+    }
+
+    /// Takes the calls of `parts` into this account, part by part: the order is the stage's, whatever
+    /// order the replies came in.
+    pub fn join(&self, parts: impl IntoIterator<Item = Cx<'a>>) {
+        let calls = parts.into_iter().flat_map(|part| part.used.into_inner());
+        self.used.lock().extend(calls);
+    }
+
     /// Chance for this record at this stage, keyed by `purpose`.
     pub fn rng(&self, purpose: &str) -> Rng {
         Rng::keyed(self.seed, &[self.stage, &self.id.hex(), purpose])

@@ -28,6 +28,9 @@ impl From<String> for Fault {
 /// The tool's name in a call.
 pub const TOOL: &str = "image_generation_tool";
 
+/// The later release's second tool: changes the last picture.
+pub const EDITING_TOOL: &str = "image_editing_tool";
+
 /// Reads `<think>T</think> <tool_call>{…}</tool_call>`, leniently. T may instead come as the server's
 /// `reasoning`. Exactly one call, one string argument `caption`, no answer and no judge turn. Forgiven is
 /// what cannot mean anything else: a missing closing `</tool_call>` (clients stop on it and the server

@@ -17,6 +17,7 @@ mod judging;
 mod kind;
 mod kinds;
 mod params;
+mod scoring;
 mod teaching;
 
 pub use compile::{Compile, Files, Role, RoleKind};
@@ -30,5 +31,5 @@ pub use facts::Facts;
 pub use grammar::{Call, Fault, parse_call};
 pub use judging::read_judgement;
 pub use kind::{Arity, Kind, Param, Port, Reason, Ty, Wants, kind};
-pub use kinds::{KINDS, POOL_KIND, QUOTA_KIND};
+pub use kinds::{KINDS, POOL_KIND, QUOTA_KIND, SCORE_KIND};
 pub use params::{Params, Value, value_of, value_of_text};

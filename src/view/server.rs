@@ -5,6 +5,7 @@ use crate::archive::labels::Label;
 use crate::audit::AuditError;
 use crate::audit::deep::{self, StageAudit};
 use crate::audit::gather::costs;
+use crate::audit::rollouts::Truth;
 use crate::env::{Env, Phase};
 use crate::journal::ReadJournal;
 use crate::media::Kind;
@@ -35,6 +36,8 @@ pub struct Viewer {
     /// Deep figures by stage; of a live run those of a moment ago.
     deep: RwLock<HashMap<String, Arc<StageAudit>>>,
     pub(super) journal: ReadJournal,
+    /// The judge that cannot err, where somebody knows one.
+    pub(super) truth: Option<Truth>,
     thumbs: Thumbs,
     labels: tokio::sync::Mutex<LabelFile>,
     /// `/<token>`: what every link of a page starts with.
@@ -62,6 +65,16 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 impl Viewer {
     /// Reads the RUN and listens on the loopback; `port` 0 takes a free one.
     pub async fn serve(env: Env, run: RunDir, port: u16) -> Result<Served, AuditError> {
+        Viewer::serve_with(env, run, port, None).await
+    }
+
+    /// As `serve`; `truth` is asked about pictures of simulated runs.
+    pub async fn serve_with(
+        env: Env,
+        run: RunDir,
+        port: u16,
+        truth: Option<Truth>,
+    ) -> Result<Served, AuditError> {
         let journal = run.journal().await?;
         let snapshot = Arc::new(Snapshot::take(&run, &costs(&journal).await?).await?);
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|err| {
@@ -80,6 +93,7 @@ impl Viewer {
             snapshot: RwLock::new(snapshot),
             deep: RwLock::default(),
             journal,
+            truth,
             thumbs: Thumbs::default(),
             base: base.clone(),
         });
@@ -170,6 +184,7 @@ fn routes() -> Router<Arc<Viewer>> {
         .route("/stage/{name}", get(pages::stage))
         .route("/record/{id}", get(pages::record))
         .route("/search", get(pages::search))
+        .route("/tables", get(pages::table))
         .route("/image/{digest}", get(image))
         .route("/thumb/{digest}", get(thumb))
         .route("/label", post(label))

@@ -153,6 +153,7 @@ fn request(file: &File, ask: &Ask) -> Request {
             guidance: ask.guidance,
             seed: 77,
             draw: ask.draw,
+            edits: None,
         });
     }
     let mut parts = vec![Part::Text("see \"this\"".into())];
@@ -280,6 +281,7 @@ pub fn picture(seed: u64) -> Request {
         guidance: None,
         seed,
         draw: seed as u32,
+        edits: None,
     })
 }
 

@@ -36,6 +36,7 @@ fn request(system: Option<&str>) -> Request {
         rules: None,
         shares: Shares::default(),
         seed: 0,
+        train_on_benchmark: false,
     }
 }
 

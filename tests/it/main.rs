@@ -1,5 +1,6 @@
 //! The one integration-test crate: it drives the binary, the simulated world and scripted servers.
 
+mod agent;
 mod anywhere;
 mod archive;
 mod audit;

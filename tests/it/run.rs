@@ -108,7 +108,8 @@ pub async fn outcome(store: &Store) -> Vec<(String, blake3::Hash)> {
             out.push((name.clone(), blake3::hash(&store.get(&name).await.expect("reads"))));
         }
     }
-    assert!(out.len() > 16, "{out:?}");
+    // Of the shortest pipeline: four tables, a shard and its card.
+    assert!(out.len() > 5, "{out:?}");
     out
 }
 
@@ -157,7 +158,7 @@ pub async fn entries(store: &Store) -> Vec<Entry> {
 }
 
 /// A store with the first `keep` calls of a journal, and nothing else.
-async fn cut(env: &Env, full: &Store, entries: &[Entry]) -> Store {
+pub async fn cut(env: &Env, full: &Store, entries: &[Entry]) -> Store {
     let store = memory();
     for (name, _) in full.list("blobs").await.expect("lists") {
         store.put(&name, full.get(&name).await.expect("reads")).await.expect("puts");

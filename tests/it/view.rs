@@ -9,13 +9,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-struct Viewer {
+pub struct Viewer {
     child: Child,
     url: String,
 }
 
 impl Viewer {
-    fn start(run: &str) -> Viewer {
+    pub fn start(run: &str) -> Viewer {
         let mut child = Command::new(env!("CARGO_BIN_EXE_coldstart"))
             .args(["view", run])
             .stdout(Stdio::piped())
@@ -58,7 +58,7 @@ impl Viewer {
         (head.to_owned(), body.to_owned())
     }
 
-    fn get(&self, path: &str) -> (String, String) {
+    pub fn get(&self, path: &str) -> (String, String) {
         let host = format!("127.0.0.1:{}", self.port());
         self.ask("GET", &format!("{}{path}", self.base()), &[("Host", &host)], "")
     }

@@ -7,10 +7,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 /// Role, protocol, path under the server's root.
-const ROLES: [(&str, &str, &str); 13] = [
+const ROLES: [(&str, &str, &str); 14] = [
     ("agent", "openai-chat", "/v1"),
     ("checklist", "openai-chat", "/v1"),
     ("comparator", "gemini", "/v1beta"),
+    ("editor", "genagent-flux", ""),
     ("generator", "openai-images", "/v1"),
     ("grader", "openai-chat", "/v1"),
     ("illustrator", "openai-images", "/v1"),

@@ -81,6 +81,7 @@ pub fn draw(ask: &Ask, seed: u64) -> Request {
         seed,
         // Servers without seeds choose by the draw.
         draw: (seed - 1) as u32,
+        edits: None,
     })
 }
 

@@ -9,7 +9,7 @@
 use crate::call::http::{Body, Failure, Outgoing, Wire};
 use crate::call::protocol::openai_images::IMAGE_BYTES;
 use crate::call::protocol::{
-    Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
+    Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, drawn_anew,
 };
 use crate::call::{CallError, Fatal, ImageRequest, Request};
 use crate::record::CallKey;
@@ -91,7 +91,7 @@ fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> 
 #[async_trait::async_trait]
 impl Protocol for ComfyUi {
     async fn exchange(&self, request: &Request, wire: &Wire<'_>) -> Result<Answer, Failure> {
-        let Request::Image(image) = request else { return Err(wrong_sort(request, ENTRY.name)) };
+        let image = drawn_anew(request, ENTRY.name)?;
         self.has_values(image)?;
         for number in 0..MOST_JOBS {
             let id = self.job_id(wire.call, number);

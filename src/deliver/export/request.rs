@@ -33,6 +33,8 @@ pub struct Request {
     pub shares: Shares,
     /// Which prompts fall on which side is a function of it.
     pub seed: u64,
+    /// Rows of evaluation sets are meant to be training data.
+    pub train_on_benchmark: bool,
 }
 
 impl Request {

@@ -45,3 +45,5 @@ pub const KINDS: &[&Kind] = &[
 pub const POOL_KIND: &str = read_pool::KIND.name;
 /// The kind that `--target` speaks of.
 pub const QUOTA_KIND: &str = balance::KIND.name;
+/// The kind that `--official` speaks of.
+pub const SCORE_KIND: &str = score::KIND.name;

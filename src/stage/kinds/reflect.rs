@@ -177,6 +177,7 @@ impl Reflect {
             guidance: *guidance,
             seed,
             draw: 0,
+            edits: None,
         });
         Ok(match cx.call(&request).await?.output {
             Output::Image { image, .. } => Some(image),

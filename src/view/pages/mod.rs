@@ -3,6 +3,7 @@
 mod frame;
 mod pipeline;
 mod record;
+mod rollout;
 mod search;
 mod stage;
 mod story;
@@ -10,5 +11,6 @@ mod story;
 pub use frame::nowhere;
 pub use pipeline::pipeline;
 pub use record::record;
+pub use rollout::table;
 pub use search::search;
 pub use stage::stage;
