@@ -6,6 +6,7 @@
 
 pub mod agent;
 mod ask;
+mod canary;
 mod checklist;
 mod compile;
 mod contract;
@@ -16,6 +17,7 @@ mod grammar;
 mod judging;
 mod kind;
 mod kinds;
+mod looks;
 mod params;
 mod teaching;
 
@@ -30,5 +32,6 @@ pub use facts::Facts;
 pub use grammar::{Call, Fault, parse_call};
 pub use judging::read_judgement;
 pub use kind::{Arity, Kind, Param, Port, Reason, Ty, Wants, kind};
+pub use looks::PURE;
 pub use kinds::{KINDS, POOL_KIND, QUOTA_KIND};
 pub use params::{Params, Value, value_of, value_of_text};

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 /// Role, protocol, path under the server's root.
-const ROLES: [(&str, &str, &str); 13] = [
+const ROLES: [(&str, &str, &str); 14] = [
     ("agent", "openai-chat", "/v1"),
     ("checklist", "openai-chat", "/v1"),
     ("comparator", "gemini", "/v1beta"),
@@ -17,6 +17,7 @@ const ROLES: [(&str, &str, &str); 13] = [
     ("judge", "openai-chat", "/v1"),
     ("leak_reader", "openai-chat", "/v1"),
     ("reflector", "gemini", "/v1beta"),
+    ("second_judge", "gemini", "/v1beta"),
     ("solver", "openai-chat", "/v1"),
     ("teacher", "openai-chat", "/v1"),
     ("verifier", "openai-chat", "/v1"),

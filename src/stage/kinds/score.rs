@@ -299,7 +299,7 @@ impl Score {
         Ok(match self.judging.judge(cx, t, image, None, 1).await? {
             Ok(judged) => {
                 let score = f64::from(judged.judgement.satisfied);
-                let call = judged.evidence.votes.first().and_then(|vote| vote.call);
+                let call = judged.evidence.votes.iter().find_map(|vote| vote.call);
                 let read = Read { official: Counted::As(score), strict: Some(score) };
                 Judged { read, call, note: judged.evidence.note }
             }
