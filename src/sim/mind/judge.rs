@@ -210,6 +210,12 @@ pub fn tell(mind: &Mind, chat: &Chat) -> String {
         return json!({"rationale": "There is no picture to look at."}).to_string();
     };
     let fact = |entry: &Entry, holds: bool| {
+        // What breaks a rule is told as it was seen, not as a question.
+        if !holds && entry.expected.is_empty() {
+            let fact = prose::clause(entry.text);
+            let evidence = entry.text.to_owned();
+            return Finding { answer: Answer::No, evidence, fact };
+        }
         let finding = look::check(&seen, &Ask::of(entry.text, entry.expected));
         let agrees = (finding.answer == Answer::Yes) == holds;
         if agrees { finding } else { turned(&finding, entry) }
