@@ -16,6 +16,7 @@ pub mod findings;
 mod funnel;
 pub mod gather;
 mod index;
+pub mod judges;
 pub mod lineage;
 mod page;
 pub mod panels;

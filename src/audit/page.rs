@@ -10,7 +10,8 @@ use crate::audit::deep::StageAudit;
 use crate::audit::findings::{Finding, Severity};
 use crate::audit::lineage::Life;
 use crate::audit::panels::{
-    Links, acceptance_table, figures, funnel_table, split_table, stage_cards, strata_table,
+    Links, acceptance_table, figures, funnel_table, purity_table, split_table, stage_cards,
+    strata_table,
 };
 use crate::audit::plot::bars;
 use crate::audit::report::AuditReport;
@@ -103,6 +104,7 @@ fn tables(report: &AuditReport) -> Markup {
     let nowhere = Links { href: &|_| None, rows: false };
     html! {
         section { h2 { "Funnel" } (funnel_table(funnel, &to_stage)) }
+        (purity_table(&report.purity))
         (strata_table(&report.strata))
         (acceptance_table(&report.acceptance))
         (split_table("Categories", "category", &funnel.by_category, &nowhere))

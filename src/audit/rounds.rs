@@ -7,7 +7,7 @@
 
 use crate::audit::steps::{CallTurn, LifeCall, LifeStep, tagged};
 use crate::call::Request;
-use crate::record::{Answer, Disposition, ImageRef};
+use crate::record::{Answer, Disposition, ImageRef, Vote};
 use crate::stage::Does;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ pub fn story(steps: &[LifeStep]) -> Story {
 
 fn draws(step: &LifeStep, out: &mut Story) {
     let images = step.calls.iter().filter_map(LifeCall::image);
-    let draws = step.decision.evidence.votes.iter().filter(|v| !v.is_of_reading());
+    let draws = step.decision.evidence.votes.iter().filter(|v| v.ask.starts_with("draw_"));
     let words = draws.map(|v| v.answer.clone());
     out.draws.extend(images.zip(words.chain(std::iter::repeat(String::new()))));
 }
@@ -139,8 +139,12 @@ struct RawJudgement {
 fn judgement(step: &LifeStep, out: &mut Story) {
     let decision = &step.decision;
     let Some(round) = out.rounds.last_mut() else { return };
-    // The checklist call's reply has no rationale; the judge's is the last that has one.
-    let rationale = step.calls.iter().rev().find_map(|call| {
+    // The checklist call's reply has no rationale; the judge's is the last that has one. Of several
+    // looks, the evidence names the one whose rationale was taken.
+    let taken = decision.evidence.votes.iter().find(|v| v.ask == Vote::CLAIMS);
+    let taken = taken.and_then(|v| v.call);
+    let calls = || step.calls.iter().rev().filter(|c| taken.is_none_or(|key| c.key == key));
+    let rationale = calls().find_map(|call| {
         let (open, close) = (call.text().find('{')?, call.text().rfind('}')?);
         let raw: RawJudgement = serde_json::from_str(call.text().get(open..=close)?).ok()?;
         Some(raw.rationale).filter(|r| !r.is_empty())

@@ -61,6 +61,10 @@ pub struct Args {
     /// The pixels an image is scaled down to by the trainer
     #[arg(long, default_value_t = 768 * 768, value_name = "N")]
     max_image_pixels: u64,
+    /// Leave out rows of which it is less probable that every verdict is right, and rows that do
+    /// not say it (0 to 1)
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
+    min_posterior: f64,
     /// The judge's rules, for `verl-rl`'s ground truth; default: the RUN's own
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -152,6 +156,13 @@ impl Args {
             None | Some("text" | "json") => Ok(()),
             Some(other) => bail!("`--format {other}`: a report is printed as `text` or `json`"),
         }
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a probability is a number from 0 to 1".to_owned()),
     }
 }
 
@@ -258,6 +269,7 @@ fn request(form: &'static Form, args: &Args) -> anyhow::Result<Request> {
         measure: measure(args)?,
         max_tokens: args.max_tokens,
         max_image_pixels: args.max_image_pixels,
+        min_posterior: args.min_posterior,
         rules: rules.transpose()?,
         shares: args.split.clone(),
         seed: args.seed,

@@ -15,6 +15,7 @@ mod export;
 mod funnel;
 mod graph;
 mod init;
+mod judges;
 mod kinds;
 mod log;
 pub mod memory;
@@ -61,6 +62,7 @@ enum Verb {
     Explain(explain::Args),
     Diff(diff::Args),
     Calibrate(calibrate::Args),
+    Judges(judges::Args),
     Table(table::Args),
     Report(report::Args),
     View(view::Args),
@@ -95,6 +97,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Explain(args) => explain::run(args),
         Verb::Diff(args) => diff::run(args),
         Verb::Calibrate(args) => calibrate::run(args),
+        Verb::Judges(args) => judges::run(args),
         Verb::Table(args) => table::run(args),
         Verb::Report(args) => report::run(args),
         Verb::View(args) => view::run(args),

@@ -1,5 +1,6 @@
 //! The dataset card (README.md): what is in the dataset, how it came about, and what it is not.
 
+use crate::export::purity::{Sums, line};
 use crate::record::{Acceptance, Report, StageReport};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -25,6 +26,8 @@ pub struct CardFacts {
     pub grid: Option<String>,
     /// The shards' name: what stands before `-00000.parquet`.
     pub split: String,
+    /// How pure the rows say they are.
+    pub purity: Sums,
 }
 
 impl CardFacts {
@@ -38,6 +41,7 @@ impl CardFacts {
         *self.sources.entry(trajectory.prompt.source.clone()).or_default() += 1;
         let judged = |r: &crate::record::Round| r.judgement.as_ref().map(|j| j.satisfied);
         self.acceptance.add(trajectory.rounds.iter().map(judged));
+        self.purity.count(trajectory);
     }
 }
 
@@ -72,6 +76,7 @@ pub fn render(report: &Report, facts: &CardFacts) -> String {
     funnel(&mut out, &report.stages);
     strata(&mut out, report);
     acceptance(&mut out, &facts.acceptance);
+    purity(&mut out, facts);
     let models = named(&facts.models, "not named by its server");
     table(&mut out, "Models", ("model", "rows"), &models);
     table(&mut out, "Sources", ("source", "rows"), &facts.sources);
@@ -96,7 +101,7 @@ const COLUMNS: &str = r#"
 | `id` `prompt` `category` `source` `licence` | the user's prompt and where it comes from |
 | `outcome` | `one_round`, `closed` (ends with an answer) or `open` (ends on a tool call) |
 | `messages` `images` | the conversation, ready to train; one `<image>` per image |
-| `rounds` | thinking, refined prompt, picture, judgement, verdict, score and checks of each round |
+| `rounds` | thinking, refined prompt, picture, judgement, verdict, score and checks of each round; `posterior` and `claims`: the probabilities that the verdict is right and that the judgement is true, where several looks were added up |
 | `improved` `comparisons` `atoms` `attempts` | what the filters saw |
 | `truth` | spec, gloss and reference: **never to be shown to the trained model** |
 | `provenance` | call keys, models, pipeline digest, whether simulated |
@@ -167,6 +172,29 @@ fn acceptance(out: &mut String, acceptance: &Acceptance) {
     for (name, judged) in acceptance.rounds() {
         let share = judged.share().map_or("-".into(), |share| format!("{:.1} %", share * 100.0));
         let _ = writeln!(out, "| {name} | {} | {} | {share} |", judged.accepts, judged.rejects);
+    }
+}
+
+fn purity(out: &mut String, facts: &CardFacts) {
+    let purity = facts.purity.purity();
+    if purity.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\n## Expected purity\n\nBy the posteriors of the rows' verdicts: the share of rows of which \
+         every verdict is right, with what holds it in 19 of 20, and of which every J is true \
+         throughout. It is as right as what the judges were taken for (`data/judges.toml` of the run).\n\n\
+         | rows of | rows | verdicts | every J |\n|---|---:|---:|---:|\n",
+    );
+    for (name, p) in &purity {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {:.1} % |",
+            plain(name),
+            p.rows,
+            line(p),
+            p.claims * 100.0
+        );
     }
 }
 

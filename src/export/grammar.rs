@@ -180,7 +180,7 @@ mod tests {
                 rationale: next(),
                 satisfied,
                 score: 1.0,
-                checks: Vec::new(),
+                ..Judgement::default()
             }),
         };
         let rounds = vec![round(false), round(accepted)];

@@ -24,7 +24,7 @@ pub use ending::{ENDINGS, Ending, EndingRow};
 pub use id::{CallKey, Digest, Id, NanoUsd, ParseHexError};
 pub use message::{Message, Part, Speaker};
 pub use prompt::{Prompt, Region, Relation, Size, Spec, SpecObject};
-pub use report::{CallsReport, DatasetReport, Report, RoleReport, StageReport, Stratum};
+pub use report::{CallsReport, DatasetReport, Purity, Report, RoleReport, StageReport, Stratum};
 pub use rollout::{Ended, Rollout, RolloutTurn};
 pub use session::Session;
 pub use trajectory::{

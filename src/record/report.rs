@@ -90,6 +90,21 @@ pub struct DatasetReport {
     pub target: u64,
     /// `category/outcome` -> what was there, wanted and taken.
     pub strata: BTreeMap<String, Stratum>,
+    /// `all`, `outcome/NAME`, `category/NAME` -> how pure its rows are, where looks were added up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub purity: BTreeMap<String, Purity>,
+}
+
+/// What posteriors make of rows together: expected, not measured.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Purity {
+    pub rows: u64,
+    /// Expected share of rows of which every verdict is right, 0..=1, and what holds it in 19 of 20.
+    pub expected: f64,
+    pub low: f64,
+    pub high: f64,
+    /// Expected share of rows of which every J is true throughout.
+    pub claims: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

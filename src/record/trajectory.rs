@@ -86,6 +86,18 @@ pub enum Answer {
     Void,
 }
 
+impl Answer {
+    /// One letter, as the evidence of looks has it.
+    pub fn letter(self) -> char {
+        match self {
+            Answer::Yes => 'y',
+            Answer::No => 'n',
+            Answer::Unsure => 'u',
+            Answer::Void => 'v',
+        }
+    }
+}
+
 /// Where a check comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,7 +122,7 @@ pub struct Check {
 }
 
 /// J: what the agent says of an image, and what code concluded from the judge's checks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Judgement {
     /// J, the training text. Holds no rule.
     pub rationale: String,
@@ -119,6 +131,12 @@ pub struct Judgement {
     /// Passed share of the non-void checks, 0..=1.
     pub score: f32,
     pub checks: Vec<Check>,
+    /// The probability that `satisfied` is right, where looks were added up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posterior: Option<f32>,
+    /// The probability that everything `rationale` claims is true, where looks were added up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<f32>,
 }
 
 /// One round: T, P, I, J.

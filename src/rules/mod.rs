@@ -3,13 +3,18 @@
 //!
 //! A judge reports evidence and yes, no or unsure per rule and atom; code alone concludes. Rules are
 //! shown to the judge and absent from every training text (paper, section 3.2). Asking the judge is
-//! the stages' affair.
+//! the stages' affair. `evidence` adds up several looks, `worths` says what a
+//! judge is worth, `fit` learns it.
 
 mod closing;
+pub mod evidence;
+pub mod fit;
 mod parse;
 pub mod reading;
 mod verdict;
+mod worths;
 
 pub use closing::closing;
 pub use parse::{Rule, Rules};
 pub use verdict::{Given, Overall, Verdict, conclude};
+pub use worths::{Assumed, Known, RULE, Worths};

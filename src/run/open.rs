@@ -155,6 +155,7 @@ impl Run<'_> {
         if let Some(sealed) = sealed {
             report.dataset.rows = sealed.rows;
             report.dataset.digest = sealed.digest;
+            report.dataset.purity = sealed.purity;
         }
         report
     }

@@ -61,6 +61,22 @@ impl Asker {
         Ok(Asker { role: cx.role(role)?, template: cx.template(template)?, again: cx.again()? })
     }
 
+    /// Of the role `role`, which the list in parameter `param` names.
+    pub fn of_role(
+        cx: &Compile<'_>,
+        param: &str,
+        role: &str,
+        template: &str,
+    ) -> Result<Asker, Vec<Diagnostic>> {
+        let role = cx.role_named(param, role)?;
+        Ok(Asker { role, template: cx.template(template)?, again: cx.again()? })
+    }
+
+    /// The same role, asked with another template.
+    pub fn with(self, template: Arc<template::Template>) -> Asker {
+        Asker { template, ..self }
+    }
+
     /// The request that `context` makes. `draw` tells equal asks apart; where the role pins a
     /// seed, the draw moves it, so that votes are not copies.
     pub fn request(
@@ -262,7 +278,8 @@ pub fn atom_rows(atoms: &[Atom]) -> Vec<Vec<(&'static str, &str)>> {
         .collect()
 }
 
-fn kind_name(atom: &Atom) -> &'static str {
+/// The name of an atom's kind, as templates and `data/judges.toml` write it.
+pub fn kind_name(atom: &Atom) -> &'static str {
     use crate::record::AtomKind as K;
     match atom.kind {
         K::Object => "object",

@@ -33,6 +33,8 @@ pub enum Does {
     Reward,
     /// Picks among the roll-outs of one prompt.
     Resample,
+    /// Asks what is known, to learn of who is asked.
+    Canary,
     /// Writes what is left.
     Write,
 }

@@ -6,6 +6,7 @@
 
 pub mod agent;
 mod ask;
+mod canary;
 mod checklist;
 mod compile;
 mod contract;
@@ -16,6 +17,7 @@ mod grammar;
 mod judging;
 mod kind;
 mod kinds;
+mod looks;
 mod params;
 mod scoring;
 mod teaching;
@@ -32,4 +34,5 @@ pub use grammar::{Call, Fault, parse_call};
 pub use judging::read_judgement;
 pub use kind::{Arity, Kind, Param, Port, Reason, Ty, Wants, kind};
 pub use kinds::{KINDS, POOL_KIND, QUOTA_KIND, SCORE_KIND};
+pub use looks::PURE;
 pub use params::{Params, Value, value_of, value_of_text};

@@ -114,7 +114,7 @@ impl Scorer {
         let evidence = match self.judging.judge(cx, t, image, None, 1).await {
             Ok(Ok(judged)) => {
                 let score = f64::from(judged.judgement.satisfied);
-                let call = judged.evidence.votes.first().and_then(|vote| vote.call);
+                let call = judged.evidence.votes.iter().find_map(|vote| vote.call);
                 let read = Read { official: Counted::As(score), strict: Some(score) };
                 return Ok(Judged { read, call, note: judged.evidence.note, unscored: "" });
             }

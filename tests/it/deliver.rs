@@ -33,6 +33,7 @@ fn request(system: Option<&str>) -> Request {
         measure: Measure::Estimate,
         max_tokens: 16_384,
         max_image_pixels: 768 * 768,
+        min_posterior: 0.0,
         rules: None,
         shares: Shares::default(),
         seed: 0,
@@ -53,7 +54,7 @@ async fn a_run_is_replayed_estimated_and_exported_by_values() {
     let rows = same.rebuilt.report.dataset.rows;
     assert!(rows > 10 && same.diff.same >= rows, "{rows} of {}", same.diff.same);
 
-    let outlook = estimate(&run, 1000, None, 64).await.unwrap();
+    let outlook = estimate(&run, 1000, None, 64, None).await.unwrap();
     assert!(outlook.simulated && outlook.estimate.records >= outlook.estimate.kept);
     assert!(outlook.estimate.prompts.mid > 1000.0, "{:?}", outlook.estimate.prompts);
 
@@ -92,6 +93,6 @@ async fn what_cannot_be_made_is_told_by_kind() {
     assert!(!diagnostics.is_empty());
     let nowhere = temp.path().join("nowhere").display().to_string();
     std::fs::create_dir(&nowhere).unwrap();
-    let none = estimate(&nowhere, 10, None, 1).await;
+    let none = estimate(&nowhere, 10, None, 1, None).await;
     assert!(matches!(none, Err(DeliverError::NoManifest { .. })), "{none:?}");
 }

@@ -109,8 +109,23 @@ fn every_broken_pipeline_is_told_with_place_and_remedy() {
 }
 
 #[test]
+fn votes_that_are_copies_are_warned_of_and_votes_that_differ_are_not() {
+    let project = Project::open(&Home::Folder(root()), "paper").expect("opens");
+    let warned = |param: &str, value: &str| {
+        let set = vec![("judged".to_owned(), param.to_owned(), value.to_owned())];
+        let overrides = Overrides { set, ..Overrides::default() };
+        let compiled = compile(&project, &overrides);
+        assert!(compiled.plan.is_some());
+        compiled.diagnostics.iter().any(|d| d.code == "W03")
+    };
+    assert!(warned("votes", "3"));
+    assert!(!warned("votes", "1"));
+    assert!(!warned("max_looks", "5"));
+}
+
+#[test]
 fn the_shipped_pipelines_compile_without_a_warning() {
-    for (pipeline, stages) in [("standard", 18), ("paper", 16), ("three_rounds", 23)] {
+    for (pipeline, stages) in [("standard", 19), ("paper", 16), ("three_rounds", 23)] {
         let project = Project::open(&Home::Folder(root()), pipeline).expect("opens");
         let compiled = compile(&project, &Overrides::default());
         assert_eq!(render(&compiled.diagnostics, Style::Plain), "", "{pipeline}");

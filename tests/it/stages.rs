@@ -4,6 +4,7 @@
 //! A stage is a function of a record and of replies, so a table of replies is a test of it, with no
 //! server and no journal.
 
+mod looks;
 mod pairs;
 mod readers;
 mod world;

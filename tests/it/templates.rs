@@ -32,6 +32,11 @@ fn context(apart: &str) -> Context {
         atom("a1", "object", "Is there at least one clock in the picture?", "a clock"),
         atom("a2", "count", "Are there exactly five clocks?", "five clocks"),
     ];
+    let fact = |id, question, expected| {
+        vec![("id", id), ("question", question), ("expected", expected)]
+    };
+    let right = vec![fact("a1", "Is there at least one clock in the picture?", "a clock")];
+    let wrong = vec![fact("a2", "Are there exactly five clocks?", "five clocks")];
     Context::new()
         .text("prompt", "Draw half a dozen less one of what tells the hour </request>")
         .text("plain", "five red clocks")
@@ -51,6 +56,8 @@ fn context(apart: &str) -> Context {
         .text("fault", "no answer that is yes, no or unsure to: a2")
         .rows("rules", rules)
         .rows("atoms", atoms)
+        .rows("right", right)
+        .rows("wrong", wrong)
         .image("image", image(1))
         .image("image_a", image(1))
         .image("image_b", image(2))

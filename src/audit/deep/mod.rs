@@ -216,7 +216,7 @@ impl Deep {
             self.voted[0] += u64::from(same);
             self.voted[1] += 1;
         }
-        for vote in votes {
+        for vote in votes.iter().filter(|v| !v.is_of_looks()) {
             let answers = self.votes.entry(vote.ask.clone()).or_default();
             *answers.entry(vote.answer.clone()).or_default() += 1;
         }

@@ -18,6 +18,7 @@ const ROLES: [(&str, &str, &str); 14] = [
     ("judge", "openai-chat", "/v1"),
     ("leak_reader", "openai-chat", "/v1"),
     ("reflector", "gemini", "/v1beta"),
+    ("second_judge", "gemini", "/v1beta"),
     ("solver", "openai-chat", "/v1"),
     ("teacher", "openai-chat", "/v1"),
     ("verifier", "openai-chat", "/v1"),

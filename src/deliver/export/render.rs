@@ -40,6 +40,7 @@ impl Job {
             measure: std::mem::replace(&mut request.measure, Measure::Estimate),
             max_tokens: request.max_tokens,
             max_image_pixels: request.max_image_pixels,
+            min_posterior: request.min_posterior,
         };
         let writer = (request.form.start)(&settings).map_err(ExportError::Encode)?;
         Ok(Job { request, source, screen, settings, writer, seals: HashMap::new(), report })

@@ -27,6 +27,8 @@ pub struct Request {
     pub max_tokens: u32,
     /// The pixels that an image is scaled down to by the trainer.
     pub max_image_pixels: u64,
+    /// Rows that are less sure of their verdicts are left out; 0: none is.
+    pub min_posterior: f64,
     /// The judge's rules, for forms that carry them; None: the source's own, else the built-in ones.
     pub rules: Option<diag::SourceFile>,
     /// Which share of the prompts goes to which split; prompts that are alike stay on one side.

@@ -62,6 +62,10 @@ pub struct RoundRow {
     score: Option<f32>,
     #[serde(default)]
     checks: Vec<Check>,
+    #[serde(default)]
+    posterior: Option<f32>,
+    #[serde(default)]
+    claims: Option<f32>,
 }
 
 /// What the pipeline knew and the model must not: never in training text.
@@ -196,6 +200,8 @@ fn round_rows(rounds: &[Round], shown: usize) -> Vec<RoundRow> {
         next += i32::from(index.is_some());
         let satisfied = judgement.as_ref().map(|j| j.satisfied);
         let score = judgement.as_ref().map(|j| j.score);
+        let posterior = judgement.as_ref().and_then(|j| j.posterior);
+        let claims = judgement.as_ref().and_then(|j| j.claims);
         let (rationale, checks) = match judgement {
             Some(judgement) => (Some(judgement.rationale), bare(judgement.checks)),
             None => (None, Vec::new()),
@@ -210,6 +216,8 @@ fn round_rows(rounds: &[Round], shown: usize) -> Vec<RoundRow> {
             satisfied,
             score,
             checks,
+            posterior,
+            claims,
         }
     };
     rounds.iter().map(row).collect()
@@ -232,6 +240,8 @@ impl RoundRow {
             satisfied: self.satisfied.unwrap_or(false),
             score: self.score.unwrap_or(0.0),
             checks: self.checks,
+            posterior: self.posterior,
+            claims: self.claims,
         });
         Round {
             thinking: self.thinking,

@@ -63,6 +63,9 @@ fn round() -> Vec<FieldRef> {
         column("satisfied", DataType::Boolean),
         column("score", DataType::Float32),
         column("checks", list(check)),
+        // Null where no looks were added up.
+        column("posterior", DataType::Float32),
+        column("claims", DataType::Float32),
     ]
 }
 

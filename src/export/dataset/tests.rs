@@ -38,6 +38,8 @@ fn full(n: u8) -> (Trajectory, Vec<Bytes>) {
             satisfied,
             score: 0.1 * f32::from(k),
             checks: vec![check.clone()],
+            posterior: Some(0.995),
+            claims: None,
         }),
     };
     let spec = r#"{"include":[{"class":"clock","count":5}],"text":"noon"}"#;

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod balance;
+mod canary;
 mod consistency;
 mod decontaminate;
 mod dedup;
@@ -35,6 +36,7 @@ pub const KINDS: &[&Kind] = &[
     &pairwise::KIND,
     &pointwise::KIND,
     &consistency::KIND,
+    &canary::KIND,
     &roll_out::KIND,
     &score::KIND,
     &balance::KIND,

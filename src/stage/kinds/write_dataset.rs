@@ -125,6 +125,7 @@ impl Sink for WriteDataset {
         }
         let mut sealed = shards.finish().await?;
         sealed.failed = failed;
+        sealed.purity = facts.purity.purity();
         write_card(cx, &sealed, facts, &samples).await?;
         Ok(sealed)
     }
@@ -248,7 +249,7 @@ impl<'a> Shards<'a> {
     async fn finish(mut self) -> Result<Sealed, StageError> {
         self.close().await?;
         let digest = Digest(*self.digest.finalize().as_bytes()).hex();
-        Ok(Sealed { rows: self.rows, digest, failed: Vec::new() })
+        Ok(Sealed { rows: self.rows, digest, ..Sealed::default() })
     }
 }
 

@@ -334,6 +334,7 @@ impl Maker {
             satisfied: good,
             score: evidence.score.unwrap(),
             checks: evidence.checks,
+            ..Judgement::default()
         });
     }
 

@@ -82,6 +82,7 @@ impl Maker {
             guidance: None,
             seed,
             draw,
+            edits: None,
         });
         let shade = u32::from_le_bytes(request.key().0[..4].try_into().unwrap());
         let picture = self.picture(shade);

@@ -104,7 +104,7 @@ pub fn prompt(text: &str) -> Trajectory {
 
 pub fn judgement(satisfied: bool, rationale: &str) -> Judgement {
     let rationale = rationale.to_owned();
-    Judgement { rationale, satisfied, score: 0.5, checks: vec![] }
+    Judgement { rationale, satisfied, score: 0.5, ..Judgement::default() }
 }
 
 pub fn round(refined: &str, image: Option<u8>, judgement: Option<Judgement>) -> Round {

@@ -28,7 +28,7 @@ fn record(key: &str, verdicts: &[bool], improved: bool) -> Trajectory {
                 rationale: "j".into(),
                 satisfied,
                 score: 0.0,
-                checks: vec![],
+                ..Judgement::default()
             }),
         })
         .collect();
