@@ -20,6 +20,7 @@ pub mod lineage;
 mod page;
 pub mod panels;
 pub mod plot;
+pub mod replies;
 mod report;
 pub mod roles;
 pub mod rounds;

@@ -19,6 +19,7 @@ pub mod probe;
 pub mod protocol;
 mod reply;
 mod request;
+mod schema;
 mod stack;
 mod twins;
 
@@ -28,6 +29,7 @@ pub use live::{RoleLive, UrlLive};
 pub use price::Prices;
 pub use reply::{Output, Reply, Usage};
 pub use request::{ChatRequest, ImageRequest, Message, Part, Request, Sampling, Speaker};
+pub use schema::Schema;
 pub use stack::{Stack, StackOptions, ask_once, ask_url};
 
 use crate::record::Digest;

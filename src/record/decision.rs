@@ -45,9 +45,19 @@ impl Vote {
     /// Of `AGAIN`: it could be read.
     pub const ANSWERED: &str = "answered";
 
-    /// Whether this tells of a reply that could not be read, rather than of an answer.
+    /// How many sentences were cut from what was said, as a number.
+    pub const CUT: &str = "cut";
+    /// Whether a hint is what it is taken for, before it is shown.
+    pub const HINT: &str = "hint";
+
+    /// Whether this tells of how a reply could be read, rather than of an answer.
     pub fn is_of_reading(&self) -> bool {
-        self.ask == Vote::UNREAD || self.ask == Vote::AGAIN
+        Vote::tells_of_reading(&self.ask)
+    }
+
+    /// Of its `ask` alone.
+    pub fn tells_of_reading(ask: &str) -> bool {
+        matches!(ask, Vote::UNREAD | Vote::AGAIN | Vote::CUT)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Judging one image: ask a judge per rule and atom, conclude by code, vote.
 
+use crate::call::Schema;
 use crate::record::{Answer, Atom, Evidence, ImageRef, Judgement, Trajectory, Vote};
 use crate::rules::reading::{field, score, word};
 use crate::rules::{Given, Overall, Rules, Verdict, closing, conclude};
@@ -57,6 +58,16 @@ const EVIDENCE: [&str; 4] = ["evidence", "observation", "reason", "explanation"]
 const RATIONALE: [&str; 4] = ["rationale", "explanation", "judgement", "judgment"];
 const SCORE: [&str; 3] = ["score", "rating", "grade"];
 
+/// What a judge answers: evidence before the answer it is for.
+const CHECKED: Schema = Schema::List(&Schema::Fields(&[
+    ("id", Schema::Text),
+    ("evidence", Schema::Text),
+    ("answer", Schema::Word(&["yes", "no", "unsure"])),
+]));
+pub const JUDGED: Schema = Schema::Fields(&[("checks", CHECKED), ("rationale", Schema::Text)]);
+const SCORED: Schema =
+    Schema::Fields(&[("checks", CHECKED), ("score", Schema::Number), ("rationale", Schema::Text)]);
+
 /// The verdict that a judge's reply comes to, and its rationale; Err says why it cannot be read.
 pub fn read_judgement(
     rules: &Rules,
@@ -69,7 +80,12 @@ pub fn read_judgement(
 }
 
 /// A reply in any of the shapes that judges give it. Err is what the judge is asked again about.
-fn read_reply(rules: &Rules, atoms: &[Atom], scored: bool, value: Value) -> Result<Reading, Fault> {
+pub fn read_reply(
+    rules: &Rules,
+    atoms: &[Atom],
+    scored: bool,
+    value: Value,
+) -> Result<Reading, Fault> {
     let unanswered = |what: String| Fault { code: "unanswered", what };
     let reply = members(value)?;
     let rationale = field(&reply, &RATIONALE).and_then(Value::as_str).unwrap_or_default().trim();
@@ -97,7 +113,7 @@ fn read_reply(rules: &Rules, atoms: &[Atom], scored: bool, value: Value) -> Resu
         _ => return Ok(Reading { verdict, rationale: rationale.to_owned(), score }),
     };
     let what = format!("{found}: look again and make them agree with what is to be seen");
-    Err(Fault { code: "contradiction", what })
+    Err(Fault { code: Fault::CONTRADICTION, what })
 }
 
 /// What a reply says of each item: a list of objects, a map from id to answer, or such lists and maps
@@ -143,7 +159,8 @@ impl Judging {
         cx: &Compile<'_>,
         scored: bool,
     ) -> Result<Judging, Vec<crate::diag::Diagnostic>> {
-        let asker = Asker::compile(cx, "model", "template")?;
+        let schema = if scored { &SCORED } else { &JUDGED };
+        let asker = Asker::compile(cx, "model", "template")?.shaped(schema);
         Ok(Judging { asker, rules: cx.rules("rules")?, scored })
     }
 

@@ -2,6 +2,7 @@
 
 mod anywhere;
 mod audit;
+mod audit_replies;
 mod benchmark;
 mod call;
 mod connect;

@@ -1,5 +1,6 @@
 //! `pairwise`: the last image against the one before, in both orders.
 
+use crate::call::Schema;
 use crate::diag::Diagnostic;
 use crate::record::{Comparison, Evidence, ImageRef, Preference, Trajectory, Vote};
 use crate::rules::reading::{Side, field, side};
@@ -65,7 +66,7 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
-    let asker = Asker::compile(cx, "model", "template")?;
+    let asker = Asker::compile(cx, "model", "template")?.shaped(&SCHEMA);
     Ok(Stage::Each(Arc::new(Pairwise { asker, keep_ties: cx.params.text("ties") == "keep" })))
 }
 
@@ -73,6 +74,14 @@ struct Pairwise {
     asker: Asker,
     keep_ties: bool,
 }
+
+/// What a comparator answers.
+const SCHEMA: Schema = Schema::Fields(&[
+    ("seen_a", Schema::Text),
+    ("seen_b", Schema::Text),
+    ("evidence", Schema::Text),
+    ("better", Schema::Word(&["A", "B", "tie"])),
+]);
 
 /// One order's answer.
 struct Answer {
