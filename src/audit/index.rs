@@ -5,7 +5,7 @@
 //! in the tables and the journal, and are read when one record is looked at.
 
 use crate::archive::{CallColumn, Columns, Name, Names, Texts};
-use crate::record::{CallKey, Disposition, Id};
+use crate::record::{CallKey, Disposition, Id, Vote};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -70,6 +70,8 @@ pub struct StageRows {
     pub note: Texts,
     /// Of failed records, a few at least: what their error says.
     pub failures: Vec<(Id, String)>,
+    /// Votes that tell of how a reply could be read; empty unless they were read.
+    pub replies: Vec<Vote>,
 }
 
 impl StageRows {
@@ -144,6 +146,7 @@ impl Index {
             calls: table.calls,
             note: table.notes,
             failures: table.failures,
+            replies: table.replies,
         });
     }
 

@@ -21,6 +21,7 @@ pub mod lineage;
 mod page;
 pub mod panels;
 pub mod plot;
+pub mod replies;
 mod report;
 pub mod roles;
 pub mod rollouts;

@@ -4,6 +4,7 @@ use crate::archive::Sessions;
 use crate::audit::facts::Facts;
 use crate::audit::findings::{Finding, Severity, findings};
 use crate::audit::funnel::{Costs, Funnel, funnel};
+use crate::audit::replies::{ReplyAudit, replies};
 use crate::audit::roles::{RoleAudit, roles};
 use crate::record::{Acceptance, Purity, Stratum};
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub struct AuditReport {
     /// As the run's report has it.
     pub purity: BTreeMap<String, Purity>,
     pub roles: Vec<RoleAudit>,
+    /// Roles whose replies could not all be read as they came.
+    pub replies: Vec<ReplyAudit>,
     pub calls_journaled: u64,
     /// How many of them were read; fewer than all = a uniform sample.
     pub calls_read: u64,
@@ -54,6 +57,7 @@ impl AuditReport {
             acceptance: facts.dataset.as_ref().map(|d| d.acceptance.clone()).unwrap_or_default(),
             purity: report.map(|r| r.dataset.purity.clone()).unwrap_or_default(),
             roles: roles(&facts.journal),
+            replies: replies(&facts.index, &facts.shape, &facts.journal),
             calls_journaled: facts.journal.len,
             calls_read: facts.journal.calls.len() as u64,
             blobs: facts.blobs.present.len() as u64,

@@ -19,6 +19,7 @@ pub mod probe;
 pub mod protocol;
 mod reply;
 mod request;
+mod schema;
 mod stack;
 mod twins;
 
@@ -30,6 +31,7 @@ pub use reply::{Output, Reply, Usage};
 #[cfg(test)]
 pub use request::HASHED;
 pub use request::{ChatRequest, ImageRequest, KeyedRequest, Request, Sampling};
+pub use schema::Schema;
 pub use stack::{Stack, StackOptions, ask_once, ask_url};
 
 use crate::record::Digest;

@@ -62,6 +62,9 @@ fn text(reports: &[ProbeReport]) -> String {
         if r.reasoning == "apart" {
             out.push_str(", thinks");
         }
+        if r.schema == "held" {
+            out.push_str(", holds to schemas");
+        }
         if let Some((width, height)) = r.picture {
             let _ = write!(out, ", draws {width}x{height}");
         }

@@ -45,6 +45,12 @@ impl Vote {
     /// Of `AGAIN`: it could be read.
     pub const ANSWERED: &str = "answered";
 
+    /// How many sentences were cut from what was said, as a number.
+    pub const CUT: &str = "cut";
+    /// Whether a hint is what it is taken for, before it is shown.
+    pub const HINT: &str = "hint";
+
+
     /// Before the looks at one picture: the kinds of its questions, with commas between.
     pub const QUESTIONS: &str = "questions";
     /// The probability of the verdict that the looks come to; of an undecided one, that all holds.
@@ -64,9 +70,14 @@ impl Vote {
             || self.ask.starts_with("look_")
     }
 
-    /// Whether this tells of a reply that could not be read, rather than of an answer.
+    /// Whether this tells of how a reply could be read, rather than of an answer.
     pub fn is_of_reading(&self) -> bool {
-        self.ask == Vote::UNREAD || self.ask == Vote::AGAIN
+        Vote::tells_of_reading(&self.ask)
+    }
+
+    /// Of its `ask` alone.
+    pub fn tells_of_reading(ask: &str) -> bool {
+        matches!(ask, Vote::UNREAD | Vote::AGAIN | Vote::CUT)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::record::{Decision, Disposition, Id, NanoUsd, StageReport};
 use crate::run::progress::Cell;
+use crate::stage::StageError;
 use crate::store::{Spill, SpillRef, StoreError};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -113,6 +114,7 @@ impl StageLedger {
                     report.dropped += 1;
                 } else {
                     report.failed += 1;
+                    report.undecided += u64::from(decision.reason == StageError::UNDECIDED);
                 }
                 *report.reasons.entry(decision.reason.clone()).or_default() += 1;
             }

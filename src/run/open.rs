@@ -3,7 +3,7 @@
 use crate::env::{Env, Phase};
 use crate::journal::{Journal, Journaled};
 use crate::plan::{Manifest, Plan};
-use crate::record::{Ending, Report};
+use crate::record::{Ending, Report, StageReport};
 use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::{Guard, Held};
@@ -121,7 +121,7 @@ impl Run<'_> {
         let mut report = self.sealed_report(sealed);
         if let Some(shard) = self.options.shard {
             let side = self.options.store.under(&Layout::shard(shard.index, shard.of));
-            let failed = report.stages.iter().map(|stage| stage.failed).sum();
+            let failed = report.stages.iter().map(StageReport::to_try_again).sum();
             let now = self.env.unix_ms();
             shards::finish(&side, &self.manifest.digest, now, failed).await?;
         } else {

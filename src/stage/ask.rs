@@ -2,7 +2,7 @@
 //! again, with the model's own words and what is wrong with them in the conversation. The identical
 //! request would only repeat the fault where the temperature is 0.
 
-use crate::call::{ChatRequest, Output, Reply, Request};
+use crate::call::{ChatRequest, Output, Reply, Request, Schema};
 use crate::diag::Diagnostic;
 use crate::markup;
 use crate::record::{Atom, CallKey, Message, Part, Speaker, Vote};
@@ -29,6 +29,8 @@ pub struct Asker {
     pub template: Arc<template::Template>,
     /// What is said of a reply that could not be read (`templates/again.j2`).
     again: Arc<template::Template>,
+    /// The shape of the JSON that is asked for, if one is.
+    schema: Option<&'static Schema>,
 }
 
 /// What came of asking.
@@ -58,7 +60,13 @@ enum Heard {
 impl Asker {
     /// From the parameters `role` and `template` of a kind.
     pub fn compile(cx: &Compile<'_>, role: &str, template: &str) -> Result<Asker, Vec<Diagnostic>> {
-        Ok(Asker { role: cx.role(role)?, template: cx.template(template)?, again: cx.again()? })
+        let (role, template, again) = (cx.role(role)?, cx.template(template)?, cx.again()?);
+        Ok(Asker { role, template, again, schema: None })
+    }
+
+    /// The same, for a reply of that shape.
+    pub fn shaped(self, schema: &'static Schema) -> Asker {
+        Asker { schema: Some(schema), ..self }
     }
 
     /// Of the role `role`, which the list in parameter `param` names.
@@ -96,7 +104,7 @@ impl Asker {
             model: self.role.model.clone(),
             messages,
             sampling: sampling.clone(),
-            schema: None,
+            schema: self.schema,
             draw,
         };
         self.seed(&mut request);

@@ -18,6 +18,11 @@ pub struct Fault {
     pub what: String,
 }
 
+impl Fault {
+    /// The code of a judgement whose words conclude otherwise than its answers.
+    pub const CONTRADICTION: &str = "contradiction";
+}
+
 impl From<String> for Fault {
     /// Of a reply without the JSON that was asked for.
     fn from(what: String) -> Fault {

@@ -1,5 +1,6 @@
 //! Judging one image: ask a judge per rule and atom, conclude by code, vote.
 
+use crate::call::Schema;
 use crate::record::{Answer, Atom, Evidence, ImageRef, Judgement, Trajectory, Vote};
 use crate::rules::reading::{field, score, word};
 use crate::rules::{Given, Overall, Rules, Verdict, closing, conclude};
@@ -60,6 +61,16 @@ const EVIDENCE: [&str; 4] = ["evidence", "observation", "reason", "explanation"]
 pub const RATIONALE: [&str; 4] = ["rationale", "explanation", "judgement", "judgment"];
 const SCORE: [&str; 3] = ["score", "rating", "grade"];
 
+/// What a judge answers: evidence before the answer it is for.
+const CHECKED: Schema = Schema::List(&Schema::Fields(&[
+    ("id", Schema::Text),
+    ("evidence", Schema::Text),
+    ("answer", Schema::Word(&["yes", "no", "unsure"])),
+]));
+pub const JUDGED: Schema = Schema::Fields(&[("checks", CHECKED), ("rationale", Schema::Text)]);
+const SCORED: Schema =
+    Schema::Fields(&[("checks", CHECKED), ("score", Schema::Number), ("rationale", Schema::Text)]);
+
 /// The verdict that a judge's reply comes to, and its rationale; Err says why it cannot be read.
 pub fn read_judgement(
     rules: &Rules,
@@ -98,7 +109,7 @@ pub fn read_reply(
         _ => return Ok(Reading { verdict, rationale, score }),
     };
     let what = format!("{found}: look again and make them agree with what is to be seen");
-    Err(Fault { code: "contradiction", what })
+    Err(Fault { code: Fault::CONTRADICTION, what })
 }
 
 /// The text of a rationale: there, and of a length that is trained on whole.
@@ -158,7 +169,8 @@ impl Judging {
         cx: &Compile<'_>,
         scored: bool,
     ) -> Result<Judging, Vec<crate::diag::Diagnostic>> {
-        let asker = Asker::compile(cx, "model", "template")?;
+        let schema = if scored { &SCORED } else { &JUDGED };
+        let asker = Asker::compile(cx, "model", "template")?.shaped(schema);
         Ok(Judging {
             asker,
             rules: cx.rules("rules")?,
@@ -169,7 +181,7 @@ impl Judging {
 
     /// Where only the verdict counts: no J is written.
     pub fn compile_verdict(cx: &Compile<'_>) -> Result<Judging, Vec<crate::diag::Diagnostic>> {
-        let asker = Asker::compile(cx, "model", "template")?;
+        let asker = Asker::compile(cx, "model", "template")?.shaped(&JUDGED);
         let looks = Looks::compile(cx, "template", false)?;
         Ok(Judging { asker, rules: cx.rules("rules")?, scored: false, looks })
     }

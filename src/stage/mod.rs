@@ -14,6 +14,7 @@ mod cx;
 mod does;
 mod facts;
 mod grammar;
+mod hint;
 mod judging;
 mod kind;
 mod kinds;

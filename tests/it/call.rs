@@ -5,8 +5,8 @@ use crate::scripted::{Answer, Scripted, Seen, png};
 use bytes::Bytes;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{
-    CallError, ChatRequest, ImageRequest, Images, Output, Reply, Request, Sampling, Stack,
-    StackOptions, ask_once,
+    CallError, ChatRequest, ImageRequest, Images, Output, Reply, Request, Sampling, Schema,
+    Stack, StackOptions, ask_once,
 };
 use coldstart::diag::{SourceFile, Style, render};
 use coldstart::env::Env;
@@ -50,12 +50,16 @@ struct Case {
     expect: Value,
 }
 
+/// What a case with `schema = true` asks for.
+const SHAPE: Schema = Schema::Fields(&[("seen", Schema::Text), ("better", Schema::Bool)]);
+
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 struct Ask {
     /// Send a picture too.
     picture: bool,
-    schema: Option<Value>,
+    /// Of `SHAPE`.
+    schema: bool,
     sampling: Sampling,
     draw: u32,
     steps: Option<u32>,
@@ -169,7 +173,7 @@ fn request(file: &File, ask: &Ask) -> Request {
             say(Speaker::User, parts),
         ],
         sampling: ask.sampling.clone(),
-        schema: ask.schema.clone(),
+        schema: ask.schema.then_some(&SHAPE),
         draw: ask.draw,
     })
 }

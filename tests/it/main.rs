@@ -4,6 +4,7 @@ mod agent;
 mod anywhere;
 mod archive;
 mod audit;
+mod audit_replies;
 mod benchmark;
 mod call;
 mod connect;

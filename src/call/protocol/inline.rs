@@ -7,12 +7,16 @@
 use crate::call::protocol::assembly::Piece;
 
 /// What opens and closes thinking within a text.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 9] = [
     ("<think>", "</think>"),
     ("<thought>", "</thought>"),
     ("<thinking>", "</thinking>"),
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
+    ("<reasoning>", "</reasoning>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
 ];
 /// Qwen3 Thinking without a parser opens the tag in its prompt, so that its end comes alone.
 const LONE_END: &str = "</think>";

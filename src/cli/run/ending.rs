@@ -7,7 +7,7 @@ use crate::cli::run::Args;
 use crate::cli::shared::{Format, print_json};
 use crate::cli::{Done, funnel};
 use crate::diag::chain;
-use crate::record::{Ending, Report};
+use crate::record::{Ending, Report, StageReport};
 use crate::run::RunError;
 use crate::run::shards::array_expression;
 
@@ -91,12 +91,21 @@ fn done(args: &Args, report: &Report) -> anyhow::Result<Done> {
         ),
         None => eprintln!("RUN {out}: dataset in {out}/dataset, stage tables in {out}/stages"),
     }
-    let failed: u64 = report.stages.iter().map(|s| s.failed).sum();
+    let failed: u64 = report.stages.iter().map(StageReport::to_try_again).sum();
     if failed > 0 {
         let records = if failed == 1 { "1 record" } else { &format!("{failed} records") };
         eprintln!(
             "{records} failed and are not in the dataset; `coldstart audit {out}` lists them, the \
              same command tries them again"
+        );
+    }
+    let undecided = report.undecided();
+    if undecided > 0 {
+        let records = if undecided == 1 { "1 record" } else { &format!("{undecided} records") };
+        eprintln!(
+            "{records} left undecided and not in the dataset: a judge that was asked again gave no answer \
+             that can be read. What it said is in the journal, so that the same command ends the same; \
+             another model or template of the stage asks anew"
         );
     }
     let ending = report.ended.unwrap_or_else(|| report.natural_ending());

@@ -4,6 +4,7 @@
 use super::Reader;
 use super::json_array;
 use crate::pool::BadKind;
+use crate::pool::content::NOT_UTF8;
 use crate::pool::draft::Draft;
 use crate::pool::input::Input;
 use crate::pool::lines::{Line, Lines};
@@ -95,7 +96,7 @@ pub(super) fn rows_of(
                 }
             }
             Ok(Some(Line::Encoding(number))) => {
-                out.bad(&format!("{name}#{number}"), BadKind::Encoding, "not UTF-8", false)?;
+                out.bad(&format!("{name}#{number}"), BadKind::Encoding, NOT_UTF8, false)?;
             }
             Ok(Some(Line::TooLong(number))) => {
                 let why = format!("a line over {} bytes", out.options.max_bytes);

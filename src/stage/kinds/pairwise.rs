@@ -1,5 +1,6 @@
 //! `pairwise`: the last image against the one before, in both orders.
 
+use crate::call::Schema;
 use crate::diag::Diagnostic;
 use crate::record::{Comparison, Evidence, ImageRef, Preference, Trajectory, Vote};
 use crate::rules::reading::{Side, field, side};
@@ -74,10 +75,10 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
-    let asker = Asker::compile(cx, "model", "template")?;
+    let asker = Asker::compile(cx, "model", "template")?.shaped(&SCHEMA);
     let second = match cx.params.text("second") {
         "" => None,
-        role => Some(Asker::of_role(cx, "second", role, "template")?),
+        role => Some(Asker::of_role(cx, "second", role, "template")?.shaped(&SCHEMA)),
     };
     let keep_ties = cx.params.text("ties") == "keep";
     Ok(Stage::Each(Arc::new(Pairwise { asker, second, keep_ties })))
@@ -88,6 +89,14 @@ struct Pairwise {
     second: Option<Asker>,
     keep_ties: bool,
 }
+
+/// What a comparator answers.
+const SCHEMA: Schema = Schema::Fields(&[
+    ("seen_a", Schema::Text),
+    ("seen_b", Schema::Text),
+    ("evidence", Schema::Text),
+    ("better", Schema::Word(&["A", "B", "tie"])),
+]);
 
 /// One order's answer.
 struct Answer {

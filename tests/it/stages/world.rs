@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 pub type Answers = dyn Fn(&Request, usize) -> String + Send + Sync;
 
 /// A model that answers by a function of the request and of how many came before. `image:N` is the
-/// picture number N, `refused` a refusal; everything else is text.
+/// picture number N, `blank:N` one of one colour, `refused` a refusal; everything else is text.
 pub struct Script {
     asked: Mutex<Vec<Request>>,
     answer: Box<Answers>,
@@ -44,10 +44,11 @@ impl Model for Script {
             asked.len() - 1
         };
         let said = (self.answer)(request, before);
-        let output = match said.strip_prefix("image:") {
+        let drawn = |prefix| said.strip_prefix(prefix);
+        let output = match drawn("image:").or_else(|| drawn("blank:")) {
             Some(n) => Output::Image {
                 image: picture(n.parse().expect("a number")),
-                blank: false,
+                blank: said.starts_with("blank:"),
                 bytes: None,
             },
             None if said == "refused" => Output::Refused { reason: "policy".into() },
