@@ -11,6 +11,7 @@ mod ending;
 mod id;
 mod prompt;
 mod report;
+mod reward;
 mod rollout;
 mod session;
 mod trajectory;
@@ -21,6 +22,7 @@ pub use ending::{ENDINGS, Ending, EndingRow};
 pub use id::{CallKey, Digest, Id, NanoUsd, ParseHexError};
 pub use prompt::{Prompt, Region, Relation, Size, Spec, SpecObject};
 pub use report::{CallsReport, DatasetReport, Report, RoleReport, StageReport, Stratum};
+pub use reward::{Rejected, Reward};
 pub use rollout::{Ended, Rollout, RolloutTurn};
 pub use session::Session;
 pub use trajectory::{

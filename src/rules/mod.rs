@@ -2,14 +2,16 @@
 //! makes of them.
 //!
 //! A judge reports evidence and yes, no or unsure per rule and atom; code alone concludes. Rules are
-//! shown to the judge and absent from every training text (paper, section 3.2). Asking the judge is
-//! the stages' affair.
+//! shown to the judge and absent from every training text (paper, section 3.2). The reward that comes
+//! of verdicts is here too (`reward`). Asking the judge is the stages' affair.
 
 mod closing;
 mod parse;
 pub mod reading;
+mod reward;
 mod verdict;
 
 pub use closing::closing;
 pub use parse::{Rule, Rules};
+pub use reward::{Readings, Seen, reward};
 pub use verdict::{Given, Overall, Verdict, conclude};

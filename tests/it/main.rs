@@ -30,6 +30,7 @@ mod run_graphs;
 mod s3;
 mod scripted;
 mod secrets;
+mod serve;
 mod sim;
 mod sim_coverage;
 mod stages;

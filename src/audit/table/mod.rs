@@ -10,10 +10,12 @@ mod compare;
 mod first;
 mod plays;
 mod sheet;
+mod training;
 mod write;
 
 pub use plays::{Play, Played, Shot, Truth, read};
 pub use sheet::{Cell, Plot, Point, Series, Sheet, SheetRow, Tables};
+pub use training::{Trained, training};
 pub use write::{csv, markdown, svg, text};
 
 /// All tables of `runs`, in their order.

@@ -75,9 +75,9 @@ struct Pairwise {
 }
 
 /// One order's answer.
-struct Answer {
-    side: Side,
-    evidence: String,
+pub(super) struct Answer {
+    pub side: Side,
+    pub evidence: String,
 }
 
 /// Reads what a comparator says; a letter that cannot be read is no tie.
@@ -161,16 +161,27 @@ impl Pairwise {
         b: ImageRef,
         draw: u32,
     ) -> Result<Asked<Answer>, StageError> {
-        let context = Context::new()
-            .text("prompt", &t.prompt.text)
-            .rows("atoms", atom_rows(&t.atoms))
-            .image("image_a", a)
-            .image("image_b", b);
-        self.asker.json(cx, &context, draw, read).await
+        compare(&self.asker, cx, t, [a, b], draw).await
     }
 }
 
-fn prefer(side: Side, a_is_later: bool) -> Preference {
+/// Asks which of two pictures answers the prompt better, in this order.
+pub(super) async fn compare(
+    asker: &Asker,
+    cx: &Cx<'_>,
+    t: &Trajectory,
+    [a, b]: [ImageRef; 2],
+    draw: u32,
+) -> Result<Asked<Answer>, StageError> {
+    let context = Context::new()
+        .text("prompt", &t.prompt.text)
+        .rows("atoms", atom_rows(&t.atoms))
+        .image("image_a", a)
+        .image("image_b", b);
+    asker.json(cx, &context, draw, read).await
+}
+
+pub(super) fn prefer(side: Side, a_is_later: bool) -> Preference {
     match (side, a_is_later) {
         (Side::Tie, _) => Preference::Tie,
         (Side::A, false) | (Side::B, true) => Preference::First,
@@ -178,7 +189,7 @@ fn prefer(side: Side, a_is_later: bool) -> Preference {
     }
 }
 
-fn name(preference: Preference) -> &'static str {
+pub(super) fn name(preference: Preference) -> &'static str {
     match preference {
         Preference::First => "first",
         Preference::Second => "second",

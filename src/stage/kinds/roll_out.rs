@@ -61,6 +61,12 @@ pub const KIND: Kind = Kind {
             doc: "rollouts a prompt, one after the other",
         },
         Param {
+            name: "branch",
+            ty: Ty::Bool,
+            default: Some("false"),
+            doc: "all rollouts of a prompt share the first turn and picture, and part after it",
+        },
+        Param {
             name: "grammar",
             ty: Ty::Choice(&["v1", "v2", "native"]),
             default: Some("v1"),
@@ -117,6 +123,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         rules: Rules::of(word("grammar"), word("mode"), word("setting"), n_max, &system),
         draws: cx.params.int("draws") as u32,
         one_seed: word("seed") == "record",
+        branch: cx.params.bool("branch"),
     })))
 }
 
@@ -126,6 +133,8 @@ struct RollOut {
     rules: Rules,
     draws: u32,
     one_seed: bool,
+    /// The first turn and picture are asked for as the first rollout asks for them.
+    branch: bool,
 }
 
 #[async_trait::async_trait]
@@ -158,7 +167,8 @@ impl RollOut {
             match game.ask() {
                 Ask::Nobody => return Ok(game.over()),
                 Ask::Agent { messages, again } => {
-                    let request = self.request(messages, number, again)?;
+                    let first = self.branch && game.pictures() == 0;
+                    let request = self.request(messages, if first { 0 } else { number }, again)?;
                     let reply = match cx.call(&request).await {
                         // A conversation that has outgrown the context is a fact of the agent.
                         Err(CallError::Record { what }) if game.pictures() > 0 => {
@@ -172,8 +182,9 @@ impl RollOut {
                 }
                 Ask::Draw(caption) => {
                     let place = if self.one_seed { 0 } else { game.pictures() };
-                    let seed = cx.rng(&format!("rollout {number} picture {place}")).image_seed();
-                    match draw(&self.generator, cx, &caption, seed, number).await? {
+                    let drawn = if self.branch { 0 } else { number };
+                    let seed = cx.rng(&format!("rollout {drawn} picture {place}")).image_seed();
+                    match draw(&self.generator, cx, &caption, seed, drawn).await? {
                         Ok(drawn) => game.drawn(drawn.image, seed, 0),
                         Err((_, evidence)) => game.refused(&evidence.note),
                     }
