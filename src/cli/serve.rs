@@ -158,7 +158,8 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         }
     };
     let run = RunOptions {
-        commit_wait: Duration::from_millis(if store.is_remote() { 200 } else { 20 }),
+        // A trainer waits for each answer: less company is waited for than in a run.
+        commit_wait: Duration::from_millis(if store.is_remote() { 50 } else { 1 }),
         store,
         blobs,
         model: stack.model(),

@@ -27,9 +27,12 @@ async fn a_rollout_is_drawn_rewarded_and_read_by_who_reads_a_run() {
     let prompt = "two red cubes left of a blue ball";
     let mut digests = Vec::new();
     for caption in ["two red cubes", "two red cubes to the left of one blue ball"] {
-        let (status, _, drawn) = service.image(&json!({"caption": caption, "session": "u_0"})).await;
+        let (status, _, drawn) =
+            service.image(&json!({"caption": caption, "session": "u_0"})).await;
         assert_eq!(status, 200, "{drawn}");
-        assert!(drawn["simulated"].as_bool().unwrap() && drawn["image"].as_str().unwrap().len() > 100);
+        assert!(
+            drawn["simulated"].as_bool().unwrap() && drawn["image"].as_str().unwrap().len() > 100
+        );
         assert_eq!((&drawn["width"], &drawn["height"]), (&json!(512), &json!(512)));
         let again = service.image(&json!({"caption": caption, "session": "u_0"})).await.2;
         assert_eq!(again, drawn, "the same question is drawn once");
@@ -68,7 +71,10 @@ async fn a_rollout_is_drawn_rewarded_and_read_by_who_reads_a_run() {
         vote["answer"].as_str().unwrap().to_owned()
     };
     assert_eq!(said("reward"), given["score"].as_f64().unwrap().to_string());
-    assert_eq!((said("pictures"), said("copies"), said("step")), ("2".into(), "0".into(), "7".into()));
+    assert_eq!(
+        (said("pictures"), said("copies"), said("step")),
+        ("2".into(), "0".into(), "7".into())
+    );
     let audit = coldstart(&["audit", run.to_str().unwrap(), "--format", "json"]);
     let audit: Value = serde_json::from_slice(&audit.stdout).expect("an audit");
     assert!(audit.to_string().contains("rewarded"));
@@ -134,7 +140,9 @@ async fn beyond_this_machine_it_asks_for_a_token() {
 /// Endpoints whose judge is the server at `base`, the rest of the world's.
 fn judged_by(folder: &Path, world: &str, base: &str, attempts: u32) -> String {
     let text = Endpoints::sim_text(world);
-    let judge = format!("[role.judge]\nprotocol = \"openai-chat\"\nurls = [\"{base}/v1\"]\nattempts = {attempts}\n");
+    let judge = format!(
+        "[role.judge]\nprotocol = \"openai-chat\"\nurls = [\"{base}/v1\"]\nattempts = {attempts}\n"
+    );
     let (before, after) = text.split_once("[role.judge]").unwrap();
     let after = after.split_once("\n[role.").map_or("", |(_, rest)| rest);
     let path = folder.join("endpoints.toml");

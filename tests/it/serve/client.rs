@@ -65,6 +65,8 @@ impl Service {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
         let url = url.trim().to_owned();
         assert!(url.starts_with("http://127.0.0.1:"), "it serves: {url}");
+        // As the program does; a second time it is there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         Service { client: Client { url, http, token: None }, child: Mutex::new(child) }
     }
@@ -151,7 +153,13 @@ pub fn call_turn(n: usize, caption: &str) -> String {
 }
 
 /// A rollout that calls for each of `rounds` (caption, digest) and ends on `last`.
-pub fn rollout(id: &str, prompt: &str, rounds: &[(String, String)], last: &str, ended: &str) -> Value {
+pub fn rollout(
+    id: &str,
+    prompt: &str,
+    rounds: &[(String, String)],
+    last: &str,
+    ended: &str,
+) -> Value {
     let mut turns: Vec<String> =
         rounds.iter().enumerate().map(|(n, (caption, _))| call_turn(n, caption)).collect();
     turns.push(last.to_owned());

@@ -16,7 +16,8 @@ async fn scores(run: &Path, faults: Faults) -> BTreeMap<usize, Value> {
     let options = SimOptions { faults, ..SimOptions::default() };
     let (url, _world) = Server::start(Env::real(), World::default(), options).await.unwrap();
     let endpoints = run.with_extension("toml");
-    let text = Endpoints::sim_text(&url).replace("first_byte_timeout = \"30s\"", "first_byte_timeout = \"2s\"");
+    let text = Endpoints::sim_text(&url)
+        .replace("first_byte_timeout = \"30s\"", "first_byte_timeout = \"2s\"");
     std::fs::write(&endpoints, text).unwrap();
     let service = Service::start(run, &["--endpoints", endpoints.to_str().unwrap()]).await;
     let colours = ["red", "blue", "green", "yellow", "purple"];
@@ -27,7 +28,8 @@ async fn scores(run: &Path, faults: Faults) -> BTreeMap<usize, Value> {
             let prompt = format!("{} {colour} cubes", ["two", "three", "four"][n % 3]);
             let mut rounds = Vec::new();
             for caption in [format!("{colour} cubes"), format!("{prompt}, seen clearly")] {
-                let asked = json!({"caption": caption, "session": format!("u_{n}"), "bytes": false});
+                let asked =
+                    json!({"caption": caption, "session": format!("u_{n}"), "bytes": false});
                 let (status, _, drawn) = service.image(&asked).await;
                 assert_eq!(status, 200, "{drawn}");
                 rounds.push((caption, drawn["digest"].as_str().unwrap().to_owned()));
