@@ -29,6 +29,7 @@ mod run_ends;
 mod run_graphs;
 mod s3;
 mod scripted;
+mod second_stage;
 mod secrets;
 mod serve;
 mod sim;

@@ -110,7 +110,15 @@ fn every_broken_pipeline_is_told_with_place_and_remedy() {
 
 #[test]
 fn the_shipped_pipelines_compile_without_a_warning() {
-    for (pipeline, stages) in [("standard", 18), ("paper", 16), ("three_rounds", 23)] {
+    for (pipeline, stages) in [
+        ("standard", 18),
+        ("paper", 16),
+        ("three_rounds", 23),
+        ("service", 4),
+        ("rl", 7),
+        ("rl_pairs", 5),
+        ("rl_second_turns", 5),
+    ] {
         let project = Project::open(&Home::Folder(root()), pipeline).expect("opens");
         let compiled = compile(&project, &Overrides::default());
         assert_eq!(render(&compiled.diagnostics, Style::Plain), "", "{pipeline}");

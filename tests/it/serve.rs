@@ -1,7 +1,7 @@
 //! The service for trainers, driven as one does: the binary, HTTP, a world or a scripted judge behind
 //! it, and its RUN read afterwards.
 
-mod client;
+pub mod client;
 mod load;
 
 use crate::scripted::{Answer, Scripted};
@@ -174,7 +174,8 @@ async fn a_full_queue_says_when_to_come_again_and_a_stop_lets_answers_come_home(
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("service");
     let (world, _world) = client::world().await;
-    let slow = Scripted::start(vec![Answer { mute: true, ..Answer::default() }]).await;
+    // Who looks which world it is asks as well.
+    let slow = Scripted::start(vec![Answer { mute: true, ..Answer::default() }; 8]).await;
     let endpoints = judged_by(folder.path(), &world, &slow.base, 1);
     let more = ["--endpoints", endpoints.as_str(), "--mix-simulated", "--queue", "1"];
     let service = Service::start(&run, &more).await;
@@ -183,7 +184,7 @@ async fn a_full_queue_says_when_to_come_again_and_a_stop_lets_answers_come_home(
     let body = rollout("u", "a red cube", &[round], ACCEPT, "answer");
     let waits = service.clone_client();
     let asked = coldstart::env::Env::real().spawn(async move { waits.reward(&body).await });
-    while slow.seen().is_empty() {
+    while !slow.seen().iter().any(|seen| seen.line.starts_with("POST")) {
         coldstart::env::Env::real().sleep(Duration::from_millis(20)).await;
     }
     let (status, headers, refused) = service.image(&json!({"caption": "b", "seed": 5})).await;

@@ -189,6 +189,8 @@ def whole_way(config, tokenizer, processor, model, folder):
 
 def buffer(config):
     """Twelve rollouts to eight in verl's replay buffer over a real TransferQueue."""
+    # A cluster of this process alone.
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     import ray
     import torch
     import transfer_queue as tq

@@ -29,7 +29,7 @@ class GenAgentLoop(AgentLoopBase):
         session = f"{group}_{kwargs.get('session_id', uuid4().hex)}"
         ids = await self.ct_build_initial_tokens(messages)
         prompt_length = len(ids)
-        mask, logprobs = [], None
+        mask, logprobs = [], []
         images, rounds, turns, metrics, observed = [], [], [], {}, 0
         extra = {}
         while True:
@@ -41,11 +41,12 @@ class GenAgentLoop(AgentLoopBase):
             preempted = output.num_preempted
             metrics["num_preempted"] = max(metrics.get("num_preempted", -1), -1 if preempted is None else preempted)
             keep_versions(extra, output.extra_fields or {})
-            merged, mask, logprobs = await self.ct_merge_assistant_token(
+            merged, mask, known = await self.ct_merge_assistant_token(
                 ids, output.token_ids, mask,
                 logprobs if (logprobs or output.log_probs) else None,
                 assistant_logprobs=output.log_probs if output.log_probs else None,
             )
+            logprobs = known or []
             ids = merged.token_ids
             turn = self.tokenizer.decode(output.token_ids, skip_special_tokens=True).strip()
             turns.append(turn)
@@ -70,13 +71,15 @@ class GenAgentLoop(AgentLoopBase):
             ]
             before = list(messages)
             messages.append({"role": "user", "content": content})
-            merged, longer, more = await self.ct_merge_context_msg(before, messages, ids, mask, logprobs)
+            merged, longer, known = await self.ct_merge_context_msg(
+                before, messages, ids, mask, logprobs or None
+            )
             if len(longer) >= self.response_length:
                 # The picture would not fit: what was said until now is the rollout.
                 ended = "turn_limit"
                 break
             ids, mask = merged.token_ids, longer
-            logprobs = more if logprobs else logprobs
+            logprobs = known or []
             images.append(picture)
             observed += 1
         extra.update(
