@@ -75,7 +75,7 @@ check pairs "$trl" trl "$model" "$work/trl-dpo"
 check trl_rl "$trl" "$model" "$work/trl-grpo-text"
 PYTHONPATH="$env/swift" check swift "$trl" "$model" "$work/dump" \
     "$work/ms-swift-text" "$work/ms-swift-native" "$work/llamafactory-text" "$work/universal-text"
-PYTHONPATH="$env/swift" check swift_rl "$trl" "$work/ms-swift-rl-text"
+PYTHONPATH="$env/swift" check swift_rl "$trl" "$model" "$work/ms-swift-rl-text"
 wait "$verl"
 PYTHONPATH="$env/queue:$env/verl" check verl_rl "$main" "$model" "$work/dump" \
     "$work/verl-rl-text" "$work/llamafactory-text"

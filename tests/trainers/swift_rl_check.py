@@ -1,7 +1,7 @@
 """The export `ms-swift-rl`: its scheduler in ms-swift's own rollout loop with a scripted engine, pictures
 and rewards by a real `coldstart serve`.
 
-usage: swift_rl_check.py EXPORT        PYTHONPATH holds ms-swift; COLDSTART is the binary.
+usage: swift_rl_check.py MODEL EXPORT        PYTHONPATH holds ms-swift; COLDSTART is the binary.
 """
 
 import asyncio
@@ -17,20 +17,25 @@ import service
 class Engine:
     """Says these turns."""
 
-    def __init__(self, turns):
-        self.turns, self.shown = list(turns), []
+    def __init__(self, turns, tokenizer):
+        self.turns, self.tokenizer, self.shown = list(turns), tokenizer, []
 
     async def infer_async(self, request, config, **_):
         self.shown.append((len(request.images), request.messages[-1]["content"]))
-        message = SimpleNamespace(content=self.turns.pop(0), tool_calls=None)
-        choice = SimpleNamespace(message=message, finish_reason="stop", logprobs=None, token_ids=[1, 2])
+        turn = self.turns.pop(0)
+        ids = self.tokenizer(turn + "<|im_end|>", add_special_tokens=False).input_ids
+        message = SimpleNamespace(content=turn, tool_calls=None)
+        choice = SimpleNamespace(message=message, finish_reason="stop", logprobs=None, token_ids=ids)
         return SimpleNamespace(choices=[choice])
 
 
-def main(folder):
+def main(model, folder):
     from swift.infer_engine.protocol import RolloutInferRequest
     from swift.rewards import orms
     from swift.rollout import multi_turns
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
 
     sys.path.insert(0, folder)
     import scheduler  # noqa: F401
@@ -40,9 +45,8 @@ def main(folder):
     prompt = json.loads(row["truth"])["prompt"]
 
     async def played(turns):
-        engine = Engine(turns)
-        loop = multi_turns["coldstart"].__new__(multi_turns["coldstart"])
-        loop.infer_engine, loop.max_turns = engine, 4
+        engine = Engine(turns, tokenizer)
+        loop = multi_turns["coldstart"](infer_engine=engine, max_turns=4, tokenizer=tokenizer)
         request = RolloutInferRequest(messages=[dict(m) for m in row["messages"]], data_dict={"truth": row["truth"]})
         return engine, await loop.run(request, None)
 
@@ -56,10 +60,9 @@ def main(folder):
         _, broken = await played([service.first(prompt), "I am done."])
         reward = orms["coldstart"](None) if orms["coldstart"].__init__ is not object.__init__ else orms["coldstart"]()
         both = [output, broken]
-        scores = await reward(
-            [None, None], truth=[row["truth"]] * 2, messages=[o.messages for o in both],
-            rollout_infos=[o.rollout_infos for o in both],
-        )
+        infos = [output.rollout_infos for output in both]
+        assert infos[0]["coldstart"]["turns"] == turns
+        scores = await reward([None, None], truth=[row["truth"]] * 2, rollout_infos=infos)
         assert scores[0] in (0.0, 0.15, 0.7, 1.0) and scores[1] in (-0.2, 0.5), scores
         return scores
 
@@ -71,4 +74,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(os.path.abspath(sys.argv[1]))
+    main(*[os.path.abspath(path) for path in sys.argv[1:]])

@@ -198,7 +198,7 @@ def buffer(config):
     from tensordict import TensorDict
     from verl.utils.import_utils import load_extern_type
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=16, include_dashboard=False, log_to_driver=False)
     tq.init()
     sampler = config.trainer.v1.sampler
     cls = load_extern_type(sampler.custom_sampler.path, sampler.custom_sampler.name)

@@ -26,12 +26,14 @@ ENDS = ("answer", "cut", "malformed", "turn_limit", "refused")
 def state_of(infer_request):
     data = infer_request.data_dict
     if "coldstart" not in data:
-        data["coldstart"] = {"session": uuid4().hex, "rounds": [], "ended": None, "picture": None}
+        data["coldstart"] = {
+            "session": uuid4().hex, "rounds": [], "turns": [], "ended": None, "picture": None,
+        }
     return data["coldstart"]
 
 
 def told(state):
-    return {"coldstart": {name: state[name] for name in ("session", "rounds", "ended")}}
+    return {"coldstart": {name: state[name] for name in ("session", "rounds", "turns", "ended")}}
 
 
 class Coldstart(MultiTurnScheduler):
@@ -40,6 +42,8 @@ class Coldstart(MultiTurnScheduler):
     async def on_turn_end(self, infer_request, response_choice, current_turn):
         state = state_of(infer_request)
         turn = response_choice.message.content or ""
+        # Texts: the messages may hold token ids by now.
+        state["turns"] = state["turns"] + [turn.strip()]
         what, words = next_step(turn, len(state["rounds"]), MOST)
         if response_choice.finish_reason == "length":
             what, words = "end", "turn_limit"
@@ -66,19 +70,18 @@ class Reward(AsyncORM):
     """One POST for each rollout, all at once."""
 
     async def __call__(self, completions, **kwargs):
-        truths, messages = kwargs["truth"], kwargs["messages"]
+        truths = kwargs["truth"]
         infos = kwargs.get("rollout_infos") or [{}] * len(truths)
         step = getattr(kwargs.get("trainer_state"), "global_step", None)
-        asks = [self.one(t, m, i, step) for t, m, i in zip(truths, messages, infos)]
+        asks = [self.one(truth, info, step) for truth, info in zip(truths, infos)]
         return await asyncio.gather(*asks)
 
-    async def one(self, truth, messages, infos, step):
+    async def one(self, truth, infos, step):
         state = infos.get("coldstart")
         if state is None:
             raise RuntimeError("the rollout was not made by the scheduler `coldstart`")
-        turns = [m["content"] for m in messages if m["role"] == "assistant"]
         ended = state["ended"] if state["ended"] in ENDS else "turn_limit"
-        answer = await score(state["session"], json.loads(truth), state["rounds"], turns, ended, step)
+        answer = await score(state["session"], json.loads(truth), state["rounds"], state["turns"], ended, step)
         return answer["score"]
 
 
