@@ -278,7 +278,8 @@ impl Parts {
 /// Ids of the rules in the plan's file of that name.
 fn rules_of(plan: &Plan, name: &str) -> Vec<String> {
     let text = plan.files.get(&format!("data/{name}")).or_else(|| plan.files.get(name));
-    let source = text.map(|text| crate::diag::Source { path: name.to_owned(), text: text.clone() });
+    let source =
+        text.map(|text| crate::diag::SourceFile { path: name.to_owned(), text: text.clone() });
     let rules = source.and_then(|source| crate::rules::Rules::parse(&Arc::new(source)).ok());
     rules.map_or(Vec::new(), |rules| rules.rules.into_iter().map(|rule| rule.id).collect())
 }

@@ -11,7 +11,7 @@ import os
 import re
 from uuid import uuid4
 
-from coldstart_grammar import next_step
+from coldstart_grammar import caption, next_step
 from coldstart_service import Refused, draw, score
 
 MOST = 3
@@ -37,6 +37,8 @@ class Painter:
         Returns:
             The image.
         """
+        if len(self._rounds) >= MOST:
+            raise ValueError(f"at most {MOST} pictures")
         try:
             picture, digest = asyncio.run(draw(caption.strip(), self._session))
         except Refused:
@@ -58,6 +60,17 @@ def turns_of(tokenizer, ids):
     return said or [""]
 
 
+def rounds_of(turns, drawn):
+    """One picture a turn: what a second call of the same turn drew is no round."""
+    out, rest = [], list(drawn)
+    for words in map(caption, turns):
+        at = next((n for n, one in enumerate(rest) if one["caption"] == words), None)
+        if words is not None and at is not None:
+            out.append(rest[at])
+            rest = rest[at + 1 :]
+    return out
+
+
 def reward(tokenizer):
     """The reward function: one POST for each rollout, all at once. What cannot be scored raises."""
 
@@ -66,7 +79,7 @@ def reward(tokenizer):
 
         async def one(ids, environment, truth):
             turns = turns_of(tokenizer, ids)
-            rounds = environment._rounds
+            rounds = rounds_of(turns, environment._rounds)
             what, ended = next_step(turns[-1], len(rounds), MOST)
             if environment._refused:
                 ended = "refused"
@@ -82,33 +95,19 @@ def reward(tokenizer):
     return coldstart
 
 
-# A call is read only where it is the last thing of a turn and the only one: what breaks the grammar is
-# not run, and costs in the reward.
-SCHEMA = {
-    "x-regex": r"^(?P<content>(?:(?!<tool_call>)[\s\S])*)(?P<tool_calls><tool_call>(?:(?!<tool_call>)[\s\S])+</tool_call>)?\s*(?:<\|im_end\|>)?\s*$",
-    "type": "object",
-    "properties": {
-        "role": {"const": "assistant"},
-        "content": {"type": "string"},
+# How a turn's call is read. Only its caption is looked at; what breaks the grammar costs in the reward.
+TEMPLATE = {
+    "defaults": {"role": "assistant"},
+    "start_anchor": "<|im_start|>assistant\n",
+    "fields": {
         "tool_calls": {
-            "type": "array",
-            "x-regex-iterator": r"<tool_call>\s*(.+?)\s*</tool_call>",
-            "items": {
-                "x-parser": "json",
-                "x-parser-args": {"transform": "{type: 'function', function: @}"},
-                "type": "object",
-                "properties": {
-                    "type": {"const": "function"},
-                    "function": {
-                        "type": "object",
-                        "properties": {
-                            "name": {"type": "string"},
-                            "arguments": {"type": "object", "additionalProperties": {}},
-                        },
-                    },
-                },
-            },
+            "open": "<tool_call>",
+            "close_pattern": r"</tool_call>\s*",
+            "repeats": True,
+            "content": "json",
+            "transform": {"type": "function", "function": "{content}"},
         },
+        "content": {"close_pattern": r"<\|im_end\|>\s*", "content": "text"},
     },
 }
 
@@ -118,5 +117,5 @@ def prepared(processor):
     with open(os.path.join(HERE, "tool_template.jinja"), encoding="utf-8") as file:
         template = file.read()
     processor.chat_template = processor.tokenizer.chat_template = template
-    processor.tokenizer.response_schema = SCHEMA
+    processor.tokenizer.response_template = TEMPLATE
     return processor

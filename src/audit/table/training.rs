@@ -6,7 +6,7 @@
 
 use crate::archive::RunDir;
 use crate::audit::AuditError;
-use crate::audit::table::{Cell, Plot, Point, Row, Series, Sheet, Tables};
+use crate::audit::table::{Cell, Plot, Point, Series, Sheet, SheetRow, Tables};
 use crate::record::{Decision, Disposition, Vote};
 use crate::stage::{Does, kind};
 use std::collections::BTreeMap;
@@ -111,7 +111,7 @@ impl Trained {
             cells.extend((0..PARTS.len()).map(|at| Cell::of(Some(sums.mean(at)), digits(at))));
             cells.extend(rounds.iter().map(|n| Cell::of(Some(sums.share(*n)), 3)));
             let name = step.map_or("no step".to_owned(), |step| format!("step {step}"));
-            Row { name, cells }
+            SheetRow { name, cells }
         };
         Sheet {
             name: "Figure 6".to_owned(),

@@ -2,8 +2,8 @@
 
 use crate::export::conversation::{self, ConversationOptions, Refusal, Speaker};
 use crate::record::{
-    Atom, Attempt, CallKey, Check, Comparison, Id, ImageRef, Judgement, Outcome, Prompt,
-    Rejected, Round, Trajectory,
+    Atom, Attempt, CallKey, Check, Comparison, Id, ImageRef, Judgement, Outcome, Prompt, Rejected,
+    Round, Trajectory,
 };
 use serde::{Deserialize, Serialize};
 

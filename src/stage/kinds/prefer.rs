@@ -1,7 +1,7 @@
 //! `prefer`: a preference pair of a prompt's rollouts, cut at the turn where they part.
 
 use crate::diag::Diagnostic;
-use crate::export::conversation::{Options, Speaker, turns};
+use crate::export::conversation::{ConversationOptions, Speaker, turns};
 use crate::record::{Ended, Evidence, Rejected, Rollout, Trajectory, Vote};
 use crate::stage::agent::conversation;
 use crate::stage::{
@@ -155,7 +155,7 @@ impl Prefer {
 
     /// The worse one's turn: as the grammar writes it, or as it came where it breaks the grammar.
     fn turn(&self, t: &Trajectory, at: usize) -> Option<String> {
-        let whole = self.upto(t, at).and_then(|t| turns(&t, &Options::default()).ok());
+        let whole = self.upto(t, at).and_then(|t| turns(&t, &ConversationOptions::default()).ok());
         if let Some(conversation) = whole {
             let last = conversation.turns.last().filter(|turn| turn.speaker == Speaker::Model);
             return last.map(|turn| turn.text.clone());

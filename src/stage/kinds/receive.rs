@@ -2,7 +2,7 @@
 
 use crate::diag::Diagnostic;
 use crate::stage::{
-    Arity, Compile, Does, Facts, Item, Kind, Param, Params, Port, Source, SourceCx, Stage,
+    Arity, Compile, Does, Facts, Kind, Param, Params, Port, Source, SourceCx, SourceItem, Stage,
     StageError, Ty,
 };
 use futures::StreamExt;
@@ -76,7 +76,7 @@ impl Source for Receive {
         Some(0)
     }
 
-    fn items<'a>(&'a self, _: &'a SourceCx) -> BoxStream<'a, Result<Item, StageError>> {
+    fn items<'a>(&'a self, _: &'a SourceCx) -> BoxStream<'a, Result<SourceItem, StageError>> {
         futures::stream::empty().boxed()
     }
 }
