@@ -99,7 +99,7 @@ mod tests {
         for n in 0..3000 {
             let kept = resample(&format!("uid {n}"), &rounds, 8);
             for (count, place) in [1, 2, 3].into_iter().zip([0..4, 4..8, 8..12]) {
-                let quota = kept.iter().filter(|at| place.contains(at)).count();
+                let quota = kept.iter().filter(|at| place.contains(*at)).count();
                 assert!(quota == 2 || quota == 3);
                 *extra.entry(count).or_default() += u32::from(quota == 2);
             }

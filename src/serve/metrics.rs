@@ -1,6 +1,6 @@
 //! What the service is asked, as Prometheus metrics beside the client's and the stages'.
 
-use crate::call::metrics::{Metric, Row, row};
+use crate::call::metrics::{Metric, MetricRow, row};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub const METRICS: &[Metric<PathNow>] = &[
     },
 ];
 
-fn of(now: &PathNow, value: f64) -> Vec<Row> {
+fn of(now: &PathNow, value: f64) -> Vec<MetricRow> {
     vec![row(&[("path", now.path)], value)]
 }
 
