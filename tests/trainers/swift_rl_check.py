@@ -8,10 +8,10 @@ import asyncio
 import json
 import os
 import sys
-from types import SimpleNamespace
 
 import common
 import service
+from swift.infer_engine import protocol
 
 
 class Engine:
@@ -24,13 +24,13 @@ class Engine:
         self.shown.append((len(request.images), request.messages[-1]["content"]))
         turn = self.turns.pop(0)
         ids = self.tokenizer(turn + "<|im_end|>", add_special_tokens=False).input_ids
-        message = SimpleNamespace(content=turn, tool_calls=None)
-        choice = SimpleNamespace(message=message, finish_reason="stop", logprobs=None, token_ids=ids)
-        return SimpleNamespace(choices=[choice])
+        message = protocol.ChatMessage("assistant", turn)
+        choice = protocol.ChatCompletionResponseChoice(0, message, "stop", token_ids=ids)
+        usage = protocol.UsageInfo(1, len(ids), 1 + len(ids))
+        return protocol.ChatCompletionResponse("scripted", [choice], usage)
 
 
 def main(model, folder):
-    from swift.infer_engine.protocol import RolloutInferRequest
     from swift.rewards import orms
     from swift.rollout import multi_turns
     from transformers import AutoTokenizer
@@ -47,7 +47,7 @@ def main(model, folder):
     async def played(turns):
         engine = Engine(turns, tokenizer)
         loop = multi_turns["coldstart"](infer_engine=engine, max_turns=4, tokenizer=tokenizer)
-        request = RolloutInferRequest(messages=[dict(m) for m in row["messages"]], data_dict={"truth": row["truth"]})
+        request = protocol.RolloutInferRequest(messages=[dict(m) for m in row["messages"]], data_dict={"truth": row["truth"]})
         return engine, await loop.run(request, None)
 
     async def whole():
