@@ -88,6 +88,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
     table.insert("view", readers.clone());
     let mut deliver = readers;
     deliver.push("run");
+    table.insert("serve", deliver.clone());
     table.insert("deliver", deliver);
     table
 }

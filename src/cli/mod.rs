@@ -28,6 +28,7 @@ mod progress;
 mod replay;
 mod report;
 mod run;
+mod serve;
 mod shard;
 mod shards;
 mod shared;
@@ -70,6 +71,7 @@ enum Verb {
     Estimate(estimate::Args),
     Shards(shards::Args),
     Sim(sim::Args),
+    Serve(serve::Args),
     Completions(completions::Args),
     Export(export::Args),
     Pool(pool::Args),
@@ -105,6 +107,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Estimate(args) => estimate::run(args),
         Verb::Shards(args) => shards::run(args),
         Verb::Sim(args) => sim::run(args),
+        Verb::Serve(args) => serve::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Pool(args) => pool::run(args),

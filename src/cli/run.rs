@@ -1,7 +1,7 @@
 //! `coldstart run`: from a prompt pool to a dataset; the same command again goes on.
 
 mod ending;
-mod signals;
+pub mod signals;
 
 use crate::call::endpoints::Endpoints;
 use crate::call::probe::{Worlds, worlds};
@@ -95,7 +95,7 @@ pub struct Args {
     format: Format,
 }
 
-fn parse_usd(text: &str) -> Result<f64, String> {
+pub fn parse_usd(text: &str) -> Result<f64, String> {
     match text.trim_start_matches('$').parse::<f64>() {
         Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(usd),
         _ => Err("write US dollars, for instance 25 or 0.5".to_owned()),
@@ -204,7 +204,7 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
     drive(&env, args, plan, store, blobs, stack, simulated).await
 }
 
-fn refused_mix(worlds: &Worlds) -> String {
+pub fn refused_mix(worlds: &Worlds) -> String {
     let list = |roles: &[String]| {
         roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ")
     };
@@ -218,7 +218,7 @@ fn refused_mix(worlds: &Worlds) -> String {
 }
 
 /// What this process may still spend of `budget`; tells what was spent before.
-async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyhow::Result<NanoUsd> {
+pub async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyhow::Result<NanoUsd> {
     let Unspent { spent, share, left } =
         unspent(store, budget, shard, &closed(store).await?).await?;
     if spent.0 > 0 {

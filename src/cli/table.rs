@@ -2,7 +2,7 @@
 
 use crate::archive::RunDir;
 use crate::audit::rollouts::Truth;
-use crate::audit::table::{Played, Tables, csv, markdown, read, svg, tables, text};
+use crate::audit::table::{Played, Tables, csv, markdown, read, svg, tables, text, training};
 use crate::call::Request;
 use crate::cli::Done;
 use crate::cli::shared::{block_on, print_json};
@@ -13,11 +13,13 @@ use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Print the paper's Tables 1 to 5 and Figures 4 and 5 of runs of agents, with intervals
+/// Print the paper's Tables 1 to 5 and Figures 4 and 5 of runs of agents, with intervals; of a
+/// service's RUN, Figure 6
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Several RUNs are compared with the first, on the prompts that both have.")]
 pub struct Args {
-    /// RUNs whose pipelines have a stage of kind `roll_out`: directories or URIs
+    /// RUNs whose pipelines have a stage of kind `roll_out`, or RUNs of `coldstart serve`: directories
+    /// or URIs
     #[arg(required = true)]
     runs: Vec<String>,
     #[arg(long, value_enum, default_value = "text")]
@@ -38,11 +40,17 @@ enum TableFormat {
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
     block_on(async {
-        let mut played = Vec::new();
+        let (mut played, mut trained) = (Vec::new(), Vec::new());
         for uri in &args.runs {
-            played.push(of_run(uri).await?);
+            match training(&RunDir::open(uri).await?).await? {
+                Some(rewards) => trained.push(rewards.named(uri)),
+                None => played.push(of_run(uri).await?),
+            }
         }
-        let made = tables(&played);
+        let mut made = if played.is_empty() { Tables::default() } else { tables(&played) };
+        for rewards in trained {
+            rewards.into_tables(&mut made);
+        }
         match args.format {
             TableFormat::Text => print!("{}", text(&made)),
             TableFormat::Markdown => print!("{}", markdown(&made)),

@@ -13,6 +13,7 @@ mod id;
 mod message;
 mod prompt;
 mod report;
+mod reward;
 mod rollout;
 mod session;
 mod trajectory;
@@ -25,6 +26,7 @@ pub use id::{CallKey, Digest, Id, NanoUsd, ParseHexError};
 pub use message::{Message, Part, Speaker};
 pub use prompt::{Prompt, Region, Relation, Size, Spec, SpecObject};
 pub use report::{CallsReport, DatasetReport, Purity, Report, RoleReport, StageReport, Stratum};
+pub use reward::{Rejected, Reward};
 pub use rollout::{Ended, Rollout, RolloutTurn};
 pub use session::Session;
 pub use trajectory::{

@@ -1,6 +1,6 @@
 //! A trajectory: a prompt with the rounds the agent took (think, call, look, judge).
 
-use crate::record::{CallKey, Digest, Prompt, Rollout};
+use crate::record::{CallKey, Digest, Prompt, Rejected, Rollout};
 use serde::{Deserialize, Serialize};
 
 /// The formats an image may have in a run.
@@ -233,6 +233,9 @@ pub struct Trajectory {
     /// What an agent did with the prompt, where one was run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rollouts: Vec<Rollout>,
+    /// Of a preference pair: what stands against the last turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejected>,
     /// Every model call this record used, in the order of the stages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallKey>,
@@ -256,6 +259,7 @@ impl Trajectory {
             improved: false,
             outcome: None,
             rollouts: Vec::new(),
+            rejected: None,
             calls: Vec::new(),
             models: Vec::new(),
             simulated: false,

@@ -115,6 +115,11 @@ impl Engine {
         }
     }
 
+    /// The port by which what comes from source `at` goes on.
+    pub(super) fn first_port(&self, at: usize) -> &'static str {
+        self.first_ports[at]
+    }
+
     pub fn phase(&self) -> Phase {
         self.env.shutdown().phase()
     }

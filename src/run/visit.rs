@@ -146,14 +146,14 @@ impl Engine {
 }
 
 /// A panic as the record's error; its code is what `run` tells our defects by.
-fn defect(panic: &(dyn std::any::Any + Send)) -> StageError {
+pub(super) fn defect(panic: &(dyn std::any::Any + Send)) -> StageError {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     let what = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     StageError::Record { code: DEFECT, what: format!("the stage panicked: {what}") }
 }
 
 /// Adds a stage's calls to the record's provenance.
-fn remember(t: &mut Trajectory, used: &[Used]) {
+pub(super) fn remember(t: &mut Trajectory, used: &[Used]) {
     for call in used {
         t.calls.push(call.key);
         t.simulated |= call.simulated;

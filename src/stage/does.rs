@@ -9,6 +9,8 @@ use crate::stage::{KINDS, Kind};
 pub enum Does {
     /// Brings records in.
     Source,
+    /// Takes records that somebody sends, and answers them: its pipeline has no end.
+    Receive,
     /// Keeps or drops by code, by what the prompt says.
     Filter,
     /// Draws the raw prompt some times and has each draw graded.

@@ -125,7 +125,15 @@ fn votes_that_are_copies_are_warned_of_and_votes_that_differ_are_not() {
 
 #[test]
 fn the_shipped_pipelines_compile_without_a_warning() {
-    for (pipeline, stages) in [("standard", 19), ("paper", 16), ("three_rounds", 23)] {
+    for (pipeline, stages) in [
+        ("standard", 19),
+        ("paper", 16),
+        ("three_rounds", 23),
+        ("service", 4),
+        ("rl", 7),
+        ("rl_pairs", 5),
+        ("rl_second_turns", 5),
+    ] {
         let project = Project::open(&Home::Folder(root()), pipeline).expect("opens");
         let compiled = compile(&project, &Overrides::default());
         assert_eq!(render(&compiled.diagnostics, Style::Plain), "", "{pipeline}");

@@ -17,6 +17,7 @@ else
     dataset=$source
     (cd "$here/../.." && COLDSTART_EXPORT_FIXTURE="$source" cargo test -q --test it export::fixture)
 fi
+export COLDSTART="$coldstart"
 main="$env/main/bin/python"
 trl="$env/trl/bin/python"
 # Whatever the trainers cache goes with this run; their modules are compiled once, in ENV.
@@ -33,6 +34,15 @@ export_as() { # form dialect
 }
 for form in llamafactory ms-swift; do export_as "$form" native; done
 for form in llamafactory universal verl-sft verl-rl ms-swift trl hf; do export_as "$form" text; done
+for form in ms-swift-rl trl-grpo; do export_as "$form" text; done
+# Preference pairs come of an agent's rollouts, here the simulated world's.
+"$coldstart" run rl_second_turns --project "$here/../.." --quiet --limit 12 --out "$work/pairs" >"$work/pairs.txt" 2>&1 ||
+    { tail -5 "$work/pairs.txt"; exit 1; }
+for form in llamafactory-pairs trl-dpo; do
+    "$coldstart" export "$work/pairs" --format "$form" --out "$work/$form" \
+        --tokenizer "$model/tokenizer.json" >"$work/$form.txt"
+    "$coldstart" export --verify "$work/$form" --tokenizer "$model/tokenizer.json" >"$work/verify.txt"
+done
 mkdir "$work/dump"
 check() { # name, python, arguments: a trainer's talk is shown only when it fails
     name=$1
@@ -48,9 +58,12 @@ check() { # name, python, arguments: a trainer's talk is shown only when it fail
 check datasets "$main" "$dataset" "$work/hf-text"
 check llamafactory "$main" "$model" "$work/dump" \
     "$work/llamafactory-text" "$work/llamafactory-native" "$work/universal-text"
+check pairs "$main" llamafactory "$model" "$work/llamafactory-pairs"
 if [ ! -x "$trl" ]; then
     PYTHONPATH="$env/verl" check verl "$main" "$model" "$work/dump" \
         "$work/verl-rl-text" "$work/verl-sft-text" "$work/universal-text"
+    PYTHONPATH="$env/queue:$env/verl" check verl_rl "$main" "$model" "$work/dump" \
+        "$work/verl-rl-text" "$work/llamafactory-text"
     echo "TRL and ms-swift are not installed (setup.sh --all): the other trainers' proofs hold"
     exit 0
 fi
@@ -58,7 +71,12 @@ PYTHONPATH="$env/verl" check verl "$main" "$model" "$work/dump" \
     "$work/verl-rl-text" "$work/verl-sft-text" "$work/universal-text" &
 verl=$!
 check trl "$trl" "$model" "$work/dump" "$work/trl-text"
+check pairs "$trl" trl "$model" "$work/trl-dpo"
+check trl_rl "$trl" "$model" "$work/trl-grpo-text"
 PYTHONPATH="$env/swift" check swift "$trl" "$model" "$work/dump" \
     "$work/ms-swift-text" "$work/ms-swift-native" "$work/llamafactory-text" "$work/universal-text"
+PYTHONPATH="$env/swift" check swift_rl "$trl" "$model" "$work/ms-swift-rl-text"
 wait "$verl"
+PYTHONPATH="$env/queue:$env/verl" check verl_rl "$main" "$model" "$work/dump" \
+    "$work/verl-rl-text" "$work/llamafactory-text"
 echo "all trainers' proofs hold"

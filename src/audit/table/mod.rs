@@ -9,10 +9,12 @@ mod compare;
 mod first;
 mod plays;
 mod sheet;
+mod training;
 mod write;
 
 pub use plays::{Played, read};
 pub use sheet::{Cell, Plot, Point, Series, Sheet, SheetRow, Tables};
+pub use training::{Trained, training};
 pub use write::{csv, html, markdown, svg, text};
 
 /// All tables of `runs`, in their order.

@@ -116,6 +116,11 @@ impl Job {
         let split = splits.get(&id).copied().unwrap_or(0);
         let split = self.settings.splits.get(split).cloned().unwrap_or_default();
         let example = Example { trajectory: &trajectory, turns, images: &images, split: &split };
+        if self.request.form.pairs && trajectory.rejected.is_none() {
+            let what = "it is no preference pair: `stages/rl_pairs` makes such";
+            self.leave(&id.hex(), "no_pair", what);
+            return Ok(());
+        }
         let Some(row) = self.writer.push(&example, files).map_err(ExportError::Encode)? else {
             self.leave(&id.hex(), "same_prompt", "its prompt is in already");
             return Ok(());

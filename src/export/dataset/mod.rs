@@ -14,7 +14,7 @@ mod write;
 
 pub use read::{Light, Pair, PicturedRow, is_shard, light, read, table};
 pub use row::{DatasetRow, Provenance, RoundRow};
-pub use schema::{HUGGINGFACE, schema};
+pub use schema::{HUGGINGFACE, pairs_schema, schema};
 pub use table::ImageTable;
 pub use write::{ShardOptions, ShardWriter, image_name, properties};
 

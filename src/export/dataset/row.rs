@@ -2,8 +2,8 @@
 
 use crate::export::conversation::{self, ConversationOptions, Refusal, Speaker};
 use crate::record::{
-    Atom, Attempt, CallKey, Check, Comparison, Id, ImageRef, Judgement, Outcome, Prompt, Round,
-    Trajectory,
+    Atom, Attempt, CallKey, Check, Comparison, Id, ImageRef, Judgement, Outcome, Prompt, Rejected,
+    Round, Trajectory,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub struct DatasetRow {
     pub provenance: Provenance,
     #[serde(default)]
     pub licence: Option<String>,
+    /// A column of datasets of preference pairs only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejected>,
 }
 
 /// One message of the conversation.
@@ -117,6 +120,7 @@ impl DatasetRow {
             outcome,
             // What is not a trajectory's conversation stays with its run.
             rollouts: _,
+            rejected,
             calls,
             models,
             simulated,
@@ -147,6 +151,7 @@ impl DatasetRow {
                 escaped: conversation.escaped as u64,
             },
             licence: licence.clone(),
+            rejected: rejected.clone(),
         })
     }
 
@@ -174,6 +179,7 @@ impl DatasetRow {
             improved: self.improved,
             outcome,
             rollouts: Vec::new(),
+            rejected: self.rejected,
             calls,
             models,
             simulated,

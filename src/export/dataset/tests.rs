@@ -73,6 +73,7 @@ fn full(n: u8) -> (Trajectory, Vec<Bytes>) {
         improved: true,
         outcome: Some(Outcome::Closed),
         rollouts: Vec::new(),
+        rejected: None,
         calls: vec![CallKey([n; 32])],
         models: vec!["m".into()],
         simulated: true,

@@ -2,7 +2,7 @@
 
 use crate::export::conversation::{self, ConversationOptions};
 use crate::export::dataset::table::ImageTable;
-use crate::export::dataset::{DatasetError, DatasetRow, schema};
+use crate::export::dataset::{DatasetError, DatasetRow, pairs_schema, schema};
 use crate::record::{Digest, ImageRef, Trajectory};
 use bytes::Bytes;
 use parquet::basic::{Compression, ZstdLevel};
@@ -16,6 +16,8 @@ pub struct ShardOptions {
     pub pipeline: String,
     /// What shapes `messages`.
     pub conversation: ConversationOptions,
+    /// Whether the rows are preference pairs, which have a column more.
+    pub pairs: bool,
     /// A row group is closed at this size (bytes); what the writer holds is bounded by it.
     pub row_group_bytes: usize,
 }
@@ -25,6 +27,7 @@ impl Default for ShardOptions {
         ShardOptions {
             pipeline: String::new(),
             conversation: ConversationOptions::default(),
+            pairs: false,
             row_group_bytes: 32 << 20,
         }
     }
@@ -59,7 +62,8 @@ pub struct ShardWriter {
 
 impl ShardWriter {
     pub fn new(options: ShardOptions) -> Result<ShardWriter, DatasetError> {
-        let table = ImageTable::new(schema(), options.row_group_bytes)?;
+        let schema = if options.pairs { pairs_schema() } else { schema() };
+        let table = ImageTable::new(schema, options.row_group_bytes)?;
         Ok(ShardWriter { table, options })
     }
 

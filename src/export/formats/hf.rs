@@ -26,6 +26,7 @@ pub const FORM: Form = Form {
     container: Container::Shards,
     beside: &[README],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| {
         let tables = Tables::new(schema(), Naming::Shards(SHARD));
         Ok(Box::new(Hf { settings: settings.clone(), tables, simulated: 0 }))

@@ -27,6 +27,7 @@ pub const FORM: Form = Form {
     container: Container::Jsonl,
     beside: &[DATASET_INFO, "sft.yaml", "ds_z3.json"],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| {
         Ok(Box::new(LlamaFactory { settings: settings.clone(), lines: Lines::default() }))
     },
@@ -37,7 +38,7 @@ pub const FORM: Form = Form {
 pub const DATASET_INFO: &str = "dataset_info.json";
 
 const SFT: &str = include_str!("../../../data/export/llamafactory_sft.yaml");
-const DEEPSPEED: &str = include_str!("../../../data/export/ds_z3.json");
+pub(super) const DEEPSPEED: &str = include_str!("../../../data/export/ds_z3.json");
 
 struct LlamaFactory {
     settings: Settings,
@@ -129,7 +130,7 @@ pub fn dataset_info(
 }
 
 /// The splits that have rows: the loaders refuse an empty file.
-fn filled<'a>(
+pub(super) fn filled<'a>(
     settings: &'a Settings,
     rows: &'a BTreeMap<String, u64>,
 ) -> impl Iterator<Item = &'a String> {

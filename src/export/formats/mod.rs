@@ -7,9 +7,13 @@
 mod hf;
 mod jsonl;
 mod llamafactory;
+mod llamafactory_pairs;
 mod ms_swift;
+mod ms_swift_rl;
 mod table;
 mod trl;
+mod trl_pairs;
+mod trl_rl;
 mod universal;
 mod verl_rl;
 mod verl_sft;
@@ -40,6 +44,8 @@ pub struct Form {
     pub beside: &'static [&'static str],
     /// Where the rows hold the prompt alone: the most tokens it may have.
     pub prompt_tokens: Option<u32>,
+    /// It takes preference pairs, and nothing else.
+    pub pairs: bool,
     /// Begins an export.
     pub start: fn(&Settings) -> Result<Box<dyn Writer>, DatasetError>,
     /// A row of the container as turns; `what` is odd when it is not a row of this form.
@@ -54,6 +60,10 @@ pub const FORMS: &[&Form] = &[
     &verl_rl::FORM,
     &ms_swift::FORM,
     &trl::FORM,
+    &llamafactory_pairs::FORM,
+    &trl_pairs::FORM,
+    &ms_swift_rl::FORM,
+    &trl_rl::FORM,
     &hf::FORM,
 ];
 

@@ -24,6 +24,7 @@ pub const FORM: Form = Form {
     container: Container::Jsonl,
     beside: &["sft.sh"],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| Ok(Box::new(MsSwift { settings: settings.clone(), lines: Lines::default() })),
     back,
 };

@@ -28,6 +28,7 @@ pub const FORM: Form = Form {
     container: Container::Parquet,
     beside: &[DATASET_INFO, "sft.yaml", "ds_z3.json"],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| Ok(Box::new(Universal::new(settings))),
     back,
 };

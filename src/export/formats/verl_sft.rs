@@ -20,6 +20,7 @@ pub const FORM: Form = Form {
     container: Container::Parquet,
     beside: &["sft.sh"],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| {
         let tables = universal::tables(settings);
         Ok(Box::new(VerlSft { settings: settings.clone(), tables }))

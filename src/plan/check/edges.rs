@@ -157,6 +157,11 @@ fn cycle(known: &[Known], edges: &[Edge], left: &BTreeSet<usize>) -> Diagnostic 
     }
 }
 
+/// Whether the pipeline is a service's: what comes out goes back to who asked.
+pub fn receives(known: &[Known]) -> bool {
+    known.iter().any(|k| k.kind.does == Does::Receive)
+}
+
 /// `whole`: every stage is known, so that what is missing is not one that was told of already.
 pub fn check_ends(known: &[Known], whole: bool, errors: &mut Vec<Diagnostic>) {
     let ends = |k: &&Known| k.kind.ports.is_empty() && k.kind.does != Does::Canary;
@@ -168,7 +173,7 @@ pub fn check_ends(known: &[Known], whole: bool, errors: &mut Vec<Diagnostic>) {
         );
     }
     match sinks[..] {
-        [] if !whole => {}
+        [] if !whole || receives(known) => {}
         [] => errors.push(
             Diagnostic::error("P14", "the pipeline has no end")
                 .help("add a stage of kind `write_dataset`"),

@@ -82,7 +82,15 @@ impl<'a> Game<'a> {
             again: 0,
             pictures: 0,
             kept: None,
-            rollout: Rollout { draw, turns: Vec::new(), instead: None, ended, scores: Vec::new() },
+            rollout: Rollout {
+                draw,
+                turns: Vec::new(),
+                instead: None,
+                ended,
+                scores: Vec::new(),
+                reward: None,
+                advantage: None,
+            },
         }
     }
 

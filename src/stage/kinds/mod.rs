@@ -10,20 +10,28 @@ mod generate;
 mod judge;
 mod leak_filter;
 mod pairwise;
+mod pick_best;
 mod pointwise;
+mod prefer;
 mod read_pool;
+mod receive;
 mod reflect;
+mod resample;
+mod reward;
 mod roll_out;
 mod score;
 mod synthesize_prompts;
 mod think_and_call;
 mod write_dataset;
 
+pub use generate::draw;
+
 use crate::stage::Kind;
 
 /// Every kind, in the order of the paper's pipeline.
 pub const KINDS: &[&Kind] = &[
     &read_pool::KIND,
+    &receive::KIND,
     &synthesize_prompts::KIND,
     &dedup::KIND,
     &decontaminate::KIND,
@@ -39,6 +47,10 @@ pub const KINDS: &[&Kind] = &[
     &canary::KIND,
     &roll_out::KIND,
     &score::KIND,
+    &reward::KIND,
+    &resample::KIND,
+    &pick_best::KIND,
+    &prefer::KIND,
     &balance::KIND,
     &write_dataset::KIND,
 ];

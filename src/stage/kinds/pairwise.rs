@@ -99,9 +99,9 @@ const SCHEMA: Schema = Schema::Fields(&[
 ]);
 
 /// One order's answer.
-struct Answer {
-    side: Side,
-    evidence: String,
+pub(super) struct Answer {
+    pub side: Side,
+    pub evidence: String,
 }
 
 /// Reads what a comparator says; a letter that cannot be read is no tie.
@@ -194,8 +194,8 @@ impl Pairwise {
         let purpose = if name_of == "order" { "positions" } else { name_of };
         let first_as_a_is_draw_0 = cx.rng(purpose).chance(0.5);
         let (as_a, as_b) = futures::try_join!(
-            ask(asker, cx, t, [earlier, later], u32::from(!first_as_a_is_draw_0)),
-            ask(asker, cx, t, [later, earlier], u32::from(first_as_a_is_draw_0)),
+            compare(asker, cx, t, [earlier, later], u32::from(!first_as_a_is_draw_0)),
+            compare(asker, cx, t, [later, earlier], u32::from(first_as_a_is_draw_0)),
         )?;
         let mut faults = Vec::new();
         let (as_a, as_b) = match (as_a.decided(&mut faults)?, as_b.decided(&mut faults)?) {
@@ -234,7 +234,8 @@ impl Pairwise {
     }
 }
 
-async fn ask(
+/// Asks which of two pictures answers the prompt better, in this order.
+pub(super) async fn compare(
     asker: &Asker,
     cx: &Cx<'_>,
     t: &Trajectory,
@@ -249,7 +250,7 @@ async fn ask(
     asker.json(cx, &context, draw, read).await
 }
 
-fn prefer(side: Side, a_is_later: bool) -> Preference {
+pub(super) fn prefer(side: Side, a_is_later: bool) -> Preference {
     match (side, a_is_later) {
         (Side::Tie, _) => Preference::Tie,
         (Side::A, false) | (Side::B, true) => Preference::First,
@@ -257,7 +258,7 @@ fn prefer(side: Side, a_is_later: bool) -> Preference {
     }
 }
 
-fn name(preference: Preference) -> &'static str {
+pub(super) fn name(preference: Preference) -> &'static str {
     match preference {
         Preference::First => "first",
         Preference::Second => "second",

@@ -69,6 +69,12 @@ pub const KIND: Kind = Kind {
             doc: "rollouts a prompt, side by side",
         },
         Param {
+            name: "branch",
+            ty: Ty::Bool,
+            default: Some("false"),
+            doc: "all rollouts of a prompt share the first turn and picture, and part after it",
+        },
+        Param {
             name: "grammar",
             ty: Ty::Choice(&["v1", "v2", "native"]),
             default: Some("v1"),
@@ -131,6 +137,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         rules,
         draws: cx.params.int("draws") as u32,
         one_seed: word("seed") == "record",
+        branch: cx.params.bool("branch"),
     })))
 }
 
@@ -141,6 +148,8 @@ struct RollOut {
     rules: Rules,
     draws: u32,
     one_seed: bool,
+    /// The first turn and picture are asked for as the first rollout asks for them.
+    branch: bool,
 }
 
 #[async_trait::async_trait]
@@ -183,7 +192,8 @@ impl RollOut {
             match game.ask() {
                 Ask::Nobody => return Ok((game.over(), votes)),
                 Ask::Agent { messages, again } => {
-                    let request = self.request(messages, number, again)?;
+                    let first = self.branch && game.pictures() == 0;
+                    let request = self.request(messages, if first { 0 } else { number }, again)?;
                     let (reply, key) = match cx.call_with_key(&request).await {
                         // A conversation that has outgrown the context is a fact of the agent.
                         Err(CallError::Record { what }) if game.pictures() > 0 => {
@@ -196,8 +206,9 @@ impl RollOut {
                     votes.push(vote(number, &game, key));
                 }
                 Ask::Draw(caption) => {
-                    let seed = self.seed(&game, cx, number);
-                    let drawn = draw(&self.generator, cx, &caption, seed, number).await?;
+                    let shared = if self.branch { 0 } else { number };
+                    let seed = self.seed(&game, cx, shared);
+                    let drawn = draw(&self.generator, cx, &caption, seed, shared).await?;
                     shown(&mut game, drawn, seed);
                 }
                 Ask::Edit { instruction, picture } => {

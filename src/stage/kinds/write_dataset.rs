@@ -203,6 +203,7 @@ impl<'a> Shards<'a> {
         if self.open.is_none() {
             let options = ShardOptions {
                 pipeline: self.cx.pipeline_digest.clone(),
+                pairs: t.rejected.is_some(),
                 ..ShardOptions::default()
             };
             let name = Layout::dataset_shard(&self.stage.split, self.number);
