@@ -30,7 +30,7 @@ pub async fn replay(
     // Says what is wrong with a place that is no RUN.
     let before = RunDir::open(uri).await?;
     let manifest = before.manifest().await?;
-    let (plan, warnings) = plan(before.store(), &manifest, project, set)?;
+    let (plan, warnings) = plan(before.store(), &manifest, project, set).await?;
     let folder = tempfile::tempdir().map_err(DeliverError::Scratch)?;
     let scratch = folder.path().to_string_lossy().into_owned();
     let rebuilt = rebuild(env, before.store(), &manifest, plan, &scratch, false).await?;
