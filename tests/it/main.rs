@@ -3,6 +3,7 @@
 mod anywhere;
 mod audit;
 mod benchmark;
+mod bucket;
 mod call;
 mod connect;
 mod deliver;
@@ -34,5 +35,6 @@ mod sim;
 mod sim_coverage;
 mod stages;
 mod store;
+mod telemetry;
 mod templates;
 mod view;
