@@ -4,6 +4,7 @@
 //! The one idea: a form is two functions that mirror each other, an example into rows and a row
 //! back into turns, so that `verify` proves of every form what was proved of the conversation.
 
+mod atif;
 mod hf;
 mod jsonl;
 mod llamafactory;
@@ -53,6 +54,7 @@ pub const FORMS: &[&Form] = &[
     &ms_swift::FORM,
     &trl::FORM,
     &hf::FORM,
+    &atif::FORM,
 ];
 
 /// The form of that name.
@@ -75,6 +77,7 @@ pub fn writes(name: &str) -> bool {
             }
             None => false,
         },
+        Some((stem, rest)) if split(stem) => atif::is_document(rest),
         Some(("data", rest)) => {
             let number = rest.strip_suffix(".parquet").and_then(|stem| stem.split_once('-'));
             number.is_some_and(|(stem, n)| split(stem) && n.parse::<u32>().is_ok())
@@ -95,6 +98,8 @@ pub enum Container {
     Parquet,
     /// `data/<split>-00000.parquet` and on, images inside.
     Shards,
+    /// A JSON file a row in folders under `<split>/`, in the order of their names; images as files.
+    Documents,
 }
 
 /// What a form needs to know beside the examples.
