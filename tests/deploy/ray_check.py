@@ -13,7 +13,7 @@ import time
 import urllib.request
 
 BINARY, MOTO = sys.argv[1:3]
-SHARDS, LIMIT = 8, "60"
+SHARDS, LIMIT = 8, "40"
 MEMORY = 150 << 20
 
 
@@ -48,7 +48,7 @@ class World:
     def __init__(self, folder, name):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        argv = [BINARY, "sim", "--port", str(port), "--latency-ms", "800", "--slots", "64"]
+        argv = [BINARY, "sim", "--port", str(port), "--latency-ms", "600", "--slots", "64"]
         self.server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(f"{self.url}/health")
         self.endpoints = os.path.join(folder, f"{name}.toml")
