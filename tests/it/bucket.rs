@@ -15,7 +15,7 @@ pub enum Manner {
     NotImplemented,
     ListsNothing,
     /// As Hugging Face's gateway: a namespace before the bucket, a GET answered by 302 to another
-    /// server that must not be shown the key, no odd names, no checksums behind the body.
+    /// server that must not be shown the key, no odd names, no metadata, no checksums behind the body.
     Hub,
 }
 
@@ -156,8 +156,8 @@ fn hub_refuses(asked: &Asked) -> Option<&'static str> {
     if path.contains("//") || path.split('/').any(|part| part == "." || part == "..") {
         return Some("an odd name");
     }
-    if asked.header("x-amz-trailer").is_some() || asked.head.contains("\nx-amz-meta-") {
-        return Some("trailing checksums and metadata are not known here");
+    if asked.header("x-amz-trailer").is_some() {
+        return Some("trailing checksums are not known here");
     }
     asked.header("authorization").is_none().then_some("no key")
 }
