@@ -9,21 +9,17 @@ if [ "${1:-}" = --all ]; then
     all=yes
     shift
 fi
-here=$(cd "$(dirname "$0")" && pwd)
-env=${1:-$here/../../target/trainers}
+env=${1:-$(cd "$(dirname "$0")/../.." && pwd)/target/trainers}
 mkdir -p "$env"
 rm -f "$env/ready"
-uv=$("$here/../uv.sh")
-# One cache on the same disk: what two environments hold is unpacked once.
-export UV_CACHE_DIR="$env/cache"
-# A registry may stumble once.
+# A registry may stumble once. Modules are compiled when they are first imported: most never are.
 install() { # environment, what
-    python="$env/$1/bin/python"
-    [ -x "$python" ] || "$uv" venv -q --python "$(command -v python3)" "$env/$1"
+    pip="$env/$1/bin/pip"
     shift
-    set -- pip install -q --python "$python" "$@"
-    "$uv" "$@" || { echo "once more: uv $*" >&2; sleep 10; "$uv" "$@"; }
+    set -- install -q --no-compile --disable-pip-version-check "$@"
+    "$pip" "$@" || { echo "once more: pip $*" >&2; sleep 10; "$pip" "$@"; }
 }
+[ -x "$env/main/bin/python" ] || python3 -m venv "$env/main"
 install main \
     torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0 \
     llamafactory==0.9.5 transformers==5.6.0 datasets==4.0.0 trl==0.24.0 \
@@ -32,15 +28,15 @@ install main \
 # dependencies: only their loaders are run. verl's needs qwen_vl_utils, which it does not name.
 install main --no-deps --upgrade --target "$env/verl" verl==0.9.1
 # Readers of what is no trainer's: Croissant, and trajectories of agents (ATIF).
+[ -x "$env/tongues/bin/python" ] || python3 -m venv "$env/tongues"
 install tongues mlcroissant==1.1.1 pyarrow nvidia-nat-atif==1.9.0
 if [ "$all" = yes ]; then
-    # What the second environment lacks it finds in the first one, behind its own packages; torch is
-    # named again, since a newer one would be 5 GB more.
-    "$uv" venv -q --python "$(command -v python3)" --allow-existing "$env/trl"
+    [ -x "$env/trl/bin/python" ] || python3 -m venv "$env/trl"
+    # torch is 5 GB: the second environment looks for it in the first one, behind its own packages.
     site() { "$env/$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
     site main >"$(site trl)/main.pth"
     install trl \
-        torch==2.11.0 torchvision==0.26.0 trl==1.16.0 transformers==5.23.0 datasets==5.2.0 \
+        trl==1.16.0 transformers==5.23.0 datasets==5.2.0 \
         dashscope==2.0.2 pillow modelscope peft json_repair qwen_vl_utils
     install trl --no-deps --upgrade --target "$env/swift" ms-swift==4.6.0
 fi
