@@ -14,6 +14,7 @@ mod flow;
 mod http;
 mod live;
 pub mod metrics;
+pub mod otlp;
 mod price;
 pub mod probe;
 pub mod protocol;

@@ -9,6 +9,7 @@ use crate::call::flow::{
 };
 use crate::call::http::{Http, Key, Target, client};
 use crate::call::live::{RoleLive, role_live};
+use crate::call::otlp::Meter;
 use crate::call::twins::Twins;
 use crate::call::{CallError, Fatal, Images, KeyedRequest, Model, Output, Reply, Request};
 use crate::diag::Diagnostic;
@@ -25,6 +26,8 @@ use tracing::Instrument;
 pub struct StackOptions {
     /// What this process may still spend. A run that goes on passes what is left.
     pub budget: Option<NanoUsd>,
+    /// Where the durations of tries are told.
+    pub meter: Option<Arc<Meter>>,
 }
 
 /// See the module's header. Cheap to clone.
@@ -58,6 +61,7 @@ impl Stack {
             stats: stats.clone(),
             retries: Arc::new(RetryBudget::new()),
             budget: options.budget.map(Budget::new),
+            meter: options.meter,
         };
         let mut faults = Vec::new();
         let mut made: BTreeMap<String, Arc<Wrapped>> = BTreeMap::new();
@@ -112,11 +116,12 @@ struct Shared {
     stats: Arc<Stats>,
     retries: Arc<RetryBudget>,
     budget: Option<Arc<Budget>>,
+    meter: Option<Arc<Meter>>,
 }
 
 impl Shared {
     fn wrap(&self, endpoint: &Arc<Endpoint>) -> Result<Wrapped, Diagnostic> {
-        let targets = targets(&self.env, endpoint, &self.images)?
+        let targets = targets(&self.env, endpoint, &self.images, self.meter.as_ref())?
             .into_iter()
             .map(|http| Arc::new(http) as Arc<dyn Target>)
             .collect();
@@ -144,6 +149,7 @@ fn targets(
     env: &Env,
     endpoint: &Arc<Endpoint>,
     images: &Arc<dyn Images>,
+    meter: Option<&Arc<Meter>>,
 ) -> Result<Vec<Http>, Diagnostic> {
     let key = key(endpoint)?;
     let client = client(&endpoint.connection).map_err(|what| {
@@ -164,6 +170,7 @@ fn targets(
         url: url.clone(),
         key: key.clone(),
         images: images.clone(),
+        meter: meter.cloned(),
     };
     Ok(endpoint.urls.iter().map(http).collect())
 }
@@ -187,7 +194,7 @@ pub async fn ask_url(
     request: &Request,
 ) -> Result<Reply, CallError> {
     let fatal = |what| CallError::Fatal { kind: Fatal::Endpoint, what };
-    let all = targets(env, endpoint, images).map_err(|fault| {
+    let all = targets(env, endpoint, images, None).map_err(|fault| {
         let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
         let kind = if fault.code == "E11" { Fatal::Key } else { Fatal::Endpoint };
         CallError::Fatal { kind, what: format!("{}{help}", fault.title) }

@@ -3,7 +3,7 @@
 
 mod said;
 
-use crate::cli::shared::{ProjectArg, block_on, print_json};
+use crate::cli::shared::{ProjectArg, block_on, print_json, tell};
 use crate::cli::{Done, memory};
 use crate::deliver::export::{ExportError, Request, Shards, Verified, table1, verify, write};
 use crate::deliver::official::{self, LAYOUTS, OfficialLayout, OfficialRequest};
@@ -246,6 +246,7 @@ async fn export(form: &'static Form, from: &str, to: &str, args: &Args) -> anyho
 async fn open(from: &str, near: Option<&Path>, args: &Args) -> anyhow::Result<Shards> {
     let source = Shards::open(&Env::real(), from, &args.project.home().into(), near).await;
     let source = source.map_err(|error| said::refused(error, args))?;
+    tell(&source.warnings);
     if let Some(rebuilt) = &source.rebuilt {
         eprintln!(
             "note: the run has not come to its end ({} calls are wanted next); this exports the {} \

@@ -4,6 +4,7 @@ mod ending;
 pub mod signals;
 
 use crate::call::endpoints::Endpoints;
+use crate::call::otlp::{self, Meter};
 use crate::call::probe::{Worlds, worlds};
 use crate::call::{Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
@@ -191,7 +192,8 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         Some(budget) => Some(left(&store, budget, args.shard).await?),
         None => None,
     };
-    let options = StackOptions { budget };
+    let meter = meter(&env);
+    let options = StackOptions { budget, meter: meter.clone() };
     let images = Arc::new(BlobImages(blobs.clone()));
     let stack = match Stack::build(&env, &endpoints, images, options) {
         Ok(stack) => stack,
@@ -201,7 +203,26 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         }
     };
     let simulated = world.is_some() || (mixed && !worlds.simulated.is_empty());
-    drive(&env, args, plan, store, blobs, stack, simulated).await
+    let sending = meter.clone().map(|meter| env.spawn(meter.keep_sending()));
+    let done = drive(&env, args, plan, store, blobs, stack, simulated).await;
+    if let (Some(meter), Some(sending)) = (meter, sending) {
+        sending.abort();
+        // The last of it; a collector that is away costs its time-out and nothing else.
+        if let Err(what) = meter.send().await {
+            eprintln!("warning: metrics were not sent: {what}");
+        }
+    }
+    done
+}
+
+/// The meter that the environment asks for; what is wrong with it is no reason not to run.
+fn meter(env: &Env) -> Option<Arc<Meter>> {
+    let settings = otlp::Settings::from_environment(&|name| std::env::var(name).ok());
+    let made = settings.and_then(|s| s.map(|s| Meter::new(env, s)).transpose());
+    made.unwrap_or_else(|what| {
+        eprintln!("warning: {what}; no metrics are sent");
+        None
+    })
 }
 
 pub fn refused_mix(worlds: &Worlds) -> String {

@@ -8,7 +8,7 @@ use crate::env::Env;
 use crate::journal::ReadJournal;
 use crate::plan::{Compiled, Manifest, Overrides, Plan, ProjectBase, compile};
 use crate::record::Report;
-use crate::run::{Progress, RunOptions, execute};
+use crate::run::{Progress, RunOptions, execute, pools};
 use crate::store::{Blobs, Store, StoreError};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -38,11 +38,12 @@ impl Rebuilt {
 }
 
 /// Compiles the pipeline that `manifest` tells of, with `set` over the parameters that it had; also
-/// gives the warnings.
+/// gives the warnings, one of them for each source that would read something else than the RUN did.
+/// `project` is where files are looked for that a manifest names by digest only (fingerprints).
 ///
 /// # Errors
-/// `Pipeline`, with everything that is wrong with it.
-pub fn plan(
+/// `Pipeline`, with everything that is wrong with it; `Run`, where a source cannot be read.
+pub async fn plan(
     store: &Store,
     manifest: &Manifest,
     project: &ProjectBase,
@@ -51,11 +52,23 @@ pub fn plan(
     let Overrides { seed, set: mut all, flags } = manifest.overrides();
     all.extend_from_slice(set);
     let overrides = Overrides { seed, set: all, flags };
-    let Compiled { plan, diagnostics } = compile(&manifest.project(project), &overrides);
-    match plan {
-        Some(plan) => Ok((plan, diagnostics)),
-        None => Err(DeliverError::Pipeline { place: store.uri(), diagnostics }),
-    }
+    let compiled = compile(&manifest.project(project), &overrides);
+    let Compiled { plan: Some(plan), mut diagnostics } = compiled else {
+        let diagnostics = compiled.diagnostics;
+        return Err(DeliverError::Pipeline { place: store.uri(), diagnostics });
+    };
+    let now = pools(&plan).await?;
+    let changed = manifest.pools.iter().filter(|(stage, was)| {
+        let meant = set.iter().any(|(set, _, _)| set == *stage);
+        !meant && now.get(*stage).is_some_and(|now| now != *was)
+    });
+    diagnostics.extend(changed.map(|(stage, _)| {
+        let title = format!("what stage `{stage}` reads is not what the RUN read");
+        Diagnostic::warning("W04", title)
+            .note("its records are those of today; the calls of new ones are missing")
+            .help("put back what it read, to ask about the RUN as it was")
+    }));
+    Ok((plan, diagnostics))
 }
 
 /// Runs `plan` in the folder `scratch` on what the RUN at `store` has journaled; the RUN itself is

@@ -31,7 +31,7 @@ pub async fn replay(
     let mut before = RunDir::open(uri).await?;
     before.shape.kinds = project.kinds;
     let manifest = before.manifest().await?;
-    let (plan, warnings) = plan(before.store(), &manifest, project, set)?;
+    let (plan, warnings) = plan(before.store(), &manifest, project, set).await?;
     let folder = tempfile::tempdir().map_err(DeliverError::Scratch)?;
     let scratch = folder.path().to_string_lossy().into_owned();
     let rebuilt = rebuild(env, before.store(), &manifest, plan, &scratch, false).await?;

@@ -216,6 +216,18 @@ pub fn call_json(caption: &str) -> String {
     shape::call(&serde_json::Value::from(caption).to_string())
 }
 
+/// A model turn of its parts, as `grammar::model_turn` takes it apart: the judgement of the picture
+/// before it, then thinking and caption, or neither where it ends.
+pub fn model_turn(judgement: Option<&str>, call: Option<(&str, &str)>) -> String {
+    match (judgement, call) {
+        (Some(judgement), Some((thinking, caption))) => {
+            shape::again(judgement, thinking, &call_json(caption))
+        }
+        (None, Some((thinking, caption))) => shape::first(thinking, &call_json(caption)),
+        (judgement, None) => shape::accept(judgement.unwrap_or_default()),
+    }
+}
+
 /// The user's turn of a prompt that holds no control token.
 pub fn user_turn(prompt: &str) -> String {
     shape::user(prompt)

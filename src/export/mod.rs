@@ -8,6 +8,7 @@ pub mod card;
 pub mod columns;
 pub mod control;
 pub mod conversation;
+pub mod croissant;
 pub mod dataset;
 pub mod fill;
 pub mod formats;

@@ -8,6 +8,7 @@ use crate::call::{CallError, Fatal, KeyedRequest, Model, Reply};
 use crate::env::{Env, Phase};
 use crate::plan::Manifest;
 use crate::record::Cause;
+use crate::run::RunError;
 use crate::store::{Layout, Store};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -36,13 +37,19 @@ pub enum Held {
 }
 
 impl Held {
-    /// By its manifest; `some`: there are replies in the journal.
-    pub fn of(manifest: &Manifest, some: bool) -> Held {
-        match (some, manifest.simulated) {
-            (false, _) => Held::None,
-            (true, true) => Held::Simulated,
-            (true, false) => Held::Real,
+    /// By the manifest in `store`; `some`: there are replies in the journal. To be asked after the
+    /// journal was read: another shard that has just begun settles the manifest before its first
+    /// reply, and a manifest of before that would call its simulated replies real.
+    pub async fn read(store: &Store, some: bool) -> Result<Held, RunError> {
+        if !some {
+            return Ok(Held::None);
         }
+        let bytes = store.get(Layout::MANIFEST).await?;
+        let manifest = Manifest::parse(&bytes).map_err(|what| {
+            let place = format!("{}/{}", store.uri(), Layout::MANIFEST);
+            RunError::Manifest { place, what }
+        })?;
+        Ok(if manifest.simulated { Held::Simulated } else { Held::Real })
     }
 }
 

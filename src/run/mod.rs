@@ -35,6 +35,7 @@ mod tables;
 mod tally;
 mod visit;
 
+pub use agree::pools;
 pub use error::RunError;
 pub use ledger::Ledger;
 pub use open::execute;

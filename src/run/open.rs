@@ -76,12 +76,16 @@ pub(super) async fn open(env: &Env, plan: &Plan, options: &RunOptions) -> Result
     let journal =
         Arc::new(Journal::open(env.clone(), &options.store, &dir, options.commit_wait).await?);
     let live = LiveLedger::open(&side).await?;
+    let held = match options.mixed {
+        true => Held::Both,
+        false => Held::read(&options.store, !journal.is_empty()).await?,
+    };
     let guard = Arc::new(Guard::new(
         env.clone(),
         options.model.clone(),
         options.store.clone(),
         manifest.clone(),
-        if options.mixed { Held::Both } else { Held::of(&manifest, !journal.is_empty()) },
+        held,
     ));
     let journaled =
         Arc::new(Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard));

@@ -96,3 +96,30 @@ async fn what_cannot_be_made_is_told_by_kind() {
     let none = estimate(&nowhere, 10, None, 1, None).await;
     assert!(matches!(none, Err(DeliverError::NoManifest { .. })), "{none:?}");
 }
+
+/// A replay of a RUN whose pool was changed says so: the answer is about other records.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_is_not_the_runs_any_more_is_told() {
+    let temp = tempfile::tempdir().unwrap();
+    let (pool, run) = (temp.path().join("pool.jsonl"), temp.path().join("run"));
+    let rows = |n: usize| -> String {
+        (0..n).map(|k| format!("{{\"prompt\": \"a photo of {k} blue clocks\"}}\n")).collect()
+    };
+    std::fs::write(&pool, rows(6)).unwrap();
+    let args = ["run", "--quiet", "--pool", pool.to_str().unwrap(), "--out", run.to_str().unwrap()];
+    let ended = Command::new(env!("CARGO_BIN_EXE_coldstart")).args(args).output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let run = run.to_str().unwrap();
+    let told = |found: &coldstart::deliver::replay::Replay| -> Vec<String> {
+        found.warnings.iter().filter(|w| w.code == "W04").map(|w| w.title.clone()).collect()
+    };
+    let same = replay(&Env::real(), run, &Home::BuiltIn, &[]).await.unwrap();
+    assert!(told(&same).is_empty(), "{:?}", same.warnings);
+    std::fs::write(&pool, rows(8)).unwrap();
+    let other = replay(&Env::real(), run, &Home::BuiltIn, &[]).await.unwrap();
+    assert_eq!(told(&other), ["what stage `pool` reads is not what the RUN read"]);
+    let path = format!("\"{}\"", pool.display());
+    let meant = [("pool".to_owned(), "path".to_owned(), path)];
+    let meant = replay(&Env::real(), run, &Home::BuiltIn, &meant).await.unwrap();
+    assert!(told(&meant).is_empty(), "it was asked for");
+}

@@ -32,8 +32,8 @@ export_as() { # form dialect
         { cat "$work/verify.txt"; exit 1; }
     echo "coldstart --verify $1 ($2): $(tr '\n' ' ' <"$work/verify.txt")"
 }
-for form in llamafactory ms-swift; do export_as "$form" native; done
-for form in llamafactory universal verl-sft verl-rl ms-swift trl hf; do export_as "$form" text; done
+for form in llamafactory ms-swift atif; do export_as "$form" native; done
+for form in llamafactory universal verl-sft verl-rl ms-swift trl hf atif; do export_as "$form" text; done
 for form in ms-swift-rl trl-grpo; do export_as "$form" text; done
 # Preference pairs come of an agent's rollouts, here the simulated world's.
 "$coldstart" run rl_second_turns --project "$here/../.." --quiet --limit 12 --out "$work/pairs" >"$work/pairs.txt" 2>&1 ||
@@ -52,10 +52,11 @@ check() { # name, python, arguments: a trainer's talk is shown only when it fail
     begun=$(date +%s)
     "$python" "$here/${name}_check.py" "$@" >"$work/$name.out" 2>"$work/$name.err" ||
         { echo "$name FAILED"; tail -12 "$work/$name.err" | cut -c1-2000 >&2; return 1; }
-    grep -E '^(llamafactory|datasets|pyarrow|duckdb|verl|ms-swift|trl)[ :]' "$work/$name.out" || :
+    grep -E '^(llamafactory|datasets|pyarrow|duckdb|verl|ms-swift|trl|croissant|atif)[ :]' "$work/$name.out" || :
     echo "$name: $(($(date +%s) - begun)) s"
 }
 check datasets "$main" "$dataset" "$work/hf-text"
+check tongues "$env/tongues/bin/python" "$dataset" "$work/hf-text" "$work/atif-text" "$work/atif-native"
 check llamafactory "$main" "$model" "$work/dump" \
     "$work/llamafactory-text" "$work/llamafactory-native" "$work/universal-text"
 check pairs "$main" llamafactory "$model" "$work/llamafactory-pairs"

@@ -5,6 +5,7 @@ use crate::call::http::failure::Failure;
 use crate::call::http::secret::{Key, excerpt};
 use crate::call::http::served::accepts;
 use crate::call::http::wire::{Wire, place};
+use crate::call::otlp::Meter;
 use crate::call::protocol::{Answer, Got, Protocol};
 use crate::call::{CallError, Fatal, Images, KeyedRequest, Output, Reply};
 use crate::env::Env;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use url::Url;
 
 /// Something that can be tried once; `flow::Balanced` chooses among several.
@@ -36,12 +38,35 @@ pub struct Http {
     pub images: Arc<dyn Images>,
     /// Pictures that may be decoded at once.
     pub decoding: Arc<Semaphore>,
+    /// Hears how long each try took.
+    pub meter: Option<Arc<Meter>>,
 }
 
 #[async_trait::async_trait]
 impl Target for Http {
     async fn attempt(&self, request: KeyedRequest<'_>) -> Result<Reply, Failure> {
         let start = self.env.now();
+        let outcome = self.ask(request, start).await;
+        if let Some(meter) = &self.meter {
+            let took = self.env.now().duration_since(start);
+            meter.note(request.request(), (&self.endpoint, &self.url), &outcome, took);
+        }
+        outcome
+    }
+
+    fn place(&self) -> String {
+        place(&self.url)
+    }
+}
+
+/// The model's name with the vendor that a router chose for it: another vendor may serve other
+/// weights under the same name.
+fn by(served: String, provider: &str) -> String {
+    if provider.is_empty() { served } else { format!("{served} ({provider})") }
+}
+
+impl Http {
+    async fn ask(&self, request: KeyedRequest<'_>, start: Instant) -> Result<Reply, Failure> {
         let model = self.endpoint.wire_model(request.request().model());
         let connection = &self.endpoint.connection;
         let quota_is_rate =
@@ -90,18 +115,6 @@ impl Target for Http {
         })
     }
 
-    fn place(&self) -> String {
-        place(&self.url)
-    }
-}
-
-/// The model's name with the vendor that a router chose for it: another vendor may serve other
-/// weights under the same name.
-fn by(served: String, provider: &str) -> String {
-    if provider.is_empty() { served } else { format!("{served} ({provider})") }
-}
-
-impl Http {
     fn same_model(&self, asked: &str, served: &str) -> Result<(), CallError> {
         if accepts(asked, served, &self.endpoint.accept_models) {
             return Ok(());

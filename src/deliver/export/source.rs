@@ -7,7 +7,7 @@ use crate::archive::{self, ArchiveError, RunDir, shards_in};
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
 use crate::deliver::rebuild::{self, Rebuilt, rebuild};
-use crate::diag;
+use crate::diag::{self, Diagnostic};
 use crate::env::Env;
 use crate::export::dataset::{self, DatasetError};
 use crate::export::table1::{Table1, Table1Row};
@@ -28,6 +28,8 @@ pub struct Shards {
     pub(super) rules: Option<diag::SourceFile>,
     /// How the shards of an unfinished RUN came out; None where they were there.
     pub rebuilt: Option<Rebuilt>,
+    /// Of the pipeline by which they were made.
+    pub warnings: Vec<Diagnostic>,
     /// Where the shards of an unfinished RUN were made; deleted when this is dropped.
     _scratch: Option<TempDir>,
 }
@@ -68,7 +70,8 @@ impl Shards {
     ) -> Result<Shards, DeliverError> {
         let shards = shards_in(&store, folder).await?.into_iter().map(|shard| shard.name).collect();
         let card = card(&store, folder).await;
-        Ok(Shards { store, shards, card, rules, rebuilt: None, _scratch: None })
+        let (rebuilt, warnings) = (None, Vec::new());
+        Ok(Shards { store, shards, card, rules, rebuilt, warnings, _scratch: None })
     }
 
     /// The dataset of a RUN that has none yet, made from its journal.
@@ -82,13 +85,13 @@ impl Shards {
     ) -> Result<Shards, ExportError> {
         let scratch = scratch(near).map_err(DeliverError::Scratch)?;
         let folder = scratch.path().to_string_lossy().into_owned();
-        let (plan, _) = rebuild::plan(&self.store, manifest, project, &[])?;
+        let (plan, warnings) = rebuild::plan(&self.store, manifest, project, &[]).await?;
         let rebuilt = rebuild(env, &self.store, manifest, plan, &folder, true).await?;
         if rebuilt.report.dataset.rows == 0 {
             return Err(ExportError::NoRows { place: uri.to_string() });
         }
         let made = Shards::of(Store::open(&folder)?, Layout::DATASET, self.rules).await?;
-        Ok(Shards { rebuilt: Some(rebuilt), _scratch: Some(scratch), ..made })
+        Ok(Shards { rebuilt: Some(rebuilt), warnings, _scratch: Some(scratch), ..made })
     }
 
     /// Calls `each` with all rows of all shards, without images. On a blocking thread.

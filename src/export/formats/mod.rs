@@ -4,6 +4,7 @@
 //! that `verify` proves of every form what was proved of the conversation. Which examples go in is up to
 //! `screen` and `split`; where the files lie, to `deliver::export`.
 
+mod atif;
 mod hf;
 mod jsonl;
 mod llamafactory;
@@ -65,6 +66,7 @@ pub const FORMS: &[&Form] = &[
     &ms_swift_rl::FORM,
     &trl_rl::FORM,
     &hf::FORM,
+    &atif::FORM,
 ];
 
 /// The form of that name.
@@ -87,6 +89,7 @@ pub fn writes(name: &str) -> bool {
             }
             None => false,
         },
+        Some((stem, rest)) if split(stem) => atif::is_document(rest),
         Some(("data", rest)) => {
             let number = rest.strip_suffix(".parquet").and_then(|stem| stem.split_once('-'));
             number.is_some_and(|(stem, n)| split(stem) && n.parse::<u32>().is_ok())
@@ -107,6 +110,8 @@ pub enum Container {
     Parquet,
     /// `data/<split>-00000.parquet` and on, images inside.
     Shards,
+    /// A JSON file a row in folders under `<split>/`, in the order of their names; images as files.
+    Documents,
 }
 
 /// What a form needs to know beside the examples.
