@@ -150,7 +150,7 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         None => None,
     };
     let images = Arc::new(BlobImages(blobs.clone()));
-    let stack = match Stack::build(&env, &endpoints, images, StackOptions { budget }) {
+    let stack = match Stack::build(&env, &endpoints, images, StackOptions { budget, meter: None }) {
         Ok(stack) => stack,
         Err(found) => {
             tell(&found);

@@ -10,7 +10,7 @@ use crate::audit::rollouts::{Play, RolloutReader};
 use crate::benchmark::{Benchmark, Judged};
 use crate::deliver::{OfficialError, rebuild};
 use crate::media::Picture;
-use crate::plan::Home;
+use crate::plan::{Home, ProjectBase};
 use crate::record::{Decision, Disposition, Id, Mime, Prompt, Vote};
 use crate::stage::{POOL_KIND, SourceCx, SourceItem, Stage};
 use crate::store::{Blobs, Store};
@@ -190,7 +190,8 @@ async fn prompts(
         pools.clone().map(|s| (s.name.clone(), "path".to_owned(), pool.to_owned())).collect()
     };
     let over = asked.pool.map_or(Vec::new(), path);
-    let (plan, _) = rebuild::plan(run.store(), &manifest, asked.project, &over)?;
+    let project = ProjectBase::from(asked.project.clone());
+    let (plan, _) = rebuild::plan(run.store(), &manifest, &project, &over).await?;
     let nowhere = Blobs::new(Store::open("memory://")?, 0);
     let cx = SourceCx { blobs: nowhere, seed: plan.seed, limit: None };
     let mut out = BTreeMap::new();

@@ -50,7 +50,6 @@ impl Vote {
     /// Whether a hint is what it is taken for, before it is shown.
     pub const HINT: &str = "hint";
 
-
     /// Before the looks at one picture: the kinds of its questions, with commas between.
     pub const QUESTIONS: &str = "questions";
     /// The probability of the verdict that the looks come to; of an undecided one, that all holds.

@@ -5,7 +5,7 @@
 //! asks again. And rows cannot be made again by walking the pool, so those of earlier processes are
 //! taken over when it opens and stand in the tables when it closes.
 
-use crate::call::Fatal;
+use crate::call::{CallError, Fatal};
 use crate::env::{Env, Phase};
 use crate::journal::{Journal, Journaled};
 use crate::plan::Plan;
@@ -114,30 +114,34 @@ impl Service {
         let step = step.inspect_err(|error| self.heed(error))?;
         let mut trajectory = step.trajectory;
         visit::remember(&mut trajectory, &used);
-        let decision = self.engine.decision(at, &trajectory, &step.to, step.evidence, &used);
+        let decision = self.engine.decision(at, &trajectory.prompt, &step.to, step.evidence, &used);
         Ok(Visited { trajectory, decision, used })
     }
 
     /// A store that fails cannot keep replies, and a RUN that was taken over is another's.
     fn heed(&self, error: &StageError) {
-        if let StageError::Call(crate::call::CallError::Fatal { kind, what }) = error
-            && matches!(kind, Fatal::Store | Fatal::Fenced)
-        {
-            self.engine.stop(*kind, what.clone());
+        match error {
+            StageError::Call(CallError::Fatal { kind: Fatal::Fenced, what }) => {
+                self.engine.stop(Fatal::Fenced, what.clone(), None);
+            }
+            StageError::Call(CallError::Store(cause)) => {
+                self.engine.stop(Fatal::Store, cause.to_string(), Some(cause.clone()));
+            }
+            _ => {}
         }
     }
 
     /// Keeps a decision, and before it that of the source `from` which the record came by.
     pub fn keep(&self, from: usize, t: &Trajectory, at: usize, decision: Decision) {
         let port = To::Port(self.engine.first_port(from));
-        let received = self.engine.decision(from, t, &port, Evidence::default(), &[]);
+        let received = self.engine.decision(from, &t.prompt, &port, Evidence::default(), &[]);
         self.engine.keep(from, received);
         self.engine.keep(at, decision);
     }
 
     /// What stopped it, if anything did.
     pub fn fatal(&self) -> Option<(Fatal, String)> {
-        self.engine.fatal()
+        self.engine.fatal().map(|halted| (halted.kind, halted.what))
     }
 
     /// Writes the tables and the report, and ends the session. Nobody asks any more.

@@ -96,7 +96,9 @@ impl Ask {
                 Act::Nothing => (None, false),
             };
             let picture = match (&caption, drawn.peek()) {
-                (Some(called), Some((round, picture))) if called.trim() == round.caption.trim() => {
+                (Some(called), Some((round, picture)))
+                    if called.text.trim() == round.caption.trim() =>
+                {
                     Some(**picture)
                 }
                 (Some(_), Some((round, _))) => {
@@ -115,7 +117,8 @@ impl Ask {
                 text,
                 fault,
                 what,
-                caption,
+                edits: caption.as_ref().is_some_and(|call| call.edits),
+                caption: caption.map(|call| call.text),
                 answer,
                 thinking,
                 judgement,

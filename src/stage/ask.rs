@@ -77,7 +77,7 @@ impl Asker {
         template: &str,
     ) -> Result<Asker, Vec<Diagnostic>> {
         let role = cx.role_named(param, role)?;
-        Ok(Asker { role, template: cx.template(template)?, again: cx.again()? })
+        Ok(Asker { role, template: cx.template(template)?, again: cx.again()?, schema: None })
     }
 
     /// The same role, asked with another template.

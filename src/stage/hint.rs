@@ -4,7 +4,7 @@
 
 use crate::diag::Diagnostic;
 use crate::record::{Answer, Check, ImageRef, Trajectory, Vote};
-use crate::rules::{Rules, Overall as Ruled};
+use crate::rules::{Overall as Ruled, Rules};
 use crate::stage::ask::{AskOutcome, Asker, atom_rows, rule_rows};
 use crate::stage::judging::{JUDGED, bound, read_reply};
 use crate::stage::{Compile, Cx, Param, StageError, Ty, Wants};

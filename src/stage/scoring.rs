@@ -3,9 +3,9 @@
 
 use crate::benchmark::official::{Wording, wording};
 use crate::benchmark::{BENCHMARKS, Benchmark, Counted, Read, TRIES};
-use crate::call::{ChatRequest, Message, Output, Part, Request, Speaker};
+use crate::call::{ChatRequest, Output, Request};
 use crate::diag::Diagnostic;
-use crate::record::{CallKey, Evidence, ImageRef, Trajectory};
+use crate::record::{CallKey, Evidence, ImageRef, Message, Part, Speaker, Trajectory};
 use crate::stage::ask::Asker;
 use crate::stage::judging::Judging;
 use crate::stage::{Compile, Cx, Role, RoleKind, StageError};

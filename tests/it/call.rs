@@ -5,8 +5,8 @@ use crate::scripted::{Answer, Scripted, Seen, png};
 use bytes::Bytes;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{
-    CallError, ChatRequest, ImageRequest, Images, Output, Reply, Request, Sampling, Schema,
-    Stack, StackOptions, ask_once,
+    CallError, ChatRequest, ImageRequest, Images, Output, Reply, Request, Sampling, Schema, Stack,
+    StackOptions, ask_once,
 };
 use coldstart::diag::{SourceFile, Style, render};
 use coldstart::env::Env;

@@ -32,9 +32,8 @@ fn context(apart: &str) -> Context {
         atom("a1", "object", "Is there at least one clock in the picture?", "a clock"),
         atom("a2", "count", "Are there exactly five clocks?", "five clocks"),
     ];
-    let fact = |id, question, expected| {
-        vec![("id", id), ("question", question), ("expected", expected)]
-    };
+    let fact =
+        |id, question, expected| vec![("id", id), ("question", question), ("expected", expected)];
     let right = vec![fact("a1", "Is there at least one clock in the picture?", "a clock")];
     let wrong = vec![fact("a2", "Are there exactly five clocks?", "five clocks")];
     Context::new()

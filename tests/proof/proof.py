@@ -68,7 +68,7 @@ def build(data, study, work, url):
         report = world.run(project, pipeline, folder / "run", rows, ends,
                            sets=[f"synthetic.count={study['riddles']}", *data.get("sets", [])])
         system = project / "data/system.txt"
-        world.call(["export", folder / "run", "--format", "universal", "--out", folder / "export", "--system", system])
+        world.call(["export", folder / "run", "--format", "universal", "--out", folder / "export", "--replace", "--system", system])
         audit = json.loads(world.call(["audit", folder / "run", "--format", "json"], fine=(0, 1)))
         facts = {"cost_usd": report["cost_usd"], "rows": report["dataset"]["rows"], "digest": report["dataset"]["digest"],
                  "acceptance": audit["acceptance"], "funnel": {s["stage"]: s["passed"] for s in report["stages"]}}
@@ -97,9 +97,10 @@ def apart(data, study, work, url):
 def load(folder):
     """Rows of a built dataset: (full ids, mask, numbers of pictures)."""
     files = np.load(folder / "rows.npz")
-    at, seen, rows = 0, 0, []
+    # Each look into the file reads an array anew.
+    ids, mask, at, seen, rows = files["ids"], files["mask"], 0, 0, []
     for length, own in zip(files["lengths"], files["pictures"]):
-        rows.append((files["ids"][at:at + length], files["mask"][at:at + length], list(range(seen, seen + own))))
+        rows.append((ids[at:at + length], mask[at:at + length], list(range(seen, seen + own))))
         at, seen = at + length, seen + own
     return rows, np.load(folder / "images.npy", mmap_mode="r")
 

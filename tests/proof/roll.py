@@ -54,8 +54,10 @@ def count(run_dir, pool):
                 "where s.stage = 'rolled' group by 1, 2")
     said, plays = verdicts(run_dir), {}
     for row in scores:
+        if row["answer"] not in ("0", "1"):
+            continue  # what the scorer said could not be read: no verdict, and no failure either
         play = plays.setdefault(row["id"], {"set": row["category"], "prompt": row["prompt"], "good": {}})
-        play["good"][int(row["ask"].rsplit("_", 1)[1])] = float(row["answer"]) >= 0.999
+        play["good"][int(row["ask"].rsplit("_", 1)[1])] = row["answer"] == "1"
     out = {}
     for name, prompts in sorted(asked.items()):
         own = {key: play for key, play in plays.items() if play["set"] == name}

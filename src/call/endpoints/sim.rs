@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 /// Role, protocol, path under the server's root.
-const ROLES: [(&str, &str, &str); 14] = [
+const ROLES: [(&str, &str, &str); 15] = [
     ("agent", "openai-chat", "/v1"),
     ("checklist", "openai-chat", "/v1"),
     ("comparator", "gemini", "/v1beta"),

@@ -192,6 +192,7 @@ fn error_type(failure: &Failure) -> Option<&'static str> {
     Some(match (&failure.error, failure.health) {
         (CallError::Stopped, _) => return None,
         (_, Health::Overloaded) => "overloaded",
+        (CallError::Store(_), _) => "endpoint",
         (CallError::Transient { .. }, Health::Sick) => "unavailable",
         (CallError::Transient { .. }, Health::Healthy) => "unsettled",
         (CallError::Record { .. }, _) => "rejected",

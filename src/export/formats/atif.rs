@@ -23,9 +23,11 @@ pub const FORM: Form = Form {
            `tool_calls` the call, `observation` the picture. `extra` says where the prompt comes \
            from, how the trajectory ends and whether it is simulated.",
     dialects: &[Dialect::Text, Dialect::Native],
+    takes_rules: false,
     container: Container::Documents,
     beside: &[],
     prompt_tokens: None,
+    pairs: false,
     start: |_| Ok(Box::new(Atif::default())),
     back,
 };

@@ -20,6 +20,7 @@ pub const FORM: Form = Form {
            `images/`, `dataset_info.json`, `dpo.yaml` and `ds_z3.json`. Train with `llamafactory-cli \
            train dpo.yaml` from inside the folder.",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Jsonl,
     beside: &[DATASET_INFO, "dpo.yaml", "ds_z3.json"],
     prompt_tokens: None,

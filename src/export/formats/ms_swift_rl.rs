@@ -20,6 +20,7 @@ pub const FORM: Form = Form {
            never be shown to the trained model. ms-swift has no resampling over round counts: a group is \
            8.",
     dialects: &[Dialect::Text],
+    takes_rules: true,
     container: Container::Jsonl,
     beside: &["scheduler.py", "coldstart_service.py", "coldstart_grammar.py", "grpo.sh"],
     prompt_tokens: Some(PROMPT_TOKENS),

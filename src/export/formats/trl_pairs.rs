@@ -24,6 +24,7 @@ pub const FORM: Form = Form {
            prompt is all that was said and shown before the two part; `chosen` and `rejected` are one \
            turn each, so that no observation bears a loss.",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Parquet,
     beside: &["dpo.py"],
     prompt_tokens: None,

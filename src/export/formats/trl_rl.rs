@@ -23,6 +23,7 @@ pub const FORM: Form = Form {
            refuses it) and `grpo.py`. A prompt comes once. `truth` is for the reward and must never be \
            shown to the trained model. TRL has no resampling over round counts: a group is 8.",
     dialects: &[Dialect::Text],
+    takes_rules: true,
     container: Container::Parquet,
     beside: &[
         "environment.py",

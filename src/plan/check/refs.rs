@@ -166,10 +166,8 @@ fn names_in(project: &Project, folder: &str) -> Vec<String> {
 }
 
 pub fn check_used(known: &[Known], roles: &Roles, project: &Project, errors: &mut Vec<Diagnostic>) {
-    let used: BTreeSet<&str> = known
-        .iter()
-        .flat_map(|k| k.kind.roles(&k.params).map(|(_, role, _)| role))
-        .collect();
+    let used: BTreeSet<&str> =
+        known.iter().flat_map(|k| k.kind.roles(&k.params).map(|(_, role, _)| role)).collect();
     let path = format!("stages/{}/_models.toml", project.pipeline);
     let Some(source) = project.text(&path) else { return };
     for name in roles.good.keys().filter(|name| !used.contains(name.as_str())) {

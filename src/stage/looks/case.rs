@@ -169,7 +169,12 @@ impl<'a> Case<'a> {
                 (_, false, _) => Answer::Unsure,
             };
             let seen = &item.seen[usize::from(holds[at] >= 0.5)];
-            Check { id: item.id.clone(), source: item.source, answer, evidence: seen.clone() }
+            let question = match item.expected.as_str() {
+                "" => item.text.clone(),
+                expected => format!("{} (expected: {expected})", item.text),
+            };
+            let (id, evidence) = (item.id.clone(), seen.clone());
+            Check { id, source: item.source, question, answer, evidence }
         };
         self.items.iter().enumerate().map(check).collect()
     }

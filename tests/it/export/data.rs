@@ -33,7 +33,13 @@ pub fn judgement(rationale: &str, satisfied: bool) -> Option<Judgement> {
         evidence: format!("{CANARY} evidence"),
     };
     let score = if satisfied { 1.0 } else { 0.5 };
-    Some(Judgement { rationale: rationale.into(), satisfied, score, checks: vec![check], ..Judgement::default() })
+    Some(Judgement {
+        rationale: rationale.into(),
+        satisfied,
+        score,
+        checks: vec![check],
+        ..Judgement::default()
+    })
 }
 
 /// The prompt of record n: n + 1 has that of n, and n + 2 nearly that, where n divides by ten.
