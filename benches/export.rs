@@ -57,8 +57,8 @@ fn trajectory(n: u64) -> (Trajectory, Vec<Bytes>) {
             satisfied,
             score: 1.0,
             checks: Vec::new(),
-            checks: Vec::new(),
             ..Judgement::default()
+        }),
     };
     let text = format!("prompt number {n}");
     let prompt = Prompt {

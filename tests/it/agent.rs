@@ -6,8 +6,9 @@ mod doors;
 
 use crate::kill::{Bench, bytes, kill};
 use crate::run::{Go, conserved_along_the_edges, cut, entries, memory, outcome};
-use coldstart::call::{CallError, Model, Output, Part, Reply, Request, Speaker};
+use coldstart::call::{CallError, KeyedRequest, Model, Output, Reply, Request};
 use coldstart::env::Env;
+use coldstart::record::{Message, Part, Speaker};
 use coldstart::store::{Store, read_decisions};
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -109,7 +110,7 @@ fn flat(request: &Request) -> Vec<(Speaker, String)> {
         Part::Text(text) => text.clone(),
         Part::Image(_) => "<image>".to_owned(),
     };
-    let one = |m: &coldstart::call::Message| (m.speaker, m.parts.iter().map(text).collect());
+    let one = |m: &Message| (m.speaker, m.parts.iter().map(text).collect());
     chat.messages.iter().map(one).collect()
 }
 
@@ -158,9 +159,9 @@ struct Mumbles(Arc<dyn Model>);
 
 #[async_trait::async_trait]
 impl Model for Mumbles {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let mut reply = self.0.call(request).await?;
-        if request.role() == "judge" {
+        if request.request().role() == "judge" {
             let text = "One would have to look again.".to_owned();
             reply.output = Output::Text { text, reasoning: String::new() };
         }
@@ -190,8 +191,8 @@ struct Counts(Arc<dyn Model>);
 
 #[async_trait::async_trait]
 impl Model for Counts {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
-        if request.role() != "agent" {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
+        if request.request().role() != "agent" {
             return self.0.call(request).await;
         }
         let [now, most] = &TURNS;

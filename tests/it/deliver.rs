@@ -113,13 +113,13 @@ async fn a_pool_that_is_not_the_runs_any_more_is_told() {
     let told = |found: &coldstart::deliver::replay::Replay| -> Vec<String> {
         found.warnings.iter().filter(|w| w.code == "W04").map(|w| w.title.clone()).collect()
     };
-    let same = replay(&Env::real(), run, &Home::BuiltIn, &[]).await.unwrap();
+    let same = replay(&Env::real(), run, &Home::BuiltIn.into(), &[]).await.unwrap();
     assert!(told(&same).is_empty(), "{:?}", same.warnings);
     std::fs::write(&pool, rows(8)).unwrap();
-    let other = replay(&Env::real(), run, &Home::BuiltIn, &[]).await.unwrap();
+    let other = replay(&Env::real(), run, &Home::BuiltIn.into(), &[]).await.unwrap();
     assert_eq!(told(&other), ["what stage `pool` reads is not what the RUN read"]);
     let path = format!("\"{}\"", pool.display());
     let meant = [("pool".to_owned(), "path".to_owned(), path)];
-    let meant = replay(&Env::real(), run, &Home::BuiltIn, &meant).await.unwrap();
+    let meant = replay(&Env::real(), run, &Home::BuiltIn.into(), &meant).await.unwrap();
     assert!(told(&meant).is_empty(), "it was asked for");
 }

@@ -62,6 +62,7 @@ impl Each for Toss {
             satisfied: heads,
             score: f32::from(u8::from(heads)),
             checks: vec![check.clone()],
+            ..Judgement::default()
         };
         let evidence = Evidence {
             score: Some(judgement.score),
