@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub const RULE: &str = "rule";
 
 /// The file, read.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Worths {
     #[serde(default)]
@@ -57,12 +57,6 @@ pub struct Known {
     /// How it is known, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub from: String,
-}
-
-impl Default for Worths {
-    fn default() -> Worths {
-        Worths { assumed: Assumed::default(), holds: BTreeMap::new(), judges: Vec::new() }
-    }
 }
 
 impl Worths {

@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn a_key_is_computed_once_a_call_bought_or_replayed() {
         let (env, store) = (Env::real(), Store::open("memory://").unwrap());
-        let journal = Journal::open(env.clone(), &store, "", Duration::from_millis(1)).await;
+        let journal = Journal::open(env.clone(), &store, "journal", Duration::from_millis(1)).await;
         let journal = Arc::new(journal.unwrap());
         let blobs = Blobs::new(store, 0);
         let journaled = Journaled::new(env, journal, blobs, Arc::new(Yes));

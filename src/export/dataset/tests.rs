@@ -204,11 +204,11 @@ fn pages(bytes: &Bytes) -> Vec<Bytes> {
 
 #[test]
 fn a_row_more_leaves_nearly_all_pages_as_they_were_and_each_is_found_by_the_index() {
-    let records: Vec<_> = (0..40).map(noisy).collect();
+    let records: Vec<_> = (0..100).map(noisy).collect();
     let before: std::collections::HashSet<Bytes> =
         pages(&shard(&records, 32 << 20)).into_iter().collect();
     let mut more = records;
-    more.insert(7, noisy(100));
+    more.insert(7, noisy(200));
     let after = pages(&shard(&more, 32 << 20));
     let size = |pages: &mut dyn Iterator<Item = &Bytes>| pages.map(Bytes::len).sum::<usize>();
     let whole = size(&mut after.iter());

@@ -214,7 +214,7 @@ fn add(phrase: &[&str], phrases: &mut Vec<Vec<String>>) {
     if own.is_empty() {
         return;
     }
-    let says_more = trailing(phrase) || PLACES.iter().any(|p| phrase == *p);
+    let says_more = trailing(phrase) || PLACES.contains(&phrase);
     let waits = |before: &Vec<String>| {
         PLACES.iter().any(|place| before.iter().map(String::as_str).eq(place.iter().copied()))
     };
