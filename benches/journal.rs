@@ -278,6 +278,7 @@ fn decision(n: u64) -> Decision {
         calls,
         cost: NanoUsd(n),
         prompt: text(n, 100),
+        prompt_chars: 0,
     }
 }
 

@@ -40,4 +40,4 @@ pub use rows::Tables;
 pub use run_dir::{RunDir, manifest};
 pub use sessions::Sessions;
 pub use shape::{Edge, Shape, ShapeStage};
-pub use spent::{spent, spent_by_shard};
+pub use spent::{budget, spent, spent_by_shard};

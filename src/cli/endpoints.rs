@@ -4,12 +4,12 @@ use crate::call::endpoints::{EXAMPLES, Endpoints, FIELDS, example};
 use crate::call::metrics::{Listed, METRICS, list};
 use crate::call::protocol::{Entry, PROTOCOLS};
 use crate::cli::Done;
+use crate::cli::run::parse_endpoints;
 use crate::cli::shared::{Format, print_json, rows, tell};
-use crate::diag::{Severity, Source, summary};
+use crate::diag::{Severity, summary};
 use crate::run::metrics as stage_metrics;
 use clap::{Args as ClapArgs, Subcommand};
 use std::io::Write;
-use std::sync::Arc;
 
 /// The endpoints file: which server answers which role.
 #[derive(Debug, ClapArgs)]
@@ -123,14 +123,12 @@ fn print_example(name: &str, sim: Option<&str>) -> anyhow::Result<Done> {
 }
 
 fn check(file: &std::path::Path, format: Format) -> anyhow::Result<Done> {
-    let path = file.display().to_string();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| anyhow::anyhow!("`{path}` cannot be read: {error}"))?;
-    let found = Endpoints::parse(Arc::new(Source { path, text }));
+    let found = parse_endpoints(&file.display().to_string())?;
     let faults = match &found {
-        Ok(endpoints) => endpoints.warnings(),
-        Err(faults) => faults,
+        Ok(endpoints) => [endpoints.warnings(), &endpoints.without_keys()].concat(),
+        Err(faults) => faults.clone(),
     };
+    let faults = &faults;
     match format {
         Format::Json => {
             print_json(&rows(faults))?;

@@ -5,7 +5,9 @@ mod said;
 
 use crate::cli::shared::{ProjectArg, block_on, print_json};
 use crate::cli::{Done, memory};
-use crate::deliver::export::{ExportError, Request, Source, Verified, table1, verify, write};
+use crate::deliver::export::{
+    COLUMNS, ExportError, Request, Selection, Source, Verified, table1, verify, write,
+};
 use crate::diag;
 use crate::env::Env;
 use crate::export::control::ControlTokens;
@@ -25,7 +27,7 @@ use std::path::{Path, PathBuf};
     An export can be told whole by its `export.json`, which is written last.")]
 pub struct Args {
     /// A RUN (finished or not), or a folder of dataset shards: a directory or a bucket URI
-    #[arg(required_unless_present_any = ["verify", "formats"])]
+    #[arg(required_unless_present_any = ["verify", "formats", "columns"])]
     source: Option<String>,
     /// The trainer's form; with --verify and --table1: text or json
     #[arg(long, value_name = "F")]
@@ -39,7 +41,16 @@ pub struct Args {
     /// Shares of train, validation and test; prompts that are alike stay on one side
     #[arg(long, default_value = "1", value_parser = Shares::parse, value_name = "SHARES")]
     split: Shares,
-    /// Which prompts fall on which side is a function of it
+    /// Only rows that this SQL expression holds for, over the columns of `--columns`
+    #[arg(long = "where", value_name = "EXPR")]
+    filter: Option<String>,
+    /// Take N rows, balanced again over category and outcome
+    #[arg(long, value_name = "N")]
+    take: Option<u64>,
+    /// List the columns that `--where` may name
+    #[arg(long)]
+    columns: bool,
+    /// Which rows `--take` picks, and which prompts fall on which side, is a function of it
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// How tools and observations are written
@@ -60,6 +71,9 @@ pub struct Args {
     /// The pixels an image is scaled down to by the trainer
     #[arg(long, default_value_t = 768 * 768, value_name = "N")]
     max_image_pixels: u64,
+    /// GPUs that will train: the configurations accumulate to the paper's batch of 256
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    gpus: u32,
     /// The judge's rules, for `verl-rl`'s ground truth; default: the RUN's own
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -137,6 +151,12 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         print_formats();
         return Ok(Done::Well);
     }
+    if args.columns {
+        for (name, about) in COLUMNS {
+            println!("{}", format!("{name:14} {about}").trim_end());
+        }
+        return Ok(Done::Well);
+    }
     if args.verify.is_some() || args.table1 {
         args.check_report_format()?;
     }
@@ -212,6 +232,8 @@ fn request(form: &'static Form, args: &Args) -> anyhow::Result<Request> {
         rules: rules.transpose()?,
         shares: args.split.clone(),
         seed: args.seed,
+        gpus: args.gpus,
+        selection: Selection { filter: args.filter.clone(), take: args.take },
     })
 }
 

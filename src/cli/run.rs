@@ -3,9 +3,10 @@
 mod ending;
 mod signals;
 
+use crate::archive;
 use crate::call::endpoints::Endpoints;
 use crate::call::probe::{Worlds, worlds};
-use crate::call::{Stack, StackOptions, metrics};
+use crate::call::{Allowance, Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
 use crate::cli::{Done, log, memory, shard};
@@ -17,6 +18,7 @@ use crate::plan::{Flag, Manifest, Plan};
 use crate::record::NanoUsd;
 use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, shards};
 use crate::sim;
+use crate::stage::WRITTEN_PROMPTS;
 use crate::store::{Blobs, Layout, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,9 +59,10 @@ pub struct Args {
     /// Records in flight at once
     #[arg(long, default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_in_flight: u32,
-    /// Spend no more than this in this and later runs together, in US dollars; shards share it
-    #[arg(long, value_name = "USD", value_parser = parse_usd)]
-    budget: Option<f64>,
+    /// Spend no more than this in this and later runs together, in US dollars; shards share it. The RUN
+    /// remembers it: a higher one raises it, `none` lifts it
+    #[arg(long, value_name = "USD|none", value_parser = parse_budget)]
+    budget: Option<Bound>,
     /// Work only on shard I of N (from 0); then run once without it to assemble. Default: what
     /// COLDSTART_SHARD_INDEX and COLDSTART_SHARD_COUNT or the scheduler's own variables say
     #[arg(long, value_name = "I/N", value_parser = shard::parse)]
@@ -91,10 +94,21 @@ pub struct Args {
     format: Format,
 }
 
-fn parse_usd(text: &str) -> Result<f64, String> {
+/// What `--budget` says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Bound {
+    Most(NanoUsd),
+    /// What the RUN remembers is lifted.
+    Lifted,
+}
+
+fn parse_budget(text: &str) -> Result<Bound, String> {
+    if text == "none" {
+        return Ok(Bound::Lifted);
+    }
     match text.trim_start_matches('$').parse::<f64>() {
-        Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(usd),
-        _ => Err("write US dollars, for instance 25 or 0.5".to_owned()),
+        Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(Bound::Most(NanoUsd::from_usd(usd))),
+        _ => Err("write US dollars, for instance 25 or 0.5, or `none`".to_owned()),
     }
 }
 
@@ -119,7 +133,12 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
             kind: crate::stage::POOL_KIND,
             param: "path",
             value,
+            unless: None,
         });
+        // Whoever brings prompts wants those.
+        let (kind, param, unless) = WRITTEN_PROMPTS;
+        let (value, unless) = ("0".to_owned(), Some(unless));
+        overrides.flags.push(Flag { flag: "--pool", kind, param, value, unless });
     }
     if let Some(target) = args.target {
         let value = target.to_string();
@@ -128,10 +147,25 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
             kind: crate::stage::QUOTA_KIND,
             param: "target",
             value,
+            unless: None,
         });
     }
     let Some(plan) = compile_or_tell(&project, &overrides) else { return Ok(Done::Findings) };
+    if args.pool.is_some() && !args.quiet {
+        say_unwritten(&plan);
+    }
     block_on(start(args, plan))
+}
+
+/// Says which stages write no prompts, since the user brings his own.
+fn say_unwritten(plan: &Plan) {
+    let (kind, count, _) = WRITTEN_PROMPTS;
+    for stage in plan.stages.iter().filter(|s| s.kind.name == kind && s.params.int(count) == 0) {
+        eprintln!(
+            "note: stage `{0}` writes no prompts beside your own; `--set {0}.{count}=80` has it write 80",
+            stage.name
+        );
+    }
 }
 
 async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
@@ -151,9 +185,11 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         },
     };
     let endpoints = shared(&args, endpoints).await?;
+    let store = Store::open(&args.out)?;
+    let budget = budget_of(&store, args.budget).await?;
     let roles: Vec<&str> = plan.roles_used().iter().map(|r| r.name.as_str()).collect();
     let mut unfit = endpoints.missing(&roles);
-    if args.budget.is_some() {
+    if budget.is_some() {
         let roles: Vec<(&str, &str)> =
             plan.roles_used().iter().map(|r| (r.name.as_str(), r.model.as_str())).collect();
         unfit.extend(endpoints.unpriced(&roles));
@@ -172,13 +208,12 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         eprintln!("{}", refused_mix(&worlds));
         return Ok(Done::Findings);
     }
-    let store = Store::open(&args.out)?;
     let blobs = Blobs::new(store.clone(), 64 << 20);
-    let budget = match args.budget.map(NanoUsd::from_usd) {
+    let allowance = match budget {
         Some(budget) => Some(left(&store, budget, args.shard).await?),
         None => None,
     };
-    let options = StackOptions { budget };
+    let options = StackOptions { budget: allowance };
     let images = Arc::new(BlobImages(blobs.clone()));
     let stack = match Stack::build(&env, &endpoints, images, options) {
         Ok(stack) => stack,
@@ -188,7 +223,33 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         }
     };
     let simulated = world.is_some() || (mixed && !worlds.simulated.is_empty());
-    drive(&env, args, plan, store, blobs, stack, simulated).await
+    let run = Opened { store, blobs, stack, simulated, budget };
+    drive(&env, args, plan, run).await
+}
+
+/// What a run works with.
+struct Opened {
+    store: Store,
+    blobs: Blobs,
+    stack: Stack,
+    simulated: bool,
+    budget: Option<NanoUsd>,
+}
+
+/// The budget in force: what the command says, else what the RUN remembers.
+async fn budget_of(store: &Store, said: Option<Bound>) -> anyhow::Result<Option<NanoUsd>> {
+    let kept = archive::budget(store).await?;
+    Ok(match (said, kept) {
+        (Some(Bound::Most(most)), _) => Some(most),
+        (None, Some(kept)) => {
+            eprintln!(
+                "budget ${:.4}, as this RUN remembers; `--budget USD` changes it, `--budget none` lifts it",
+                kept.usd()
+            );
+            Some(kept)
+        }
+        (Some(Bound::Lifted), _) | (None, None) => None,
+    })
 }
 
 fn refused_mix(worlds: &Worlds) -> String {
@@ -204,9 +265,9 @@ fn refused_mix(worlds: &Worlds) -> String {
     )
 }
 
-/// What this process may still spend of `budget`; tells what was spent before.
-async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyhow::Result<NanoUsd> {
-    let Unspent { spent, share, left } =
+/// What this process may spend of `budget`; tells what was spent before.
+async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyhow::Result<Allowance> {
+    let Unspent { spent, share, own, .. } =
         unspent(store, budget, shard, &closed(store).await?).await?;
     if spent.0 > 0 {
         eprintln!("${:.4} of ${:.4} were spent before", spent.usd(), budget.usd());
@@ -214,15 +275,17 @@ async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyhow::R
     if let Some(share) = share {
         eprintln!("this shard's share is ${:.4}", share.usd());
     }
-    Ok(left)
+    Ok(Allowance { most: share.unwrap_or(budget), spent: own })
 }
 
 /// The endpoints of a file, or its faults.
 pub fn parse_endpoints(path: &str) -> anyhow::Result<Result<Endpoints, Vec<Diagnostic>>> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
-        anyhow::anyhow!(
-            "endpoints file `{path}`: {e}\n  `coldstart endpoints example` prints one; `coldstart run` needs none (`sim`)"
-        )
+    let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => anyhow::anyhow!(
+            "the path of the endpoints file is wrong: there is no file `{path}`\n  `coldstart endpoints \
+             new` writes one, `coldstart endpoints example` prints one; `coldstart run` needs none"
+        ),
+        _ => anyhow::anyhow!("the endpoints file `{path}` cannot be read: {e}"),
     })?;
     Ok(Endpoints::parse(Arc::new(Source { path: path.to_owned(), text })))
 }
@@ -267,10 +330,7 @@ async fn drive(
     env: &Env,
     args: Args,
     plan: Plan,
-    store: Store,
-    blobs: Blobs,
-    stack: Stack,
-    simulated: bool,
+    Opened { store, blobs, stack, simulated, budget }: Opened,
 ) -> anyhow::Result<Done> {
     let shown = Arc::new(Progress::default());
     if let Some(address) = args.metrics {
@@ -296,6 +356,7 @@ async fn drive(
         buy_missing: args.buy_missing,
         into_changed_pipeline: args.into_changed_pipeline,
         write_dataset: true,
+        budget,
         progress: shown.clone(),
     };
     let quiet = args.quiet || args.format == Format::Json;
@@ -309,7 +370,11 @@ async fn drive(
         result
     };
     let work = work.instrument(tracing::error_span!("run", run = %args.out));
-    let (result, ()) = tokio::join!(work, screen.draw(env, shown, stack, finished));
+    let drawn = screen.draw(env, shown.clone(), stack, finished);
+    let (result, ()) = tokio::join!(work, drawn);
     signals.abort();
+    for said in shown.said() {
+        eprintln!("note: {said}");
+    }
     ending::tell(&args, result)
 }

@@ -4,9 +4,10 @@
 use crate::archive::{self, Reading, RunDir};
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
+use crate::call::{Request, Usage};
 use crate::deliver::DeliverError;
 use crate::plan::Manifest;
-use crate::record::{CallKey, Disposition, Id};
+use crate::record::{CallKey, Disposition, Id, NanoUsd};
 use crate::store::Store;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -21,8 +22,8 @@ pub struct Outlook {
 
 /// What `target` trajectories will take, by what the records of the RUN at `uri` took.
 ///
-/// `endpoints` say how many calls of a role may be in flight; a role that is not in them, or has no
-/// bound there, has `in_flight`.
+/// `endpoints` say what a role's tokens and pictures cost (else: what they did cost) and how many calls
+/// may be in flight; a role that is not in them, or has no bound there, has `in_flight`.
 ///
 /// # Errors
 /// `NothingKept` where no record of the RUN came to its end.
@@ -32,7 +33,7 @@ pub async fn estimate(
     endpoints: Option<&Endpoints>,
     in_flight: u64,
 ) -> Result<Outlook, DeliverError> {
-    let (samples, simulated) = samples(uri).await?;
+    let (samples, simulated) = samples(uri, endpoints).await?;
     let pace = |role: &str| pace(endpoints, role, in_flight);
     match estimate::estimate(&samples, target, &pace) {
         Some(estimate) => Ok(Outlook { simulated, estimate }),
@@ -53,7 +54,10 @@ fn pace(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
 }
 
 /// One sample a prompt of the RUN, and whether its replies are simulated.
-async fn samples(uri: &str) -> Result<(Vec<Sample>, bool), DeliverError> {
+async fn samples(
+    uri: &str,
+    endpoints: Option<&Endpoints>,
+) -> Result<(Vec<Sample>, bool), DeliverError> {
     // Says that there is no RUN before it looks for one's rows.
     let last = arrival(&archive::manifest(&Store::open(uri)?).await?);
     let run = RunDir::open(uri).await?;
@@ -65,7 +69,11 @@ async fn samples(uri: &str) -> Result<(Vec<Sample>, bool), DeliverError> {
         .scan(&mut |entry, again| {
             simulated |= entry.reply.simulated;
             if !again {
-                calls.insert(entry.key, (roles.of(entry.request.role()), Use::of(&entry.reply)));
+                let mut used = Use::of(&entry.reply);
+                if let Some(cost) = repriced(endpoints, &entry.request, &entry.reply.usage) {
+                    used.cost = cost.usd();
+                }
+                calls.insert(entry.key, (roles.of(entry.request.role()), used));
             }
         })
         .await?;
@@ -87,6 +95,17 @@ async fn samples(uri: &str) -> Result<(Vec<Sample>, bool), DeliverError> {
         }
     }
     Ok((samples.into_values().collect(), simulated))
+}
+
+/// What a call would cost by the prices that `endpoints` know for its role.
+pub(super) fn repriced(
+    endpoints: Option<&Endpoints>,
+    request: &Request,
+    usage: &Usage,
+) -> Option<NanoUsd> {
+    let endpoint = endpoints?.get(request.role())?;
+    let prices = endpoint.known_prices(endpoint.wire_model(request.model()))?;
+    Some(prices.cost(usage))
 }
 
 /// Names by number: a journal holds millions of calls and a dozen roles.

@@ -13,6 +13,7 @@ pub mod fill;
 pub mod formats;
 pub mod grammar;
 pub mod grid;
+pub mod recipe;
 pub mod report;
 pub mod screen;
 pub mod seal;

@@ -20,7 +20,7 @@ pub use id::{CallKey, Digest, Id, NanoUsd, ParseHexError};
 pub use prompt::{Prompt, Region, Relation, Size, Spec, SpecObject};
 pub use report::{CallsReport, DatasetReport, Report, RoleReport, StageReport, Stratum};
 pub use rollout::{Ended, Rollout, RolloutTurn};
-pub use session::Session;
+pub use session::{KeptBudget, Session};
 pub use trajectory::{
     Answer, Atom, AtomKind, Attempt, Check, CheckSource, Comparison, ImageRef, Judgement, Mime,
     Outcome, Preference, Round, Trajectory,

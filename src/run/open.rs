@@ -3,7 +3,7 @@
 use crate::env::{Env, Phase};
 use crate::journal::{Journal, Journaled};
 use crate::plan::{Manifest, Plan};
-use crate::record::{Ending, Report};
+use crate::record::{Ending, KeptBudget, NanoUsd, Report};
 use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::{Guard, Held};
@@ -28,6 +28,7 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
         options.store.keeps_promises().await?;
     }
     let manifest = agree(manifest, &options).await?;
+    keep_budget(&options).await?;
     let (dir, side) = place_of(&options, &manifest).await?;
     let journal =
         Arc::new(Journal::open(env.clone(), &options.store, &dir, options.commit_wait).await?);
@@ -70,6 +71,20 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
     report.ended = Some(ending);
     closed?;
     Ok(report)
+}
+
+/// Keeps the budget in the RUN, or takes it away where there is none any more.
+async fn keep_budget(options: &RunOptions) -> Result<(), StoreError> {
+    match options.budget {
+        Some(NanoUsd(nano_usd)) => {
+            let text = format!("{}\n", serde_json::json!(KeptBudget { nano_usd }));
+            options.store.put(Layout::BUDGET, text.into()).await
+        }
+        None if options.store.exists(Layout::BUDGET).await? => {
+            options.store.delete(Layout::BUDGET).await
+        }
+        None => Ok(()),
+    }
 }
 
 /// Where this process's journal lies, and what its sessions and live ledger are kept under.

@@ -34,6 +34,10 @@ impl Engine {
                     self.start(&pending, permit, async move { engine.enter(at, *t, said).await });
                 }
                 Ok(Item::Bad { place, reason, what }) => self.bad(at, &place, reason, what),
+                Ok(Item::Aside { what }) => {
+                    ours -= 1;
+                    self.progress.say(format!("stage `{}`: {what}", self.names[at]));
+                }
                 Err(error) => {
                     self.stage_failed(error);
                     break;

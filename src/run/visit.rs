@@ -119,6 +119,7 @@ impl Engine {
             calls: used.iter().map(|u| u.key).collect(),
             cost: used.iter().map(|u| u.cost).sum::<NanoUsd>(),
             prompt: t.prompt.text.chars().take(200).collect(),
+            prompt_chars: t.prompt.text.chars().count() as u32,
         }
     }
 

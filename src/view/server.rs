@@ -60,19 +60,29 @@ pub struct Served {
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Viewer {
-    /// Reads the RUN and listens on the loopback; `port` 0 takes a free one.
-    pub async fn serve(env: Env, run: RunDir, port: u16) -> Result<Served, AuditError> {
+    /// Reads the RUN and listens on the loopback; `port` 0 takes a free one. `token` is what addresses
+    /// begin with: whoever knows it is let in.
+    pub async fn serve(
+        env: Env,
+        run: RunDir,
+        port: u16,
+        token: String,
+    ) -> Result<Served, AuditError> {
         let journal = run.journal().await?;
         let snapshot = Arc::new(Snapshot::take(&run, &costs(&journal).await?).await?);
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|err| {
             AuditError::input(format!("cannot listen on 127.0.0.1:{port}: {err}; try `--port 0`"))
         })?;
         let port = listener.local_addr().map_err(|err| AuditError::input(err.to_string()))?.port();
-        let token = format!("{:016x}{:016x}", env.entropy(), env.entropy());
         let base = format!("/{token}");
         let viewer = Arc::new(Viewer {
             labels: tokio::sync::Mutex::new(LabelFile {
-                name: format!("{}/{}-{}.jsonl", Layout::LABELS, env.unix_ms(), &token[..8]),
+                name: format!(
+                    "{}/{}-{:08x}.jsonl",
+                    Layout::LABELS,
+                    env.unix_ms(),
+                    env.entropy() as u32
+                ),
                 lines: String::new(),
             }),
             env: env.clone(),

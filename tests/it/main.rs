@@ -35,4 +35,5 @@ mod sim_coverage;
 mod stages;
 mod store;
 mod templates;
+mod users;
 mod view;

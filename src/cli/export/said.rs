@@ -67,6 +67,10 @@ pub fn remedied(error: &ExportError) -> anyhow::Error {
 fn remedy(error: &ExportError) -> Option<String> {
     let text = match error {
         ExportError::SystemToken { .. } => "take it out of the text",
+        ExportError::Where { .. } => {
+            "write it as SQL does, for instance --where \"category = 'counting' and score >= 0.8\"; \
+             `coldstart export --columns` lists what it may name"
+        }
         ExportError::NothingLeft { .. } => "the report says why each was left out",
         ExportError::NothingToTrain { .. } => {
             "choose other shares by `--split`, or another `--seed`"

@@ -5,6 +5,7 @@
 //! (`formats`). The one idea: a row is complete: the trajectory can be rebuilt from it, the
 //! conversation can be trained from it, and the pictures travel inside.
 
+mod face;
 mod pieces;
 mod read;
 mod row;
@@ -13,6 +14,7 @@ mod table;
 mod views;
 mod write;
 
+pub use face::Face;
 pub use read::{Item, Light, Pair, is_shard, light, read, table};
 pub use row::{Provenance, Row};
 pub use schema::{HUGGINGFACE, schema};

@@ -18,12 +18,13 @@ use std::sync::Arc;
 pub const FORM: Form = Form {
     name: "hf",
     about: "a `datasets` folder with a card, ready for `load_dataset` and the hub",
-    docs: "Writes `data/<split>-00000.parquet` and on (500 MB each) and `README.md`.\n\
+    docs: "Writes `data/<split>-00000.parquet` and on (500 MB each), `README.md` and `publish.md` (the two \
+           commands that put the folder on the hub).\n\
            Columns: `id`, `prompt`, `category`, `source`, `outcome`, `licence`, `models`, \
            `simulated`, `messages`, `images` (PIL).",
     dialects: &[Dialect::Text],
     container: Container::Shards,
-    beside: &[README],
+    beside: &[README, PUBLISH],
     prompt_tokens: None,
     start: |settings| {
         let tables = Tables::new(schema(), Naming::Shards(SHARD));
@@ -31,6 +32,9 @@ pub const FORM: Form = Form {
     },
     back: universal::back,
 };
+
+/// How the folder gets to the hub, by the hub's own tool.
+const PUBLISH: &str = "publish.md";
 
 /// The hub's own recommendation for a shard.
 const SHARD: u64 = 500 << 20;
@@ -89,11 +93,15 @@ impl Writer for Hf {
             card.push_str(if self.simulated > 0 { "- simulated\n" } else { "" });
         }
         card.push_str("configs:\n- config_name: default\n  data_files:\n");
-        for split in &self.settings.splits {
+        // A pattern that matches no file is an error of `datasets`.
+        let filled = |split: &&String| rows.get(*split).is_some_and(|n| *n > 0);
+        let splits: Vec<&String> = self.settings.splits.iter().filter(filled).collect();
+        for split in &splits {
             let _ = writeln!(card, "  - split: {split}\n    path: data/{split}-*.parquet");
         }
         card.push_str("---\n\n");
-        if self.simulated > 0 {
+        // The card's own notice is enough; a card without one gets ours.
+        if self.simulated > 0 && !known.contains("**SIMULATED DATA") {
             let _ = writeln!(
                 card,
                 "> **SIMULATED DATA**: {} of the rows come from coldstart's simulated world.\n",
@@ -101,12 +109,13 @@ impl Writer for Hf {
             );
         }
         card.push_str("| split | rows |\n|---|---:|\n");
-        for split in &self.settings.splits {
+        for split in splits {
             let _ = writeln!(card, "| {split} | {} |", rows.get(split).unwrap_or(&0));
         }
         card.push('\n');
         card.push_str(&text);
         out.whole(README, card);
+        out.whole(PUBLISH, include_str!("../../../data/export/publish.md"));
         Ok(())
     }
 }

@@ -61,6 +61,13 @@ pub const KIND: Kind = Kind {
             doc: "where open trajectories end",
         },
         Param {
+            name: "seed",
+            ty: Ty::Int { min: 0, max: i64::MAX },
+            default: Some(""),
+            doc: "which records are picked (and which closed ones cut open) is a function of it; absent: \
+                  the run's seed, which also changes prompts and pictures",
+        },
+        Param {
             name: "mix",
             ty: Ty::Weights,
             default: Some("{ one_round = 1, closed = 1, open = 1 }"),
@@ -116,7 +123,10 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         share: if matches!(from, "closed" | "both") { cx.params.float("open_share") } else { 0.0 },
         rounds_of_open: if cx.params.text("open_end") == "rejection" { 3 } else { 2 },
         mix,
-        seed: cx.seed,
+        seed: match cx.params.get("seed") {
+            Some(_) => cx.params.int("seed") as u64,
+            None => cx.seed,
+        },
         offered: Vec::new(),
         categories: Vec::new(),
         numbers: HashMap::new(),
@@ -238,9 +248,11 @@ impl Balance {
         let available: Vec<u64> = strata.values().map(|ids| ids.len() as u64).collect();
         let weights: Vec<f64> = strata.keys().map(|(_, o)| self.mix[*o as usize]).collect();
         let quotas = water_fill(&available, Some(&weights), self.target);
+        let all: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         for (((category, outcome), mut ids), quota) in strata.into_iter().zip(quotas) {
-            let stratum =
-                Stratum { available: ids.len() as u64, quota, taken: quota.min(ids.len() as u64) };
+            let available = ids.len() as u64;
+            let wanted = (self.target as f64 * self.mix[outcome as usize] / all).round() as u64;
+            let stratum = Stratum { available, quota, wanted, taken: quota.min(available) };
             self.strata.insert(format!("{category}/{}", outcome.as_str()), stratum);
             ids.sort_by_key(|id| (id.keyed("balance", self.seed), *id));
             for (rank, id) in ids.into_iter().enumerate() {

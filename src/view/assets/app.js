@@ -22,10 +22,18 @@
   const typing = (target) =>
     target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target.isContentEditable;
 
+  // A key writes a label only where one sees what it will say: a form that is out of sight is shown
+  // first, and the next press counts.
+  const seen = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.height > 0 && box.top >= 48 && box.bottom <= innerHeight;
+  };
   const press = (name) => {
-    const form = document.querySelector(".step.marked form.label") || document.querySelector("form.label");
+    const form = document.querySelector(".step.marked form.label");
     const button = form && form.querySelector(`button[value="${name}"]`);
-    if (button) button.click();
+    if (!button) return;
+    if (seen(form)) button.click();
+    else form.closest(".step").scrollIntoView({ block: "center" });
   };
 
   const rel = (name) => document.querySelector(`a[rel="${name}"]`);

@@ -86,7 +86,7 @@ fn keys() -> Markup {
                 dt { kbd { "u" } } dd { "up: to the list, to the pipeline" }
                 dt { kbd { "g" } " " kbd { "r" } } dd { "the pipeline (graph), all records" }
                 dt { kbd { "/" } } dd { "search" }
-                dt { kbd { "a" } " " kbd { "d" } } dd { "agree, disagree with the marked decision" }
+                dt { kbd { "a" } " " kbd { "d" } } dd { "agree, disagree with the marked decision, once it is in sight" }
                 dt { kbd { "?" } } dd { "this help" }
             }
             form method="dialog" { button { "close" } }
