@@ -1,5 +1,7 @@
 //! `coldstart endpoints`: examples of the endpoints file, its keys, the protocols, and a check.
 
+mod new;
+
 use crate::call::endpoints::{EXAMPLES, Endpoints, FIELDS, example};
 use crate::call::metrics::{Listed, METRICS, list};
 use crate::call::protocol::{Entry, PROTOCOLS};
@@ -29,7 +31,8 @@ enum What {
         #[arg(long, value_name = "URL", conflicts_with = "name")]
         sim: Option<String>,
     },
-    /// Check an endpoints file: all its errors at once. Calls nothing.
+    New(new::Args),
+    /// Check an endpoints file: all its errors at once, and its keys' variables. Calls nothing.
     Check {
         file: std::path::PathBuf,
         #[arg(long, value_enum, default_value = "text")]
@@ -56,6 +59,7 @@ enum What {
 pub fn run(args: Args) -> anyhow::Result<Done> {
     match args.what {
         What::Example { name, sim } => print_example(&name, sim.as_deref()),
+        What::New(args) => new::run(args),
         What::Check { file, format } => check(&file, format),
         What::Fields { format: Format::Text } => {
             let list = FIELDS.iter().map(|(name, about)| format!("{name:<20} {about}\n"));

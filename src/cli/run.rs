@@ -1,5 +1,6 @@
 //! `coldstart run`: from a prompt pool to a dataset; the same command again goes on.
 
+mod ahead;
 mod ending;
 mod signals;
 
@@ -14,7 +15,7 @@ use crate::deliver::budget::{Unspent, unspent};
 use crate::diag::{Diagnostic, Source};
 use crate::env::Env;
 use crate::journal::BlobImages;
-use crate::plan::{Flag, Manifest, Plan};
+use crate::plan::{Flag, Manifest, Plan, compile};
 use crate::record::NanoUsd;
 use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, shards};
 use crate::sim;
@@ -79,6 +80,19 @@ pub struct Args {
     /// Go on although the RUN was made by another pipeline, seed or pool
     #[arg(long)]
     into_changed_pipeline: bool,
+    /// Say what would be bought (calls, tokens, pictures, dollars, hours, by stage), and do nothing. A
+    /// changed template or parameter counts as it would in a run
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on without asking: before a run that spends, a terminal is asked
+    #[arg(long, short)]
+    yes: bool,
+    /// Take the forecast's shares and sizes from this RUN, for instance a pilot (default: from `--out`)
+    #[arg(long, value_name = "RUN")]
+    like: Option<String>,
+    /// For the forecast: of a stage's records this share goes on, for instance `hard=0.4`
+    #[arg(long, value_name = "STAGE=SHARE", value_parser = parse_share)]
+    share: Vec<(String, f64)>,
     /// Let simulated models stand beside real ones; all that comes of it is labelled simulated
     #[arg(long)]
     mix_simulated: bool,
@@ -92,6 +106,13 @@ pub struct Args {
     quiet: bool,
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+}
+
+fn parse_share(text: &str) -> Result<(String, f64), String> {
+    let wrong = || "write STAGE=SHARE with a share from 0 to 1, for instance hard=0.4".to_owned();
+    let (stage, share) = text.split_once('=').ok_or_else(wrong)?;
+    let share: f64 = share.trim().parse().map_err(|_| wrong())?;
+    if (0.0..=1.0).contains(&share) { Ok((stage.trim().to_owned(), share)) } else { Err(wrong()) }
 }
 
 /// What `--budget` says.
@@ -154,7 +175,17 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
     if args.pool.is_some() && !args.quiet {
         say_unwritten(&plan);
     }
-    block_on(start(args, plan))
+    // A plan is used up by what runs it; the forecast runs it first.
+    let spare = match args.dry_run || args.endpoints != "sim" {
+        true => compile(&project, &overrides).plan,
+        false => None,
+    };
+    let unknown =
+        args.share.iter().find(|(stage, _)| !plan.stages.iter().any(|s| s.name == *stage));
+    if let Some((stage, _)) = unknown {
+        anyhow::bail!("`--share {stage}=…`: the pipeline has no stage `{stage}`");
+    }
+    block_on(start(args, plan, spare))
 }
 
 /// Says which stages write no prompts, since the user brings his own.
@@ -168,8 +199,13 @@ fn say_unwritten(plan: &Plan) {
     }
 }
 
-async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
+async fn start(args: Args, plan: Plan, spare: Option<Plan>) -> anyhow::Result<Done> {
     let env = Env::real();
+    if args.dry_run
+        && let Some(plan) = spare
+    {
+        return dry(&env, &args, plan).await;
+    }
     let world = match args.endpoints.as_str() {
         "sim" => Some(
             sim::Server::start(env.clone(), sim::World::default(), sim::SimOptions::default())
@@ -208,6 +244,22 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         eprintln!("{}", refused_mix(&worlds));
         return Ok(Done::Findings);
     }
+    let keyless = endpoints.without_keys();
+    if !keyless.is_empty() {
+        tell(&keyless);
+        return Ok(Done::Findings);
+    }
+    if let Some(spare) = spare
+        && args.shard.is_none()
+        && ahead::spends(&plan, &endpoints, &worlds.simulated)
+    {
+        let found = ahead::look_ahead(&env, &args, spare, &store, Some(&endpoints)).await?;
+        ahead::say(&found, budget, &endpoints);
+        if !found.is_nothing() && !ahead::agreed(&args) {
+            eprintln!("Nothing was run; no model was called.");
+            return Ok(Done::Findings);
+        }
+    }
     let blobs = Blobs::new(store.clone(), 64 << 20);
     let allowance = match budget {
         Some(budget) => Some(left(&store, budget, args.shard).await?),
@@ -225,6 +277,21 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
     let simulated = world.is_some() || (mixed && !worlds.simulated.is_empty());
     let run = Opened { store, blobs, stack, simulated, budget };
     drive(&env, args, plan, run).await
+}
+
+/// `--dry-run`: endpoints are read for their prices and bounds, and not asked.
+async fn dry(env: &Env, args: &Args, plan: Plan) -> anyhow::Result<Done> {
+    let endpoints = match args.endpoints.as_str() {
+        "sim" => None,
+        path => match read_endpoints(path)? {
+            Some(endpoints) => Some(endpoints),
+            None => return Ok(Done::Findings),
+        },
+    };
+    let store = Store::open(&args.out)?;
+    let found = ahead::look_ahead(env, args, plan, &store, endpoints.as_ref()).await?;
+    ahead::show(&found, args, endpoints.as_ref())?;
+    Ok(Done::Well)
 }
 
 /// What a run works with.

@@ -41,7 +41,8 @@ pub async fn estimate(
     }
 }
 
-fn pace(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
+/// How fast `role` can be asked, by the bounds of its endpoint; `in_flight` where it states none.
+pub fn pace(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
     match endpoints.and_then(|endpoints| endpoints.get(role)) {
         None => Pace { endpoint: role.to_owned(), slots: in_flight, ..Pace::default() },
         Some(endpoint) => Pace {

@@ -6,14 +6,18 @@
 //! sent on by the shares that stages passed before (`History`: of this RUN, of a pilot, or as the user
 //! says), each with the calls that a record used there before.
 
-use crate::archive::{Reading, RunDir};
+use crate::archive::{self, ArchiveError, Reading, RunDir};
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{Pace, Use};
+use crate::call::{Prices, Usage};
 use crate::deliver::DeliverError;
 use crate::deliver::estimate::repriced;
-use crate::plan::{Manifest, ManifestStage};
+use crate::deliver::rebuild::rebuild;
+use crate::env::Env;
+use crate::plan::{Manifest, ManifestStage, Plan};
 use crate::record::{CallKey, Disposition, Report};
 use crate::stage::{Kind, Ty};
+use crate::store::Store;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What stages did with their records before.
@@ -24,6 +28,8 @@ pub struct History {
     stages: BTreeMap<String, Past>,
     /// Shares that the user gave: of a stage's records, those that go on.
     shares: BTreeMap<String, f64>,
+    /// What roles cost, for calls whose size is assumed.
+    prices: BTreeMap<String, Prices>,
     simulated: bool,
 }
 
@@ -105,6 +111,16 @@ impl History {
         self
     }
 
+    /// With the prices that `endpoints` know of the plan's roles.
+    pub fn priced(mut self, endpoints: Option<&Endpoints>, plan: &Plan) -> History {
+        for role in plan.roles_used() {
+            let endpoint = endpoints.and_then(|endpoints| endpoints.get(&role.name));
+            let prices = endpoint.and_then(|e| e.known_prices(e.wire_model(&role.model)));
+            self.prices.extend(prices.map(|prices| (role.name.clone(), prices)));
+        }
+        self
+    }
+
     /// Of the records of `run`; money by the prices of `endpoints` where these know them.
     pub async fn of(run: &RunDir, endpoints: Option<&Endpoints>) -> Result<History, DeliverError> {
         let mut calls: HashMap<CallKey, (String, Use)> = HashMap::new();
@@ -143,7 +159,7 @@ impl History {
             }
         }
         let from = if stages.is_empty() { String::new() } else { run.name().to_owned() };
-        Ok(History { from, stages, shares: BTreeMap::new(), simulated })
+        Ok(History { from, stages, simulated, ..History::default() })
     }
 
     /// The share of a stage's records that leave by `port`.
@@ -172,7 +188,19 @@ impl History {
                 };
                 (past.used.iter().map(each).collect(), true)
             }
-            None => (assumed(stage), false),
+            None => {
+                let mut uses = assumed(stage);
+                for (role, used) in &mut uses {
+                    let usage = Usage {
+                        input: used.tokens_in as u64,
+                        output: used.tokens_out as u64,
+                        images: used.images as u64,
+                        ..Usage::default()
+                    };
+                    used.cost = self.prices.get(role).map_or(0.0, |p| p.cost(&usage).usd());
+                }
+                (uses, false)
+            }
         }
     }
 }
@@ -253,6 +281,28 @@ pub fn forecast(manifest: &Manifest, report: &Report, history: &History) -> Fore
         out.add(&stage.name, records, &uses);
     }
     out
+}
+
+/// What `plan` would buy into the RUN at `store`, which need not be there yet. Nothing is called; the RUN
+/// is read (only the reference pictures of a pool that is new to it are put there).
+pub async fn unbought(
+    env: &Env,
+    store: &Store,
+    plan: Plan,
+    limit: Option<u64>,
+    simulated: bool,
+    history: &History,
+) -> Result<Forecast, DeliverError> {
+    let simulated = match archive::manifest(store).await {
+        Ok(there) => there.simulated,
+        Err(ArchiveError::NoManifest { .. }) => simulated,
+        Err(error) => return Err(error.into()),
+    };
+    let manifest = Manifest::of(&plan, simulated, BTreeMap::new(), limit);
+    let folder = tempfile::tempdir().map_err(DeliverError::Scratch)?;
+    let scratch = folder.path().to_string_lossy().into_owned();
+    let rebuilt = rebuild(env, store, &manifest, plan, &scratch, false).await?;
+    Ok(forecast(&manifest, &rebuilt.report, history))
 }
 
 impl Forecast {

@@ -11,6 +11,7 @@ mod examples;
 mod fields;
 mod keys;
 mod parse;
+mod presets;
 mod secrets;
 mod sim;
 mod table;
@@ -18,6 +19,7 @@ mod values;
 
 pub use examples::{EXAMPLES, example};
 pub use fields::FIELDS;
+pub use presets::{MARK, PRESETS, Preset, preset, table};
 
 use crate::call::http::Connection;
 use crate::call::price::{Prices, listed};
