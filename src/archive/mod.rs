@@ -21,6 +21,7 @@ mod columns;
 mod dataset;
 mod decode;
 mod error;
+pub mod exchange;
 pub mod labels;
 mod ledger;
 mod lookup;

@@ -6,6 +6,7 @@
 //! by `archive`; pages served to a browser are `view`'s, printing is `cli`'s, and nothing here
 //! needs an endpoint.
 
+pub mod agreement;
 pub mod calibrate;
 pub mod dag;
 pub mod deep;

@@ -68,6 +68,8 @@ async fn calibrate_finds_the_error_rate_the_world_was_set_to() {
         note: String::new(),
         by: String::new(),
         at_ms: None,
+        adjudicates: false,
+        retracted: false,
     };
     let labels: Vec<Label> = truth.judged.iter().map(label).collect();
     let all = calibrate(&index, &run.shape, &labels).unwrap();
