@@ -9,7 +9,7 @@ use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{
     CallError, ChatRequest, Images, Message, Part, Request, Sampling, Speaker, Stack, StackOptions,
 };
-use coldstart::diag::{Source, Style, render};
+use coldstart::diag::{SourceFile, Style, render};
 use coldstart::env::Env;
 use coldstart::record::Digest;
 use std::io::BufRead;
@@ -66,7 +66,7 @@ fn stack(env: &Env, urls: &[String], lines: &str) -> Result<Stack, Failure> {
         "[role.r]\nprotocol = \"openai-chat\"\nprices = {{}}\nurls = [{}]\n{lines}",
         urls.join(", ")
     );
-    let source = Arc::new(Source { path: "bench".to_owned(), text });
+    let source = Arc::new(SourceFile { path: "bench".to_owned(), text });
     let fail = |faults: Vec<_>| render(&faults, Style::Plain);
     let endpoints = Endpoints::parse(source).map_err(fail)?;
     Ok(Stack::build(env, &endpoints, Arc::new(NoImages), StackOptions::default()).map_err(fail)?)

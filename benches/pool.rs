@@ -13,7 +13,7 @@
 
 use coldstart::env::Env;
 use coldstart::media::Verify;
-use coldstart::pool::{Images, Item, Options, open};
+use coldstart::pool::{Images, PoolItem, SourceOptions, open};
 use coldstart::record::Id;
 use coldstart::text::decontam::{Builder, Fingerprints};
 use coldstart::text::dedup::{Dedup, Ruling, THRESHOLD};
@@ -237,9 +237,9 @@ fn pool_rate(runtime: &tokio::runtime::Runtime, path: &Path, verify: Verify) -> 
     let env = Env::real();
     let start = env.now();
     let busy = cpu();
-    let options = Options { verify, images: Images::Load, ..Options::default() };
-    let with_image = |item: &Result<Item, _>| {
-        std::future::ready(matches!(item, Ok(Item::Row(row)) if row.reference.is_some()))
+    let options = SourceOptions { verify, images: Images::Load, ..SourceOptions::default() };
+    let with_image = |item: &Result<PoolItem, _>| {
+        std::future::ready(matches!(item, Ok(PoolItem::Row(row)) if row.reference.is_some()))
     };
     let rows = open(path.to_str().expect("a path"), &options).filter(with_image).count();
     let rows = runtime.block_on(rows);

@@ -6,7 +6,7 @@
 
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{Stack, StackOptions};
-use coldstart::diag::{Source, Style, render};
+use coldstart::diag::{SourceFile, Style, render};
 use coldstart::env::Env;
 use coldstart::journal::{BlobImages, Entry, Journal, ReadJournal};
 use coldstart::plan::{Home, Overrides, Project, compile};
@@ -144,7 +144,7 @@ async fn go(
         compiled.plan.unwrap_or_else(|| panic!("{}", render(&compiled.diagnostics, Style::Plain)));
     let text = Endpoints::sim_text(url)
         .replace("max_in_flight = 256", &format!("max_in_flight = {}", slots * 2));
-    let endpoints = Endpoints::parse(Arc::new(Source { path: "sim".into(), text }))
+    let endpoints = Endpoints::parse(Arc::new(SourceFile { path: "sim".into(), text }))
         .unwrap_or_else(|e| panic!("{e:?}"));
     let store = Store::open(out.to_str().expect("UTF-8")).expect("opens");
     let blobs = Blobs::new(store.clone(), 32 << 20);

@@ -11,12 +11,12 @@ use bytes::Bytes;
 use coldstart::call::Output;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::protocol::captured::read_chat;
-use coldstart::diag::{Diagnostic, Source, Style, render};
+use coldstart::diag::{Diagnostic, SourceFile, Style, render};
 use coldstart::export::grammar::model_turn;
 use coldstart::export::tokens::Tokenizer;
 use coldstart::export::verify::Look;
 use coldstart::media::{Outline, Picture, Verify, take};
-use coldstart::pool::{Item, Options, PoolError, Sources};
+use coldstart::pool::{PoolError, PoolItem, SourceOptions, Sources};
 use coldstart::record::{Atom, AtomKind, Digest};
 use coldstart::rules::Rules;
 use coldstart::sample::spec::Vocabulary;
@@ -91,17 +91,17 @@ pub fn pool(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join(POOLS[*pick as usize % POOLS.len()]);
     std::fs::write(&path, bytes).expect("written");
-    let options = Options { max_chars: 200, max_bytes: 1 << 16, ..Options::default() };
+    let options = SourceOptions { max_chars: 200, max_bytes: 1 << 16, ..SourceOptions::default() };
     let items: Vec<_> = runtime()
         .block_on(coldstart::pool::open(path.to_str().expect("UTF-8"), &options).collect());
     for item in items {
         match item {
-            Ok(Item::Row(row)) => {
+            Ok(PoolItem::Row(row)) => {
                 assert!(!row.text.trim().is_empty() && row.text.chars().count() <= 200);
                 assert!(!row.text.contains("<tool_call>"));
             }
-            Ok(Item::Bad(bad)) => assert!(!bad.place.contains(char::is_control)),
-            Ok(Item::End(_)) | Err(PoolError::Unknown { .. }) => {}
+            Ok(PoolItem::Bad(bad)) => assert!(!bad.place.contains(char::is_control)),
+            Ok(PoolItem::End(_)) | Err(PoolError::Unknown { .. }) => {}
             Err(error) => panic!("{error}"),
         }
     }
@@ -193,6 +193,6 @@ pub fn tokenizer(bytes: &[u8]) {
     }
 }
 
-fn source(text: &str) -> Arc<Source> {
-    Arc::new(Source { path: "fuzzed.toml".to_owned(), text: text.to_owned() })
+fn source(text: &str) -> Arc<SourceFile> {
+    Arc::new(SourceFile { path: "fuzzed.toml".to_owned(), text: text.to_owned() })
 }

@@ -4,7 +4,7 @@
 //! `export::dataset`'s.
 
 use crate::archive::error::ArchiveError;
-use crate::export::dataset::{self, DatasetError, Item, Light};
+use crate::export::dataset::{self, DatasetError, Light, PicturedRow};
 use crate::record::Digest;
 use crate::store::{Layout, Store};
 
@@ -95,7 +95,7 @@ impl Dataset {
     pub async fn whole(
         &self,
         shard: &Shard,
-        each: &mut (dyn FnMut(Item) + Send),
+        each: &mut (dyn FnMut(PicturedRow) + Send),
     ) -> Result<(), String> {
         match self.open(shard).await? {
             Opened::File(file) => give(dataset::read(file), each),

@@ -77,7 +77,7 @@ pub struct ChangedRecord {
 const EXAMPLES: usize = 5;
 
 /// A decision without its evidence: disposition, port, reason, and the bits of its score.
-type Said<'a> = (Disposition, &'a str, &'a str, u32);
+type BareDecision<'a> = (Disposition, &'a str, &'a str, u32);
 
 /// Compares. Linear in the rows.
 pub fn diff(a: &Side, b: &Side) -> Diff {
@@ -175,7 +175,12 @@ fn rows_by_record(index: &Index, stages: &[String]) -> Vec<Vec<u32>> {
     stages.iter().map(|stage| of(index.stage(stage))).collect()
 }
 
-fn said<'a>(index: &'a Index, stage: usize, row: u32, stages: &[String]) -> Option<Said<'a>> {
+fn said<'a>(
+    index: &'a Index,
+    stage: usize,
+    row: u32,
+    stages: &[String],
+) -> Option<BareDecision<'a>> {
     let (_, rows) = index.stage(&stages[stage])?;
     let row = row as usize;
     let disposition = *rows.disposition.get(row)?;
@@ -183,7 +188,7 @@ fn said<'a>(index: &'a Index, stage: usize, row: u32, stages: &[String]) -> Opti
     Some((disposition, port, reason, rows.score[row].to_bits()))
 }
 
-fn words(said: Option<Said>) -> String {
+fn words(said: Option<BareDecision>) -> String {
     said.map_or("not there".to_owned(), |(disposition, port, reason, _)| {
         way(disposition, port, reason)
     })

@@ -7,7 +7,7 @@
 use crate::archive::{Sessions, Shape, Unreadable};
 use crate::audit::index::{HashedMap, Index};
 use crate::journal::Damage;
-use crate::record::{CallKey, Digest, Id, Report};
+use crate::record::{Acceptance, CallKey, Digest, Id, Report};
 
 /// Everything the checks look at.
 #[derive(Default)]
@@ -86,6 +86,8 @@ pub struct BlobFacts {
 #[derive(Default)]
 pub struct DatasetFacts {
     pub rows: Vec<DatasetRow>,
+    /// What the rows' judgements say, round by round.
+    pub acceptance: Acceptance,
     /// Recomputed over the shards' names and bytes; None when too large to read for this audit.
     pub digest: Option<String>,
     pub bytes: u64,

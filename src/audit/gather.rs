@@ -10,7 +10,7 @@ use crate::audit::funnel::Costs;
 use crate::audit::index::{HashedMap, Index};
 use crate::audit::steps::shown;
 use crate::call::Output;
-use crate::export::dataset::{self, Item};
+use crate::export::dataset::{self, PicturedRow};
 use crate::journal::{Entry, ReadJournal};
 use crate::record::{CallKey, ImageRef};
 
@@ -179,7 +179,12 @@ async fn read_dataset(
 }
 
 /// A row with its pictures.
-fn note_item(item: Item, journal: &ReadJournal, out: &mut DatasetFacts, blobs: &mut BlobFacts) {
+fn note_item(
+    item: PicturedRow,
+    journal: &ReadJournal,
+    out: &mut DatasetFacts,
+    blobs: &mut BlobFacts,
+) {
     let bad = item.altered().len() as u32;
     for round in item.row.clone().into_trajectory().rounds {
         let need = |image: ImageRef| (image.bytes, format!("dataset row {}", item.row.id));
@@ -190,7 +195,13 @@ fn note_item(item: Item, journal: &ReadJournal, out: &mut DatasetFacts, blobs: &
     note_row(item.row, bad, journal, out);
 }
 
-fn note_row(row: dataset::Row, bad_images: u32, journal: &ReadJournal, out: &mut DatasetFacts) {
+fn note_row(
+    row: dataset::DatasetRow,
+    bad_images: u32,
+    journal: &ReadJournal,
+    out: &mut DatasetFacts,
+) {
+    out.acceptance.add(row.rounds.iter().map(dataset::RoundRow::accepts));
     let missing = row.provenance.calls.iter().filter(|key| !journal.contains(key));
     out.rows.push(DatasetRow {
         id: Some(row.id),

@@ -9,7 +9,9 @@ use crate::audit::dag;
 use crate::audit::deep::StageAudit;
 use crate::audit::findings::{Finding, Severity};
 use crate::audit::lineage::Life;
-use crate::audit::panels::{Links, figures, funnel_table, split_table, stage_cards, strata_table};
+use crate::audit::panels::{
+    Links, acceptance_table, figures, funnel_table, split_table, stage_cards, strata_table,
+};
 use crate::audit::plot::bars;
 use crate::audit::report::AuditReport;
 use crate::audit::show::{count, line, money, visible, way};
@@ -86,6 +88,7 @@ fn tables(report: &AuditReport) -> Markup {
     html! {
         section { h2 { "Funnel" } (funnel_table(funnel, &to_stage)) }
         (strata_table(&report.strata))
+        (acceptance_table(&report.acceptance))
         (split_table("Categories", "category", &funnel.by_category, &nowhere))
         (split_table("Sources", "source", &funnel.by_source, &nowhere))
         @if !report.roles.is_empty() { section { h2 { "Roles" }

@@ -9,7 +9,7 @@ use crate::audit::funnel::{Funnel, Split};
 use crate::audit::plot::{bars, histogram, meter};
 use crate::audit::show::{count, line, money};
 use crate::audit::stats::{Distribution, Share};
-use crate::record::Stratum;
+use crate::record::{Acceptance, Stratum};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
@@ -77,6 +77,21 @@ pub fn strata_table(strata: &BTreeMap<String, Stratum>) -> Markup {
                     td { (line(name, 60)) } td.n { (count(s.available)) } td.n { (count(s.quota)) }
                     td.n.bad[s.taken < s.quota] { (count(s.taken)) }
                     td { (meter(s.taken as f64 / s.quota.max(1) as f64)) }
+                } } }
+            } }
+        } }
+    }
+}
+
+/// Nothing where there is no dataset.
+pub fn acceptance_table(acceptance: &Acceptance) -> Markup {
+    html! {
+        @if !acceptance.0.is_empty() { section { h2 { "Acceptance by round" }
+            div.scroll { table {
+                thead { tr { th { "judgement" } th.n { "accepts" } th.n { "rejects" } th {} } }
+                tbody { @for (name, judged) in acceptance.rounds() { tr {
+                    td { (name) } td.n { (count(judged.accepts)) } td.n { (count(judged.rejects)) }
+                    td { (meter(judged.share().unwrap_or(0.0))) }
                 } } }
             } }
         } }

@@ -5,7 +5,7 @@ use crate::audit::facts::Facts;
 use crate::audit::findings::{Finding, Severity, findings};
 use crate::audit::funnel::{Costs, Funnel, funnel};
 use crate::audit::roles::{RoleAudit, roles};
-use crate::record::Stratum;
+use crate::record::{Acceptance, Stratum};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,6 +21,8 @@ pub struct AuditReport {
     pub funnel: Funnel,
     /// `category/outcome` -> there, wanted, taken.
     pub strata: BTreeMap<String, Stratum>,
+    /// How many judgements of the dataset's rows accept and reject: J1, J2, …
+    pub acceptance: Acceptance,
     pub roles: Vec<RoleAudit>,
     pub calls_journaled: u64,
     /// How many of them were read; fewer than all = a uniform sample.
@@ -47,6 +49,7 @@ impl AuditReport {
             complete: report.is_some_and(|r| r.complete) && !facts.from_ledger,
             funnel: funnel(&facts.index, &facts.shape, &costs),
             strata: report.map(|r| r.dataset.strata.clone()).unwrap_or_default(),
+            acceptance: facts.dataset.as_ref().map(|d| d.acceptance.clone()).unwrap_or_default(),
             roles: roles(&facts.journal),
             calls_journaled: facts.journal.len,
             calls_read: facts.journal.calls.len() as u64,

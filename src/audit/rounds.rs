@@ -4,7 +4,7 @@
 //! The one idea: what a stage did to the record follows from what its kind does (`Does`) and its calls' replies.
 //! A kind that the table does not know adds nothing, and its calls are still shown with its step.
 
-use crate::audit::steps::{LifeCall, LifeStep, Turn, tagged};
+use crate::audit::steps::{CallTurn, LifeCall, LifeStep, tagged};
 use crate::call::Request;
 use crate::record::{Answer, Disposition, ImageRef};
 use crate::stage::Does;
@@ -106,7 +106,7 @@ fn turn(step: &LifeStep, hinted: bool, out: &mut Story) {
         let seen: Vec<ImageRef> = out.rounds.iter().filter_map(|r| r.image).collect();
         out.reference = call.shown().into_iter().find(|image| !seen.contains(image));
     }
-    let turn = Turn::of(call.text());
+    let turn = CallTurn::of(call.text());
     let thinking = turn.thinking.unwrap_or_else(|| call.reasoning());
     out.rounds.push(StoryRound {
         thinking: thinking.trim().to_owned(),

@@ -101,16 +101,16 @@ pub fn shown(request: &Request) -> impl Iterator<Item = ImageRef> + '_ {
 /// What a model turn that calls the generator says: T and P. Either is None where the turn does
 /// not keep to the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turn<'a> {
+pub struct CallTurn<'a> {
     pub thinking: Option<&'a str>,
     pub call: Option<&'a str>,
 }
 
-impl<'a> Turn<'a> {
-    pub fn of(text: &'a str) -> Turn<'a> {
+impl<'a> CallTurn<'a> {
+    pub fn of(text: &'a str) -> CallTurn<'a> {
         let after = text.split_once("<tool_call>").map(|(_, rest)| rest);
         let call = after.map(|rest| rest.split_once("</tool_call>").map_or(rest, |(json, _)| json));
-        Turn { thinking: tagged(text, "think"), call: call.map(str::trim) }
+        CallTurn { thinking: tagged(text, "think"), call: call.map(str::trim) }
     }
 
     /// P: the tool call's caption.

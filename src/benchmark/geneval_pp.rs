@@ -1,7 +1,9 @@
 //! GenEval++ (yejy53/Echo-4o, `test_scripts/`): 280 rows in seven tags of 40; the judge says of the
 //! whole checklist whether it holds.
 
-use crate::benchmark::{Benchmark, Counted, Group, Judged, Read, Row, float, rounded, text};
+use crate::benchmark::{
+    Benchmark, BenchmarkRow, Counted, Group, Judged, Read, float, rounded, text,
+};
 use crate::record::{Prompt, Region, Size, SpecObject};
 use serde_json::{Value, json};
 
@@ -37,12 +39,17 @@ const GROUPS: [Group; 7] = [
     Group { title: "Multi-Count", of: &["multi_object_count_attr"], weight: 1.0 },
 ];
 
-fn row(row: &Value, line: u64) -> Option<Row> {
+fn row(row: &Value, line: u64) -> Option<BenchmarkRow> {
     row.get("include")?.as_array()?;
     let category = text(row, "tag")?;
     // GenEval's rows look alike, and it has tags that are not here.
     GROUPS.iter().find(|g| g.of.contains(&category.as_str()))?;
-    Some(Row { number: line, prompt: text(row, "prompt")?, category, gloss: String::new() })
+    Some(BenchmarkRow {
+        number: line,
+        prompt: text(row, "prompt")?,
+        category,
+        gloss: String::new(),
+    })
 }
 
 fn asks(prompt: &Prompt) -> Vec<(&'static str, String)> {

@@ -4,7 +4,9 @@
 //! `Multi-Object` out; the paper's figures need all four. Both are given.
 
 use crate::benchmark::scan::{Label, labelled};
-use crate::benchmark::{Benchmark, Counted, Group, Judged, Read, Row, float, rounded, text};
+use crate::benchmark::{
+    Benchmark, BenchmarkRow, Counted, Group, Judged, Read, float, rounded, text,
+};
 use crate::record::Prompt;
 use serde_json::{Value, json};
 
@@ -44,10 +46,10 @@ const GROUPS: [Group; 4] = [
     Group { title: "Multi-Object", of: &["Multi-Object"], weight: 2.0 },
 ];
 
-fn row(row: &Value, _: u64) -> Option<Row> {
+fn row(row: &Value, _: u64) -> Option<BenchmarkRow> {
     let category = text(row, "type")?;
     GROUPS.iter().find(|g| g.of.contains(&category.as_str()))?;
-    Some(Row {
+    Some(BenchmarkRow {
         number: row.get("id")?.as_u64()?,
         prompt: text(row, "instruction")?,
         gloss: text(row, "note")?,

@@ -39,7 +39,7 @@ pub struct Read {
 
 /// A row of a set as it is read from the set's own file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct BenchmarkRow {
     /// What the picture's file is called by.
     pub number: u64,
     pub prompt: String,
@@ -89,7 +89,7 @@ pub struct Benchmark {
     pub most: f64,
     pub groups: &'static [Group],
     /// A row of its file (`line` counts from 1); None where it is no such row.
-    pub row: fn(&Value, u64) -> Option<Row>,
+    pub row: fn(&Value, u64) -> Option<BenchmarkRow>,
     /// The variables of the judge's template beside the picture.
     pub asks: fn(&Prompt) -> Vec<(&'static str, String)>,
     /// The official script, from the root of its repository.

@@ -3,7 +3,7 @@
 //! two are never comparable.
 
 use crate::benchmark::scan::{Label, bare, labelled, unthought};
-use crate::benchmark::{Benchmark, Counted, Group, Judged, Read, Row, text};
+use crate::benchmark::{Benchmark, BenchmarkRow, Counted, Group, Judged, Read, text};
 use crate::record::Prompt;
 use serde_json::{Value, json};
 
@@ -63,10 +63,10 @@ const fn groups(weights: [f64; 6]) -> [Group; 6] {
     ]
 }
 
-fn of_row(row: &Value, ids: &[u64; 6]) -> Option<Row> {
+fn of_row(row: &Value, ids: &[u64; 6]) -> Option<BenchmarkRow> {
     let number = row.get("prompt_id")?.as_u64().filter(|n| *n > 0)?;
     let at = ids.iter().position(|last| number <= *last)?;
-    Some(Row {
+    Some(BenchmarkRow {
         number,
         prompt: text(row, "Prompt")?,
         gloss: text(row, "Explanation")?,

@@ -95,7 +95,7 @@ pub fn estimate(samples: &[Sample], target: u64, pace: &dyn Fn(&str) -> Pace) ->
     roles.sort_unstable();
     roles.dedup();
     let paces: Vec<Pace> = roles.iter().map(|role| pace(role)).collect();
-    let rows: Vec<Row> = samples.iter().map(|sample| Row::of(sample, &roles)).collect();
+    let rows: Vec<SampleRow> = samples.iter().map(|sample| SampleRow::of(sample, &roles)).collect();
     let mid = scale(rows.iter(), target, &paces);
     let mut draws: Vec<Vec<f64>> = vec![Vec::new(); mid.len()];
     for b in 0..BOOTSTRAPS {
@@ -135,24 +135,24 @@ fn by_role(roles: &[&str], paces: &[Pace], ranges: &[Range]) -> Vec<RoleEstimate
 const FIELDS: usize = 6;
 
 /// A sample as numbers: kept, then `FIELDS` for each role.
-struct Row {
+struct SampleRow {
     kept: bool,
     values: Vec<f64>,
 }
 
-impl Row {
-    fn of(sample: &Sample, roles: &[&str]) -> Row {
+impl SampleRow {
+    fn of(sample: &Sample, roles: &[&str]) -> SampleRow {
         let mut values = Vec::with_capacity(roles.len() * FIELDS);
         for role in roles {
             let u = sample.used.get(*role).copied().unwrap_or_default();
             values.extend([u.calls, u.tokens_in, u.tokens_out, u.images, u.cost, u.busy]);
         }
-        Row { kept: sample.kept, values }
+        SampleRow { kept: sample.kept, values }
     }
 }
 
 /// Prompts, dollars, hours, then each role's fields, for `target` kept ones.
-fn scale<'a>(rows: impl Iterator<Item = &'a Row>, target: u64, paces: &[Pace]) -> Vec<f64> {
+fn scale<'a>(rows: impl Iterator<Item = &'a SampleRow>, target: u64, paces: &[Pace]) -> Vec<f64> {
     let (mut records, mut kept) = (0.0, 0.0);
     let mut sums: Vec<f64> = Vec::new();
     for row in rows {

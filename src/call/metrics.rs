@@ -16,11 +16,11 @@ pub struct Metric<T: 'static> {
     pub kind: &'static str,
     pub help: &'static str,
     pub panel: &'static str,
-    pub rows: fn(&T) -> Vec<Row>,
+    pub rows: fn(&T) -> Vec<MetricRow>,
 }
 
 /// One line of a metric.
-pub struct Row {
+pub struct MetricRow {
     /// After the metric's name: `_bucket`, `_sum` and `_count` of a histogram.
     suffix: &'static str,
     labels: String,
@@ -28,9 +28,9 @@ pub struct Row {
 }
 
 /// `name` has `value` under `labels`.
-pub fn row(labels: &[(&str, &str)], value: f64) -> Row {
+pub fn row(labels: &[(&str, &str)], value: f64) -> MetricRow {
     let labels = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value)));
-    Row { suffix: "", labels: labels.collect::<Vec<_>>().join(","), value }
+    MetricRow { suffix: "", labels: labels.collect::<Vec<_>>().join(","), value }
 }
 
 /// Every metric of the client. All have the label `role`.
@@ -124,16 +124,16 @@ pub const METRICS: &[Metric<RoleLive>] = &[
     },
 ];
 
-fn plain(role: &RoleLive, value: f64) -> Vec<Row> {
+fn plain(role: &RoleLive, value: f64) -> Vec<MetricRow> {
     vec![row(&[("role", &role.role)], value)]
 }
 
-fn by(role: &RoleLive, label: &str, values: &[(&str, u64)]) -> Vec<Row> {
+fn by(role: &RoleLive, label: &str, values: &[(&str, u64)]) -> Vec<MetricRow> {
     let one = |(value, n): &(&str, u64)| row(&[("role", &role.role), (label, value)], *n as f64);
     values.iter().map(one).collect()
 }
 
-fn breaker(role: &RoleLive, url: &UrlLive) -> [Row; 3] {
+fn breaker(role: &RoleLive, url: &UrlLive) -> [MetricRow; 3] {
     [
         ("closed", BreakerState::Closed),
         ("open", BreakerState::Open),
@@ -145,16 +145,16 @@ fn breaker(role: &RoleLive, url: &UrlLive) -> [Row; 3] {
     })
 }
 
-fn histogram(live: &RoleLive) -> Vec<Row> {
+fn histogram(live: &RoleLive) -> Vec<MetricRow> {
     let bounds = flow::LATENCY_MS.iter().map(|ms| (*ms as f64 / 1000.0).to_string());
     let mut sum = 0;
     let mut rows = Vec::new();
     for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(&live.latency) {
         sum += count;
         let bucket = row(&[("role", &live.role), ("le", &bound)], sum as f64);
-        rows.push(Row { suffix: "_bucket", ..bucket });
+        rows.push(MetricRow { suffix: "_bucket", ..bucket });
     }
-    let end = |suffix, value| Row { suffix, ..row(&[("role", &live.role)], value) };
+    let end = |suffix, value| MetricRow { suffix, ..row(&[("role", &live.role)], value) };
     rows.push(end("_sum", live.latency_sum_ms as f64 / 1000.0));
     rows.push(end("_count", sum as f64));
     rows
@@ -169,7 +169,7 @@ pub fn page<T>(metrics: &[Metric<T>], things: &[T]) -> String {
     let mut out = String::new();
     for Metric { name, kind, help, rows, .. } in metrics {
         let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for Row { suffix, labels, value } in things.iter().flat_map(rows) {
+        for MetricRow { suffix, labels, value } in things.iter().flat_map(rows) {
             let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
             let _ = writeln!(out, "{name}{suffix}{labels} {value}");
         }

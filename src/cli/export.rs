@@ -6,7 +6,7 @@ mod said;
 use crate::cli::shared::{ProjectArg, block_on, print_json};
 use crate::cli::{Done, memory};
 use crate::deliver::export::{
-    COLUMNS, ExportError, Request, Selection, Source, Verified, table1, verify, write,
+    COLUMNS, ExportError, Request, Selection, Shards, Verified, table1, verify, write,
 };
 use crate::diag;
 use crate::env::Env;
@@ -202,8 +202,8 @@ async fn export(form: &'static Form, from: &str, to: &str, args: &Args) -> anyho
 }
 
 /// The source, and a note where it had to be made first.
-async fn open(from: &str, near: Option<&Path>, args: &Args) -> anyhow::Result<Source> {
-    let source = Source::open(&Env::real(), from, &args.project.home(), near).await;
+async fn open(from: &str, near: Option<&Path>, args: &Args) -> anyhow::Result<Shards> {
+    let source = Shards::open(&Env::real(), from, &args.project.home(), near).await;
     let source = source.map_err(|error| said::refused(error, args))?;
     if let Some(rebuilt) = &source.rebuilt {
         eprintln!(
@@ -217,10 +217,9 @@ async fn open(from: &str, near: Option<&Path>, args: &Args) -> anyhow::Result<So
 }
 
 fn request(form: &'static Form, args: &Args) -> anyhow::Result<Request> {
-    let rules = args
-        .rules
-        .as_deref()
-        .map(|path| read(path).map(|text| diag::Source { path: path.display().to_string(), text }));
+    let rules = args.rules.as_deref().map(|path| {
+        read(path).map(|text| diag::SourceFile { path: path.display().to_string(), text })
+    });
     Ok(Request {
         form,
         dialect: args.dialect(),

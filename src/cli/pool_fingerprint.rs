@@ -2,7 +2,7 @@
 
 use crate::cli::Done;
 use crate::pool::benchmark::BENCHMARKS;
-use crate::pool::{Images, Item, Options, PoolError, open};
+use crate::pool::{Images, PoolError, PoolItem, SourceOptions, open};
 use crate::store::Store;
 use crate::text::decontam::Builder;
 use anyhow::{Context, bail};
@@ -76,14 +76,15 @@ async fn known(folder: &str, args: &Args) -> anyhow::Result<()> {
 async fn added(file: &str, name: &str, args: &Args) -> anyhow::Result<()> {
     let mut builder = Builder::new(name, file, &args.licence, args.templates);
     // A benchmark's rows are only hashed: long ones are welcome.
-    let options = Options { images: Images::Skip, max_chars: 1 << 20, ..Options::default() };
+    let options =
+        SourceOptions { images: Images::Skip, max_chars: 1 << 20, ..SourceOptions::default() };
     let mut rows = open(file, &options);
     let mut bad = 0u64;
     while let Some(item) = rows.next().await {
         match item {
-            Ok(Item::Row(row)) => builder.row(&row.text, row.spec.as_ref()),
-            Ok(Item::Bad(found)) => bad += u64::from(!found.row_kept),
-            Ok(Item::End(_)) => {}
+            Ok(PoolItem::Row(row)) => builder.row(&row.text, row.spec.as_ref()),
+            Ok(PoolItem::Bad(found)) => bad += u64::from(!found.row_kept),
+            Ok(PoolItem::End(_)) => {}
             Err(PoolError::Unknown { uri, what }) => bail!("`{uri}`: {what}"),
             Err(e) => return Err(e.into()),
         }

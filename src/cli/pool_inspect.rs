@@ -4,7 +4,7 @@ use crate::cli::Done;
 use crate::cli::shared::Format;
 use crate::media::Verify;
 use crate::pool::readers::{READERS, Reader};
-use crate::pool::{Fields, Images, Inspection, Options, inspect};
+use crate::pool::{Fields, Images, Inspection, SourceOptions, inspect};
 use serde_json::json;
 
 /// Say what a path is read as, the fields it maps, counts, a few rows, and what cannot be used.
@@ -74,7 +74,7 @@ fn formats(format: Format) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
-fn options(args: &Args) -> Options {
+fn options(args: &Args) -> SourceOptions {
     let mut fields = Fields::default();
     for (ours, theirs) in &args.fields {
         let slot = match ours.as_str() {
@@ -87,13 +87,13 @@ fn options(args: &Args) -> Options {
         };
         *slot = Some(theirs.clone());
     }
-    Options {
+    SourceOptions {
         format: args.read_as.clone(),
         fields,
         images: if args.no_images { Images::Skip } else { Images::Load },
         verify: if args.decode { Verify::Decode } else { Verify::Header },
         cap: args.limit,
-        ..Options::default()
+        ..SourceOptions::default()
     }
 }
 

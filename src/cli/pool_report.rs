@@ -87,7 +87,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
 fn read_sources(file: &Path) -> anyhow::Result<Sources> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("cannot read `{}`", file.display()))?;
-    let source = Arc::new(diag::Source { path: file.display().to_string(), text });
+    let source = Arc::new(diag::SourceFile { path: file.display().to_string(), text });
     let sources = Sources::parse(&source).map_err(|found| {
         anyhow::anyhow!("{}\n{}", summary(&found), render(&found, Style::Plain))
     })?;

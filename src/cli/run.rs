@@ -12,7 +12,7 @@ use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
 use crate::cli::{Done, log, memory, shard};
 use crate::deliver::budget::{Unspent, unspent};
-use crate::diag::{Diagnostic, Source};
+use crate::diag::{Diagnostic, SourceFile};
 use crate::env::Env;
 use crate::journal::BlobImages;
 use crate::plan::{Flag, Manifest, Plan, compile};
@@ -28,7 +28,7 @@ use tracing::Instrument;
 
 /// Run a pipeline: from prompts to a dataset of trajectories
 ///
-/// With no argument: pipeline `paper`, the sample pool, the simulated world, into `runs/demo`.
+/// With no argument: pipeline `standard`, the sample pool, the simulated world, into `runs/demo`.
 /// The same command again goes on where it stopped: no journaled call is bought twice.
 ///
 /// With `--format json` the final report is one object on stdout: `stages` (a list of `stage`, `in`,
@@ -354,7 +354,7 @@ pub fn parse_endpoints(path: &str) -> anyhow::Result<Result<Endpoints, Vec<Diagn
         ),
         _ => anyhow::anyhow!("the endpoints file `{path}` cannot be read: {e}"),
     })?;
-    Ok(Endpoints::parse(Arc::new(Source { path: path.to_owned(), text })))
+    Ok(Endpoints::parse(Arc::new(SourceFile { path: path.to_owned(), text })))
 }
 
 /// The endpoints of a file, or None after telling what is wrong with it.

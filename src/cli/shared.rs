@@ -17,7 +17,7 @@ pub enum Format {
 #[derive(Debug, Clone, clap::Args)]
 pub struct PipelineArgs {
     /// The pipeline: a folder under `stages/`
-    #[arg(default_value = "paper")]
+    #[arg(default_value = "standard")]
     pub pipeline: String,
     #[command(flatten)]
     pub project: ProjectArg,
@@ -123,7 +123,7 @@ pub fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Res
 
 /// A diagnostic as JSON has it; line and column count from 1, as the text form shows them.
 #[derive(serde::Serialize)]
-pub struct Row<'a> {
+pub struct DiagnosticRow<'a> {
     severity: &'static str,
     code: &'static str,
     title: &'a str,
@@ -135,16 +135,16 @@ pub struct Row<'a> {
 }
 
 /// Diagnostics as JSON has them.
-pub fn rows(diagnostics: &[Diagnostic]) -> Vec<Row<'_>> {
+pub fn rows(diagnostics: &[Diagnostic]) -> Vec<DiagnosticRow<'_>> {
     diagnostics.iter().map(row).collect()
 }
 
-fn row(d: &Diagnostic) -> Row<'_> {
+fn row(d: &Diagnostic) -> DiagnosticRow<'_> {
     let before = d.span.as_ref().map(|s| {
         let end = s.range.start.min(s.source.text.len());
         s.source.text.get(..end).unwrap_or_default()
     });
-    Row {
+    DiagnosticRow {
         severity: if d.severity == Severity::Error { "error" } else { "warning" },
         code: d.code,
         title: &d.title,

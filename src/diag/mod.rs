@@ -27,13 +27,13 @@ pub enum Severity {
 
 /// A file's path as shown, with its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceFile {
     /// As the user would type it.
     pub path: String,
     pub text: String,
 }
 
-impl Source {
+impl SourceFile {
     /// The number of the line, from 1, in which the byte at `offset` stands.
     pub fn line(&self, offset: usize) -> usize {
         self.text.get(..offset).unwrap_or_default().matches('\n').count() + 1
@@ -43,7 +43,7 @@ impl Source {
 /// A byte range of a source.
 #[derive(Debug, Clone)]
 pub struct Span {
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     pub range: Range<usize>,
     /// A few words under the caret; may be empty.
     pub label: String,
@@ -84,7 +84,7 @@ impl Diagnostic {
     /// Points at `range` of `source`.
     pub fn at(
         mut self,
-        source: &Arc<Source>,
+        source: &Arc<SourceFile>,
         range: Range<usize>,
         label: impl Into<String>,
     ) -> Diagnostic {

@@ -5,7 +5,7 @@
 //! reading goes on, so that all faults of a file are told at once; what is left at the end are keys
 //! that nobody knows.
 
-use crate::diag::{Diagnostic, Source, ticked};
+use crate::diag::{Diagnostic, SourceFile, ticked};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub struct Entry {
 /// A table being read.
 #[derive(Debug, Clone)]
 pub struct Table {
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     /// The table's header.
     pub at: Range<usize>,
     codes: Codes,
@@ -62,7 +62,11 @@ impl Entry {
 
 impl Table {
     /// The whole of `source`, or every fault of its syntax: "`what` is not TOML: …".
-    pub fn parse(source: &Arc<Source>, codes: Codes, what: &str) -> Result<Table, Vec<Diagnostic>> {
+    pub fn parse(
+        source: &Arc<SourceFile>,
+        codes: Codes,
+        what: &str,
+    ) -> Result<Table, Vec<Diagnostic>> {
         let (table, faults) = DeTable::parse_recoverable(&source.text);
         if faults.is_empty() {
             let entries = entries(table.get_ref());
@@ -260,7 +264,7 @@ fn plain(value: &DeValue<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::{Codes, Table, count, text};
-    use crate::diag::{Source, Style, render};
+    use crate::diag::{SourceFile, Style, render};
     use std::sync::Arc;
 
     const CODES: Codes = Codes { syntax: "T1", key: "T2", value: "T3" };
@@ -268,7 +272,7 @@ mod tests {
     #[test]
     fn every_fault_has_its_place_and_reading_goes_on() {
         let text_of = "a = 0\nb = \"two\"\nc = \"x\"\n[[d]]\ne = 1\n".to_owned();
-        let source = Arc::new(Source { path: "t.toml".to_owned(), text: text_of });
+        let source = Arc::new(SourceFile { path: "t.toml".to_owned(), text: text_of });
         let mut table = Table::parse(&source, CODES, "t").expect("it is TOML");
         let mut faults = Vec::new();
         assert_eq!(table.read("a", "a whole number from 1", &mut faults, count), None);
@@ -295,7 +299,7 @@ mod tests {
     #[test]
     fn what_is_no_toml_is_told_with_its_place() {
         let source =
-            Arc::new(Source { path: "t.toml".to_owned(), text: "a = \nb = \n".to_owned() });
+            Arc::new(SourceFile { path: "t.toml".to_owned(), text: "a = \nb = \n".to_owned() });
         let told = Table::parse(&source, CODES, "the file").expect_err("it is not TOML");
         assert!(told.len() == 2 && told.iter().all(|d| d.code == "T1" && d.span.is_some()));
     }

@@ -1,6 +1,6 @@
 //! The dataset card (README.md): what is in the dataset, how it came about, and what it is not.
 
-use crate::record::{Report, StageReport};
+use crate::record::{Acceptance, Report, StageReport};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -23,6 +23,8 @@ pub struct CardFacts {
     pub licences: BTreeMap<String, u64>,
     /// Rows by source.
     pub sources: BTreeMap<String, u64>,
+    /// What the judgements of each round say.
+    pub acceptance: Acceptance,
     /// The SPDX or hub name of the dataset's own licence; absent: `other`, to be filled in.
     pub licence: Option<String>,
     /// The sheet of sample pictures, as a path beside the card.
@@ -42,6 +44,8 @@ impl CardFacts {
         *self.sources.entry(trajectory.prompt.source.clone()).or_default() += 1;
         let language = crate::text::language::guess(&trajectory.prompt.text).to_owned();
         *self.languages.entry(language).or_default() += 1;
+        let judged = |r: &crate::record::Round| r.judgement.as_ref().map(|j| j.satisfied);
+        self.acceptance.add(trajectory.rounds.iter().map(judged));
     }
 }
 
@@ -75,6 +79,7 @@ pub fn render(report: &Report, facts: &CardFacts) -> String {
     loading(&mut out, facts);
     funnel(&mut out, &report.stages);
     strata(&mut out, report);
+    acceptance(&mut out, &facts.acceptance);
     models(&mut out, facts);
     table(&mut out, "Sources", ("source", "rows"), &facts.sources);
     licences(&mut out, facts);
@@ -222,13 +227,24 @@ fn strata(out: &mut String, report: &Report) {
     }
     let _ = writeln!(
         out,
-        "\n## Strata\n\nWanted is what an even {} over these strata, by the weights of their outcomes, would \
-         be.\n\n| category / outcome | available | wanted | taken |\n|---|---:|---:|---:|",
+        "\n## Strata\n\nWanted is what an even {} over these strata would be.\n\n| category / outcome | available | wanted | taken |\n|---|---:|---:|---:|",
         report.dataset.target
     );
     for (name, s) in &report.dataset.strata {
         let (wanted, name) = (s.wanted.max(s.quota), plain(name));
         let _ = writeln!(out, "| {name} | {} | {wanted} | {} |", s.available, s.taken);
+    }
+}
+
+fn acceptance(out: &mut String, acceptance: &Acceptance) {
+    if acceptance.0.is_empty() {
+        return;
+    }
+    out.push_str("\n## Acceptance by round\n\n| judgement | accepts | rejects | accepting |\n");
+    out.push_str("|---|---:|---:|---:|\n");
+    for (name, judged) in acceptance.rounds() {
+        let share = judged.share().map_or("-".into(), |share| format!("{:.1} %", share * 100.0));
+        let _ = writeln!(out, "| {name} | {} | {} | {share} |", judged.accepts, judged.rejects);
     }
 }
 
@@ -328,7 +344,10 @@ mod tests {
         };
         let mut facts = CardFacts::default();
         facts.models.insert("<script>|x".into(), 2);
+        facts.acceptance.add([Some(false), Some(true)]);
+        facts.acceptance.add([Some(true)]);
         let card = render(&report, &facts);
+        assert!(card.contains("| J1 | 1 | 1 | 50.0 % |\n| J2 | 1 | 0 | 100.0 % |"), "{card}");
         assert!(card.contains("\n  - split: train\n    path: train-*.parquet\n---\n"));
         let other = CardFacts {
             split: "held_out".into(),

@@ -29,7 +29,7 @@ pub const TOOL: &str = "image_generation_tool";
 /// The tool's signature, as it stands inside `<tools></tools>`.
 pub const TOOL_SIGNATURE: &str = r#"{"type":"function","function":{"name":"image_generation_tool","description":"Generate an image based on the provided prompt","parameters":{"type":"object","properties":{"caption":{"type":"string","description":"A descriptive caption for the image to be generated"}},"required":["caption"]}}}"#;
 
-/// The system turn of the text dialect (ours; `Options::system` replaces it).
+/// The system turn of the text dialect (ours; `ConversationOptions::system` replaces it).
 pub const SYSTEM_TEXT: &str = include_str!("../../data/export/system_text.txt");
 
 /// The system turn of the native dialect: the trainer's template adds the tools.
@@ -67,14 +67,14 @@ impl Dialect {
 
 /// What shapes a conversation.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ConversationOptions {
     pub dialect: Dialect,
     pub control: ControlTokens,
     /// The system turn's text; absent: ours for the dialect. Kept byte for byte.
     pub system: Option<String>,
 }
 
-impl Options {
+impl ConversationOptions {
     /// The system turn's text.
     pub fn system(&self) -> &str {
         match (&self.system, self.dialect) {
@@ -149,7 +149,10 @@ pub fn images(trajectory: &Trajectory) -> Vec<ImageRef> {
 
 /// The conversation of `trajectory`: system, user, then model turns and observations in turn,
 /// ending on a model turn.
-pub fn turns(trajectory: &Trajectory, options: &Options) -> Result<Conversation, Refusal> {
+pub fn turns(
+    trajectory: &Trajectory,
+    options: &ConversationOptions,
+) -> Result<Conversation, Refusal> {
     let mut draft = Draft { options, turns: Vec::new(), escaped: 0 };
     draft.turn(Speaker::System, options.system().to_string(), Vec::new(), false);
     let q = draft.outside("prompt", &trajectory.prompt.text)?;
@@ -232,7 +235,7 @@ pub fn observation(dialect: Dialect) -> (String, String) {
 }
 
 struct Draft<'a> {
-    options: &'a Options,
+    options: &'a ConversationOptions,
     turns: Vec<Turn>,
     escaped: usize,
 }

@@ -150,7 +150,7 @@ fn observation(text: &str, dialect: Dialect) -> Option<Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::conversation::{Options, call_json, turns};
+    use crate::export::conversation::{ConversationOptions, call_json, turns};
     use crate::markup;
     use crate::record::*;
     use proptest::prelude::*;
@@ -203,7 +203,7 @@ mod tests {
         ) {
             prop_assume!(texts.iter().all(|text| !text.trim().is_empty()));
             let trajectory = trajectory(&texts, accepted);
-            let made = turns(&trajectory, &Options::default()).unwrap();
+            let made = turns(&trajectory, &ConversationOptions::default()).unwrap();
             let plain: Vec<_> = made.turns.iter().map(|t| (t.speaker, t.text.clone())).collect();
             let (model, slots) = conversation(&plain, Dialect::Text).unwrap();
             prop_assert_eq!(model.len(), if accepted { 3 } else { 2 });

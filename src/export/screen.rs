@@ -1,6 +1,6 @@
 //! What may go into an export: a trajectory becomes an example, or is left out for a reason.
 
-use crate::export::conversation::{self, Conversation, Options, Turn};
+use crate::export::conversation::{self, Conversation, ConversationOptions, Turn};
 use crate::export::tokens::Measure;
 use crate::media::{Outline, PictureError};
 use crate::record::{Digest, ImageRef, Trajectory};
@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 /// The limits an example must keep.
 pub struct Screen {
-    pub options: Options,
+    pub options: ConversationOptions,
     pub measure: Measure,
     /// Tokens of a whole conversation.
     pub max_tokens: u32,

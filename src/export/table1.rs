@@ -7,7 +7,7 @@
 //! the share of accepted last pictures (points, a picture without a verdict counts as refused),
 //! over records that the pipeline already filtered.
 
-use crate::export::conversation::{self, Options};
+use crate::export::conversation::{self, ConversationOptions};
 use crate::export::split::words;
 use crate::record::Trajectory;
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub struct Tally {
 
 /// A line of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Line {
+pub struct Table1Row {
     pub category: String,
     pub rows: u64,
     /// Percent.
@@ -53,7 +53,7 @@ pub struct Line {
 #[derive(Debug, Clone, Default)]
 pub struct Table1 {
     by_category: BTreeMap<String, Tally>,
-    options: Options,
+    options: ConversationOptions,
 }
 
 impl Table1 {
@@ -84,7 +84,7 @@ impl Table1 {
     }
 
     /// A line a category, in order, then `all`.
-    pub fn lines(&self) -> Vec<Line> {
+    pub fn lines(&self) -> Vec<Table1Row> {
         let mut all = Tally::default();
         let mut lines = Vec::new();
         for (category, tally) in &self.by_category {
@@ -122,10 +122,10 @@ impl Tally {
         self.last_score_sum += last_score_sum;
     }
 
-    fn line(&self, category: &str) -> Line {
+    fn line(&self, category: &str) -> Table1Row {
         let per = |n: f64, of: u64| if of == 0 { 0.0 } else { n / of as f64 };
         let percent = |n: u64| 100.0 * per(n as f64, self.rows);
-        Line {
+        Table1Row {
             category: category.to_string(),
             rows: self.rows,
             format_error_rate: percent(self.malformed),
@@ -154,7 +154,7 @@ fn edit_distance(a: &[String], b: &[String]) -> usize {
 }
 
 /// The lines as a table for people.
-pub fn text(lines: &[Line]) -> String {
+pub fn text(lines: &[Table1Row]) -> String {
     use std::fmt::Write;
     let mut out = String::new();
     let _ = writeln!(

@@ -1,6 +1,6 @@
 //! The checked graph.
 
-use crate::diag::Source;
+use crate::diag::SourceFile;
 use crate::stage::{Kind, Params, Role, Stage};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct PlanStage {
     pub kind: &'static Kind,
     pub params: Params,
     pub stage: Stage,
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
 }
 
 /// What `run` walks. Stages are in topological order.

@@ -2,7 +2,7 @@
 //! or from the project that is built into the program.
 
 use crate::builtin;
-use crate::diag::Source;
+use crate::diag::SourceFile;
 use crate::stage::{Files, Kinds};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ pub struct Project {
     home: Option<Home>,
     /// Texts come from `files` alone.
     frozen: bool,
-    files: Mutex<BTreeMap<String, Arc<Source>>>,
+    files: Mutex<BTreeMap<String, Arc<SourceFile>>>,
     /// Digests of the binary files that were read (fingerprints), by path.
     digests: Mutex<BTreeMap<String, String>>,
 }
@@ -121,7 +121,7 @@ impl Project {
     ) -> Project {
         let files = files
             .into_iter()
-            .map(|(path, text)| (path.clone(), Arc::new(Source { path, text })))
+            .map(|(path, text)| (path.clone(), Arc::new(SourceFile { path, text })))
             .collect();
         Project {
             pipeline: pipeline.to_owned(),
@@ -169,7 +169,7 @@ impl Project {
 }
 
 impl Files for Project {
-    fn text(&self, path: &str) -> Option<Arc<Source>> {
+    fn text(&self, path: &str) -> Option<Arc<SourceFile>> {
         let mut files = self.files.lock();
         if let Some(found) = files.get(path) {
             return Some(found.clone());
@@ -182,18 +182,18 @@ impl Files for Project {
             true => std::str::from_utf8(builtin::file(path)?).ok()?.to_owned(),
             false => std::fs::read_to_string(self.resolve(path)?).ok()?,
         };
-        let source = Arc::new(Source { path: path.to_owned(), text });
+        let source = Arc::new(SourceFile { path: path.to_owned(), text });
         files.insert(path.to_owned(), source.clone());
         Some(source)
     }
 
-    fn outside(&self, path: &str) -> Option<Arc<Source>> {
+    fn outside(&self, path: &str) -> Option<Arc<SourceFile>> {
         let mut files = self.files.lock();
         if let Some(found) = files.get(path) {
             return Some(found.clone());
         }
         let text = std::fs::read_to_string(path).ok().filter(|_| !self.frozen)?;
-        let source = Arc::new(Source { path: path.to_owned(), text });
+        let source = Arc::new(SourceFile { path: path.to_owned(), text });
         files.insert(path.to_owned(), source.clone());
         Some(source)
     }

@@ -1,6 +1,6 @@
 //! A stage file as the user wrote it: the envelope (`about`, `kind`, `from`) and the rest with places.
 
-use crate::diag::{At, Codes, Diagnostic, Entry, Source, Table};
+use crate::diag::{At, Codes, Diagnostic, Entry, SourceFile, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ const CODES: Codes = Codes { syntax: "P00", key: "P03", value: "P01" };
 pub struct RawStage {
     /// The file's stem.
     pub name: String,
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     pub about: Option<At<String>>,
     pub kind: Option<At<String>>,
     pub from: Vec<At<String>>,
@@ -25,7 +25,11 @@ pub struct RawStage {
 
 /// Parses one file. Errors are P00 (syntax), P01 (the envelope) and P17 (an edge named twice); what
 /// can be read is kept.
-pub fn parse(name: &str, source: Arc<Source>, errors: &mut Vec<Diagnostic>) -> Option<RawStage> {
+pub fn parse(
+    name: &str,
+    source: Arc<SourceFile>,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<RawStage> {
     let mut table = match Table::parse(&source, CODES, "stage file") {
         Ok(table) => table,
         Err(faults) => {

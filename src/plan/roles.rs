@@ -1,7 +1,7 @@
 //! `_models.toml`: roles, with everything about a model that shapes the data.
 
 use crate::call::Sampling;
-use crate::diag::{Codes, Diagnostic, Source, Table, text, ticked};
+use crate::diag::{Codes, Diagnostic, SourceFile, Table, text, ticked};
 use crate::stage::{Role, RoleKind, Ty, value_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -47,7 +47,7 @@ pub struct Roles {
 const CODES: Codes = Codes { syntax: "P00", key: "P20", value: "P20" };
 
 /// Reads the roles. Codes: P00 (syntax), P20 (a role that cannot be used).
-pub fn parse(source: &Arc<Source>, errors: &mut Vec<Diagnostic>) -> Roles {
+pub fn parse(source: &Arc<SourceFile>, errors: &mut Vec<Diagnostic>) -> Roles {
     let mut roles = Roles::default();
     let file = match Table::parse(source, CODES, "`_models.toml`") {
         Ok(file) => file,

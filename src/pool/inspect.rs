@@ -1,6 +1,8 @@
 //! What a path holds: what it is taken for, where its fields are, how many rows, what cannot be used.
 
-use crate::pool::{Bad, BadKind, Ending, Item, Options, PoolError, RawPrompt, detect, open};
+use crate::pool::{
+    Bad, BadKind, Ending, PoolError, PoolItem, RawPrompt, SourceOptions, detect, open,
+};
 use futures::StreamExt;
 use std::collections::BTreeMap;
 
@@ -62,7 +64,11 @@ pub struct Sample {
 }
 
 /// Reads `path` as a run would with `options`, and counts; keeps the first `shown` rows.
-pub async fn inspect(path: &str, options: &Options, shown: usize) -> Result<Inspection, PoolError> {
+pub async fn inspect(
+    path: &str,
+    options: &SourceOptions,
+    shown: usize,
+) -> Result<Inspection, PoolError> {
     let detected = detect(path, options.format.as_deref()).await?;
     let mut found = Inspection {
         path: path.to_owned(),
@@ -75,9 +81,9 @@ pub async fn inspect(path: &str, options: &Options, shown: usize) -> Result<Insp
     let mut items = open(path, options);
     while let Some(item) = items.next().await {
         match item? {
-            Item::Row(row) => found.row(&row, shown),
-            Item::Bad(bad) => found.bad(&bad),
-            Item::End(ending) => found.end(*ending),
+            PoolItem::Row(row) => found.row(&row, shown),
+            PoolItem::Bad(bad) => found.bad(&bad),
+            PoolItem::End(ending) => found.end(*ending),
         }
     }
     found.more = options.cap == Some(found.rows);

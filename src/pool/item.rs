@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 /// One step of a source.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Item {
+pub enum PoolItem {
     Row(Box<RawPrompt>),
     Bad(Bad),
     /// The last of a source that was read to its end, or to its cap.
@@ -39,7 +39,7 @@ pub struct RawPrompt {
     pub gloss: Option<String>,
     /// The image that came with the prompt, verified.
     pub reference: Option<Reference>,
-    /// What the row came without (`missing_image: …`); each was an `Item::Bad` of its own.
+    /// What the row came without (`missing_image: …`); each was an `PoolItem::Bad` of its own.
     pub losses: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ pub struct Bad {
 pub enum BadKind {
     /// No prompt field, or an empty one.
     NoPrompt,
-    /// Longer than `Options::max_chars`.
+    /// Longer than `SourceOptions::max_chars`.
     PromptTooLong,
     /// Holds a tag of the trajectory's grammar (`<tool_call>`, `<image>`, …).
     GrammarTag,

@@ -4,7 +4,7 @@ use crate::env::ahead::{Bounds, Receiver, Sender, channel};
 use crate::pool::detect::find;
 use crate::pool::input::Input;
 use crate::pool::out::{Halt, Out, Step};
-use crate::pool::{Item, Options, PoolError, Sources};
+use crate::pool::{PoolError, PoolItem, SourceOptions, Sources};
 use futures::stream::{self, BoxStream, StreamExt};
 
 /// What waits between the reading thread and the consumer; bytes are of images.
@@ -13,7 +13,7 @@ const WAITING: Bounds = Bounds { count: 16, bytes: 32 << 20 };
 /// The rows of `uri`, in the source's own order, and whatever could not be used. Reading happens on
 /// a thread of its own, which stops when the stream is dropped; images are looked at on others. An
 /// `Err` is the last item.
-pub fn open(uri: &str, options: &Options) -> BoxStream<'static, Result<Item, PoolError>> {
+pub fn open(uri: &str, options: &SourceOptions) -> BoxStream<'static, Result<PoolItem, PoolError>> {
     let (uri, mut options) = (uri.to_owned(), options.clone());
     if options.name.is_empty() {
         options.name = name_of(&uri);
@@ -36,7 +36,12 @@ async fn next(mut receiver: Receiver<Step>) -> Option<(Step, Receiver<Step>)> {
     receiver.recv().await.map(|(step, _room)| (step, receiver))
 }
 
-fn spawn(input: Input, read: crate::pool::readers::Read, options: Options, sender: Sender<Step>) {
+fn spawn(
+    input: Input,
+    read: crate::pool::readers::Read,
+    options: SourceOptions,
+    sender: Sender<Step>,
+) {
     tokio::task::spawn_blocking(move || {
         let mut out = Out::new(sender, &options, &options.name, &input.uri);
         let walk = std::panic::AssertUnwindSafe(|| read(&input, &mut out));
@@ -54,9 +59,9 @@ fn spawn(input: Input, read: crate::pool::readers::Read, options: Options, sende
 
 /// All sources as one stream, mixed by weight: the next row comes from the source that is furthest
 /// behind its share (ties: the one listed first), until all are dry. Deterministic.
-pub fn open_all(sources: &Sources) -> BoxStream<'static, Result<Item, PoolError>> {
+pub fn open_all(sources: &Sources) -> BoxStream<'static, Result<PoolItem, PoolError>> {
     struct Lane {
-        rows: BoxStream<'static, Result<Item, PoolError>>,
+        rows: BoxStream<'static, Result<PoolItem, PoolError>>,
         weight: f64,
         taken: f64,
     }
@@ -72,7 +77,7 @@ pub fn open_all(sources: &Sources) -> BoxStream<'static, Result<Item, PoolError>
                 lanes.iter().enumerate().min_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)))?;
             match lanes[first].rows.next().await {
                 Some(item) => {
-                    if matches!(item, Ok(Item::Row(_))) {
+                    if matches!(item, Ok(PoolItem::Row(_))) {
                         lanes[first].taken += 1.0;
                     }
                     return Some((item, lanes));

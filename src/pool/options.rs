@@ -19,7 +19,7 @@ pub enum Images {
 /// What to do with a row that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnBad {
-    /// Yield `Item::Bad` and go on.
+    /// Yield `PoolItem::Bad` and go on.
     #[default]
     Skip,
     /// End the stream with `PoolError::Bad`.
@@ -28,7 +28,7 @@ pub enum OnBad {
 
 /// Everything that shapes what a source yields.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Options {
+pub struct SourceOptions {
     /// The name in `RawPrompt::source`; the path's last part when empty.
     pub name: String,
     /// A reader's name; detected when None.
@@ -50,9 +50,9 @@ pub struct Options {
     pub max_bytes: u64,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for SourceOptions {
+    fn default() -> SourceOptions {
+        SourceOptions {
             name: String::new(),
             format: None,
             fields: Fields::default(),

@@ -3,14 +3,15 @@
 //! Images are looked at by `image`, on other threads. What a reader says goes out in its order and
 //! counts only when it goes out, so that nothing shows of who checked it.
 
-use crate::env::ahead::{Bounds, Line, Sender};
+use crate::env::ahead::{Bounds, OrderedBuffer, Sender};
 use crate::media::{Taken, Verify};
 use crate::pool::draft::{Draft, Picture};
 use crate::pool::fields;
 use crate::pool::image::{Checked, take};
 use crate::pool::prompt::prompt;
 use crate::pool::{
-    Bad, BadKind, Ending, Fields, Images, Item, OnBad, Options, PoolError, RawPrompt, Reference,
+    Bad, BadKind, Ending, Fields, Images, OnBad, PoolError, PoolItem, RawPrompt, Reference,
+    SourceOptions,
 };
 use crate::store::Buffers;
 use bytes::Bytes;
@@ -32,11 +33,11 @@ pub const NO_CATEGORY: &str = "uncategorised";
 const SMALL: usize = 16 << 10;
 
 /// What a source yields.
-pub type Step = Result<Item, PoolError>;
+pub type Step = Result<PoolItem, PoolError>;
 
 /// What waits in the line.
-enum Turn {
-    Said(Item),
+enum Waiting {
+    Item(PoolItem),
     /// With what was found of its image, if it has one.
     Row(Box<RawPrompt>, Option<Checked>),
 }
@@ -52,12 +53,12 @@ pub type Flow = Result<(), Halt>;
 pub struct Out<'a> {
     sender: Sender<Step>,
     /// Items on their way out, while the images of some are still looked at.
-    line: Line<Turn>,
+    line: OrderedBuffer<Waiting>,
     /// Rows in the line.
     waiting: u64,
     /// For images that are read whole.
     pub buffers: Buffers,
-    pub options: &'a Options,
+    pub options: &'a SourceOptions,
     /// The source's name.
     name: std::borrow::Cow<'a, str>,
     /// As the user gave it; opens every place.
@@ -72,14 +73,14 @@ pub struct Out<'a> {
 impl<'a> Out<'a> {
     pub(super) fn new(
         sender: Sender<Step>,
-        options: &'a Options,
+        options: &'a SourceOptions,
         name: &'a str,
         uri: &str,
     ) -> Out<'a> {
         let uri = uri.trim_end_matches('/').to_owned();
         Out {
             sender,
-            line: Line::new(&Handle::current(), AT_ONCE, LINE),
+            line: OrderedBuffer::new(&Handle::current(), AT_ONCE, LINE),
             waiting: 0,
             buffers: Buffers::default(),
             options,
@@ -123,7 +124,7 @@ impl<'a> Out<'a> {
         let unread_names = unread.iter().take(5).map(|name| clean(name)).collect();
         let unread = unread.len() as u64;
         // A consumer that is gone needs no ending.
-        let _ = self.send(Ok(Item::End(Box::new(Ending { fields, unread, unread_names }))));
+        let _ = self.send(Ok(PoolItem::End(Box::new(Ending { fields, unread, unread_names }))));
     }
 
     /// What was noted of a field does not count: the reader knows it from elsewhere.
@@ -211,12 +212,12 @@ impl<'a> Out<'a> {
         self.waiting += 1;
         let verify = self.options.verify;
         match bytes {
-            None => self.line.push_ready(Turn::Row(row, None)),
+            None => self.line.push_ready(Waiting::Row(row, None)),
             Some(bytes) if verify == Verify::Header && bytes.len() < SMALL => {
-                self.line.push_ready(Turn::Row(row, Some(take(&bytes, verify))));
+                self.line.push_ready(Waiting::Row(row, Some(take(&bytes, verify))));
             }
             Some(bytes) => {
-                self.line.push(bytes.len(), move || Turn::Row(row, Some(take(&bytes, verify))))
+                self.line.push(bytes.len(), move || Waiting::Row(row, Some(take(&bytes, verify))))
             }
         }
         // Nothing is read past the last row that is wanted.
@@ -243,10 +244,10 @@ impl<'a> Out<'a> {
         Ok(())
     }
 
-    fn take_turn(&mut self, turn: Turn) -> Flow {
+    fn take_turn(&mut self, turn: Waiting) -> Flow {
         let (mut row, checked) = match turn {
-            Turn::Said(item) => return self.send(Ok(item)),
-            Turn::Row(row, checked) => (row, checked),
+            Waiting::Item(item) => return self.send(Ok(item)),
+            Waiting::Row(row, checked) => (row, checked),
         };
         self.waiting -= 1;
         if let Some(checked) = checked {
@@ -263,7 +264,7 @@ impl<'a> Out<'a> {
                 }
             }
         }
-        self.send(Ok(Item::Row(row)))?;
+        self.send(Ok(PoolItem::Row(row)))?;
         self.yielded += 1;
         if self.options.cap.is_some_and(|cap| self.yielded >= cap) { Err(Halt) } else { Ok(()) }
     }
@@ -293,7 +294,7 @@ impl<'a> Out<'a> {
             self.settle()?;
             return self.send_bad(bad);
         }
-        self.line.push_ready(Turn::Said(Item::Bad(bad)));
+        self.line.push_ready(Waiting::Item(PoolItem::Bad(bad)));
         self.settle_due()
     }
 
@@ -310,7 +311,7 @@ impl<'a> Out<'a> {
             self.send(Err(PoolError::Bad { place: bad.place, reason: bad.detail }))?;
             return Err(Halt);
         }
-        self.send(Ok(Item::Bad(bad)))
+        self.send(Ok(PoolItem::Bad(bad)))
     }
 
     /// Ends the stream with an error that is not one row's; what was read before it comes first.
@@ -325,7 +326,7 @@ impl<'a> Out<'a> {
     fn send(&mut self, step: Step) -> Flow {
         self.failed |= step.is_err();
         let bytes = match &step {
-            Ok(Item::Row(row)) => row.reference.as_ref().map_or(0, |r| r.bytes.len()),
+            Ok(PoolItem::Row(row)) => row.reference.as_ref().map_or(0, |r| r.bytes.len()),
             _ => 0,
         };
         self.sender.send_blocking(step, bytes).map_err(|_| Halt)

@@ -1,7 +1,7 @@
 //! What a prompt must be, whatever the format: there, bounded, and free of the trajectory's grammar.
 
 use crate::markup;
-use crate::pool::{BadKind, Options};
+use crate::pool::{BadKind, SourceOptions};
 
 /// The prompt of a row's text, or why it has none.
 ///
@@ -9,7 +9,7 @@ use crate::pool::{BadKind, Options};
 pub fn prompt(
     text: Option<&str>,
     unread: Option<&str>,
-    options: &Options,
+    options: &SourceOptions,
 ) -> Result<String, (BadKind, String)> {
     let text = text.unwrap_or("").trim();
     if text.chars().all(is_unseen) {
@@ -39,7 +39,7 @@ fn is_unseen(c: char) -> bool {
         || matches!(c, '\u{fe00}'..='\u{fe0f}')
 }
 
-fn absent(text: &str, unread: Option<&str>, options: &Options) -> String {
+fn absent(text: &str, unread: Option<&str>, options: &SourceOptions) -> String {
     if !text.is_empty() {
         return "the prompt is of characters that are not seen".to_owned();
     }

@@ -1,11 +1,11 @@
 //! Reads `[[source]]` tables: each key with its sort and bounds, every fault with its place. What a
 //! source is stands in `sources`.
 
-use crate::diag::{Codes, Diagnostic, Entry, Source as File, Table, number, text, ticked};
+use crate::diag::{Codes, Diagnostic, Entry, SourceFile as File, Table, number, text, ticked};
 use crate::media::Verify;
 use crate::pool::open::name_of;
 use crate::pool::readers::READERS;
-use crate::pool::{Fields, Images, OnBad, Options, Source, Sources};
+use crate::pool::{Fields, Images, OnBad, PoolSource, SourceOptions, Sources};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use toml::Value;
@@ -49,12 +49,12 @@ impl Sources {
     }
 }
 
-fn sources(file: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -> Vec<Source> {
+fn sources(file: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -> Vec<PoolSource> {
     if !entry.value.is_array() {
         let fault = file.fault("S02", "`source` is not a list of tables", &entry.at);
         faults.push(fault.help("write each source under `[[source]]`"));
     }
-    let mut out: Vec<Source> = Vec::new();
+    let mut out: Vec<PoolSource> = Vec::new();
     for item in entry.items() {
         if !item.value.is_table() {
             faults.push(file.fault("S02", "a `source` is not a table", &item.at));
@@ -71,7 +71,7 @@ fn sources(file: &Table, entry: &Entry, faults: &mut Vec<Diagnostic>) -> Vec<Sou
     out
 }
 
-fn source(mut table: Table, faults: &mut Vec<Diagnostic>) -> Option<Source> {
+fn source(mut table: Table, faults: &mut Vec<Diagnostic>) -> Option<PoolSource> {
     let has_path = table.rest().any(|(key, _)| key == "path");
     let path = table.read("path", TEXT, faults, text);
     let weight = "a number from 0.000000001 to 1000000000";
@@ -89,16 +89,16 @@ fn source(mut table: Table, faults: &mut Vec<Diagnostic>) -> Option<Source> {
     if options.name.is_empty() {
         options.name = name_of(&path);
     }
-    Some(Source { path, weight, options })
+    Some(PoolSource { path, weight, options })
 }
 
-fn options(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Options {
-    let defaults = Options::default();
+fn options(table: &mut Table, faults: &mut Vec<Diagnostic>) -> SourceOptions {
+    let defaults = SourceOptions::default();
     let readers: Vec<(&str, &str)> = READERS.iter().map(|r| (r.name, r.name)).collect();
     let images = [("load", Images::Load), ("skip", Images::Skip), ("require", Images::Require)];
     let verify = [("decode", Verify::Decode), ("header", Verify::Header)];
     let on_bad = [("skip", OnBad::Skip), ("stop", OnBad::Stop)];
-    Options {
+    SourceOptions {
         name: table.read("name", TEXT, faults, text).unwrap_or_default(),
         format: table.choice("format", &readers, faults).map(str::to_owned),
         fields: fields(table, faults),

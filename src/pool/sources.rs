@@ -1,23 +1,23 @@
 //! The list of sources (`[[source]]` tables of `stages/<pipeline>/pool.toml`), checked whole: every
 //! fault with its place in the file, before anything is opened.
 
-use crate::pool::Options;
+use crate::pool::SourceOptions;
 use crate::pool::open::name_of;
 
 /// Several sources, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sources {
-    pub list: Vec<Source>,
+    pub list: Vec<PoolSource>,
 }
 
 /// One source.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Source {
+pub struct PoolSource {
     /// A path or URI.
     pub path: String,
     /// Its share when sources are mixed, relative to the others; positive.
     pub weight: f64,
-    pub options: Options,
+    pub options: SourceOptions,
 }
 
 impl Sources {
@@ -35,8 +35,8 @@ impl Sources {
         let taken = |name: &String| self.list.iter().any(|s| s.options.name == *name);
         let numbered = (2..).map(|n| format!("{plain}_{n}"));
         let name = std::iter::once(plain.clone()).chain(numbered).find(|name| !taken(name));
-        let options = Options { name: name.unwrap_or(plain), ..Options::default() };
-        self.list.push(Source { path: path.to_owned(), weight: 1.0, options });
+        let options = SourceOptions { name: name.unwrap_or(plain), ..SourceOptions::default() };
+        self.list.push(PoolSource { path: path.to_owned(), weight: 1.0, options });
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
     use std::sync::Arc;
 
     fn parse(text: &str) -> Result<Sources, String> {
-        let file = Arc::new(diag::Source { path: "pool.toml".into(), text: text.into() });
+        let file = Arc::new(diag::SourceFile { path: "pool.toml".into(), text: text.into() });
         Sources::parse(&file).map_err(|found| render(&found, Style::Plain))
     }
 

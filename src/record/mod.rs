@@ -5,6 +5,7 @@
 //! anything. Symbols in the docs are the paper's: q, T, P, I, J, a. Records are made by `stage`,
 //! stored by `store` and exported by `export`.
 
+mod acceptance;
 mod decision;
 mod ending;
 mod id;
@@ -14,6 +15,7 @@ mod rollout;
 mod session;
 mod trajectory;
 
+pub use acceptance::{Acceptance, Judged};
 pub use decision::{Decision, Disposition, Evidence, Vote};
 pub use ending::{ENDINGS, Ending, EndingRow};
 pub use id::{CallKey, Digest, Id, NanoUsd, ParseHexError};

@@ -12,4 +12,4 @@ mod verdict;
 
 pub use closing::closing;
 pub use parse::{Rule, Rules};
-pub use verdict::{Given, Said, Verdict, conclude};
+pub use verdict::{Given, Overall, Verdict, conclude};

@@ -1,6 +1,6 @@
 //! `data/judge_rules.toml`: `[[rule]]` tables with `id` and `text`.
 
-use crate::diag::{Diagnostic, Source};
+use crate::diag::{Diagnostic, SourceFile};
 use crate::record::{Atom, AtomKind, Spec};
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ fn kind(word: String) -> Result<AtomKind, String> {
 
 impl Rules {
     /// Codes `R01` (syntax), `R02` (a rule that cannot be used).
-    pub fn parse(source: &Arc<Source>) -> Result<Rules, Vec<Diagnostic>> {
+    pub fn parse(source: &Arc<SourceFile>) -> Result<Rules, Vec<Diagnostic>> {
         let raw: RawFile = toml::from_str(&source.text).map_err(|e| {
             let range = e.span().unwrap_or(0..0);
             vec![
@@ -192,7 +192,7 @@ mod tests {
             text = "Lettering is spelt as asked."
             applies = ["text"]
         "#;
-        let source = Arc::new(Source { path: "r".into(), text: text.into() });
+        let source = Arc::new(SourceFile { path: "r".into(), text: text.into() });
         let rules = Rules::parse(&source).expect("rules");
         let ids = |atoms: &[Atom], spec: Option<&Spec>| -> Vec<String> {
             rules.applying(atoms, spec).rules.into_iter().map(|r| r.id).collect()
@@ -201,7 +201,7 @@ mod tests {
         let spec = Spec { text: Some("OPEN".into()), ..Spec::default() };
         assert_eq!(ids(&[], Some(&spec)), ["whole", "spelt"]);
         let bad = text.replace("[\"text\"]", "\"sometimes\"");
-        assert!(Rules::parse(&Arc::new(Source { path: "r".into(), text: bad })).is_err());
+        assert!(Rules::parse(&Arc::new(SourceFile { path: "r".into(), text: bad })).is_err());
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct Given {
 /// What code concludes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    pub said: Said,
+    pub said: Overall,
     /// Passed share of the non-void checks, 0..=1.
     pub score: f32,
     /// One per rule, then one per atom, in their files' order.
@@ -28,7 +28,7 @@ pub struct Verdict {
 
 /// The overall verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
+pub enum Overall {
     /// Every non-void check is yes.
     Satisfied,
     /// At least one check is no.
@@ -54,9 +54,9 @@ pub fn conclude(rules: &Rules, atoms: &[Atom], given: &[Given]) -> Verdict {
     let counted = passed + failed + unsure;
     Verdict {
         said: match (passed, failed, unsure) {
-            (_, 1.., _) | (0, 0, 0) => Said::Unsatisfied,
-            (_, 0, 1..) => Said::Undecided,
-            (1.., 0, 0) => Said::Satisfied,
+            (_, 1.., _) | (0, 0, 0) => Overall::Unsatisfied,
+            (_, 0, 1..) => Overall::Undecided,
+            (1.., 0, 0) => Overall::Satisfied,
         },
         score: if counted == 0 { 0.0 } else { passed as f32 / counted as f32 },
         checks,
@@ -147,7 +147,7 @@ mod tests {
     fn a_failed_parent_voids_its_descendants() {
         let atoms = [atom("a1", &[]), atom("a2", &["a1"]), atom("a3", &["a2"])];
         let verdict = of(&atoms, &[given("a1", Word::No), given("a2", Word::Yes)]);
-        assert_eq!((verdict.said, verdict.score), (Said::Unsatisfied, 0.0));
+        assert_eq!((verdict.said, verdict.score), (Overall::Unsatisfied, 0.0));
         assert_eq!(verdict.checks[2].answer, Answer::Void);
         assert!(verdict.unanswered.is_empty(), "a void question needs no answer");
     }
@@ -162,12 +162,12 @@ mod tests {
         let two = [given("a1", Word::Yes), given("a1", Word::No), given("a2", Word::Yes)];
         assert_eq!(of(&atoms, &two).unanswered, ["a1"], "said twice, and otherwise");
         let unsure = [given("a1", Word::Yes), given("a2", Word::Unsure)];
-        assert_eq!(of(&atoms, &unsure).said, Said::Undecided);
+        assert_eq!(of(&atoms, &unsure).said, Overall::Undecided);
         let no = [given("a1", Word::No), given("a2", Word::Unsure)];
-        assert_eq!(of(&atoms, &no).said, Said::Unsatisfied);
+        assert_eq!(of(&atoms, &no).said, Overall::Unsatisfied);
         let all = [given("A1.", Word::Yes), given("**a2**", Word::Yes)];
-        assert_eq!(of(&atoms, &all).said, Said::Satisfied);
-        assert_eq!(of(&[], &[]).said, Said::Unsatisfied);
+        assert_eq!(of(&atoms, &all).said, Overall::Satisfied);
+        assert_eq!(of(&[], &[]).said, Overall::Unsatisfied);
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         let atoms = [atom("a1", &["a2"]), atom("a2", &["a1"])];
         assert_eq!(
             of(&atoms, &[given("a1", Word::Yes), given("a2", Word::No)]).said,
-            Said::Unsatisfied
+            Overall::Unsatisfied
         );
     }
 }

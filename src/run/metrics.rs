@@ -1,6 +1,6 @@
 //! What a run's stages are doing, as Prometheus metrics beside the client's (`call::metrics`).
 
-use crate::call::metrics::{Metric, Row, row};
+use crate::call::metrics::{Metric, MetricRow, row};
 use crate::run::StageNow;
 
 /// Every metric of the stages. All have the label `stage`.
@@ -33,6 +33,6 @@ pub const METRICS: &[Metric<StageNow>] = &[
     },
 ];
 
-fn one(stage: &StageNow, value: f64) -> Vec<Row> {
+fn one(stage: &StageNow, value: f64) -> Vec<MetricRow> {
     vec![row(&[("stage", &stage.stage)], value)]
 }

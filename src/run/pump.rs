@@ -6,7 +6,7 @@
 use crate::env::Phase;
 use crate::run::engine::{Abandoned, Engine, Node};
 use crate::run::pending::Pending;
-use crate::stage::{Item, SourceCx, To};
+use crate::stage::{SourceCx, SourceItem, To};
 use futures::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,13 +28,13 @@ impl Engine {
             let Some(item) = self.unless_stopping(items.next()).await.flatten() else { break };
             ours += 1;
             match item {
-                Ok(Item::Record(t, _)) if self.foreign(at, t.prompt.id) => ours -= 1,
-                Ok(Item::Record(t, said)) => {
+                Ok(SourceItem::Record(t, _)) if self.foreign(at, t.prompt.id) => ours -= 1,
+                Ok(SourceItem::Record(t, said)) => {
                     let engine = self.clone();
                     self.start(&pending, permit, async move { engine.enter(at, *t, said).await });
                 }
-                Ok(Item::Bad { place, reason, what }) => self.bad(at, &place, reason, what),
-                Ok(Item::Aside { what }) => {
+                Ok(SourceItem::Bad { place, reason, what }) => self.bad(at, &place, reason, what),
+                Ok(SourceItem::Aside { what }) => {
                     ours -= 1;
                     self.progress.say(format!("stage `{}`: {what}", self.names[at]));
                 }

@@ -6,7 +6,9 @@
 
 mod bottom_k;
 pub mod spec;
+mod verdicts;
 mod water_fill;
 
 pub use bottom_k::BottomK;
+pub use verdicts::{Quotas, Says, Wanted, by_verdict};
 pub use water_fill::water_fill;

@@ -32,7 +32,7 @@ pub struct Asker {
 }
 
 /// What came of asking.
-pub enum Said<T> {
+pub enum AskOutcome<T> {
     Read(T, CallKey),
     /// Came back each time, and not in the form asked for; the last fault.
     Unusable(Fault),
@@ -42,7 +42,7 @@ pub enum Said<T> {
 
 /// What came of asking, and what had to be asked again on the way.
 pub struct Asked<T> {
-    pub said: Said<T>,
+    pub said: AskOutcome<T>,
     /// `Vote::UNREAD` and `Vote::AGAIN` for each reply that could not be read; empty when the first
     /// could.
     pub faults: Vec<Vote>,
@@ -138,7 +138,7 @@ impl Asker {
             let request = Request::Chat(next);
             let (text, read) = match heard(cx.call(&request).await?) {
                 Heard::Refused(reason) => {
-                    return Ok(Asked { said: Said::Refused(reason), faults });
+                    return Ok(Asked { said: AskOutcome::Refused(reason), faults });
                 }
                 Heard::Text(text, reasoning) => {
                     let read = read(&text, &reasoning);
@@ -154,9 +154,9 @@ impl Asker {
                 _ => faults.push(vote(Vote::AGAIN, answer, key)),
             }
             let fault = match read {
-                Ok(value) => return Ok(Asked { said: Said::Read(value, key), faults }),
+                Ok(value) => return Ok(Asked { said: AskOutcome::Read(value, key), faults }),
                 Err(fault) if n == again => {
-                    return Ok(Asked { said: Said::Unusable(fault), faults });
+                    return Ok(Asked { said: AskOutcome::Unusable(fault), faults });
                 }
                 Err(fault) => fault,
             };
@@ -186,9 +186,11 @@ impl<T> Asked<T> {
     ) -> Result<Result<(T, CallKey), String>, StageError> {
         votes.extend(self.faults);
         match self.said {
-            Said::Read(value, key) => Ok(Ok((value, key))),
-            Said::Refused(reason) => Ok(Err(reason)),
-            Said::Unusable(fault) => Err(StageError::undecided(fault.what, std::mem::take(votes))),
+            AskOutcome::Read(value, key) => Ok(Ok((value, key))),
+            AskOutcome::Refused(reason) => Ok(Err(reason)),
+            AskOutcome::Unusable(fault) => {
+                Err(StageError::undecided(fault.what, std::mem::take(votes)))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! journal answers every later ask.
 
 use crate::record::{Atom, AtomKind, Spec, Trajectory};
-use crate::stage::ask::{Asker, Said, typed};
+use crate::stage::ask::{AskOutcome, Asker, typed};
 use crate::stage::grammar::{Fault, clip};
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
@@ -56,12 +56,12 @@ impl Checklist {
             .text("plain", prompt.gloss.as_deref().unwrap_or_default())
             .text("spec", &spec_json(prompt.spec.as_ref()));
         Ok(match self.asker.json(cx, &context, 0, read).await?.said {
-            Said::Read(atoms, _) => {
+            AskOutcome::Read(atoms, _) => {
                 trajectory.atoms = atoms;
                 None
             }
-            Said::Unusable(fault) => Some(fault.what),
-            Said::Refused(reason) => Some(format!("refused: {reason}")),
+            AskOutcome::Unusable(fault) => Some(fault.what),
+            AskOutcome::Refused(reason) => Some(format!("refused: {reason}")),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What a kind's `compile` may use: its parameters, the project's files, the roles.
 
 use crate::call::Sampling;
-use crate::diag::{Diagnostic, Source};
+use crate::diag::{Diagnostic, SourceFile};
 use crate::rules::Rules;
 use crate::stage::Params;
 use crate::template::Template;
@@ -37,11 +37,11 @@ pub enum RoleKind {
 /// The project's files, by path from its root.
 pub trait Files {
     /// The text of a file; None when there is none (or it is not UTF-8).
-    fn text(&self, path: &str) -> Option<Arc<Source>>;
+    fn text(&self, path: &str) -> Option<Arc<SourceFile>>;
     fn bytes(&self, path: &str) -> Option<Vec<u8>>;
     /// A text file anywhere on this machine, kept with the project's own: what a run was told to
     /// read is in its manifest.
-    fn outside(&self, path: &str) -> Option<Arc<Source>>;
+    fn outside(&self, path: &str) -> Option<Arc<SourceFile>>;
     /// The files of a folder, sorted.
     fn list(&self, folder: &str) -> Vec<String>;
     /// Where something lies that a stage reads at run time: a path of a stage file starts at the
@@ -59,7 +59,7 @@ pub struct Compile<'a> {
     /// The run's seed.
     pub seed: u64,
     /// The stage file, for spans.
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     /// Where each parameter's value stands in it.
     pub spans: &'a BTreeMap<String, Range<usize>>,
 }
@@ -89,7 +89,7 @@ impl Compile<'_> {
     pub fn again(&self) -> Result<Arc<Template>, Vec<Diagnostic>> {
         let built_in = || {
             let text = include_str!("../../templates/again.j2").to_owned();
-            Arc::new(Source { path: AGAIN.to_owned(), text })
+            Arc::new(SourceFile { path: AGAIN.to_owned(), text })
         };
         let source = self.files.text(AGAIN).unwrap_or_else(built_in);
         let template = Template::parse(source).map_err(|e| vec![e])?;
@@ -116,7 +116,7 @@ impl Compile<'_> {
     }
 
     /// The text file named by parameter `param`, looked for under `data/` and from the root.
-    pub fn file(&self, param: &str) -> Result<Arc<Source>, Vec<Diagnostic>> {
+    pub fn file(&self, param: &str) -> Result<Arc<SourceFile>, Vec<Diagnostic>> {
         let name = self.params.text(param);
         self.files
             .text(&format!("data/{name}"))

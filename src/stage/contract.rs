@@ -86,7 +86,7 @@ pub trait Each: Send + Sync {
 }
 
 /// What a source yields.
-pub enum Item {
+pub enum SourceItem {
     /// A record, and what is to be said of how it came (that its image is missing).
     Record(Box<Trajectory>, Evidence),
     /// Something at `place` that is not a record (a row without a prompt, a damaged member).
@@ -112,7 +112,7 @@ pub trait Source: Send + Sync {
     async fn digest(&self) -> Result<Option<String>, StageError>;
     /// The number of records, when known without reading (for the ETA).
     fn size_hint(&self) -> Option<u64>;
-    fn items<'a>(&'a self, cx: &'a SourceCx) -> BoxStream<'a, Result<Item, StageError>>;
+    fn items<'a>(&'a self, cx: &'a SourceCx) -> BoxStream<'a, Result<SourceItem, StageError>>;
 }
 
 /// A gather's answer for one record.

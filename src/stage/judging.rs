@@ -2,8 +2,8 @@
 
 use crate::record::{Answer, Atom, Evidence, ImageRef, Judgement, Trajectory, Vote};
 use crate::rules::reading::{field, score, word};
-use crate::rules::{Given, Rules, Said as Ruled, Verdict, closing, conclude};
-use crate::stage::ask::{Asker, Said, atom_rows, members, rule_rows};
+use crate::rules::{Given, Overall, Rules, Verdict, closing, conclude};
+use crate::stage::ask::{AskOutcome, Asker, atom_rows, members, rule_rows};
 use crate::stage::grammar::Fault;
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
@@ -90,8 +90,10 @@ fn read_reply(rules: &Rules, atoms: &[Atom], scored: bool, value: Value) -> Resu
         return Err(unanswered("`score` is no bare number from 0 to 10".into()));
     }
     let found = match (verdict.said, closing(rationale)) {
-        (Ruled::Satisfied, Some(false)) => "every answer is yes, and the rationale closes with no",
-        (Ruled::Unsatisfied, Some(true)) => "an answer is no, and the rationale closes with yes",
+        (Overall::Satisfied, Some(false)) => {
+            "every answer is yes, and the rationale closes with no"
+        }
+        (Overall::Unsatisfied, Some(true)) => "an answer is no, and the rationale closes with yes",
         _ => return Ok(Reading { verdict, rationale: rationale.to_owned(), score }),
     };
     let what = format!("{found}: look again and make them agree with what is to be seen");
@@ -161,13 +163,13 @@ impl Judging {
             let ask = format!("vote_{number}");
             ballot.faults.extend(asked.faults);
             match asked.said {
-                Said::Refused(reason) => return Ok(Err(Unjudged::Refused(reason))),
-                Said::Read(reading, key) => {
+                AskOutcome::Refused(reason) => return Ok(Err(Unjudged::Refused(reason))),
+                AskOutcome::Read(reading, key) => {
                     let answer = said(reading.verdict.said).to_owned();
                     ballot.votes.push(Vote { ask, answer, call: Some(key) });
                     ballot.readings.push(reading);
                 }
-                Said::Unusable(fault) => {
+                AskOutcome::Unusable(fault) => {
                     ballot.votes.push(Vote { ask, answer: fault.code.into(), call: None });
                     ballot.unread = Some(fault);
                 }
@@ -199,11 +201,11 @@ impl Judging {
     }
 }
 
-fn said(verdict: Ruled) -> &'static str {
+fn said(verdict: Overall) -> &'static str {
     match verdict {
-        Ruled::Satisfied => "satisfied",
-        Ruled::Unsatisfied => "unsatisfied",
-        Ruled::Undecided => "undecided",
+        Overall::Satisfied => "satisfied",
+        Overall::Unsatisfied => "unsatisfied",
+        Overall::Undecided => "undecided",
     }
 }
 
@@ -222,11 +224,11 @@ impl Ballot {
     /// not be read, or one that cannot tell, leaves the record undecided; else a tie is unsatisfied.
     fn majority(self, asked: usize) -> Result<Result<Judged, Unjudged>, StageError> {
         let count = |what| self.readings.iter().filter(|r| r.verdict.said == what).count();
-        let (yes, no) = (count(Ruled::Satisfied), count(Ruled::Unsatisfied));
+        let (yes, no) = (count(Overall::Satisfied), count(Overall::Unsatisfied));
         let verdict = match (yes, no) {
-            (yes, _) if yes * 2 > asked => Ruled::Satisfied,
-            (yes, no) if no * 2 > asked || yes + no == asked => Ruled::Unsatisfied,
-            _ => Ruled::Undecided,
+            (yes, _) if yes * 2 > asked => Overall::Satisfied,
+            (yes, no) if no * 2 > asked || yes + no == asked => Overall::Unsatisfied,
+            _ => Overall::Undecided,
         };
         let mut votes = self.votes;
         votes.extend(self.faults);
@@ -237,7 +239,8 @@ impl Ballot {
             let what = self.unread.map_or("the votes have no majority".to_owned(), |f| f.what);
             return Err(StageError::undecided(what, votes));
         };
-        let judgement = Judgement { rationale, satisfied: said == Ruled::Satisfied, score, checks };
+        let judgement =
+            Judgement { rationale, satisfied: said == Overall::Satisfied, score, checks };
         let evidence = Evidence {
             note: failed_note(&judgement),
             score: Some(judgement.score),
@@ -246,7 +249,7 @@ impl Ballot {
             peer: None,
         };
         Ok(match verdict {
-            Ruled::Undecided => Err(Unjudged::Undecided(evidence)),
+            Overall::Undecided => Err(Unjudged::Undecided(evidence)),
             _ => Ok(Judged { judgement, given_score: given, evidence }),
         })
     }

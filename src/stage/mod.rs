@@ -21,7 +21,8 @@ mod teaching;
 
 pub use compile::{Compile, Files, Role, RoleKind};
 pub use contract::{
-    Each, Gather, Item, Ruling, Sealed, Sink, SinkCx, Source, SourceCx, Stage, StageError, Step, To,
+    Each, Gather, Ruling, Sealed, Sink, SinkCx, Source, SourceCx, SourceItem, Stage, StageError,
+    Step, To,
 };
 pub use cx::{Cx, Used};
 pub use does::{Does, Kinds};

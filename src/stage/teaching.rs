@@ -3,7 +3,7 @@
 
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Round};
-use crate::stage::ask::{Asker, Said};
+use crate::stage::ask::{AskOutcome, Asker};
 use crate::stage::grammar::{Call, Fault, parse_call};
 use crate::stage::{Compile, Cx, Param, Reason, StageError, Ty};
 use crate::template::Context;
@@ -103,7 +103,7 @@ pub struct Teacher {
 }
 
 /// A turn that was read, and how many sentences were cut from its thinking.
-struct Turn {
+struct ReadTurn {
     call: Call,
     cut: usize,
 }
@@ -141,9 +141,9 @@ impl Teacher {
         let votes = asked.faults;
         let evidence = |note: String| Evidence { votes, ..Evidence::note(note) };
         Ok(match asked.said {
-            Said::Unusable(fault) => Err((fault.code, evidence(fault.what))),
-            Said::Refused(what) => Err(("refused", evidence(what))),
-            Said::Read(Turn { call: Call { thinking, refined }, cut }, _) => {
+            AskOutcome::Unusable(fault) => Err((fault.code, evidence(fault.what))),
+            AskOutcome::Refused(what) => Err(("refused", evidence(what))),
+            AskOutcome::Read(ReadTurn { call: Call { thinking, refined }, cut }, _) => {
                 let round = Round { thinking, refined, image: None, seed: None, judgement: None };
                 let note = match cut {
                     0 => String::new(),
@@ -157,7 +157,7 @@ impl Teacher {
 }
 
 impl Teacher {
-    fn read(&self, text: &str, reasoning: &str, copy: Option<Copy<'_>>) -> Result<Turn, Fault> {
+    fn read(&self, text: &str, reasoning: &str, copy: Option<Copy<'_>>) -> Result<ReadTurn, Fault> {
         let mut call = parse_call(text, reasoning)?;
         let fault = |code, what: String| Err(Fault { code, what });
         if let Some(Copy { what, .. }) = copy.filter(|c| same_words(&call.refined, c.of)) {
@@ -178,7 +178,7 @@ impl Teacher {
             };
             (call.thinking, cut) = (kept, n);
         }
-        Ok(Turn { call, cut })
+        Ok(ReadTurn { call, cut })
     }
 }
 

@@ -145,12 +145,12 @@ fn pieces(text: &str, images: &[ImageRef]) -> Vec<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diag::Source;
+    use crate::diag::SourceFile;
     use crate::record::{Digest, Mime};
     use std::sync::Arc;
 
     fn template(text: &str) -> Template {
-        let source = Source { path: "t.j2".into(), text: text.into() };
+        let source = SourceFile { path: "t.j2".into(), text: text.into() };
         Template::parse(Arc::new(source)).expect("parses")
     }
 

@@ -1,6 +1,6 @@
 //! A template file taken apart: messages, and the variables each file needs with their places.
 
-use crate::diag::{Diagnostic, Source};
+use crate::diag::{Diagnostic, SourceFile};
 use crate::markup::Sections;
 use crate::template::Speaker;
 use minijinja::{Environment, UndefinedBehavior};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// A parsed template.
 #[derive(Debug)]
 pub struct Template {
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     /// What the file needs, in order of first appearance.
     pub variables: Vec<Variable>,
     /// The tags that text from outside may not close.
@@ -33,7 +33,7 @@ impl Template {
     }
 
     /// Parses `source`. Errors are `T01` (syntax) and `T02` (text outside a message).
-    pub fn parse(source: Arc<Source>) -> Result<Template, Diagnostic> {
+    pub fn parse(source: Arc<SourceFile>) -> Result<Template, Diagnostic> {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
@@ -60,7 +60,7 @@ fn leading_newlines(text: &str) -> usize {
 }
 
 /// The messages' speakers and body ranges. Before the first marker only comments may stand.
-fn messages(source: &Arc<Source>) -> Result<Vec<(Speaker, Range<usize>)>, Diagnostic> {
+fn messages(source: &Arc<SourceFile>) -> Result<Vec<(Speaker, Range<usize>)>, Diagnostic> {
     let mut found: Vec<(Speaker, Range<usize>)> = Vec::new();
     let mut at = 0;
     for line in source.text.split_inclusive('\n') {
@@ -93,7 +93,7 @@ fn messages(source: &Arc<Source>) -> Result<Vec<(Speaker, Range<usize>)>, Diagno
     Ok(found)
 }
 
-fn syntax(source: &Arc<Source>, shift: usize, error: &minijinja::Error) -> Diagnostic {
+fn syntax(source: &Arc<SourceFile>, shift: usize, error: &minijinja::Error) -> Diagnostic {
     let range = error.range().unwrap_or(0..0);
     let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     Diagnostic::error("T01", format!("template syntax: {what}"))

@@ -52,13 +52,13 @@ pub enum Ruling {
 pub struct Dedup {
     threshold: f32,
     seed: u64,
-    rows: Vec<Row>,
+    rows: Vec<Sketch>,
     /// Stems of content words of all texts, hashed to 32 bits.
     arena: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Row {
+struct Sketch {
     id: Id,
     exact: u64,
     slots: u64,
@@ -78,7 +78,7 @@ impl Dedup {
         let start = self.arena.len() as u64;
         let slots = content(&normal, &mut self.arena);
         let len = (self.arena.len() as u64 - start) as u32;
-        self.rows.push(Row { id, exact: hash::text(&normal), slots, start, len });
+        self.rows.push(Sketch { id, exact: hash::text(&normal), slots, start, len });
     }
 
     /// Number of texts offered.
@@ -94,7 +94,7 @@ impl Dedup {
     pub fn merge(&mut self, other: Dedup) {
         let shift = self.arena.len() as u64;
         self.arena.extend_from_slice(&other.arena);
-        self.rows.extend(other.rows.into_iter().map(|r| Row { start: r.start + shift, ..r }));
+        self.rows.extend(other.rows.into_iter().map(|r| Sketch { start: r.start + shift, ..r }));
     }
 
     /// A ruling for each id, sorted by id.
@@ -183,7 +183,7 @@ impl Dedup {
         edges
     }
 
-    fn words(&self, row: &Row) -> &[u32] {
+    fn words(&self, row: &Sketch) -> &[u32] {
         &self.arena[row.start as usize..row.start as usize + row.len as usize]
     }
 

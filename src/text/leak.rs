@@ -6,7 +6,7 @@
 //! sentence is a leak, clean, or *doubtful*: it holds a word that leaks are made of in a phrase that no
 //! pattern decides.
 
-use crate::diag::{Diagnostic, Source};
+use crate::diag::{Diagnostic, SourceFile};
 use crate::text::{normalise, words};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,15 +60,15 @@ impl LeakHit {
 /// Compiled patterns.
 #[derive(Debug)]
 pub struct Patterns {
-    groups: Vec<(String, String, Vec<Item>)>,
-    innocent: Vec<Vec<Item>>,
-    doubtful: Vec<Vec<Item>>,
+    groups: Vec<(String, String, Vec<Element>)>,
+    innocent: Vec<Vec<Element>>,
+    doubtful: Vec<Vec<Element>>,
     markup: Vec<String>,
 }
 
 /// One place of a pattern.
 #[derive(Debug)]
-enum Item {
+enum Element {
     /// Permitted words, and whether the place may be missing.
     Word { choices: Vec<String>, optional: bool },
     /// Up to so many words of any kind.
@@ -89,7 +89,7 @@ pub const TALK: &str = include_str!("../../data/talk_patterns.toml");
 
 impl Patterns {
     /// Codes `K01` (syntax) and `K02` (a pattern that cannot be meant).
-    pub fn parse(source: &Arc<Source>) -> Result<Patterns, Vec<Diagnostic>> {
+    pub fn parse(source: &Arc<SourceFile>) -> Result<Patterns, Vec<Diagnostic>> {
         let file: File = toml::from_str(&source.text).map_err(|e| {
             let range = e.span().unwrap_or(0..0);
             let title = format!("leak patterns: {}", e.message());
@@ -216,11 +216,11 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split(['.', '!', '?', '\n', '。', '！', '？']).filter(|s| !s.trim().is_empty())
 }
 
-fn items(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Vec<Item>, String> {
+fn items(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Vec<Element>, String> {
     let mut out = Vec::new();
     for place in pattern.split_whitespace() {
         if place == "..." {
-            out.push(Item::Gap(3));
+            out.push(Element::Gap(3));
             continue;
         }
         let (place, optional) = match place.strip_suffix('?') {
@@ -241,24 +241,24 @@ fn items(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Vec<Item>,
         // A CJK pattern is one word per character, like the text it meets.
         if choices.len() == 1 && words(&choices[0]).count() > 1 {
             let parts = words(&choices[0]).map(str::to_owned);
-            out.extend(parts.map(|w| Item::Word { choices: vec![w], optional: false }));
+            out.extend(parts.map(|w| Element::Word { choices: vec![w], optional: false }));
         } else if choices.is_empty() {
             return Err(format!("`{place}` is no word"));
         } else {
-            out.push(Item::Word { choices, optional });
+            out.push(Element::Word { choices, optional });
         }
     }
-    let word = |item: &Item| matches!(item, Item::Word { optional: false, .. });
+    let word = |item: &Element| matches!(item, Element::Word { optional: false, .. });
     if out.iter().any(word) { Ok(out) } else { Err("it matches anything".to_owned()) }
 }
 
 /// How many words of `text` the pattern takes from its start.
-fn matches(items: &[Item], text: &[&str]) -> Option<usize> {
+fn matches(items: &[Element], text: &[&str]) -> Option<usize> {
     let Some((item, rest)) = items.split_first() else { return Some(0) };
     match item {
-        Item::Gap(most) => (0..=(*most).min(text.len()))
+        Element::Gap(most) => (0..=(*most).min(text.len()))
             .find_map(|n| matches(rest, &text[n..]).map(|taken| taken + n)),
-        Item::Word { choices, optional } => {
+        Element::Word { choices, optional } => {
             if let Some((word, after)) = text.split_first()
                 && choices.iter().any(|c| c == word)
                 && let Some(n) = matches(rest, after)
@@ -273,11 +273,11 @@ fn matches(items: &[Item], text: &[&str]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::{BUILT_IN, Patterns};
-    use crate::diag::Source;
+    use crate::diag::SourceFile;
     use std::sync::Arc;
 
     fn read(text: &str) -> Result<Patterns, usize> {
-        let source = Source { path: "leak_patterns.toml".into(), text: text.into() };
+        let source = SourceFile { path: "leak_patterns.toml".into(), text: text.into() };
         Patterns::parse(&Arc::new(source)).map_err(|errors| errors.len())
     }
 

@@ -51,7 +51,7 @@ fn who_answers_is_said() {
     let output = coldstart(empty.path(), &["check"]);
     assert!(output.status.success());
     assert!(
-        told(&output).contains("pipeline `paper` of the built-in project"),
+        told(&output).contains("pipeline `standard` of the built-in project"),
         "{}",
         told(&output)
     );

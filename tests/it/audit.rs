@@ -46,6 +46,9 @@ async fn a_sound_run_has_no_error() {
     assert_eq!(report.funnel.kept, truth.kept.len() as u64);
     let warned = |check: &str| report.findings.iter().any(|f| f.check == check);
     assert!(warned("stratum_short") && warned("simulated"));
+    // Every row of two rounds ends on a judgement that accepts.
+    assert!(warned("one_sided"), "{:?}", report.acceptance);
+    assert!(report.acceptance.0[0].rejects > 0 && report.acceptance.0[1].rejects == 0);
     for stage in &report.funnel.stages {
         assert_eq!(stage.entered, stage.passed + stage.dropped + stage.failed, "{}", stage.stage);
     }

@@ -4,7 +4,7 @@
 use crate::pool::read;
 use crate::pool_formats::{Folder, check};
 use coldstart::benchmark::{BENCHMARKS, find, of_source};
-use coldstart::pool::{Item, Options, RawPrompt};
+use coldstart::pool::{PoolItem, RawPrompt, SourceOptions};
 use std::path::{Path, PathBuf};
 
 #[test]
@@ -30,17 +30,17 @@ fn rows_of_each_set_are_read_by_name() {
     check(&folder, "l", "wise_legacy", &["natural_science.json#700 | space | q"]);
     check(&folder, "v", "wise_verified", &["natural_science_verified.json#700 | biology | q"]);
     // Whatever the user calls the source, an evaluation's prompts are known as such.
-    let options = Options { name: "mine".into(), ..Options::default() };
+    let options = SourceOptions { name: "mine".into(), ..SourceOptions::default() };
     let rows = rows(&folder.path("l"), &options);
     assert_eq!(of_source(&rows[0].source).map(|set| set.name), Some("wise_legacy"));
 }
 
-fn rows(path: &Path, options: &Options) -> Vec<RawPrompt> {
+fn rows(path: &Path, options: &SourceOptions) -> Vec<RawPrompt> {
     read(path, options)
         .into_iter()
         .filter_map(|item| match item {
-            Ok(Item::Row(row)) => Some(*row),
-            Ok(Item::Bad(bad)) => panic!("{}: {}", bad.place, bad.detail),
+            Ok(PoolItem::Row(row)) => Some(*row),
+            Ok(PoolItem::Bad(bad)) => panic!("{}: {}", bad.place, bad.detail),
             _ => None,
         })
         .collect()
@@ -66,7 +66,7 @@ fn the_owners_files_are_read_whole() {
             "geneval_pp" | "imagine" => folder.join(format!("{}.jsonl", set.name)),
             name => folder.join(name),
         };
-        let rows = rows(&path, &Options::default());
+        let rows = rows(&path, &SourceOptions::default());
         assert_eq!(rows.len(), set.rows, "{}", set.name);
         let numbers: std::collections::BTreeSet<u64> =
             rows.iter().map(|row| row.key.rsplit_once('#').unwrap().1.parse().unwrap()).collect();

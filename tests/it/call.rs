@@ -8,7 +8,7 @@ use coldstart::call::{
     CallError, ChatRequest, ImageRequest, Images, Message, Output, Part, Reply, Request, Sampling,
     Speaker, Stack, StackOptions, ask_once,
 };
-use coldstart::diag::{Source, Style, render};
+use coldstart::diag::{SourceFile, Style, render};
 use coldstart::env::Env;
 use coldstart::media::{Verify, take};
 use coldstart::record::Digest;
@@ -113,7 +113,7 @@ async fn check(file: &File, case: &Case) -> Result<(), String> {
          {{input = 1.0, output = 2.0, image = 0.5}}\n{}",
         file.protocol, server.base, file.base, case.endpoint
     );
-    let source = Arc::new(Source { path: "case".to_owned(), text });
+    let source = Arc::new(SourceFile { path: "case".to_owned(), text });
     let endpoints = Endpoints::parse(source).map_err(|f| render(&f, Style::Plain))?;
     let endpoint = endpoints.get("r").ok_or("no role")?;
     let images: Arc<dyn Images> = Arc::new(Picture);
@@ -263,7 +263,7 @@ fn look(sees: &Sees, seen: &Seen, base: &str, faults: &mut Vec<String>) {
 /// The endpoint of role `r` that `lines` make at `base`.
 pub fn endpoint(base: &str, lines: &str) -> Endpoints {
     let text = format!("[role.r]\nurls = [\"{base}/v1\"]\nprices = {{}}\n{lines}");
-    let source = Arc::new(Source { path: "test".to_owned(), text });
+    let source = Arc::new(SourceFile { path: "test".to_owned(), text });
     Endpoints::parse(source).unwrap_or_else(|faults| panic!("{}", render(&faults, Style::Plain)))
 }
 

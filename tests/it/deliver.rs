@@ -3,7 +3,7 @@
 use coldstart::deliver::DeliverError;
 use coldstart::deliver::budget::unspent;
 use coldstart::deliver::estimate::estimate;
-use coldstart::deliver::export::{ExportError, Request, Selection, Source, table1, verify, write};
+use coldstart::deliver::export::{ExportError, Request, Selection, Shards, table1, verify, write};
 use coldstart::deliver::replay::replay;
 use coldstart::env::Env;
 use coldstart::export::control::ControlTokens;
@@ -41,8 +41,8 @@ fn request(system: Option<&str>) -> Request {
     }
 }
 
-async fn source(run: &str) -> Source {
-    Source::open(&Env::real(), run, &Home::BuiltIn, None).await.unwrap()
+async fn source(run: &str) -> Shards {
+    Shards::open(&Env::real(), run, &Home::BuiltIn, None).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

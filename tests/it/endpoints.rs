@@ -2,7 +2,7 @@
 //! line of `---`, what `Endpoints::parse` must say of it. `COLDSTART_BLESS=1` rewrites the cases.
 
 use coldstart::call::endpoints::Endpoints;
-use coldstart::diag::{Source, Style, render, summary};
+use coldstart::diag::{SourceFile, Style, render, summary};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn cases() -> Vec<PathBuf> {
 }
 
 fn told(text: &str) -> String {
-    let source = Arc::new(Source { path: "my.toml".to_owned(), text: text.to_owned() });
+    let source = Arc::new(SourceFile { path: "my.toml".to_owned(), text: text.to_owned() });
     let found = Endpoints::parse(source);
     let faults = match &found {
         Ok(endpoints) => endpoints.warnings(),

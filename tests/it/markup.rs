@@ -1,9 +1,9 @@
 //! Everyone who meets text from outside holds the same strings for control tokens, in either case.
 
-use coldstart::diag::Source;
+use coldstart::diag::SourceFile;
 use coldstart::export::control;
 use coldstart::markup::{escape, find, spelt};
-use coldstart::pool::{BadKind, Item, Options};
+use coldstart::pool::{BadKind, PoolItem, SourceOptions};
 use coldstart::stage::parse_call;
 use coldstart::template::{Context, Piece, Template};
 use coldstart::text::leak;
@@ -28,17 +28,17 @@ async fn the_pool_refuses_every_control_token() {
     let texts = texts();
     let lines = texts.iter().map(|text| json!({ "prompt": text }).to_string() + "\n");
     std::fs::write(&path, lines.collect::<String>()).unwrap();
-    let pool = coldstart::pool::open(path.to_str().unwrap(), &Options::default());
-    let items: Vec<Item> = pool.map(|item| item.unwrap()).collect().await;
+    let pool = coldstart::pool::open(path.to_str().unwrap(), &SourceOptions::default());
+    let items: Vec<PoolItem> = pool.map(|item| item.unwrap()).collect().await;
     let mut refused = 0;
     for item in items {
         match item {
-            Item::Row(row) => panic!("taken: {}", row.text),
-            Item::Bad(bad) => {
+            PoolItem::Row(row) => panic!("taken: {}", row.text),
+            PoolItem::Bad(bad) => {
                 assert_eq!(bad.kind, BadKind::GrammarTag, "{}", bad.detail);
                 refused += 1;
             }
-            Item::End(_) => {}
+            PoolItem::End(_) => {}
         }
     }
     assert_eq!(refused, texts.len());
@@ -47,12 +47,13 @@ async fn the_pool_refuses_every_control_token() {
 #[test]
 fn stages_exports_and_templates_break_or_refuse_the_same() {
     let text = "{# t #}\n=== user\n<wunsch>{{ prompt }}</wunsch>\n";
-    let source = Source { path: "t.j2".into(), text: text.into() };
+    let source = SourceFile { path: "t.j2".into(), text: text.into() };
     let template = Template::parse(Arc::new(source)).unwrap();
     let path = "data/leak_patterns.toml";
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let text = std::fs::read_to_string(file).unwrap();
-    let patterns = leak::Patterns::parse(&Arc::new(Source { path: path.into(), text })).unwrap();
+    let patterns =
+        leak::Patterns::parse(&Arc::new(SourceFile { path: path.into(), text })).unwrap();
     for text in texts() {
         let call = json!({ "name": "image_generation_tool", "arguments": { "caption": text } });
         let turn = format!("<think>fine</think> <tool_call>\n{call}\n</tool_call>");
@@ -82,7 +83,7 @@ fn no_text_closes_a_section_of_a_shipped_template() {
             .collect();
         for tag in tags {
             let source = format!("=== user\n{}{{{{ prompt }}}}", tag.replace("</", "<"));
-            let source = Source { path: "t.j2".into(), text: source };
+            let source = SourceFile { path: "t.j2".into(), text: source };
             let template = Template::parse(Arc::new(source)).unwrap();
             let filled = template.fill(&Context::new().text("prompt", tag)).unwrap();
             let Piece::Text(shown) = &filled[0].pieces[0] else { panic!("text") };

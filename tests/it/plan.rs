@@ -117,7 +117,7 @@ fn every_broken_pipeline_is_told_with_place_and_remedy() {
 
 #[test]
 fn the_shipped_pipelines_compile_without_a_warning() {
-    for (pipeline, stages) in [("paper", 16), ("three_rounds", 23)] {
+    for (pipeline, stages) in [("standard", 18), ("paper", 16), ("three_rounds", 23)] {
         let project = Project::open(&Home::Folder(root()), pipeline).expect("opens");
         let compiled = compile(&project, &Overrides::default());
         assert_eq!(render(&compiled.diagnostics, Style::Plain), "", "{pipeline}");

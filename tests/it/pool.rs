@@ -1,39 +1,41 @@
 //! Prompt sources through the library: JSON lines and arrays with everything odd that they hold.
 
-use coldstart::pool::{BadKind, Item, OnBad, Options, PoolError, Sources, open, open_all};
+use coldstart::pool::{
+    BadKind, OnBad, PoolError, PoolItem, SourceOptions, Sources, open, open_all,
+};
 use futures::StreamExt;
 use std::path::Path;
 
 /// Everything a source yields but its ending.
-pub fn read(uri: &Path, options: &Options) -> Vec<Result<Item, PoolError>> {
+pub fn read(uri: &Path, options: &SourceOptions) -> Vec<Result<PoolItem, PoolError>> {
     let mut items = read_to_end(uri, options);
-    items.retain(|item| !matches!(item, Ok(Item::End(_))));
+    items.retain(|item| !matches!(item, Ok(PoolItem::End(_))));
     items
 }
 
 /// Everything a source yields.
-pub fn read_to_end(uri: &Path, options: &Options) -> Vec<Result<Item, PoolError>> {
+pub fn read_to_end(uri: &Path, options: &SourceOptions) -> Vec<Result<PoolItem, PoolError>> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(open(uri.to_str().unwrap(), options).collect())
 }
 
 /// `key | category | text | image size` of rows, `kind @ place` of what is bad; a fatal error's text.
-pub fn show(items: &[Result<Item, PoolError>]) -> Vec<String> {
+pub fn show(items: &[Result<PoolItem, PoolError>]) -> Vec<String> {
     items
         .iter()
         .map(|item| match item {
-            Ok(Item::Row(row)) => {
+            Ok(PoolItem::Row(row)) => {
                 let size = row
                     .reference
                     .as_ref()
                     .map(|r| format!(" | {}x{}", r.image.width, r.image.height));
                 format!("{} | {} | {}{}", row.key, row.category, row.text, size.unwrap_or_default())
             }
-            Ok(Item::Bad(bad)) => {
+            Ok(PoolItem::Bad(bad)) => {
                 let place = bad.place.rsplit('/').next().unwrap_or_default();
                 format!("{} @ {place}", bad.kind.as_str())
             }
-            Ok(Item::End(_)) => "end".to_owned(),
+            Ok(PoolItem::End(_)) => "end".to_owned(),
             Err(e) => format!("error: {e}"),
         })
         .collect()
@@ -48,7 +50,7 @@ fn odd_json_lines_are_named_and_the_rest_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.jsonl");
     std::fs::write(&path, [ODD.as_bytes(), b"{\"prompt\": \"\xff\"}\n"].concat()).unwrap();
-    let items = read(&path, &Options::default());
+    let items = read(&path, &SourceOptions::default());
     assert_eq!(
         show(&items),
         [
@@ -63,7 +65,7 @@ fn odd_json_lines_are_named_and_the_rest_is_read() {
             "encoding @ rows.jsonl: rows.jsonl#9",
         ]
     );
-    let Ok(Item::Row(row)) = &items[4] else { panic!() };
+    let Ok(PoolItem::Row(row)) = &items[4] else { panic!() };
     assert_eq!(row.spec.as_ref().unwrap().include[0].count, 5);
 }
 
@@ -72,7 +74,7 @@ fn a_bad_row_can_stop_the_source() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.jsonl");
     std::fs::write(&path, ODD).unwrap();
-    let items = read(&path, &Options { on_bad: OnBad::Stop, ..Options::default() });
+    let items = read(&path, &SourceOptions { on_bad: OnBad::Stop, ..SourceOptions::default() });
     assert_eq!(items.len(), 2);
     assert!(
         matches!(&items[1], Err(PoolError::Bad { place, .. }) if place.ends_with("rows.jsonl#3"))
@@ -85,7 +87,7 @@ fn a_uri_reads_as_its_path_does() {
     let path = folder.path().join("rows.jsonl");
     std::fs::write(&path, ODD).unwrap();
     let uri = format!("file://{}", path.display());
-    let options = Options::default();
+    let options = SourceOptions::default();
     assert_eq!(show(&read(Path::new(&uri), &options)), show(&read(&path, &options)));
 }
 
@@ -99,7 +101,8 @@ fn caps_and_length_bounds_hold() {
         format!("[{{\"prompt\": \"{long}\"}},\n {{\"prompt\": \"b\"}}, {{\"prompt\": \"c\"}}]"),
     )
     .unwrap();
-    let items = read(&path, &Options { cap: Some(1), max_chars: 50, ..Options::default() });
+    let items =
+        read(&path, &SourceOptions { cap: Some(1), max_chars: 50, ..SourceOptions::default() });
     assert_eq!(
         show(&items),
         ["prompt_too_long @ rows.json: rows.json#1", "rows.json#2 | rows | b"]
@@ -125,8 +128,8 @@ fn sources_are_mixed_by_weight() {
     let texts: Vec<String> = items
         .iter()
         .filter_map(|item| match item {
-            Ok(Item::Row(row)) => Some(row.text.clone()),
-            Ok(Item::End(_)) => None,
+            Ok(PoolItem::Row(row)) => Some(row.text.clone()),
+            Ok(PoolItem::End(_)) => None,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -137,12 +140,12 @@ fn sources_are_mixed_by_weight() {
 #[test]
 fn what_is_not_there_or_not_known_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = read(&folder.path().join("nothing"), &Options::default());
+    let missing = read(&folder.path().join("nothing"), &SourceOptions::default());
     assert!(show(&missing)[0].contains("there is no file"), "{missing:?}");
     let path = folder.path().join("x.bin");
     std::fs::write(&path, b"\x00\x01\x02").unwrap();
-    assert!(show(&read(&path, &Options::default()))[0].contains("it is binary, not text"));
-    let wrong = Options { format: Some("jsnol".into()), ..Options::default() };
+    assert!(show(&read(&path, &SourceOptions::default()))[0].contains("it is binary, not text"));
+    let wrong = SourceOptions { format: Some("jsnol".into()), ..SourceOptions::default() };
     assert!(show(&read(&path, &wrong))[0].contains("did you mean `jsonl`"));
     let kinds = [BadKind::NoPrompt, BadKind::Syntax].map(BadKind::as_str);
     assert_eq!(kinds, ["no_prompt", "syntax"]);

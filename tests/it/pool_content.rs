@@ -4,7 +4,7 @@
 use crate::pool::{read, show};
 use crate::pool_formats::{Folder, check, png, tar};
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use coldstart::pool::{Item, Options};
+use coldstart::pool::{PoolItem, SourceOptions};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ fn utf16_is_decoded_in_every_format_of_text() {
     for (name, key, category) in
         [("c.jsonl", "c.jsonl#1", "c"), ("d.csv", "d.csv#2", "x"), ("e.json", "e.json#1", "e")]
     {
-        let shown = show(&read(&folder.path(name), &Options::default()));
+        let shown = show(&read(&folder.path(name), &SourceOptions::default()));
         assert_eq!(shown, [format!("{key} | {category} | a red fox")]);
     }
     check(&folder, "p", "folder", &["1 | p | a red fox | 20x16"]);
@@ -134,7 +134,7 @@ fn a_row_of_more_cells_than_the_header_is_not_cut_to_fit() {
         &["syntax @ a.csv: a.csv#2", "a.csv#3 | animal | a bird", "a.csv#4 | x | a cat"],
     );
     check(&folder, "b.csv", "csv", &["b.csv#2 | animal | a fox, red"]);
-    let shown = show(&read(&folder.path("c.csv"), &Options::default()));
+    let shown = show(&read(&folder.path("c.csv"), &SourceOptions::default()));
     assert!(shown[0].ends_with("| animal | a fox, red"), "{shown:?}");
     check(&folder, "d.txt", "text", &["d.txt#1 | d | a red fox", "d.txt#2 | d | a blue bird"]);
 }
@@ -179,10 +179,10 @@ fn chats_are_read_and_rows_without_a_prompt_say_what_they_have() {
         None,
     );
     assert!(code == 0 && out.contains("a bird"), "{out}");
-    let reasons: Vec<String> = read(&folder.path("c.jsonl"), &Options::default())
+    let reasons: Vec<String> = read(&folder.path("c.jsonl"), &SourceOptions::default())
         .into_iter()
         .map(|item| match item {
-            Ok(Item::Bad(bad)) => bad.detail,
+            Ok(PoolItem::Bad(bad)) => bad.detail,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -223,7 +223,7 @@ fn categories_of_any_type_and_files_of_any_codec_are_read() {
         let kind = category.data_type().clone();
         let file = parquet(&columns(category), Compression::UNCOMPRESSED);
         let folder = Folder::new(&[("a.parquet", file)]);
-        let shown = show(&read(&folder.path("a.parquet"), &Options::default()));
+        let shown = show(&read(&folder.path("a.parquet"), &SourceOptions::default()));
         let expect: Vec<String> = ["one", "two"]
             .iter()
             .zip(expect)
@@ -242,7 +242,7 @@ fn categories_of_any_type_and_files_of_any_codec_are_read() {
         Compression::ZSTD(Default::default()),
     ] {
         let folder = Folder::new(&[("a.parquet", parquet(&columns(category.clone()), codec))]);
-        let shown = show(&read(&folder.path("a.parquet"), &Options::default()));
+        let shown = show(&read(&folder.path("a.parquet"), &SourceOptions::default()));
         assert_eq!(shown, ["a.parquet#1 | x | one", "a.parquet#2 | y | two"], "{codec}");
     }
 }
@@ -303,7 +303,7 @@ fn pictures_and_texts_of_a_tar_that_stand_apart_are_joined() {
         "webdataset",
         &["b.tar/clip_0.05 | b | a fox | 20x16", "b.tar/clip_0.10 | b | a bird | 21x16"],
     );
-    let items = read(&folder.path("c.tar"), &Options::default());
+    let items = read(&folder.path("c.tar"), &SourceOptions::default());
     let said = format!("{items:?}");
     assert!(said.contains("a key ends at the first dot") && said.contains("a.b."), "{said}");
 }

@@ -2,7 +2,7 @@
 //! the traps that the real sets hold.
 
 use crate::pool::{read, show};
-use coldstart::pool::{Images, Item, Options, detect};
+use coldstart::pool::{Images, PoolItem, SourceOptions, detect};
 use std::path::{Path, PathBuf};
 
 /// A PNG of one grey, so that images can be told apart by their size.
@@ -55,7 +55,7 @@ impl Folder {
     }
 
     /// What it is taken for, and what comes of it.
-    pub fn reads(&self, name: &str, options: &Options) -> (String, Vec<String>) {
+    pub fn reads(&self, name: &str, options: &SourceOptions) -> (String, Vec<String>) {
         let path = self.path(name);
         (format_of(&path), show(&read(&path, options)))
     }
@@ -67,7 +67,7 @@ fn format_of(path: &Path) -> String {
 }
 
 pub fn check(folder: &Folder, name: &str, format: &str, expected: &[&str]) {
-    let (found, shown) = folder.reads(name, &Options::default());
+    let (found, shown) = folder.reads(name, &SourceOptions::default());
     assert_eq!(found, format);
     assert_eq!(shown, expected);
 }
@@ -173,9 +173,9 @@ fn sharegpt_rows_and_images_are_joined_by_path_without_extension() {
         ]
         .map(|l| if l.starts_with("unsafe") { "unsafe_path @ s: text_to_image.json#4" } else { l }),
     );
-    let skip = Options { images: Images::Skip, ..Options::default() };
+    let skip = SourceOptions { images: Images::Skip, ..SourceOptions::default() };
     assert_eq!(folder.reads("s", &skip).1.len(), 5);
-    let require = Options { images: Images::Require, ..Options::default() };
+    let require = SourceOptions { images: Images::Require, ..SourceOptions::default() };
     let rows = folder.reads("s", &require).1;
     assert_eq!(rows.iter().filter(|l| l.contains(" | ")).count(), 2, "{rows:?}");
 }
@@ -289,7 +289,7 @@ fn journeydb_prefers_repaired_paths() {
         ("j/data/train/imgs/000.tgz", gz(&tar(&[("000/a.jpg", &png(80))]))),
         ("j/data/train/imgs/001.tgz", gz(&tar(&[("./001/a.jpg", &png(81))]))),
     ]);
-    let (format, shown) = folder.reads("j", &Options::default());
+    let (format, shown) = folder.reads("j", &SourceOptions::default());
     assert_eq!(format, "journeydb");
     let short: Vec<&str> =
         shown.iter().map(|line| line.split_once('#').map_or("", |(_, rest)| rest)).collect();
@@ -341,7 +341,7 @@ fn an_open_quote_does_not_swallow_a_file_without_bound() {
     let mut text = b"prompt\nfine\n\"open ".to_vec();
     text.extend(std::iter::repeat_n(b"more and more\n".as_slice(), 40_000).flatten());
     let folder = Folder::new(&[("x.csv", text)]);
-    let bounded = Options { max_bytes: 100_000, ..Options::default() };
+    let bounded = SourceOptions { max_bytes: 100_000, ..SourceOptions::default() };
     assert_eq!(folder.reads("x.csv", &bounded).1, ["x.csv#2 | x | fine", "syntax @ x.csv: x.csv"]);
 }
 
@@ -354,10 +354,12 @@ fn t2i_r1_rows_have_their_specs() {
     let folder = Folder::new(&[("geneval_and_t2i_data_final.json", rows.to_vec())]);
     let path = folder.path("geneval_and_t2i_data_final.json");
     assert_eq!(format_of(&path), "t2i_r1");
-    let specs: Vec<Option<(usize, usize)>> = read(&path, &Options::default())
+    let specs: Vec<Option<(usize, usize)>> = read(&path, &SourceOptions::default())
         .iter()
         .map(|item| match item {
-            Ok(Item::Row(row)) => row.spec.as_ref().map(|s| (s.include.len(), s.relations.len())),
+            Ok(PoolItem::Row(row)) => {
+                row.spec.as_ref().map(|s| (s.include.len(), s.relations.len()))
+            }
             other => panic!("{other:?}"),
         })
         .collect();
@@ -374,7 +376,7 @@ fn a_folder_of_images_with_texts() {
         ("f/c.png", png(16)),
         ("f/.hidden.png", png(16)),
     ]);
-    let (format, shown) = folder.reads("f", &Options::default());
+    let (format, shown) = folder.reads("f", &SourceOptions::default());
     assert_eq!(format, "folder");
     assert_eq!(
         shown,
@@ -440,6 +442,6 @@ fn parquet_with_embedded_and_linked_images() {
             "damaged_archive @ d: b.parquet",
         ],
     );
-    let one = Options { cap: Some(1), images: Images::Skip, ..Options::default() };
+    let one = SourceOptions { cap: Some(1), images: Images::Skip, ..SourceOptions::default() };
     assert_eq!(folder.reads("d", &one).1, ["a.parquet#1 | d | one"]);
 }

@@ -2,7 +2,7 @@
 //! third-party prompt files are at hand (`COLDSTART_THIRD_PARTY=folder`), counted against them.
 
 use crate::pool::read;
-use coldstart::pool::{Item, Options};
+use coldstart::pool::{PoolItem, SourceOptions};
 use coldstart::record::{Spec, SpecObject};
 use coldstart::text::decontam::{Fingerprints, Rule};
 use coldstart::text::{mask, normalise};
@@ -79,11 +79,11 @@ fn prompts_of_our_own_are_not_caught() {
 }
 
 fn texts(path: &Path) -> Vec<String> {
-    read(path, &Options::default())
+    read(path, &SourceOptions::default())
         .into_iter()
         .filter_map(|item| match item {
-            Ok(Item::Row(row)) => Some(row.text.clone()),
-            Ok(Item::Bad(_) | Item::End(_)) => None,
+            Ok(PoolItem::Row(row)) => Some(row.text.clone()),
+            Ok(PoolItem::Bad(_) | PoolItem::End(_)) => None,
             Err(e) => panic!("{e}"),
         })
         .collect()

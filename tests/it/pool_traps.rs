@@ -4,7 +4,7 @@
 use crate::pool::{read, read_to_end, show};
 use crate::pool_formats::{Folder, check, gz, png, tar};
 use coldstart::media::Verify;
-use coldstart::pool::{Images, Item, OnBad, Options};
+use coldstart::pool::{Images, OnBad, PoolItem, SourceOptions};
 use proptest::prelude::*;
 use std::io::{Read, Write};
 use std::process::Command;
@@ -51,7 +51,7 @@ fn images_are_looked_at_elsewhere_and_the_order_is_the_archives() {
         ("b.tar", Verify::Decode),
         ("c.tar", Verify::Decode),
     ] {
-        let options = Options { verify, name: "a".to_owned(), ..Options::default() };
+        let options = SourceOptions { verify, name: "a".to_owned(), ..SourceOptions::default() };
         let shown = show(&read(&folder.path(name), &options));
         let shown: Vec<String> = shown.iter().map(|line| line.replacen(name, "a.tar", 1)).collect();
         assert_eq!(shown, said, "{name} {verify:?}");
@@ -62,13 +62,14 @@ fn images_are_looked_at_elsewhere_and_the_order_is_the_archives() {
 fn a_cap_counts_good_images_and_nothing_is_said_past_it() {
     let (tar, said) = many_images();
     let folder = Folder::new(&[("a.tar", tar)]);
-    let require = Options { cap: Some(7), images: Images::Require, ..Options::default() };
+    let require =
+        SourceOptions { cap: Some(7), images: Images::Require, ..SourceOptions::default() };
     let shown = show(&read(&folder.path("a.tar"), &require));
     let cut = |line: &String| line.starts_with("a.tar") && !line.ends_with("x16");
     let good: Vec<String> = said.iter().filter(|line| !cut(line)).take(7 + 3).cloned().collect();
     assert_eq!(shown, good, "seven rows, and the three images before the last that were cut");
-    let ending = |options: &Options| match read_to_end(&folder.path("a.tar"), options).pop() {
-        Some(Ok(Item::End(ending))) => ending.fields,
+    let ending = |options: &SourceOptions| match read_to_end(&folder.path("a.tar"), options).pop() {
+        Some(Ok(PoolItem::End(ending))) => ending.fields,
         other => panic!("{other:?}"),
     };
     let fields = ending(&require);
@@ -79,7 +80,7 @@ fn a_cap_counts_good_images_and_nothing_is_said_past_it() {
 fn a_damaged_image_can_stop_the_source_at_its_place() {
     let (tar, said) = many_images();
     let folder = Folder::new(&[("a.tar", tar)]);
-    let stop = Options { on_bad: OnBad::Stop, ..Options::default() };
+    let stop = SourceOptions { on_bad: OnBad::Stop, ..SourceOptions::default() };
     let shown = show(&read_to_end(&folder.path("a.tar"), &stop));
     assert_eq!(shown[..2], said[..2]);
     assert!(shown[2].starts_with("error: ") && shown[2].contains("a.tar/02"), "{}", shown[2]);
@@ -102,7 +103,7 @@ fn a_member_that_claims_any_size_is_named_and_not_held() {
         bytes.extend_from_slice(header.as_bytes());
         bytes.extend_from_slice(&png(20));
         let folder = Folder::new(&[("a.tar", bytes)]);
-        let shown = show(&read(&folder.path("a.tar"), &Options::default()));
+        let shown = show(&read(&folder.path("a.tar"), &SourceOptions::default()));
         assert!(shown.iter().any(|line| line == "a.tar/1 | a | one"), "{claimed}: {shown:?}");
         let named = |line: &String| line.ends_with(" @ 2.png") || line.ends_with("a.tar: a.tar");
         assert!(shown.iter().any(named), "{claimed}: {shown:?}");
@@ -156,7 +157,7 @@ fn long_names_are_read_and_names_without_end_are_not_held() {
     header.set_cksum();
     builder.append(&header, &vec![b'x'; 40 << 20][..]).unwrap();
     let folder = Folder::new(&[("a.tar.gz", gz(&builder.into_inner().unwrap()))]);
-    let shown = folder.reads("a.tar.gz", &Options::default()).1;
+    let shown = folder.reads("a.tar.gz", &SourceOptions::default()).1;
     assert_eq!(shown[0], "damaged_archive @ a.tar.gz: a.tar.gz");
     assert!(shown.iter().any(|line| line.ends_with(" | a | one")), "{shown:?}");
 }
@@ -177,7 +178,7 @@ fn a_line_of_any_length_is_skipped_without_being_held() {
     let huge = format!("{{\"prompt\": \"{}\"}}\n", "x".repeat(3 << 20));
     let rows = format!("{{\"prompt\": \"one\"}}\n{huge}{{\"prompt\": \"two\"}}\n");
     let folder = Folder::new(&[("a.jsonl", rows.into_bytes())]);
-    let bounded = Options { max_bytes: 1000, ..Options::default() };
+    let bounded = SourceOptions { max_bytes: 1000, ..SourceOptions::default() };
     let shown = folder.reads("a.jsonl", &bounded).1;
     assert_eq!(
         shown,
@@ -195,10 +196,10 @@ fn a_named_format_reads_files_of_any_name() {
         ("rows.dat", "jsonl", "rows.dat#1 | rows | one"),
         ("shard.bin", "webdataset", "shard.bin/1 | shard | one | 20x16"),
     ] {
-        let options = Options { format: Some(format.to_owned()), ..Options::default() };
+        let options = SourceOptions { format: Some(format.to_owned()), ..SourceOptions::default() };
         assert_eq!(show(&read(&folder.path(name), &options)), [row]);
     }
-    let options = Options { format: Some("parquet".to_owned()), ..Options::default() };
+    let options = SourceOptions { format: Some("parquet".to_owned()), ..SourceOptions::default() };
     let shown = show(&read(&folder.path("rows.dat"), &options));
     assert_eq!(shown, ["damaged_archive @ rows.dat: rows.dat"]);
 }
@@ -218,7 +219,7 @@ fn a_split_is_told_by_the_folder_and_not_by_the_path() {
         ),
         ("train/j/data/valid/imgs/000.tgz", gz(&tar(&[("000/a.jpg", &png(81))]))),
     ]);
-    let shown = folder.reads("train/j", &Options::default()).1;
+    let shown = folder.reads("train/j", &SourceOptions::default()).1;
     let short: Vec<&str> =
         shown.iter().map(|l| l.split_once('#').map_or(&l[..], |l| l.1)).collect();
     assert_eq!(short, ["1 | j | t | 80x16", "1 | j | v | 81x16"]);
@@ -241,13 +242,13 @@ fn a_split_archive_of_many_parts_is_put_together_in_order_and_its_damage_counts_
     let files: Vec<(&str, Vec<u8>)> =
         names.iter().enumerate().map(|(n, name)| (name.as_str(), part(n))).collect();
     let folder = Folder::new(&files);
-    let shown = folder.reads("o", &Options::default()).1;
+    let shown = folder.reads("o", &SourceOptions::default()).1;
     assert_eq!(
         shown,
         ["OpenGPT-4o-Image/gen.json#1 | o | a map | 50x16", "unsafe_path @ evil.png"]
     );
     let none = Folder::new(&[("o/gen.tar.gz.aa", gz(&tar(&[("gen/0.png", &png(16))])))]);
-    let shown = none.reads("o", &Options::default()).1;
+    let shown = none.reads("o", &SourceOptions::default()).1;
     assert_eq!(shown[0], "no_prompt @ o: gen.json");
 }
 
@@ -255,8 +256,8 @@ fn a_split_archive_of_many_parts_is_put_together_in_order_and_its_damage_counts_
 fn a_geneval_row_brings_its_spec() {
     let row = b"{\"tag\": \"counting\", \"include\": [{\"class\": \"bell\", \"count\": 4}], \"exclude\": [{\"class\": \"bell\", \"count\": 5}], \"prompt\": \"a photo of four bells\"}\n";
     let folder = Folder::new(&[("g.jsonl", row.to_vec())]);
-    let items = read(&folder.path("g.jsonl"), &Options::default());
-    let Ok(Item::Row(row)) = &items[0] else { panic!("{items:?}") };
+    let items = read(&folder.path("g.jsonl"), &SourceOptions::default());
+    let Ok(PoolItem::Row(row)) = &items[0] else { panic!("{items:?}") };
     let spec = row.spec.as_ref().unwrap();
     assert_eq!(
         (spec.include[0].count, spec.exclude[0].count, &row.category[..]),
@@ -268,10 +269,10 @@ fn a_geneval_row_brings_its_spec() {
 fn what_a_row_lost_stays_with_it() {
     let rows = b"{\"prompt\": \"one\", \"image\": \"no.png\", \"spec\": 7}\n{\"prompt\": \"two\", \"image\": \"https://x.example/a.png\"}\n";
     let folder = Folder::new(&[("a.jsonl", rows.to_vec())]);
-    let losses: Vec<Vec<String>> = read(&folder.path("a.jsonl"), &Options::default())
+    let losses: Vec<Vec<String>> = read(&folder.path("a.jsonl"), &SourceOptions::default())
         .into_iter()
         .filter_map(|item| match item {
-            Ok(Item::Row(row)) => Some(row.losses),
+            Ok(PoolItem::Row(row)) => Some(row.losses),
             _ => None,
         })
         .collect();
@@ -297,14 +298,14 @@ fn images_are_told_by_content_and_cut_ones_by_their_ends() {
         ]),
     )]);
     for verify in [Verify::Decode, Verify::Header] {
-        let shown = folder.reads("a.tar", &Options { verify, ..Options::default() }).1;
+        let shown = folder.reads("a.tar", &SourceOptions { verify, ..SourceOptions::default() }).1;
         let damaged = shown.iter().filter(|line| line.starts_with("damaged_image")).count();
         assert_eq!(
             (damaged, &shown[0][..]),
             (3, "a.tar/1 | a | a PNG that is called a JPEG | 20x16")
         );
     }
-    let require = Options { images: Images::Require, ..Options::default() };
+    let require = SourceOptions { images: Images::Require, ..SourceOptions::default() };
     let rows = folder.reads("a.tar", &require).1;
     assert_eq!(rows.iter().filter(|line| line.contains(" | ")).count(), 1, "{rows:?}");
 }
@@ -448,13 +449,13 @@ proptest! {
             ("i.tar.gz", gz(&tar)),
         ]);
         let wanted: Vec<&str> = prompts.iter().map(|text| text.trim()).collect();
-        let skip = Options { images: Images::Skip, ..Options::default() };
+        let skip = SourceOptions { images: Images::Skip, ..SourceOptions::default() };
         for name in ["a.jsonl", "b.jsonl.gz", "c.jsonl.zst", "d.json", "e.csv", "f.tsv", "g.txt", "h.tar", "i.tar.gz"] {
             let items = read(&folder.path(name), &skip);
             let texts: Vec<&str> = items
                 .iter()
                 .map(|item| match item {
-                    Ok(Item::Row(row)) => &row.text[..],
+                    Ok(PoolItem::Row(row)) => &row.text[..],
                     other => panic!("{name}: {other:?}"),
                 })
                 .collect();
@@ -469,10 +470,10 @@ proptest! {
         let whole = if pack { gz(&whole) } else { whole };
         let cut = cut % whole.len();
         let folder = Folder::new(&[("a.tar", whole[..cut].to_vec())]);
-        let items = read(&folder.path("a.tar"), &Options::default());
-        let bad = items.iter().filter(|i| matches!(i, Ok(Item::Bad(_)))).count();
+        let items = read(&folder.path("a.tar"), &SourceOptions::default());
+        let bad = items.iter().filter(|i| matches!(i, Ok(PoolItem::Bad(_)))).count();
         let rows = items.iter().filter_map(|item| match item {
-            Ok(Item::Row(row)) => Some(row.text.clone()),
+            Ok(PoolItem::Row(row)) => Some(row.text.clone()),
             _ => None,
         });
         let rows: Vec<String> = rows.collect();

@@ -5,7 +5,7 @@ use crate::scripted::{Answer, Scripted};
 use coldstart::call::Sampling;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::probe::{Ask, Gravity, Sort, probe};
-use coldstart::diag::{Source, Style, render};
+use coldstart::diag::{SourceFile, Style, render};
 use coldstart::env::Env;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ async fn found(
         "[role.r]\nprotocol = \"{protocol}\"\nurls = [\"{}/v1\"]\nprices = {{}}\n{lines}",
         server.base
     );
-    let source = Arc::new(Source { path: "test".to_owned(), text });
+    let source = Arc::new(SourceFile { path: "test".to_owned(), text });
     let endpoints = Endpoints::parse(source)
         .unwrap_or_else(|faults| panic!("{}", render(&faults, Style::Plain)));
     let reports = probe(&Env::real(), &endpoints, std::slice::from_ref(ask)).await;

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One run of the paper's pipeline.
+/// One run of the default pipeline.
 pub struct Go<'a> {
     pub limit: u64,
     pub max_in_flight: usize,
@@ -38,7 +38,7 @@ impl Default for Go<'_> {
             set: Vec::new(),
             shard: None,
             into_changed: false,
-            pipeline: "paper",
+            pipeline: "standard",
             plan: |_| {},
             model: |model| model,
         }
@@ -63,7 +63,7 @@ impl Go<'_> {
             compile(&project, &Overrides { seed: 0, set, flags: vec![] }).plan.expect("compiles");
         (self.plan)(&mut plan);
         let text = Endpoints::sim_text(url).replace("\"30s\"", "\"500ms\"");
-        let source = coldstart::diag::Source { path: "sim".into(), text };
+        let source = coldstart::diag::SourceFile { path: "sim".into(), text };
         let endpoints = Endpoints::parse(Arc::new(source)).unwrap_or_else(|e| panic!("{e:?}"));
         let blobs = Blobs::new(store.clone(), 8 << 20);
         let images = Arc::new(BlobImages(blobs.clone()));
@@ -309,10 +309,31 @@ async fn three_rounds_end_in_the_other_cut() {
         .dataset
         .strata
         .iter()
-        .filter(|(name, _)| name.ends_with("/open"))
+        .filter(|(name, _)| name.contains("/open"))
         .map(|(_, s)| s.taken)
         .sum();
     assert!(open > 0, "{:?}", report.dataset);
+}
+
+/// An agent learns when to go on only from judgements that reject, in every round.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_default_balances_what_the_judgements_say() {
+    let store = memory();
+    let go = Go { limit: 160, ..Go::default() };
+    let report = go.run(&Env::test(1), &store).await.expect("runs");
+    conserved_along_the_edges(&report, &store).await;
+    let taken = |end: &str| -> u64 {
+        let strata = report.dataset.strata.iter().filter(|(name, _)| name.ends_with(end));
+        strata.map(|(_, s)| s.taken).sum()
+    };
+    let [one_round, closed] = ["/one_round, J1 accepts", "/closed, J2 accepts"].map(taken);
+    let [second_call, third_call] = ["/open, J1 rejects", "/open, J2 rejects"].map(taken);
+    assert!(third_call > 0 && closed > 0 && second_call > 0, "{:?}", report.dataset);
+    assert!(one_round <= closed + second_call + third_call);
+    assert!(closed * 2 <= third_call * 3, "six of ten second judgements accept at most");
+    let card = store.get("dataset/README.md").await.expect("a card");
+    let card = String::from_utf8_lossy(&card).into_owned();
+    assert!(card.contains(&format!("| J2 | {closed} | {third_call} |")), "{card}");
 }
 
 /// The real prompts of T2I-R1 whose specs the world's grammar is made for.

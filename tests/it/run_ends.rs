@@ -134,7 +134,7 @@ async fn comments_are_no_change_of_pipeline() {
     Go::default().run(&Env::test(1), &store).await.expect("runs");
     let (before, whole) = (manifest(&store).await, outcome(&store).await);
     fn comment(plan: &mut Plan) {
-        let text = plan.files.get_mut("stages/paper/judged.toml").expect("there");
+        let text = plan.files.get_mut("stages/standard/judged.toml").expect("there");
         text.push_str("# a remark\n");
     }
     let go = Go { plan: comment, ..Go::default() };
@@ -151,7 +151,7 @@ async fn a_changed_pipeline_leaves_no_table_of_the_old_one() {
     let go = Go { into_changed: true, ..Go::default() };
     match (Go { into_changed: false, ..Go::default() }).run(&Env::test(1), &store).await {
         Err(RunError::Changed { differences, .. }) => {
-            assert_eq!(differences[0], "pipeline: three_rounds -> paper");
+            assert_eq!(differences[0], "pipeline: three_rounds -> standard");
             assert!(differences.contains(&"stage coherent_again: there -> absent".to_owned()));
         }
         other => panic!("{other:?}"),

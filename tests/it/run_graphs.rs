@@ -11,7 +11,7 @@ use coldstart::plan::{Edge, Plan, PlanStage};
 use coldstart::record::{Evidence, Id, Prompt, Report, Trajectory};
 use coldstart::run::{Progress, RunOptions, execute};
 use coldstart::stage::{
-    Cx, Each, Gather, Item, Params, Ruling, Sealed, Sink, SinkCx, Source, SourceCx, Stage,
+    Cx, Each, Gather, Params, Ruling, Sealed, Sink, SinkCx, Source, SourceCx, SourceItem, Stage,
     StageError, Step, To, kind,
 };
 use coldstart::store::{Blobs, Store};
@@ -53,11 +53,11 @@ impl Source for Rows {
         self.1.is_multiple_of(2).then_some(self.1)
     }
 
-    fn items<'a>(&'a self, _: &'a SourceCx) -> BoxStream<'a, Result<Item, StageError>> {
+    fn items<'a>(&'a self, _: &'a SourceCx) -> BoxStream<'a, Result<SourceItem, StageError>> {
         let item = |n: u64| {
             if n % 7 == 6 {
                 let place = format!("row {n}");
-                return Ok(Item::Bad { place, reason: "syntax", what: "not a row".into() });
+                return Ok(SourceItem::Bad { place, reason: "syntax", what: "not a row".into() });
             }
             let text = format!("{} {n}", self.0);
             let t = Trajectory::new(Prompt {
@@ -71,7 +71,7 @@ impl Source for Rows {
                 gloss: None,
                 licence: None,
             });
-            Ok(Item::Record(Box::new(t), Evidence::default()))
+            Ok(SourceItem::Record(Box::new(t), Evidence::default()))
         };
         futures::stream::iter((0..self.1).map(item)).boxed()
     }
@@ -162,7 +162,8 @@ fn plan(shape: &Shape) -> Plan {
             }
         }
         ports.extend(kind.ports.iter().map(|p| (at, p.name)));
-        let source = Arc::new(coldstart::diag::Source { path: name.clone(), text: String::new() });
+        let source =
+            Arc::new(coldstart::diag::SourceFile { path: name.clone(), text: String::new() });
         let about = String::new();
         stages.push(PlanStage { name, about, kind, params: Params::default(), stage, source });
     };

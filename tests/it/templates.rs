@@ -2,7 +2,7 @@
 //! against `tests/cases/golden`, so that a change of words is seen in review. After a change that is
 //! meant: `COLDSTART_BLESS=1 cargo test --test it templates`, and look at the difference.
 
-use coldstart::diag::Source;
+use coldstart::diag::SourceFile;
 use coldstart::record::{Digest, ImageRef, Mime};
 use coldstart::template::{Context, Piece, Speaker, Template};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ fn context(apart: &str) -> Context {
         .image("hint", image(3))
 }
 
-fn rendered(source: Source, apart: &str) -> String {
+fn rendered(source: SourceFile, apart: &str) -> String {
     let path = source.path.clone();
     let template = Template::parse(Arc::new(source)).unwrap_or_else(|d| panic!("{path}: {d:?}"));
     let mut out = String::new();
@@ -99,7 +99,7 @@ fn each_template_is_filled_in_as_its_golden_file_shows() {
             &[("", "")]
         };
         for (suffix, apart) in variants {
-            let now = rendered(Source { path: path.clone(), text: text.clone() }, apart);
+            let now = rendered(SourceFile { path: path.clone(), text: text.clone() }, apart);
             let file = golden.join(format!("{}{suffix}.txt", name.trim_end_matches(".j2")));
             if write {
                 std::fs::create_dir_all(&golden).expect("a folder");

@@ -54,17 +54,23 @@ def halves(token, ranks):
     return parts
 
 
-def tokenizer():
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-    from transformers import AddedToken, PreTrainedTokenizerFast
-
+def ranks_file():
+    """The vocabulary: QWEN_TIKTOKEN where it is set, else what `dashscope` ships."""
+    if "QWEN_TIKTOKEN" in os.environ:
+        return os.environ["QWEN_TIKTOKEN"]
     package = os.path.dirname(find_spec("dashscope").origin)
-    path = next(
+    return next(
         os.path.join(folder, "qwen.tiktoken")
         for folder, _, files in os.walk(package)
         if "qwen.tiktoken" in files
     )
-    with open(path, "rb") as file:
+
+
+def tokenizer():
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from transformers import AddedToken, PreTrainedTokenizerFast
+
+    with open(ranks_file(), "rb") as file:
         ranks = {base64.b64decode(t): int(r) for t, r in (line.split() for line in file if line.strip())}
     chars = byte_chars()
     show = lambda token: "".join(chars[b] for b in token)

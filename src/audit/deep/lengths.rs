@@ -2,7 +2,7 @@
 
 use crate::audit::error::AuditError;
 use crate::audit::stats::{Distribution, Tally};
-use crate::audit::steps::{LifeCall, Turn};
+use crate::audit::steps::{CallTurn, LifeCall};
 use crate::journal::ReadJournal;
 use crate::record::CallKey;
 use serde::Serialize;
@@ -32,7 +32,7 @@ pub async fn lengths(
                 tally.push(said.chars().count() as f64);
             }
         };
-        let turn = Turn::of(call.text());
+        let turn = CallTurn::of(call.text());
         add("thinking", turn.thinking.unwrap_or_else(|| call.reasoning()));
         match turn.refined() {
             Some(refined) => add("refined prompt", &refined),

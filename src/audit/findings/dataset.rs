@@ -118,3 +118,30 @@ pub(super) fn short(facts: &Facts) -> Vec<Finding> {
         .into_iter()
         .collect()
 }
+
+/// Fewer judgements of a round say nothing of the rest.
+const ENOUGH_JUDGED: u64 = 20;
+
+pub(super) fn one_sided(facts: &Facts) -> Vec<Finding> {
+    let Some(dataset) = &facts.dataset else { return Vec::new() };
+    let sided = dataset.acceptance.rounds().filter_map(|(name, judged)| {
+        let always = match (judged.accepts, judged.rejects) {
+            (_, 0) => "accepts",
+            (0, _) => "rejects",
+            _ => return None,
+        };
+        (judged.all() >= ENOUGH_JUDGED).then(|| (name, always, judged.all()))
+    });
+    sided
+        .map(|(name, always, of)| Finding {
+            count: of,
+            ..Finding::warning(format!(
+                "{name} always {always}: an agent trained on these rows learns to do so as well"
+            ))
+            .help(
+                "balance by verdict (`accepts` of kind `balance`), and reflect once more on what \
+                 got better but not good, as `stages/standard` does",
+            )
+        })
+        .collect()
+}

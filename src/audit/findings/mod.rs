@@ -150,6 +150,12 @@ pub const CHECKS: &[CheckKind] = &[
     check("failed", Warning, "records failed and wait for the next run", flow::failed),
     check("filter_extreme", Warning, "a filter keeps nearly all or nearly nothing", flow::extreme),
     check("stratum_short", Warning, "a stratum got less than its quota", dataset::short),
+    check(
+        "one_sided",
+        Warning,
+        "the judgements of a round always accept or always reject",
+        dataset::one_sided,
+    ),
     check("paid_twice", Warning, "calls were journaled more than once", calls::twice),
     check("blank_picture", Warning, "pictures of one colour were drawn", calls::blank),
     check("maybe_paid_twice", Note, "calls were in flight at a kill", calls::maybe_twice),

@@ -5,7 +5,7 @@ use crate::audit::findings::{Finding, Severity};
 use crate::audit::funnel::{Funnel, Split};
 use crate::audit::roles::RoleAudit;
 use crate::audit::show::{Grid, Look, bar, count, line, money};
-use crate::record::Stratum;
+use crate::record::{Acceptance, Stratum};
 use std::collections::BTreeMap;
 
 /// What `coldstart audit RUN` prints.
@@ -15,6 +15,7 @@ pub fn audit_text(report: &AuditReport, look: Look) -> String {
     out.push_str(&splits("category", &report.funnel.by_category, &report.funnel, look));
     out.push_str(&splits("source", &report.funnel.by_source, &report.funnel, look));
     out.push_str(&strata(&report.strata, look));
+    out.push_str(&acceptance(&report.acceptance, look));
     out.push_str(&roles(report, look));
     out.push_str(&findings(&report.findings, look));
     out
@@ -182,6 +183,20 @@ fn strata(strata: &BTreeMap<String, Stratum>, look: Look) -> String {
         grid.row([name.clone(), count(s.available), count(s.quota), count(s.taken), note]);
     }
     table("strata", &grid, look)
+}
+
+fn acceptance(acceptance: &Acceptance, look: Look) -> String {
+    if acceptance.0.is_empty() {
+        return String::new();
+    }
+    let mut grid = Grid::new("lrrrl");
+    grid.row(["judgement", "accepts", "rejects", "accepting", ""]);
+    for (name, judged) in acceptance.rounds() {
+        let share = judged.share().unwrap_or(0.0);
+        let (accepts, rejects) = (count(judged.accepts), count(judged.rejects));
+        grid.row([name, accepts, rejects, format!("{:.1} %", share * 100.0), bar(share, 20)]);
+    }
+    table("acceptance by round", &grid, look)
 }
 
 fn roles(report: &AuditReport, look: Look) -> String {

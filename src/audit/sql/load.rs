@@ -237,7 +237,7 @@ fn add_call(row: &mut Statement, entry: &Entry, again: bool) -> rusqlite::Result
 async fn trajectories(run: &RunDir, db: &mut Connection) -> Result<(), AuditError> {
     let Some(dataset) = run.dataset().await? else { return Ok(()) };
     for shard in &dataset.shards {
-        let mut rows: Vec<dataset::Row> = Vec::new();
+        let mut rows: Vec<dataset::DatasetRow> = Vec::new();
         let read = dataset.light(shard, &mut |row| rows.push(row)).await;
         read.map_err(|what| AuditError::input(format!("`{}`: {what}", shard.name)))?;
         within(db, |tx| {
@@ -248,7 +248,7 @@ async fn trajectories(run: &RunDir, db: &mut Connection) -> Result<(), AuditErro
     Ok(())
 }
 
-fn add_trajectory(into: &mut Statement, row: dataset::Row) -> rusqlite::Result<()> {
+fn add_trajectory(into: &mut Statement, row: dataset::DatasetRow) -> rusqlite::Result<()> {
     let t = row.into_trajectory();
     into.execute(params![
         t.prompt.id.hex(),

@@ -3,7 +3,7 @@
 
 use crate::audit::table::boot::{Grouped, interval, weighted};
 use crate::audit::table::plays::{Played, Shot};
-use crate::audit::table::sheet::{Cell, Plot, Point, Row, Series, Sheet};
+use crate::audit::table::sheet::{Cell, Plot, Point, Series, Sheet, SheetRow};
 use crate::benchmark::totals::{Scored, totals};
 use crate::benchmark::{BENCHMARKS, Benchmark, Counted};
 
@@ -74,7 +74,7 @@ fn sheet(set: &Benchmark, runs: &[&Played]) -> Sheet {
             cells.push(Cell::of(made.official, digits));
             cells.push(Cell::of(made.strict, digits));
             cells.extend([made.unparsed, made.missing, made.absent].map(Cell::count));
-            rows.push(Row { name, cells });
+            rows.push(SheetRow { name, cells });
         };
         add(run.name.clone(), usize::MAX);
         if run.setting == "agent" {

@@ -3,7 +3,7 @@
 use crate::audit::table::bench::counted;
 use crate::audit::table::boot::{Grouped, interval, weighted};
 use crate::audit::table::plays::Played;
-use crate::audit::table::sheet::{Cell, Plot, Point, Row, Series, Sheet};
+use crate::audit::table::sheet::{Cell, Plot, Point, Series, Sheet, SheetRow};
 use crate::record::Id;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub fn table(runs: &[Played]) -> Option<Sheet> {
             Cell::of(overall(&all), 4).between(interval(scores.len(), overall)),
         ];
         cells.extend(difference(first, run));
-        Row { name: run.name.clone(), cells }
+        SheetRow { name: run.name.clone(), cells }
     };
     let columns = ["rollouts", "overall", "prompts of both", "difference", "better", "worse"];
     Some(Sheet {

@@ -3,7 +3,7 @@
 
 use crate::audit::table::boot::{interval, ratio};
 use crate::audit::table::plays::{Play, Played, Shot};
-use crate::audit::table::sheet::{Cell, Row, Sheet};
+use crate::audit::table::sheet::{Cell, Sheet, SheetRow};
 use crate::record::RolloutTurn;
 
 /// A prompt's part in a rate.
@@ -51,7 +51,7 @@ pub fn table(runs: &[Played]) -> Sheet {
         let mut cells = vec![Cell::count(run.plays.len())];
         cells.extend(FIGURES.iter().map(|figure| figure.cell(run)));
         cells.push(cell(run, 100.0, scorer));
-        Row { name: run.name.clone(), cells }
+        SheetRow { name: run.name.clone(), cells }
     });
     Sheet {
         name: "Table 1".to_owned(),
@@ -200,7 +200,7 @@ pub fn stops(runs: &[Played]) -> Sheet {
         cells.push(mean(&|t| t.tokens_out, 1.0));
         cells.push(mean(&|t| t.ms, 1000.0));
         cells.push(mean(&|t| t.draw_ms, 1000.0));
-        Row { name: run.name.clone(), cells }
+        SheetRow { name: run.name.clone(), cells }
     };
     Sheet {
         name: "Stops".to_owned(),

@@ -13,7 +13,7 @@ mod sheet;
 mod write;
 
 pub use plays::{Play, Played, Shot, Truth, read};
-pub use sheet::{Cell, Plot, Point, Row, Series, Sheet, Tables};
+pub use sheet::{Cell, Plot, Point, Series, Sheet, SheetRow, Tables};
 pub use write::{csv, markdown, svg, text};
 
 /// All tables of `runs`, in their order.

@@ -49,7 +49,7 @@ impl Cell {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Row {
+pub struct SheetRow {
     pub name: String,
     pub cells: Vec<Cell>,
 }
@@ -61,7 +61,7 @@ pub struct Sheet {
     pub name: String,
     pub title: String,
     pub columns: Vec<String>,
-    pub rows: Vec<Row>,
+    pub rows: Vec<SheetRow>,
     /// What the figures mean, and what to mind.
     pub notes: Vec<String>,
 }

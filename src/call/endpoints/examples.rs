@@ -20,7 +20,7 @@ const MIXED: &str = include_str!("mixed.toml");
 mod tests {
     use super::EXAMPLES;
     use crate::call::endpoints::Endpoints;
-    use crate::diag::{Severity, Source, Style, render};
+    use crate::diag::{Severity, SourceFile, Style, render};
     use std::sync::Arc;
 
     #[test]
@@ -29,7 +29,7 @@ mod tests {
         let roles: Vec<&str> = sim.iter().map(|(role, _)| role).collect();
         for (name, _, text) in EXAMPLES {
             let path = format!("{name}.toml");
-            let source = Arc::new(Source { path, text: (*text).to_owned() });
+            let source = Arc::new(SourceFile { path, text: (*text).to_owned() });
             let endpoints = match Endpoints::parse(source) {
                 Ok(endpoints) => endpoints,
                 Err(faults) => panic!("{}", render(&faults, Style::Plain)),

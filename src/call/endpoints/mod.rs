@@ -23,8 +23,8 @@ pub use presets::{MARK, PRESETS, Preset, preset, table};
 
 use crate::call::http::Connection;
 use crate::call::price::{Prices, listed};
-use crate::call::protocol::{Entry, Options};
-use crate::diag::{Diagnostic, Source};
+use crate::call::protocol::{Entry, ProtocolOptions};
+use crate::diag::{Diagnostic, SourceFile};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct Endpoints {
     roles: BTreeMap<String, Arc<Endpoint>>,
     /// What deserves a look but can be used.
     warnings: Vec<Diagnostic>,
-    source: Option<Arc<Source>>,
+    source: Option<Arc<SourceFile>>,
 }
 
 /// One role's servers and bounds.
@@ -52,9 +52,9 @@ pub struct Endpoint {
     /// The environment variable that holds the key.
     pub key_env: Option<String>,
     /// Where the file says so.
-    pub key_span: Option<(Arc<Source>, Range<usize>)>,
+    pub key_span: Option<(Arc<SourceFile>, Range<usize>)>,
     /// Where the role's table begins.
-    pub span: Option<(Arc<Source>, Range<usize>)>,
+    pub span: Option<(Arc<SourceFile>, Range<usize>)>,
     /// Calls in flight at most, over all URLs. When absent, the limit starts low and is found.
     pub max_in_flight: Option<usize>,
     /// Requests a minute.
@@ -65,7 +65,7 @@ pub struct Endpoint {
     /// Tries of one call at most, refusals for overload apart.
     pub attempts: u32,
     pub prices: Option<Prices>,
-    pub options: Options,
+    pub options: ProtocolOptions,
     /// Names that may answer for the asked model.
     pub accept_models: Vec<String>,
 }

@@ -10,15 +10,15 @@ use crate::call::endpoints::secrets::names_a_secret;
 use crate::call::endpoints::table::{json, parse, unknown};
 use crate::call::endpoints::values::{connection, key_env, list, prices, unpriced, urls};
 use crate::call::endpoints::{Endpoint, Endpoints};
-use crate::call::protocol::{self, Options, PROTOCOLS};
-use crate::diag::{Diagnostic, Entry, Severity, Source, Table, count, text};
+use crate::call::protocol::{self, PROTOCOLS, ProtocolOptions};
+use crate::diag::{Diagnostic, Entry, Severity, SourceFile, Table, count, text};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Endpoints {
     /// The checked endpoints, or every error of the file (with its warnings).
-    pub fn parse(source: Arc<Source>) -> Result<Endpoints, Vec<Diagnostic>> {
+    pub fn parse(source: Arc<SourceFile>) -> Result<Endpoints, Vec<Diagnostic>> {
         let mut file = parse(&source)?;
         let mut faults = Vec::new();
         let defaults = section(&mut file, "default", &mut faults);
@@ -208,8 +208,8 @@ fn options_of(
     entry: &'static protocol::Entry,
     table: &mut Table,
     faults: &mut Vec<Diagnostic>,
-) -> Options {
-    let mut options = Options::default();
+) -> ProtocolOptions {
+    let mut options = ProtocolOptions::default();
     let mut places: BTreeMap<&str, Entry> = BTreeMap::new();
     for (name, _) in entry.options {
         if let Some(found) = table.take(name) {

@@ -170,14 +170,14 @@ pub fn table(role: &str, model: &str, preset: &Preset) -> String {
 mod tests {
     use super::*;
     use crate::call::endpoints::Endpoints;
-    use crate::diag::{Source, Style, render};
+    use crate::diag::{SourceFile, Style, render};
     use std::sync::Arc;
 
     #[test]
     fn every_preset_makes_a_table_that_can_be_used() {
         for preset in PRESETS {
             let text = table("judge", "a/\"model\"", preset);
-            let source = Arc::new(Source { path: "new.toml".into(), text: text.clone() });
+            let source = Arc::new(SourceFile { path: "new.toml".into(), text: text.clone() });
             let read = Endpoints::parse(source);
             let told = read.as_ref().err().map(|faults| render(faults, Style::Plain));
             assert!(read.is_ok(), "{}: {}\n{text}", preset.name, told.unwrap_or_default());

@@ -1,7 +1,7 @@
 //! The endpoints of the simulated world: every role of the shipped pipelines at one server.
 
 use crate::call::endpoints::Endpoints;
-use crate::diag::Source;
+use crate::diag::SourceFile;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Endpoints {
     /// A URL that cannot be one gives endpoints without roles, which `missing` then names.
     pub fn sim(base_url: &str) -> Endpoints {
         let text = Endpoints::sim_text(base_url);
-        let source = Arc::new(Source { path: "the simulated world".to_owned(), text });
+        let source = Arc::new(SourceFile { path: "the simulated world".to_owned(), text });
         Endpoints::parse(source).unwrap_or_else(|_| Endpoints {
             roles: BTreeMap::new(),
             warnings: Vec::new(),
@@ -63,14 +63,14 @@ impl Endpoints {
 #[cfg(test)]
 mod tests {
     use crate::call::endpoints::Endpoints;
-    use crate::diag::Source;
+    use crate::diag::SourceFile;
     use std::sync::Arc;
 
     #[test]
     fn the_printed_file_says_the_same() {
         let base = "http://127.0.0.1:4321";
         let source =
-            Arc::new(Source { path: "sim.toml".to_owned(), text: Endpoints::sim_text(base) });
+            Arc::new(SourceFile { path: "sim.toml".to_owned(), text: Endpoints::sim_text(base) });
         let read = Endpoints::parse(source).expect("the simulated world's file is right");
         assert!(read == Endpoints::sim(base));
         assert!(read.warnings().is_empty());

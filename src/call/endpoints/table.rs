@@ -2,7 +2,7 @@
 //! and are therefore never shown.
 
 use crate::call::endpoints::secrets::names_a_secret;
-use crate::diag::{Codes, Diagnostic, Source, Table, number};
+use crate::diag::{Codes, Diagnostic, SourceFile, Table, number};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ const CODES: Codes = Codes { syntax: "E01", key: "E02", value: "E04" };
 
 /// The whole file, or the faults of its syntax. Where the line may hold a key that somebody forgot
 /// to quote or should not have written there, the line is not shown.
-pub fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
+pub fn parse(source: &Arc<SourceFile>) -> Result<Table, Vec<Diagnostic>> {
     let hidden = |fault: Diagnostic| match &fault.span {
         Some(span) if may_hold_a_key(source, span.range.start) => {
             let line = source.line(span.range.start);
@@ -31,7 +31,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
 }
 
 /// Whether the line of `offset` has the name of a secret before its `=`, or a word like a key.
-fn may_hold_a_key(source: &Source, offset: usize) -> bool {
+fn may_hold_a_key(source: &SourceFile, offset: usize) -> bool {
     let line = source.text.lines().nth(source.line(offset) - 1).unwrap_or_default();
     let name = line.split('=').next().unwrap_or_default();
     let long = |word: &str| word.len() >= 24 && word.chars().any(|c| c.is_ascii_digit());

@@ -77,7 +77,7 @@ const TOO_LONG_WORDS: [&str; 6] = [
 
 /// A refusal's parts, found wherever a server puts them.
 #[derive(Debug, Default)]
-struct Said {
+struct RefusalParts {
     message: String,
     /// `code`, `type`, `status`, lower case, joined by blanks.
     kinds: String,
@@ -86,7 +86,7 @@ struct Said {
     per_minute: bool,
 }
 
-impl Said {
+impl RefusalParts {
     /// Whether a kind or the message holds one of `words` (lower case).
     fn has(&self, words: &[&str]) -> bool {
         let message = self.message.to_lowercase();
@@ -136,7 +136,7 @@ fn status_of(kinds: &str) -> u16 {
     }
 }
 
-fn decide(asked: &Asked<'_>, status: u16, said: Said, retry: Option<&str>) -> Failure {
+fn decide(asked: &Asked<'_>, status: u16, said: RefusalParts, retry: Option<&str>) -> Failure {
     let place = asked.place;
     let what = format!("{place} answered {status}: {}", said.message);
     if said.per_day && status == 429 {
@@ -177,7 +177,7 @@ fn bad_key(asked: &Asked<'_>, what: &str) -> Failure {
     Failure::fatal(Fatal::Key, format!("{what}; {help}"))
 }
 
-fn not_found(asked: &Asked<'_>, what: &str, said: &Said) -> Failure {
+fn not_found(asked: &Asked<'_>, what: &str, said: &RefusalParts) -> Failure {
     let Asked { place, model, .. } = asked;
     let help = match said.has(&["model"]) || said.message.is_empty() {
         true => format!("set `model` to a name that {place} serves (`{model}` was asked)"),
@@ -186,7 +186,7 @@ fn not_found(asked: &Asked<'_>, what: &str, said: &Said) -> Failure {
     Failure::fatal(Fatal::Model, format!("{what}; {help}")).maybe_local()
 }
 
-fn limited(what: String, said: &Said) -> Failure {
+fn limited(what: String, said: &RefusalParts) -> Failure {
     match said.delay {
         Some(delay) if delay > LONGEST_WAIT => quota(what, delay, ""),
         Some(delay) => Failure::overload(what, Some(delay)),
@@ -219,18 +219,18 @@ fn header_delay(headers: &HeaderMap, now_ms: u64) -> Option<Duration> {
     }
 }
 
-fn read(body: &str) -> Said {
+fn read(body: &str) -> RefusalParts {
     match serde_json::from_str::<Value>(body) {
         Ok(value) => read_value(&value),
-        Err(_) => Said { message: excerpt(body, MESSAGE_CHARS), ..Said::default() },
+        Err(_) => RefusalParts { message: excerpt(body, MESSAGE_CHARS), ..RefusalParts::default() },
     }
 }
 
-fn read_value(value: &Value) -> Said {
+fn read_value(value: &Value) -> RefusalParts {
     // Gemini's streams put the error into an array of one.
     let value = value.get(0).unwrap_or(value);
     let inner = value.get("error").unwrap_or(value);
-    let mut said = Said::default();
+    let mut said = RefusalParts::default();
     let message = [inner.get("message"), value.get("message"), value.get("detail"), Some(inner)]
         .into_iter()
         .flatten()
@@ -268,7 +268,7 @@ fn message_text(value: &Value) -> Option<String> {
 }
 
 /// Google's `RetryInfo` and `QuotaFailure`.
-fn read_detail(detail: &Value, said: &mut Said) {
+fn read_detail(detail: &Value, said: &mut RefusalParts) {
     if let Some(delay) = detail.get("retryDelay").and_then(Value::as_str).and_then(google_delay) {
         said.delay = Some(delay);
     }

@@ -7,7 +7,7 @@ use crate::call::endpoints::{Endpoint, Endpoints};
 use crate::call::http::{Events, Failure, Wire, client};
 use crate::call::protocol::{Answer, Got, chat_reply, gemini_reply};
 use crate::call::{CallError, Fatal, Images, Output};
-use crate::diag::Source;
+use crate::diag::SourceFile;
 use crate::env::Env;
 use crate::record::Digest;
 use bytes::Bytes;
@@ -77,7 +77,7 @@ fn surroundings() -> Result<&'static Surroundings, CallError> {
 
 fn make() -> Result<Surroundings, String> {
     let text = "[role.captured]\nprotocol = \"openai-chat\"\nurls = [\"http://127.0.0.1:9/v1\"]\n";
-    let source = Arc::new(Source { path: "captured".to_owned(), text: text.to_owned() });
+    let source = Arc::new(SourceFile { path: "captured".to_owned(), text: text.to_owned() });
     let endpoints = Endpoints::parse(source).map_err(|_| "no such endpoint".to_owned())?;
     let endpoint = endpoints.get("captured").ok_or("no such endpoint")?.clone();
     let client = client(&endpoint.connection)?;

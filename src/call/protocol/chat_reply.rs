@@ -37,9 +37,9 @@ struct Choice<'a> {
     #[serde(borrow, default)]
     index: Raw<'a>,
     #[serde(borrow, default)]
-    message: Option<Turn<'a>>,
+    message: Option<ReplyMessage<'a>>,
     #[serde(borrow, default)]
-    delta: Option<Turn<'a>>,
+    delta: Option<ReplyMessage<'a>>,
     #[serde(borrow, default)]
     finish_reason: Raw<'a>,
     #[serde(default)]
@@ -47,7 +47,7 @@ struct Choice<'a> {
 }
 
 #[derive(Deserialize)]
-struct Turn<'a> {
+struct ReplyMessage<'a> {
     #[serde(borrow, default)]
     content: Raw<'a>,
     /// vLLM, OpenRouter.
@@ -169,7 +169,7 @@ impl Assembled {
         }
     }
 
-    fn turn(&mut self, turn: Turn<'_>) {
+    fn turn(&mut self, turn: ReplyMessage<'_>) {
         let flag = value(turn.extra_content);
         let thought = flag.pointer("/google/thought").is_some_and(|t| *t == Value::Bool(true));
         for (field, raw) in [

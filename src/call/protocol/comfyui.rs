@@ -8,7 +8,9 @@
 
 use crate::call::http::{Body, Failure, Outgoing, Wire};
 use crate::call::protocol::openai_images::IMAGE_BYTES;
-use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
+use crate::call::protocol::{
+    Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
+};
 use crate::call::{CallError, Fatal, ImageRequest, Request};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -44,7 +46,7 @@ struct ComfyUi {
     poll: Duration,
 }
 
-fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
+fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> {
     let (key, text) = match (options.text("workflow")?, options.text("workflow_file")?) {
         (Some(text), None) => ("workflow", text.to_owned()),
         (None, Some(path)) => {

@@ -6,7 +6,9 @@
 
 use crate::call::http::{Body, Events, Failure, Outgoing, Wire};
 use crate::call::protocol::gemini_reply::Assembled;
-use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
+use crate::call::protocol::{
+    Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
+};
 use crate::call::{ChatRequest, Fatal, Message, Part, Request, Sampling, Speaker};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -44,7 +46,7 @@ struct Gemini {
     extra: Map<String, Value>,
 }
 
-fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
+fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> {
     Ok(Arc::new(Gemini {
         stream: options.bool("stream", true)?,
         auth: options.word("auth", &[("key", Auth::Key), ("bearer", Auth::Bearer)])?,

@@ -8,7 +8,9 @@
 use crate::call::http::{Body, Failure, Outgoing, Wire, decode};
 use crate::call::protocol::openai_images::IMAGE_BYTES;
 use crate::call::protocol::picture_words::withheld;
-use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
+use crate::call::protocol::{
+    Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
+};
 use crate::call::{ImageRequest, Request};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -36,7 +38,7 @@ struct GenagentFlux {
     extra: Map<String, Value>,
 }
 
-fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
+fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> {
     Ok(Arc::new(GenagentFlux { extra: options.extra.clone() }))
 }
 

@@ -23,7 +23,7 @@ mod submit_poll;
 mod tolerant;
 mod vendors;
 
-pub use options::{OptionError, Options};
+pub use options::{OptionError, ProtocolOptions};
 
 use crate::call::http::{Failure, Wire};
 use crate::call::{Request, Usage};
@@ -101,7 +101,7 @@ pub struct Entry {
     pub options: &'static [(&'static str, &'static str)],
     /// How many whole answers (`max_tokens` each, or a picture) one call may at most be billed for.
     pub billed: fn(&Request) -> u64,
-    pub compile: fn(&Options) -> Result<Arc<dyn Protocol>, OptionError>,
+    pub compile: fn(&ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError>,
 }
 
 /// Every protocol.

@@ -6,7 +6,9 @@
 
 use crate::call::http::{Body, Failure, Incoming, Outgoing, Wire};
 use crate::call::protocol::chat_reply::Assembled;
-use crate::call::protocol::{Answer, Entry, OptionError, Options, Protocol, Serves, wrong_sort};
+use crate::call::protocol::{
+    Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
+};
 use crate::call::{ChatRequest, Part, Request, Sampling, Speaker};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -56,7 +58,7 @@ struct OpenAiChat {
     extra: Map<String, Value>,
 }
 
-fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
+fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> {
     Ok(Arc::new(OpenAiChat {
         stream: options.bool("stream", true)?,
         json: options.word(

@@ -8,7 +8,7 @@ use crate::call::http::{Body, Failure, Outgoing, Wire, decode};
 use crate::call::protocol::picture_words::withheld;
 use crate::call::protocol::tolerant::mend;
 use crate::call::protocol::{
-    Answer, Entry, Got, OptionError, Options, Protocol, Serves, wrong_sort,
+    Answer, Entry, Got, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
 };
 use crate::call::{ImageRequest, Request, Usage};
 use crate::media::Kind;
@@ -46,7 +46,7 @@ struct OpenAiImages {
     extra: Map<String, Value>,
 }
 
-fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
+fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> {
     Ok(Arc::new(OpenAiImages {
         dialect: options.word(
             "dialect",

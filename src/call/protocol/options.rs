@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 /// What `compile` reads.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ProtocolOptions {
     pub values: Map<String, Value>,
     /// `extra = {…}`: fields added to every request's body; they win over ours.
     pub extra: Map<String, Value>,
@@ -24,7 +24,7 @@ impl OptionError {
     }
 }
 
-impl Options {
+impl ProtocolOptions {
     pub fn bool(&self, key: &str, default: bool) -> Result<bool, OptionError> {
         match self.values.get(key) {
             None => Ok(default),

@@ -12,7 +12,7 @@ use crate::call::protocol::openai_images::IMAGE_BYTES;
 use crate::call::protocol::picture_words::{refusal_of, withheld};
 use crate::call::protocol::vendors::{BFL, FAL, PLAIN, Preset, REPLICATE};
 use crate::call::protocol::{
-    Answer, Entry, Got, OptionError, Options, Protocol, Serves, wrong_sort,
+    Answer, Entry, Got, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
 };
 use crate::call::{CallError, Fatal, ImageRequest, Request, Usage};
 use bytes::Bytes;
@@ -73,7 +73,7 @@ struct SubmitPoll {
     extra: Map<String, Value>,
 }
 
-fn compile(options: &Options) -> Result<Arc<dyn Protocol>, OptionError> {
+fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> {
     let preset = options.word(
         "vendor",
         &[("plain", PLAIN), ("bfl", BFL), ("fal", FAL), ("replicate", REPLICATE)],

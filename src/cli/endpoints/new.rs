@@ -3,7 +3,7 @@
 use crate::call::endpoints::{Endpoints, MARK, PRESETS, Preset, preset, table};
 use crate::cli::shared::{Format, PipelineArgs, compile_or_tell, tell};
 use crate::cli::{Done, probe};
-use crate::diag::{self, Source};
+use crate::diag::{self, SourceFile};
 use crate::plan::Plan;
 use crate::stage::{Role, RoleKind};
 use std::collections::BTreeMap;
@@ -205,7 +205,7 @@ fn file(plan: &Plan, chosen: &BTreeMap<String, &'static Preset>) -> String {
 
 /// Reads the file back, as a run would, and looks for its keys; probes where that is wanted.
 fn check(args: &Args, plan: &Plan, place: String, text: String) -> anyhow::Result<Done> {
-    let endpoints = match Endpoints::parse(Arc::new(Source { path: place.clone(), text })) {
+    let endpoints = match Endpoints::parse(Arc::new(SourceFile { path: place.clone(), text })) {
         Ok(endpoints) => endpoints,
         Err(faults) => {
             tell(&faults);

@@ -3,7 +3,7 @@
 //! How groups fall on splits is `export::split`'s. Likeness is taken between all records that were selected, those too that the export then leaves
 //! out, so that the sides do not depend on the form or its limits.
 
-use crate::deliver::export::{ExportError, Source};
+use crate::deliver::export::{ExportError, Shards};
 use crate::export::split::{Groups, Shares, words};
 use crate::record::{Id, Spec};
 use crate::text::dedup::{Dedup, THRESHOLD};
@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 /// Each record's split, as an index into `Shares::names`; empty when there is only one.
 pub fn splits(
-    source: &Source,
+    source: &Shards,
     shares: &Shares,
     seed: u64,
     among: Option<&HashSet<Id>>,

@@ -19,5 +19,5 @@ pub use error::ExportError;
 pub use place::{ACCOUNT, write};
 pub use request::Request;
 pub use select::{COLUMNS, Selection};
-pub use source::{Source, table1};
+pub use source::{Shards, table1};
 pub use verify::{Verified, verify};

@@ -5,7 +5,7 @@
 //! outlive a second export.
 
 use crate::deliver::export::render::Job;
-use crate::deliver::export::{ExportError, Request, Source, carry};
+use crate::deliver::export::{ExportError, Request, Shards, carry};
 use crate::export::formats;
 use crate::export::report::ExportReport;
 use crate::store::{Store, StoreError};
@@ -25,7 +25,7 @@ const MARK: &str = "export.unfinished";
 /// `NothingLeft` and `NothingToTrain` hold the report of an export that was written and not sealed.
 pub async fn write(
     request: Request,
-    source: Source,
+    source: Shards,
     out: &Store,
     replace: bool,
 ) -> Result<ExportReport, ExportError> {

@@ -3,7 +3,7 @@
 //! What is proved is `export::verify`'s. Hashing and reading take the time and the proof takes the
 //! order, so batches go out to threads and come back in the order they left.
 
-use crate::env::ahead::{Bounds, Line};
+use crate::env::ahead::{Bounds, OrderedBuffer};
 use crate::export::formats::Back;
 use crate::export::verify::{Look, Shown, Verifier};
 use crate::store::Store;
@@ -28,7 +28,7 @@ pub struct Ahead<'a, 'b> {
     images: usize,
     /// Bytes of the images in `batch`.
     bytes: usize,
-    out: Line<Vec<Draft>>,
+    out: OrderedBuffer<Vec<Draft>>,
 }
 
 /// A row on its way.
@@ -49,7 +49,7 @@ enum Wanted {
 impl<'a, 'b> Ahead<'a, 'b> {
     pub fn new(store: &'a Store, verifier: &'a mut Verifier<'b>, handle: &'a Handle) -> Self {
         let (shown, batch) = (HashSet::new(), Vec::new());
-        let out = Line::new(handle, UNDER_WAY.count, UNDER_WAY);
+        let out = OrderedBuffer::new(handle, UNDER_WAY.count, UNDER_WAY);
         Ahead { store, handle, verifier, shown, batch, images: 0, bytes: 0, out }
     }
 

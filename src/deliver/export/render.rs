@@ -4,7 +4,7 @@
 
 use crate::deliver::export::carry::Sender;
 use crate::deliver::export::select::Picked;
-use crate::deliver::export::{ExportError, Request, Source, groups, select};
+use crate::deliver::export::{ExportError, Request, Shards, groups, select};
 use crate::diag;
 use crate::env::ahead::{Bounds, Walk};
 use crate::export::conversation;
@@ -24,7 +24,7 @@ use tokio::runtime::Handle;
 /// All that the rendering thread needs.
 pub struct Job {
     request: Request,
-    source: Source,
+    source: Shards,
     screen: Screen,
     settings: Settings,
     writer: Box<dyn Writer>,
@@ -33,7 +33,7 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn new(mut request: Request, source: Source) -> Result<Job, ExportError> {
+    pub fn new(mut request: Request, source: Shards) -> Result<Job, ExportError> {
         let settings = request.settings(&source)?;
         let report = request.report();
         let screen = Screen {
@@ -93,7 +93,7 @@ impl Job {
 
     fn push(
         &mut self,
-        item: dataset::Item,
+        item: dataset::PicturedRow,
         digests: &[Digest],
         splits: &HashMap<Id, usize>,
         files: &mut Files,
@@ -156,7 +156,7 @@ impl Job {
 const WAITING: Bounds = Bounds { count: 8, bytes: 64 << 20 };
 
 /// A row with what each of its images hashes to; a damaged shard's last is its error.
-type Hashed = Result<(dataset::Item, Vec<Digest>), DatasetError>;
+type Hashed = Result<(dataset::PicturedRow, Vec<Digest>), DatasetError>;
 
 /// A shard's rows, read and hashed on a thread of their own while those before them are rendered: a
 /// row's images are read once and hashed once, and neither keeps the encoder from its work.

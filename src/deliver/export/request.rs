@@ -1,9 +1,9 @@
 //! What is asked of an export, checked before a RUN is read or a folder cleared.
 
-use crate::deliver::export::{ExportError, Selection, Source};
+use crate::deliver::export::{ExportError, Selection, Shards};
 use crate::diag;
 use crate::export::control::{self, ControlTokens};
-use crate::export::conversation::{Dialect, Options};
+use crate::export::conversation::{ConversationOptions, Dialect};
 use crate::export::formats::{Form, Settings};
 use crate::export::report::{ExportReport, SplitReport};
 use crate::export::split::Shares;
@@ -28,7 +28,7 @@ pub struct Request {
     /// The pixels that an image is scaled down to by the trainer.
     pub max_image_pixels: u64,
     /// The judge's rules, for forms that carry them; None: the source's own, else the built-in ones.
-    pub rules: Option<diag::Source>,
+    pub rules: Option<diag::SourceFile>,
     /// Which share of the prompts goes to which split; prompts that are alike stay on one side.
     pub shares: Shares,
     /// Which prompts fall on which side is a function of it.
@@ -59,11 +59,15 @@ impl Request {
         }
     }
 
-    pub(super) fn options(&self) -> Options {
-        Options { dialect: self.dialect, control: self.control, system: self.system.clone() }
+    pub(super) fn options(&self) -> ConversationOptions {
+        ConversationOptions {
+            dialect: self.dialect,
+            control: self.control,
+            system: self.system.clone(),
+        }
     }
 
-    pub(super) fn settings(&self, source: &Source) -> Result<Settings, ExportError> {
+    pub(super) fn settings(&self, source: &Shards) -> Result<Settings, ExportError> {
         let with_rules = self.form.name == WITH_RULES;
         Ok(Settings {
             dialect: self.dialect,
@@ -98,9 +102,9 @@ impl Request {
 
     /// The judge's rules, each with its id: those given, the RUN's own, or those that came with the
     /// program.
-    fn rules(&self, source: &Source) -> Result<Vec<(String, String)>, ExportError> {
+    fn rules(&self, source: &Shards) -> Result<Vec<(String, String)>, ExportError> {
         let text = self.rules.clone().or_else(|| source.rules.clone());
-        let text = text.unwrap_or_else(|| diag::Source {
+        let text = text.unwrap_or_else(|| diag::SourceFile {
             path: "data/judge_rules.toml".to_string(),
             text: include_str!("../../../data/judge_rules.toml").to_string(),
         });

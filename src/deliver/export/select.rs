@@ -4,7 +4,7 @@
 //! The expression is SQL over the columns below, in a database in memory that holds nothing else; it can
 //! read and compare, and reach neither a file nor a setting.
 
-use crate::deliver::export::{ExportError, Source};
+use crate::deliver::export::{ExportError, Shards};
 use crate::export::report::LeftOut;
 use crate::record::{Id, Trajectory};
 use crate::sample::water_fill;
@@ -50,7 +50,7 @@ pub struct Picked {
 
 /// Picks rows of `source`; which of a stratum is a function of `seed`. On a blocking thread.
 pub fn pick(
-    source: &Source,
+    source: &Shards,
     selection: &Selection,
     seed: u64,
     handle: &Handle,
@@ -128,7 +128,7 @@ struct Table {
 }
 
 impl Table {
-    fn load(source: &Source, handle: &Handle) -> Result<Table, ExportError> {
+    fn load(source: &Shards, handle: &Handle) -> Result<Table, ExportError> {
         let database = Connection::open_in_memory().map_err(ExportError::Select)?;
         let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
         database

@@ -10,7 +10,7 @@ use crate::deliver::rebuild::{self, Rebuilt, rebuild};
 use crate::diag;
 use crate::env::Env;
 use crate::export::dataset::{self, DatasetError};
-use crate::export::table1::{Line, Table1};
+use crate::export::table1::{Table1, Table1Row};
 use crate::plan::{Home, Manifest};
 use crate::stage::Does;
 use crate::store::{Layout, Store, StoreError};
@@ -19,20 +19,20 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 /// A dataset's shards, in order.
-pub struct Source {
+pub struct Shards {
     pub(super) store: Store,
     pub(super) shards: Vec<String>,
     /// The dataset's card.
     pub(super) card: Option<String>,
     /// The judge's rules as the RUN had them.
-    pub(super) rules: Option<diag::Source>,
+    pub(super) rules: Option<diag::SourceFile>,
     /// How the shards of an unfinished RUN came out; None where they were there.
     pub rebuilt: Option<Rebuilt>,
     /// Where the shards of an unfinished RUN were made; deleted when this is dropped.
     _scratch: Option<TempDir>,
 }
 
-impl Source {
+impl Shards {
     /// Finds the shards of `uri`; of an unfinished RUN they are made first, in a folder of their own
     /// beside `near` (a local path), or else where temporary files go. `project` is where files are
     /// looked for that such a RUN names by digest only (fingerprints).
@@ -41,7 +41,7 @@ impl Source {
         uri: &str,
         project: &Home,
         near: Option<&Path>,
-    ) -> Result<Source, ExportError> {
+    ) -> Result<Shards, ExportError> {
         let store = Store::open(uri)?;
         let manifest = match archive::manifest(&store).await {
             Ok(manifest) => Some(manifest),
@@ -50,7 +50,7 @@ impl Source {
         };
         let folder = if manifest.is_some() { Layout::DATASET } else { "" };
         let rules = manifest.as_ref().and_then(rules);
-        let there = Source::of(store, folder, rules).await?;
+        let there = Shards::of(store, folder, rules).await?;
         if !there.shards.is_empty() {
             return Ok(there);
         }
@@ -64,11 +64,11 @@ impl Source {
     async fn of(
         store: Store,
         folder: &str,
-        rules: Option<diag::Source>,
-    ) -> Result<Source, StoreError> {
+        rules: Option<diag::SourceFile>,
+    ) -> Result<Shards, StoreError> {
         let shards = shards(&store, folder).await?;
         let card = card(&store, folder).await;
-        Ok(Source { store, shards, card, rules, rebuilt: None, _scratch: None })
+        Ok(Shards { store, shards, card, rules, rebuilt: None, _scratch: None })
     }
 
     /// The dataset of a RUN that has none yet, made from its journal.
@@ -79,7 +79,7 @@ impl Source {
         manifest: &Manifest,
         project: &Home,
         near: Option<&Path>,
-    ) -> Result<Source, ExportError> {
+    ) -> Result<Shards, ExportError> {
         let scratch = scratch(near).map_err(DeliverError::Scratch)?;
         let folder = scratch.path().to_string_lossy().into_owned();
         let (plan, _) = rebuild::plan(&self.store, manifest, project, &[])?;
@@ -87,8 +87,8 @@ impl Source {
         if rebuilt.report.dataset.rows == 0 {
             return Err(ExportError::NoRows { place: uri.to_string() });
         }
-        let made = Source::of(Store::open(&folder)?, Layout::DATASET, self.rules).await?;
-        Ok(Source { rebuilt: Some(rebuilt), _scratch: Some(scratch), ..made })
+        let made = Shards::of(Store::open(&folder)?, Layout::DATASET, self.rules).await?;
+        Ok(Shards { rebuilt: Some(rebuilt), _scratch: Some(scratch), ..made })
     }
 
     /// Calls `each` with all rows of all shards, without images. On a blocking thread.
@@ -134,7 +134,7 @@ async fn card(store: &Store, folder: &str) -> Option<String> {
 }
 
 /// The rules that the RUN's judge was shown.
-fn rules(manifest: &Manifest) -> Option<diag::Source> {
+fn rules(manifest: &Manifest) -> Option<diag::SourceFile> {
     let judge = manifest.stages.iter().find(|stage| {
         crate::stage::kind(&stage.kind).is_some_and(|kind| kind.does == Does::Judge)
     })?;
@@ -142,14 +142,14 @@ fn rules(manifest: &Manifest) -> Option<diag::Source> {
     let mut paths = [format!("data/{name}"), name.to_string()].into_iter();
     paths.find_map(|path| {
         let text = manifest.files.get(&path)?.clone();
-        Some(diag::Source { path, text })
+        Some(diag::SourceFile { path, text })
     })
 }
 
 /// The paper's Table 1 of a dataset, a line a category.
-pub async fn table1(source: Source) -> Result<Vec<Line>, ExportError> {
+pub async fn table1(source: Shards) -> Result<Vec<Table1Row>, ExportError> {
     let handle = Handle::current();
-    let work = move || -> Result<Vec<Line>, ExportError> {
+    let work = move || -> Result<Vec<Table1Row>, ExportError> {
         let mut table = Table1::default();
         source.light(&handle, |row| table.add(&row.into_trajectory()))?;
         Ok(table.lines())

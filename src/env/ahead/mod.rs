@@ -2,17 +2,17 @@
 //! which it was handed out, and the way of values from one thread to another. What waits is bounded
 //! by a count and by bytes.
 //!
-//! A `Line` is for many pieces of work, each on its own; a `channel` for values that one thread makes
+//! An `OrderedBuffer` is for many pieces of work, each on its own; a `channel` for values that one thread makes
 //! one after another; a `Walk` for an iterator that is best walked beside whoever asks it. Which
 //! thread was done first never shows.
 
 mod channel;
-mod line;
+mod ordered;
 mod task;
 mod walk;
 
 pub use channel::{Closed, Receiver, Room, Sender, channel};
-pub use line::Line;
+pub use ordered::OrderedBuffer;
 pub use task::Task;
 pub use walk::Walk;
 

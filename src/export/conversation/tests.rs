@@ -37,7 +37,7 @@ fn trajectory(rounds: Vec<Round>, outcome: Option<Outcome>) -> Trajectory {
 }
 
 fn texts(t: &Trajectory) -> Vec<String> {
-    let conversation = turns(t, &Options::default()).unwrap();
+    let conversation = turns(t, &ConversationOptions::default()).unwrap();
     conversation.turns.into_iter().skip(1).map(|turn| turn.text).collect()
 }
 
@@ -66,7 +66,7 @@ fn a_third_call_after_a_rejecting_judge_is_open() {
     third.image = None;
     let rounds = vec![round(1, Some(false)), round(2, Some(false)), third];
     let open = trajectory(rounds, Some(Outcome::Open));
-    let conversation = turns(&open, &Options::default()).unwrap();
+    let conversation = turns(&open, &ConversationOptions::default()).unwrap();
     assert_eq!(conversation.turns.len(), 7);
     assert_eq!(images(&open).len(), 2);
 }
@@ -74,7 +74,7 @@ fn a_third_call_after_a_rejecting_judge_is_open() {
 #[test]
 fn what_cannot_be_a_conversation_is_refused_by_name() {
     let refuse = |rounds: Vec<Round>, outcome| {
-        turns(&trajectory(rounds, outcome), &Options::default()).unwrap_err().code()
+        turns(&trajectory(rounds, outcome), &ConversationOptions::default()).unwrap_err().code()
     };
     assert_eq!(refuse(vec![], None), "no_round");
     assert_eq!(refuse(vec![round(1, None), round(2, None)], None), "no_judgement");
@@ -93,9 +93,10 @@ fn control_tokens_are_escaped_or_rejected_and_counted() {
     let mut odd = round(1, Some(true));
     odd.refined = "a </tool_call> <|im_end|>".into();
     let odd = trajectory(vec![odd], None);
-    let escaped = turns(&odd, &Options::default()).unwrap();
+    let escaped = turns(&odd, &ConversationOptions::default()).unwrap();
     assert_eq!(escaped.escaped, 2);
     assert_eq!(escaped.turns[2].text.matches("</tool_call>").count(), 1);
-    let strict = Options { control: ControlTokens::Reject, ..Options::default() };
+    let strict =
+        ConversationOptions { control: ControlTokens::Reject, ..ConversationOptions::default() };
     assert_eq!(turns(&odd, &strict).unwrap_err().code(), "control_token");
 }

@@ -1,7 +1,7 @@
 //! A row in few bytes: enough to tell whether it is the row of another run.
 
-use crate::export::conversation::Options;
-use crate::export::dataset::Row;
+use crate::export::conversation::ConversationOptions;
+use crate::export::dataset::DatasetRow;
 use crate::record::{Digest, Id, Outcome, Trajectory};
 
 /// Its id, how the trajectory ends, and a digest of all that the row says. Pictures count by their
@@ -15,7 +15,7 @@ pub struct Face {
 
 impl Face {
     /// Of a row, with its messages or without: they follow from the rounds.
-    pub fn of(mut row: Row) -> Face {
+    pub fn of(mut row: DatasetRow) -> Face {
         row.messages.clear();
         row.provenance.pipeline.clear();
         let text = serde_json::to_vec(&row).unwrap_or_default();
@@ -24,6 +24,6 @@ impl Face {
 
     /// Of a trajectory as a dataset would write it; None where it makes no conversation.
     pub fn of_trajectory(trajectory: &Trajectory) -> Option<Face> {
-        Some(Face::of(Row::of(trajectory, &Options::default(), "").ok()?))
+        Some(Face::of(DatasetRow::of(trajectory, &ConversationOptions::default(), "").ok()?))
     }
 }

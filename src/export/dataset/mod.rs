@@ -15,8 +15,8 @@ mod views;
 mod write;
 
 pub use face::Face;
-pub use read::{Item, Light, Pair, is_shard, light, read, table};
-pub use row::{Provenance, Row};
+pub use read::{Light, Pair, PicturedRow, is_shard, light, read, table};
+pub use row::{DatasetRow, Provenance, RoundRow};
 pub use schema::{HUGGINGFACE, schema};
 pub use table::ImageTable;
 pub use write::{ShardOptions, ShardWriter, image_name, properties};

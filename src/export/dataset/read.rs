@@ -2,7 +2,7 @@
 //! by the shard.
 
 use crate::export::columns;
-use crate::export::dataset::{DatasetError, Row, views};
+use crate::export::dataset::{DatasetError, DatasetRow, views};
 use crate::record::{Digest, Trajectory};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StructArray};
@@ -20,13 +20,13 @@ const BATCH_ROWS: usize = 16;
 
 /// A row with its images.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Item {
-    pub row: Row,
+pub struct PicturedRow {
+    pub row: DatasetRow,
     /// Bytes and path, in the conversation's order.
     pub images: Vec<(Bytes, String)>,
 }
 
-impl Item {
+impl PicturedRow {
     /// The trajectory and the bytes of its conversation's images.
     pub fn into_parts(self) -> (Trajectory, Vec<Bytes>) {
         let images = self.images.into_iter().map(|(bytes, _)| bytes).collect();
@@ -45,12 +45,12 @@ impl Item {
 /// gives ranges.
 pub fn read<R: ChunkReader + 'static>(
     shard: R,
-) -> Result<impl Iterator<Item = Result<Item, DatasetError>>, DatasetError> {
+) -> Result<impl Iterator<Item = Result<PicturedRow, DatasetError>>, DatasetError> {
     Ok(flatten(open(shard, BATCH_ROWS, |_| true)?, items))
 }
 
 /// A row's columns but images and messages: what splitting and counting need.
-pub type Light = Row;
+pub type Light = DatasetRow;
 
 /// The rows of a shard without images and messages.
 pub fn light<R: ChunkReader + 'static>(
@@ -155,11 +155,11 @@ fn objects(batch: &RecordBatch) -> Vec<Value> {
     (0..batch.num_rows()).map(object).collect()
 }
 
-fn row(object: Value) -> Result<Row, DatasetError> {
+fn row(object: Value) -> Result<DatasetRow, DatasetError> {
     serde_json::from_value(object).map_err(|e| DatasetError::Damaged(format!("a row: {e}")))
 }
 
-fn rows(batch: &RecordBatch) -> Result<Vec<Row>, DatasetError> {
+fn rows(batch: &RecordBatch) -> Result<Vec<DatasetRow>, DatasetError> {
     objects(batch).into_iter().map(row).collect()
 }
 
@@ -180,8 +180,8 @@ fn pairs(batch: &RecordBatch) -> Result<Vec<Pair>, DatasetError> {
         .collect()
 }
 
-fn items(batch: &RecordBatch) -> Result<Vec<Item>, DatasetError> {
-    let item = |(object, images)| Ok(Item { row: row(object)?, images });
+fn items(batch: &RecordBatch) -> Result<Vec<PicturedRow>, DatasetError> {
+    let item = |(object, images)| Ok(PicturedRow { row: row(object)?, images });
     pairs(batch)?.into_iter().map(item).collect()
 }
 

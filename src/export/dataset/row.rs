@@ -1,6 +1,6 @@
 //! A trajectory as a row and back. Field names are column names (`schema`).
 
-use crate::export::conversation::{self, Options, Refusal, Speaker};
+use crate::export::conversation::{self, ConversationOptions, Refusal, Speaker};
 use crate::record::{
     Atom, Attempt, CallKey, Check, Comparison, Id, ImageRef, Judgement, Outcome, Prompt, Round,
     Trajectory,
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A row without its image bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct DatasetRow {
     pub id: Id,
     pub prompt: String,
     pub category: String,
@@ -96,9 +96,13 @@ pub struct Provenance {
     pub escaped: u64,
 }
 
-impl Row {
+impl DatasetRow {
     /// The row of `trajectory`, made by the pipeline with digest `pipeline`.
-    pub fn of(trajectory: &Trajectory, options: &Options, pipeline: &str) -> Result<Row, Refusal> {
+    pub fn of(
+        trajectory: &Trajectory,
+        options: &ConversationOptions,
+        pipeline: &str,
+    ) -> Result<DatasetRow, Refusal> {
         let Trajectory {
             prompt,
             atoms,
@@ -117,7 +121,7 @@ impl Row {
         let conversation = conversation::turns(trajectory, options)?;
         let shown = conversation::images(trajectory).len();
         let spec = spec.as_ref().and_then(|spec| serde_json::to_string(spec).ok());
-        Ok(Row {
+        Ok(DatasetRow {
             id: *id,
             prompt: text.clone(),
             category: category.clone(),
@@ -144,7 +148,7 @@ impl Row {
 
     /// The trajectory it was made of. A spec of a later version is dropped, not guessed.
     pub fn into_trajectory(self) -> Trajectory {
-        let Row { id, prompt, category, source, outcome, rounds, messages: _, .. } = self;
+        let DatasetRow { id, prompt, category, source, outcome, rounds, messages: _, .. } = self;
         let Provenance { key, calls, models, simulated, .. } = self.provenance;
         let spec = self.truth.spec.and_then(|json| serde_json::from_str(&json).ok());
         Trajectory {
@@ -212,6 +216,11 @@ fn round_rows(rounds: &[Round], shown: usize) -> Vec<RoundRow> {
 }
 
 impl RoundRow {
+    /// Whether J accepts; None where the round has none.
+    pub fn accepts(&self) -> Option<bool> {
+        self.satisfied
+    }
+
     fn into_round(self) -> Round {
         let judgement = self.judgement.map(|rationale| Judgement {
             rationale,

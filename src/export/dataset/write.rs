@@ -1,8 +1,8 @@
 //! Writing a shard: rows in, bytes out, memory bounded by one row group.
 
-use crate::export::conversation::{self, Options};
+use crate::export::conversation::{self, ConversationOptions};
 use crate::export::dataset::table::ImageTable;
-use crate::export::dataset::{DatasetError, Row, schema};
+use crate::export::dataset::{DatasetError, DatasetRow, schema};
 use crate::record::{Digest, ImageRef, Trajectory};
 use bytes::Bytes;
 use parquet::basic::{Compression, ZstdLevel};
@@ -15,7 +15,7 @@ pub struct ShardOptions {
     /// The manifest's pipeline digest, for `provenance.pipeline`.
     pub pipeline: String,
     /// What shapes `messages`.
-    pub conversation: Options,
+    pub conversation: ConversationOptions,
     /// A row group is closed at this size (bytes); what the writer holds is bounded by it.
     pub row_group_bytes: usize,
 }
@@ -24,7 +24,7 @@ impl Default for ShardOptions {
     fn default() -> ShardOptions {
         ShardOptions {
             pipeline: String::new(),
-            conversation: Options::default(),
+            conversation: ConversationOptions::default(),
             row_group_bytes: 32 << 20,
         }
     }
@@ -77,7 +77,7 @@ impl ShardWriter {
         images: &[(Bytes, Digest)],
     ) -> Result<(), DatasetError> {
         let id = trajectory.prompt.id;
-        let row = Row::of(trajectory, &self.options.conversation, &self.options.pipeline)
+        let row = DatasetRow::of(trajectory, &self.options.conversation, &self.options.pipeline)
             .map_err(|source| DatasetError::Refused { id, source })?;
         let wanted = conversation::images(trajectory);
         if wanted.len() != images.len() {

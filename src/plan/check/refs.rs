@@ -1,6 +1,6 @@
 //! What parameters name: roles, templates with their fields, files.
 
-use crate::diag::{Diagnostic, Source, ticked};
+use crate::diag::{Diagnostic, SourceFile, ticked};
 use crate::plan::Project;
 use crate::plan::check::known::Known;
 use crate::plan::roles::Roles;
@@ -185,7 +185,7 @@ pub fn check_used(known: &[Known], roles: &Roles, project: &Project, errors: &mu
     }
 }
 
-fn find_header(source: &Arc<Source>, name: &str) -> Range<usize> {
+fn find_header(source: &Arc<SourceFile>, name: &str) -> Range<usize> {
     let header = format!("[{name}]");
     source.text.find(&header).map_or(0..0, |at| at + 1..at + 1 + name.len())
 }

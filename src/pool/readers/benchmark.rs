@@ -5,7 +5,7 @@
 //! evaluation is known as one wherever its records go.
 
 use super::{Reader, json_array, jsonl};
-use crate::benchmark::{self, Benchmark, Row};
+use crate::benchmark::{self, Benchmark, BenchmarkRow};
 use crate::pool::benchmark::spec_of;
 use crate::pool::draft::Draft;
 use crate::pool::input::Input;
@@ -91,7 +91,7 @@ fn read(input: &Input, out: &mut Out, set: &str) -> Flow {
 
 fn one(set: &Benchmark, name: &str, out: &mut Out, key: String, row: &Value) -> Flow {
     let line = key.rsplit_once('#').and_then(|(_, n)| n.parse().ok()).unwrap_or(0);
-    let Some(Row { number, prompt, category, gloss }) = (set.row)(row, line) else {
+    let Some(BenchmarkRow { number, prompt, category, gloss }) = (set.row)(row, line) else {
         let what = format!("not a row of {}", set.title);
         return out.bad(&key, crate::pool::BadKind::Syntax, &what, false);
     };

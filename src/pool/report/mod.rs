@@ -6,7 +6,7 @@
 
 mod page;
 
-use crate::pool::{Bad, Item, PoolError, RawPrompt};
+use crate::pool::{Bad, PoolError, PoolItem, RawPrompt};
 use crate::record::Id;
 use crate::store::{Spill, SpillRef};
 use crate::text::decontam::Fingerprints;
@@ -99,7 +99,7 @@ const SIDE_BOUNDS: [u64; 7] = [256, 512, 768, 1024, 1536, 2048, u64::MAX];
 
 /// Walks a pool once.
 pub async fn collect(
-    mut items: impl Stream<Item = Result<Item, PoolError>> + Unpin,
+    mut items: impl Stream<Item = Result<PoolItem, PoolError>> + Unpin,
     fingerprints: &Fingerprints,
     threshold: f32,
     seed: u64,
@@ -107,9 +107,9 @@ pub async fn collect(
     let mut walk = Walk::new(fingerprints, threshold, seed)?;
     while let Some(item) = items.next().await {
         match item? {
-            Item::Row(row) => walk.row(&row)?,
-            Item::Bad(bad) => walk.bad(&bad),
-            Item::End(ending) => walk.report.unread_files += ending.unread,
+            PoolItem::Row(row) => walk.row(&row)?,
+            PoolItem::Bad(bad) => walk.bad(&bad),
+            PoolItem::End(ending) => walk.report.unread_files += ending.unread,
         }
     }
     walk.finish()

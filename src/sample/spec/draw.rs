@@ -81,13 +81,13 @@ fn object(words: &Vocabulary, recipe: &Recipe, class: &str, chance: Chance) -> S
 
 #[cfg(test)]
 mod tests {
-    use crate::diag::{Source, Style, render};
+    use crate::diag::{SourceFile, Style, render};
     use crate::sample::spec::Vocabulary;
     use std::sync::Arc;
 
     fn shipped() -> Vocabulary {
         let text = include_str!("../../../data/vocabulary.toml").to_owned();
-        let source = Arc::new(Source { path: "data/vocabulary.toml".into(), text });
+        let source = Arc::new(SourceFile { path: "data/vocabulary.toml".into(), text });
         Vocabulary::parse(&source)
             .unwrap_or_else(|found| panic!("{}", render(&found, Style::Plain)))
     }
@@ -173,7 +173,7 @@ mod tests {
         let text = "counts = [1]\ncolors = []\nregions = []\nsizes = []\n[objects]\na = [\"cat\"]\n\
                     [weights]\nx = 1\nyy = -1\n[category.x]\nobjects = [1, 3]\ncount = [5, 6]\ncolor = true\n\
                     [[style]]\nname = \"s\"\nbrief = \"b\"\n[[held_out]]\nclass = \"cta\"\n";
-        let source = Arc::new(Source { path: "v.toml".into(), text: text.into() });
+        let source = Arc::new(SourceFile { path: "v.toml".into(), text: text.into() });
         let said = render(&Vocabulary::parse(&source).unwrap_err(), Style::Plain);
         for part in [
             "`yy` is not a number",

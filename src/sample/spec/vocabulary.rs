@@ -1,7 +1,7 @@
 //! `data/vocabulary.toml`: objects, attributes, what each category draws, styles, and combinations
 //! that are never drawn. Checked whole, with places.
 
-use crate::diag::{Diagnostic, Source};
+use crate::diag::{Diagnostic, SourceFile};
 use crate::record::{Region, Size, Spec, SpecObject};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -140,7 +140,7 @@ impl HeldOut {
 
 impl Vocabulary {
     /// Reads and checks the file.
-    pub fn parse(source: &Arc<Source>) -> Result<Vocabulary, Vec<Diagnostic>> {
+    pub fn parse(source: &Arc<SourceFile>) -> Result<Vocabulary, Vec<Diagnostic>> {
         let file: File = toml::from_str(&source.text).map_err(|e| {
             let range = e.span().unwrap_or(0..0);
             vec![Diagnostic::error("V01", e.message().to_owned()).at(source, range, "read here")]
@@ -200,7 +200,7 @@ pub(super) fn opposite(region: Region) -> Region {
     }
 }
 
-fn check(file: &File, source: &Arc<Source>) -> Vec<Diagnostic> {
+fn check(file: &File, source: &Arc<SourceFile>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let classes: Vec<&str> = file.objects.values().flatten().map(String::as_str).collect();
     for (name, empty) in [

@@ -5,7 +5,7 @@
 use crate::env::Rng;
 use crate::record::Answer;
 use crate::sim::mind::chat::Chat;
-use crate::sim::mind::{Mind, Said, caption, checklist, judge, prose, riddle};
+use crate::sim::mind::{Mind, SimReply, caption, checklist, judge, prose, riddle};
 use crate::sim::scene::{Meaning, Stress};
 use serde_json::json;
 
@@ -38,7 +38,7 @@ pub fn is_agent(chat: &Chat) -> bool {
 }
 
 /// The next turn.
-pub fn turn(mind: &Mind, chat: &Chat) -> Said {
+pub fn turn(mind: &Mind, chat: &Chat) -> SimReply {
     let habits = if chat.model.to_lowercase().contains("base") { &BASE } else { &TRAINED };
     let request = request(chat);
     let round = chat.images.len();
@@ -50,7 +50,7 @@ pub fn turn(mind: &Mind, chat: &Chat) -> Said {
         _ => later(mind, chat, request, habits, &mut rng),
     };
     let broken = rng.chance(habits.malformed);
-    Said { thought: String::new(), text: if broken { break_up(&text, &mut rng) } else { text } }
+    SimReply { thought: String::new(), text: if broken { break_up(&text, &mut rng) } else { text } }
 }
 
 /// The user's words, out of the agent's own first turn.

@@ -102,7 +102,7 @@ fn pixels(good: bool, evidence: &str, fact: &str) -> Finding {
 
 /// A line of the reply; evidence before the answer, as the templates ask.
 #[derive(serde::Serialize)]
-struct Line {
+struct CheckLine {
     id: String,
     evidence: String,
     answer: &'static str,
@@ -110,14 +110,14 @@ struct Line {
 
 #[derive(serde::Serialize)]
 struct Judged<'a> {
-    checks: &'a [Line],
+    checks: &'a [CheckLine],
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f64>,
     rationale: String,
 }
 
 struct Report {
-    checks: Vec<Line>,
+    checks: Vec<CheckLine>,
     findings: Vec<Finding>,
     satisfied: bool,
     passed: f64,
@@ -133,7 +133,7 @@ fn examine(world: &World, chat: &Chat, seen: &Seen, name: &str) -> Report {
             Answer::No | Answer::Void => "no",
             Answer::Unsure => "unsure",
         };
-        Line { id: id.to_owned(), evidence: f.evidence.clone(), answer }
+        CheckLine { id: id.to_owned(), evidence: f.evidence.clone(), answer }
     };
     let checks = rules
         .iter()

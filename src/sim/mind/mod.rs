@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 /// What a model says: its thinking, if it thinks, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said {
+pub struct SimReply {
     pub thought: String,
     pub text: String,
 }
@@ -49,9 +49,9 @@ impl Mind {
     }
 
     /// The answer to a conversation. A conversation without a known task line gets small talk.
-    pub fn answer(&self, chat: &Chat) -> Said {
+    pub fn answer(&self, chat: &Chat) -> SimReply {
         let world = &self.world;
-        let plain = |text: String| Said { thought: String::new(), text };
+        let plain = |text: String| SimReply { thought: String::new(), text };
         match chat.task() {
             "riddle" => plain(text::write(world, chat)),
             "solve" => plain(text::solve(world, chat)),

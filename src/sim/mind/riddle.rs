@@ -43,7 +43,7 @@ fn table() -> &'static [Phrase] {
 /// The sample pool's prompts with what they mean: the world's general knowledge.
 fn knowledge() -> &'static HashMap<String, Known> {
     #[derive(serde::Deserialize)]
-    struct Row {
+    struct PoolLine {
         prompt: String,
         spec: Option<Spec>,
         #[serde(default)]
@@ -51,8 +51,8 @@ fn knowledge() -> &'static HashMap<String, Known> {
     }
     static KNOWN: OnceLock<HashMap<String, Known>> = OnceLock::new();
     KNOWN.get_or_init(|| {
-        let rows = POOL.lines().filter_map(|line| serde_json::from_str::<Row>(line).ok());
-        let known = |row: Row| {
+        let rows = POOL.lines().filter_map(|line| serde_json::from_str::<PoolLine>(line).ok());
+        let known = |row: PoolLine| {
             let spec = row.spec?;
             let riddle = !row.gloss.is_empty();
             let meaning = Meaning::from_spec(&spec);

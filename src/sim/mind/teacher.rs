@@ -4,12 +4,12 @@
 use crate::env::Rng;
 use crate::sim::World;
 use crate::sim::mind::chat::Chat;
-use crate::sim::mind::{Said, caption, prose, riddle};
+use crate::sim::mind::{SimReply, caption, prose, riddle};
 use crate::sim::scene::{self, Meaning, Stress};
 use serde_json::json;
 
 /// `think_and_call`.
-pub fn think(world: &World, chat: &Chat) -> Said {
+pub fn think(world: &World, chat: &Chat) -> SimReply {
     let request = chat.request();
     let mut rng = world.rng(&["teacher", request, &chat.draw()]);
     let meaning = riddle::understand(world, "teacher", request);
@@ -47,7 +47,7 @@ fn loose(request: &str, rng: &mut Rng) -> String {
 }
 
 /// `reflect`.
-pub fn reflect(world: &World, chat: &Chat) -> Said {
+pub fn reflect(world: &World, chat: &Chat) -> SimReply {
     let request = chat.request();
     let before = chat.tag("refined_prompt");
     let judgement = chat.tag("judgement");
@@ -121,7 +121,7 @@ fn give_away(thought: &mut String, caption: &mut String, rng: &mut Rng) {
 }
 
 /// A whole turn, now and then broken in one of the ways that real teachers break it.
-fn turn(world: &World, thought: String, caption: &str, rng: &mut Rng) -> Said {
+fn turn(world: &World, thought: String, caption: &str, rng: &mut Rng) -> SimReply {
     let quoted = json!(caption);
     let call = |name: &str, argument: &str| {
         format!(
@@ -130,16 +130,16 @@ fn turn(world: &World, thought: String, caption: &str, rng: &mut Rng) -> Said {
     };
     let good = call("image_generation_tool", "caption");
     if !rng.chance(world.format_error) {
-        return Said { thought, text: good };
+        return SimReply { thought, text: good };
     }
     match rng.below(8) {
-        0 => Said { thought, text: good.replace("\n</tool_call>", "") },
-        1 => Said { thought, text: good.replace("{\"", "{'").replace("\":", "':") },
-        2 => Said { thought, text: caption.to_owned() },
-        3 => Said { thought, text: format!("{good}\n{good}") },
-        4 => Said { thought, text: call("image_generation_tool", "prompt") },
-        5 => Said { thought: String::new(), text: good },
-        6 => Said { thought, text: call("generate_image", "caption") },
-        _ => Said { thought, text: format!("{good}\n<answer>done</answer>") },
+        0 => SimReply { thought, text: good.replace("\n</tool_call>", "") },
+        1 => SimReply { thought, text: good.replace("{\"", "{'").replace("\":", "':") },
+        2 => SimReply { thought, text: caption.to_owned() },
+        3 => SimReply { thought, text: format!("{good}\n{good}") },
+        4 => SimReply { thought, text: call("image_generation_tool", "prompt") },
+        5 => SimReply { thought: String::new(), text: good },
+        6 => SimReply { thought, text: call("generate_image", "caption") },
+        _ => SimReply { thought, text: format!("{good}\n<answer>done</answer>") },
     }
 }

@@ -1,19 +1,19 @@
 //! Gemini `generateContent`, whole and streamed (`alt=sse`).
 
-use crate::sim::mind::{Chat, Said};
+use crate::sim::mind::{Chat, SimReply};
 use crate::sim::wire::{self, Refusal, Tokens};
 use serde_json::{Value, json};
 
 /// What the body asks besides the conversation.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct GenerateOptions {
     pub thoughts: bool,
     pub stop: Vec<String>,
     pub limit: Option<usize>,
 }
 
 /// Reads a request body; the model is in the path.
-pub fn read(body: &[u8], model: &str) -> Result<(Chat, Options), Refusal> {
+pub fn read(body: &[u8], model: &str) -> Result<(Chat, GenerateOptions), Refusal> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|e| Refusal::bad(format!("the body is not JSON: {e}")))?;
     let either = |a: &'static str, b: &'static str| {
@@ -35,7 +35,7 @@ pub fn read(body: &[u8], model: &str) -> Result<(Chat, Options), Refusal> {
         parts(&content["parts"], &mut chat.user, &mut chat.images)?;
         chat.user.push('\n');
     }
-    let options = Options {
+    let options = GenerateOptions {
         thoughts: config["thinkingConfig"]["includeThoughts"].as_bool().unwrap_or(false),
         stop: wire::strings(&config["stopSequences"]),
         limit: config["maxOutputTokens"].as_u64().map(|n| n as usize),
@@ -68,7 +68,7 @@ pub struct Reply {
 }
 
 /// Thinking goes inline, where the template asks for it; the thought part is a summary, as Gemini's.
-pub fn settle(chat: &Chat, said: Said, options: &Options) -> Reply {
+pub fn settle(chat: &Chat, said: SimReply, options: &GenerateOptions) -> Reply {
     let mut text = match said.thought.is_empty() {
         true => said.text,
         false => format!("<think>{}</think> {}", said.thought, said.text),

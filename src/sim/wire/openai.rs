@@ -1,12 +1,12 @@
 //! OpenAI chat completions, whole and streamed; thinking models answer with `reasoning_content`.
 
-use crate::sim::mind::{Chat, Said};
+use crate::sim::mind::{Chat, SimReply};
 use crate::sim::wire::{self, CREATED, Refusal, Tokens};
 use serde_json::{Value, json};
 
 /// What the body asks besides the conversation.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ChatOptions {
     pub stream: bool,
     pub usage: bool,
     pub stop: Vec<String>,
@@ -14,7 +14,7 @@ pub struct Options {
 }
 
 /// Reads a request body.
-pub fn read(body: &[u8]) -> Result<(Chat, Options), Refusal> {
+pub fn read(body: &[u8]) -> Result<(Chat, ChatOptions), Refusal> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|e| Refusal::bad(format!("the body is not JSON: {e}")))?;
     let mut chat = Chat {
@@ -33,7 +33,7 @@ pub fn read(body: &[u8]) -> Result<(Chat, Options), Refusal> {
         content(&message["content"], system, &mut chat)?;
     }
     let limit = body["max_completion_tokens"].as_u64().or(body["max_tokens"].as_u64());
-    let options = Options {
+    let options = ChatOptions {
         stream: body["stream"].as_bool().unwrap_or(false),
         usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
         stop: wire::strings(&body["stop"]),
@@ -77,7 +77,7 @@ struct Reply {
 }
 
 /// A model that does not serve its thinking apart says it inline.
-fn settle(chat: &Chat, said: Said, options: &Options) -> Reply {
+fn settle(chat: &Chat, said: SimReply, options: &ChatOptions) -> Reply {
     let apart = chat.model.to_lowercase().contains("thinking");
     let (reasoning, mut text) = match (apart, said.thought.is_empty()) {
         (true, _) | (_, true) => (said.thought, said.text),
@@ -105,7 +105,7 @@ fn usage(t: Tokens) -> Value {
 }
 
 /// The response body and whether it is an event stream. `id` names the reply.
-pub fn write(chat: &Chat, said: Said, options: &Options, model: &str, id: &str) -> String {
+pub fn write(chat: &Chat, said: SimReply, options: &ChatOptions, model: &str, id: &str) -> String {
     let reply = settle(chat, said, options);
     if options.stream {
         return stream(&reply, options, model, id);
@@ -128,7 +128,7 @@ pub fn write(chat: &Chat, said: Said, options: &Options, model: &str, id: &str) 
     .to_string()
 }
 
-fn stream(reply: &Reply, options: &Options, model: &str, id: &str) -> String {
+fn stream(reply: &Reply, options: &ChatOptions, model: &str, id: &str) -> String {
     let mut out = String::with_capacity(reply.text.len() * 3);
     let mut send = |choices: Value, usage: Option<Value>| {
         let mut chunk = json!({
@@ -163,7 +163,7 @@ fn stream(reply: &Reply, options: &Options, model: &str, id: &str) -> String {
 }
 
 /// A reply that the server's filter withheld.
-pub fn blocked(options: &Options, model: &str, id: &str) -> String {
+pub fn blocked(options: &ChatOptions, model: &str, id: &str) -> String {
     let reply = Reply {
         reasoning: String::new(),
         text: String::new(),

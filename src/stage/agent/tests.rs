@@ -1,7 +1,7 @@
 //! Turns and games without a model: what is read of a turn, and whose turn is next.
 
 use super::{Act, Ask, Game, Grammar, Heard, Rules, conversation, read};
-use crate::export::conversation::{Options, Speaker as Says, call_json, turns};
+use crate::export::conversation::{ConversationOptions, Speaker as Says, call_json, turns};
 use crate::record::{Digest, Ended, Id, ImageRef, Mime, Prompt, Rollout, Trajectory};
 
 fn call(caption: &str) -> String {
@@ -139,7 +139,7 @@ fn the_history_that_is_sent_is_the_row_that_is_trained_on() {
     };
     let mut t = Trajectory::new(prompt);
     assert!(conversation(&mut t, &rollout));
-    let row = turns(&t, &Options::default()).unwrap();
+    let row = turns(&t, &ConversationOptions::default()).unwrap();
     let row: Vec<(String, String)> = row
         .turns
         .iter()

@@ -3,7 +3,7 @@
 
 use crate::diag::Diagnostic;
 use crate::record::{DatasetReport, Evidence, Id, Outcome, Stratum, Trajectory};
-use crate::sample::water_fill;
+use crate::sample::{Says, Wanted, by_verdict, water_fill};
 use crate::stage::{
     Arity, Compile, Does, Facts, Gather, Kind, Param, Params, Port, Reason, Ruling, Stage, To, Ty,
 };
@@ -18,10 +18,15 @@ pub const KIND: Kind = Kind {
            but not good, `closed` takes a share `open_share` of the closed ones by keyed hash, \
            `both` does both. `open_end`: `second_call` ends on the second tool call (the v1 \
            client's cut); `rejection` ends on a J2 that rejects and a third call, which needs a \
-           third reflection upstream. Strata are category x outcome; quotas come from water-filling \
+           third reflection upstream; `last_call` ends each on its own last call: the third where \
+           there was a third reflection, else the second. Strata are category x outcome; quotas come from water-filling \
            to `target` (every stratum gets the same until it runs dry), weighted by `mix` over \
            outcomes; within a stratum the least keyed hashes are picked. What is short is \
-           reported, never filled in silence.",
+           reported, never filled in silence. With `accepts` the verdicts come first: rows are \
+           taken by what their last judgement says, so that no round's judgements accept more \
+           often than their share. One-round records over it are left out; later ones are cut open \
+           on the call before, so that the reflection is still practised. An agent trained on rows \
+           whose J2 always accepts never rejects a second picture.",
     does: Does::Quota,
     accepts: &["picked"],
     rejects: &["over_quota", "no_outcome", "duplicate"],
@@ -56,7 +61,7 @@ pub const KIND: Kind = Kind {
         },
         Param {
             name: "open_end",
-            ty: Ty::Choice(&["second_call", "rejection"]),
+            ty: Ty::Choice(&["second_call", "rejection", "last_call"]),
             default: Some("second_call"),
             doc: "where open trajectories end",
         },
@@ -71,7 +76,14 @@ pub const KIND: Kind = Kind {
             name: "mix",
             ty: Ty::Weights,
             default: Some("{ one_round = 1, closed = 1, open = 1 }"),
-            doc: "weights of the outcomes in the quotas",
+            doc: "weights of the outcomes in the quotas; not looked at with `accepts`",
+        },
+        Param {
+            name: "accepts",
+            ty: Ty::Weights,
+            default: Some(""),
+            doc: "largest share of accepting judgements by round, as `{ j1 = 0.5, j2 = 0.6 }`; \
+                  absent: not held",
         },
     ],
     flow,
@@ -81,7 +93,7 @@ pub const KIND: Kind = Kind {
 
 fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
     // A third call that was not drawn is where `rejection` cuts.
-    let third = facts.rounds >= 3 && params.text("open_end") == "rejection";
+    let third = facts.rounds >= 3 && params.text("open_end") != "second_call";
     if facts.rounds == 0 || !(facts.judged || third) {
         return Err("a judged round".into());
     }
@@ -98,8 +110,39 @@ fn flow_all(params: &Params, arriving: &[Facts]) -> Result<(), String> {
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
-    let mut mix = [1.0; 3];
     let mut errors = Vec::new();
+    let mix = mix(cx, &mut errors);
+    let accepts = accepts(cx, &mut errors);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let from = cx.params.text("open_from");
+    Ok(Stage::Gather(Box::new(Balance {
+        target: cx.params.int("target") as u64,
+        improved_opens: matches!(from, "improved" | "both"),
+        closed_opens: matches!(from, "closed" | "both"),
+        share: if matches!(from, "closed" | "both") { cx.params.float("open_share") } else { 0.0 },
+        shares: BTreeMap::new(),
+        open_end: match cx.params.text("open_end") {
+            "rejection" => OpenEnd::Rejection,
+            "last_call" => OpenEnd::LastCall,
+            _ => OpenEnd::SecondCall,
+        },
+        mix,
+        accepts,
+        seed: match cx.params.get("seed") {
+            Some(_) => cx.params.int("seed") as u64,
+            None => cx.seed,
+        },
+        offered: Vec::new(),
+        categories: Vec::new(),
+        numbers: HashMap::new(),
+        strata: BTreeMap::new(),
+    })))
+}
+
+fn mix(cx: &Compile<'_>, errors: &mut Vec<Diagnostic>) -> [f64; 3] {
+    let mut mix = [1.0; 3];
     for (name, weight) in cx.params.weights("mix") {
         match Outcome::ALL.iter().position(|o| o.as_str() == name) {
             Some(at) if *weight >= 0.0 => mix[at] = *weight,
@@ -113,34 +156,50 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
             ),
         }
     }
-    if !errors.is_empty() {
-        return Err(errors);
+    mix
+}
+
+fn accepts(cx: &Compile<'_>, errors: &mut Vec<Diagnostic>) -> BTreeMap<u8, f64> {
+    let mut accepts = BTreeMap::new();
+    for (name, share) in cx.params.weights("accepts") {
+        let round = name.strip_prefix('j').and_then(|n| n.parse::<u8>().ok());
+        match round.filter(|round| (1..=99).contains(round)) {
+            Some(round) if *share > 0.0 && *share < 1.0 => {
+                accepts.insert(round, *share);
+            }
+            Some(_) => errors.push(
+                cx.fault("accepts", "P04", format!("the share of `{name}` is {share}"))
+                    .note("a share between 0 and 1 is meant, without both ends"),
+            ),
+            None => errors.push(
+                cx.fault("accepts", "P04", format!("no judgement `{name}`"))
+                    .note("judgements: `j1`, `j2`, and so on"),
+            ),
+        }
     }
-    let from = cx.params.text("open_from");
-    Ok(Stage::Gather(Box::new(Balance {
-        target: cx.params.int("target") as u64,
-        improved_opens: matches!(from, "improved" | "both"),
-        share: if matches!(from, "closed" | "both") { cx.params.float("open_share") } else { 0.0 },
-        rounds_of_open: if cx.params.text("open_end") == "rejection" { 3 } else { 2 },
-        mix,
-        seed: match cx.params.get("seed") {
-            Some(_) => cx.params.int("seed") as u64,
-            None => cx.seed,
-        },
-        offered: Vec::new(),
-        categories: Vec::new(),
-        numbers: HashMap::new(),
-        strata: BTreeMap::new(),
-    })))
+    accepts
+}
+
+/// Where open trajectories end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OpenEnd {
+    SecondCall,
+    Rejection,
+    LastCall,
 }
 
 struct Balance {
     target: u64,
     improved_opens: bool,
+    closed_opens: bool,
     /// Of closed records, cut open.
     share: f64,
-    rounds_of_open: usize,
+    /// The same by the round that closes them, once the verdicts have been balanced.
+    shares: BTreeMap<u8, f64>,
+    open_end: OpenEnd,
     mix: [f64; 3],
+    /// By round: the largest share of accepting judgements; empty: not held.
+    accepts: BTreeMap<u8, f64>,
     seed: u64,
     /// 32 bytes a record.
     offered: Vec<Offer>,
@@ -153,7 +212,25 @@ struct Balance {
 struct Offer {
     id: Id,
     category: u32,
-    outcome: Option<Outcome>,
+    end: End,
+}
+
+/// How a record can end: a function of the record alone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    /// J of this round (from 1) accepts. It may be cut on the call before.
+    Accepted { round: u8, may_open: bool },
+    /// On a call of this round, which nothing judges.
+    Call { round: u8 },
+    /// Neither.
+    Nowhere,
+}
+
+/// Records that share a quota.
+struct Group {
+    category: String,
+    members: Vec<(Id, End)>,
+    quota: u64,
 }
 
 impl Gather for Balance {
@@ -167,53 +244,64 @@ impl Gather for Balance {
                 at
             }
         };
-        let outcome = self.end_of(t);
-        self.offered.push(Offer { id: t.prompt.id, category, outcome });
+        self.offered.push(Offer { id: t.prompt.id, category, end: self.end_of(t) });
     }
 
     fn rule(&mut self) -> Vec<Ruling> {
         let mut offered = std::mem::take(&mut self.offered);
-        offered.sort_by_key(|o| (o.id, o.outcome.is_none(), o.outcome));
-        let mut rulings = Vec::new();
-        let mut strata: BTreeMap<(String, Outcome), Vec<Id>> = BTreeMap::new();
+        let first = |o: &Offer| {
+            let outcome = self.outcome_of(o.id, o.end);
+            (o.id, outcome.is_none(), outcome, o.end)
+        };
+        offered.sort_by_key(first);
+        let (mut fit, mut rulings) = (Vec::new(), Vec::new());
         let mut before = None;
         for offer in offered {
-            let drop = |reason| Ruling {
-                id: offer.id,
-                outcome: offer.outcome,
-                to: To::Drop(reason),
-                evidence: Evidence::default(),
+            let reason = match offer.end {
+                _ if before == Some(offer.id) => Some("duplicate"),
+                End::Nowhere => Some("no_outcome"),
+                _ => None,
             };
-            match offer.outcome {
-                _ if before == Some(offer.id) => rulings.push(drop("duplicate")),
-                None => rulings.push(drop("no_outcome")),
-                Some(outcome) => {
-                    let category = self.categories[offer.category as usize].clone();
-                    strata.entry((category, outcome)).or_default().push(offer.id);
-                }
-            }
             before = Some(offer.id);
+            match reason {
+                Some(reason) => {
+                    rulings.push((offer.id, offer.end, To::Drop(reason), String::new()))
+                }
+                None => fit.push(offer),
+            }
         }
-        self.pick(strata, &mut rulings);
-        rulings
+        let mut groups =
+            if self.accepts.is_empty() { self.by_outcome(fit) } else { self.by_verdict(fit) };
+        for group in &mut groups {
+            group.members.sort_by_key(|(id, _)| (id.keyed("balance", self.seed), *id));
+        }
+        self.pick(groups, &mut rulings);
+        let ruling = |(id, end, to, note)| Ruling {
+            id,
+            outcome: self.outcome_of(id, end),
+            to,
+            evidence: Evidence { note, ..Evidence::default() },
+        };
+        rulings.into_iter().map(ruling).collect()
     }
 
     fn amend(&self, mut t: Trajectory) -> Trajectory {
-        t.outcome = self.end_of(&t);
+        t.outcome = self.outcome(&t);
         if t.outcome == Some(Outcome::Open) {
-            t.rounds.truncate(self.rounds_of_open);
+            let rounds = self.rounds_of_open(t.rounds.len());
+            t.rounds.truncate(rounds);
             if let Some(last) = t.rounds.last_mut() {
                 last.image = None;
                 last.seed = None;
                 last.judgement = None;
             }
-            t.comparisons.truncate(self.rounds_of_open.saturating_sub(2));
+            t.comparisons.truncate(rounds.saturating_sub(2));
         }
         t
     }
 
     fn outcome(&self, t: &Trajectory) -> Option<Outcome> {
-        self.end_of(t)
+        self.outcome_of(t.prompt.id, self.end_of(t))
     }
 
     fn dataset_report(&self) -> Option<DatasetReport> {
@@ -226,49 +314,170 @@ impl Gather for Balance {
 }
 
 impl Balance {
-    /// A function of the record alone, so that shards and reruns agree.
-    fn end_of(&self, t: &Trajectory) -> Option<Outcome> {
+    fn end_of(&self, t: &Trajectory) -> End {
+        let Some(last) = t.rounds.last() else { return End::Nowhere };
+        let rounds = t.rounds.len();
         // A third reflection that was not drawn has nothing to be accepted.
-        let last = t.rounds.last()?.judgement.as_ref();
-        let accepted = last.is_some_and(|j| j.satisfied);
-        let can_open = t.rounds.len() >= self.rounds_of_open
-            && (self.rounds_of_open == 2 || rejected(t, self.rounds_of_open - 2));
-        match (t.rounds.len(), accepted) {
-            (1, true) => Some(Outcome::OneRound),
-            (_, true) => {
-                let draw = t.prompt.id.keyed("open", self.seed) as f64 / u64::MAX as f64;
-                Some(if can_open && draw < self.share { Outcome::Open } else { Outcome::Closed })
-            }
-            (_, false) if t.improved && can_open && self.improved_opens => Some(Outcome::Open),
-            (_, false) => None,
+        let accepted = last.judgement.as_ref().is_some_and(|j| j.satisfied);
+        let round = u8::try_from(rounds).unwrap_or(u8::MAX);
+        let may_open = match self.open_end {
+            OpenEnd::Rejection => rounds >= 3 && rejected(t, 1),
+            OpenEnd::SecondCall => rounds >= 2,
+            OpenEnd::LastCall => rounds >= 2 && rejected(t, rounds - 2),
+        };
+        match accepted {
+            true => End::Accepted { round, may_open },
+            false if t.improved && may_open && self.improved_opens => End::Call { round },
+            false => End::Nowhere,
         }
     }
 
-    fn pick(&mut self, strata: BTreeMap<(String, Outcome), Vec<Id>>, rulings: &mut Vec<Ruling>) {
-        let available: Vec<u64> = strata.values().map(|ids| ids.len() as u64).collect();
-        let weights: Vec<f64> = strata.keys().map(|(_, o)| self.mix[*o as usize]).collect();
-        let quotas = water_fill(&available, Some(&weights), self.target);
-        let all: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-        for (((category, outcome), mut ids), quota) in strata.into_iter().zip(quotas) {
-            let available = ids.len() as u64;
-            let wanted = (self.target as f64 * self.mix[outcome as usize] / all).round() as u64;
-            let stratum = Stratum { available, quota, wanted, taken: quota.min(available) };
-            self.strata.insert(format!("{category}/{}", outcome.as_str()), stratum);
-            ids.sort_by_key(|id| (id.keyed("balance", self.seed), *id));
-            for (rank, id) in ids.into_iter().enumerate() {
-                let note = format!(
-                    "{} of {} in {category}/{}, quota {quota}",
-                    rank + 1,
-                    stratum.available,
-                    outcome.as_str()
-                );
-                let to =
-                    if (rank as u64) < quota { To::Port("picked") } else { To::Drop("over_quota") };
-                let evidence = Evidence::note(note);
-                rulings.push(Ruling { id, outcome: Some(outcome), to, evidence });
+    /// A function of the record and of the shares alone, so that shards and reruns agree.
+    fn outcome_of(&self, id: Id, end: End) -> Option<Outcome> {
+        match end {
+            End::Accepted { round: 1, .. } => Some(Outcome::OneRound),
+            End::Accepted { round, may_open } => {
+                let share = self.shares.get(&round).copied().unwrap_or(self.share);
+                let open = may_open && self.draw(id) < share;
+                Some(if open { Outcome::Open } else { Outcome::Closed })
             }
+            End::Call { .. } => Some(Outcome::Open),
+            End::Nowhere => None,
         }
     }
+
+    /// Which closed records are cut open first: 0..=1.
+    fn draw(&self, id: Id) -> f64 {
+        id.keyed("open", self.seed) as f64 / u64::MAX as f64
+    }
+
+    /// How many rounds an open record of `rounds` has, the last of them a call that is not drawn.
+    fn rounds_of_open(&self, rounds: usize) -> usize {
+        match self.open_end {
+            OpenEnd::SecondCall => 2,
+            OpenEnd::Rejection => 3,
+            OpenEnd::LastCall => rounds,
+        }
+    }
+
+    /// What the last judgement says, once the record is cut to its outcome.
+    fn says(&self, id: Id, end: End) -> Says {
+        let open = self.outcome_of(id, end) == Some(Outcome::Open);
+        let (End::Accepted { round, .. } | End::Call { round }) = end else { return (0, false) };
+        match open {
+            true => (self.rounds_of_open(round.into()) as u8 - 1, false),
+            false => (round, true),
+        }
+    }
+
+    fn category(&self, offer: &Offer) -> String {
+        self.categories[offer.category as usize].clone()
+    }
+
+    /// Quotas over category x outcome.
+    fn by_outcome(&self, fit: Vec<Offer>) -> Vec<Group> {
+        let mut strata: BTreeMap<(String, Outcome), Vec<(Id, End)>> = BTreeMap::new();
+        for offer in fit {
+            let Some(outcome) = self.outcome_of(offer.id, offer.end) else { continue };
+            let key = (self.category(&offer), outcome);
+            strata.entry(key).or_default().push((offer.id, offer.end));
+        }
+        let weights: Vec<f64> = strata.keys().map(|(_, o)| self.mix[*o as usize]).collect();
+        let strata = strata.into_iter().map(|((category, _), members)| (category, members));
+        filled(strata.collect(), Some(&weights), self.target)
+    }
+
+    /// Quotas by what the last judgement says, shared evenly over the categories.
+    fn by_verdict(&mut self, fit: Vec<Offer>) -> Vec<Group> {
+        let mut classes: BTreeMap<Says, BTreeMap<String, Vec<(Id, End)>>> = BTreeMap::new();
+        // Nothing is cut before it is known how much is to be.
+        let shares = std::mem::replace(&mut self.share, 0.0);
+        for offer in fit {
+            let class = classes.entry(self.says(offer.id, offer.end)).or_default();
+            class.entry(self.category(&offer)).or_default().push((offer.id, offer.end));
+        }
+        let count = |c: &BTreeMap<_, Vec<_>>| c.values().map(|m| m.len() as u64).sum::<u64>();
+        let quotas = by_verdict(
+            &classes.iter().map(|(says, class)| (*says, count(class))).collect(),
+            &Wanted {
+                target: self.target,
+                accepts: &self.accepts,
+                cut_share: shares,
+                cut_from: self.closed_opens.then_some(match self.open_end {
+                    OpenEnd::Rejection => 3,
+                    _ => 2,
+                }),
+            },
+        );
+        let mut groups = Vec::new();
+        for (says, class) in classes {
+            let quota = quotas.taken.get(&says).copied().unwrap_or(0);
+            groups.extend(filled(class.into_iter().collect(), None, quota));
+        }
+        self.cut(&groups, &quotas.cut);
+        groups
+    }
+
+    /// Sets the shares by which `cut` of the picked records that a round accepts end open.
+    fn cut(&mut self, groups: &[Group], cut: &BTreeMap<u8, u64>) {
+        for (&round, &wanted) in cut {
+            let mut draws = Vec::new();
+            for group in groups {
+                let mut ranked: Vec<_> = group.members.iter().collect();
+                ranked.sort_by_key(|(id, _)| (id.keyed("balance", self.seed), *id));
+                let picked = ranked.into_iter().take(group.quota as usize);
+                let accepted = picked.filter(|(_, end)| {
+                    matches!(end, End::Accepted { round: r, may_open: true } if *r == round)
+                });
+                draws.extend(accepted.map(|(id, _)| self.draw(*id)));
+            }
+            draws.sort_by(f64::total_cmp);
+            self.shares.insert(round, draws.get(wanted as usize).copied().unwrap_or(2.0));
+        }
+    }
+
+    fn pick(&mut self, groups: Vec<Group>, rulings: &mut Vec<(Id, End, To, String)>) {
+        for Group { category, members, quota } in groups {
+            let available = members.len();
+            for (rank, (id, end)) in members.into_iter().enumerate() {
+                let stratum = self.stratum(&category, id, end);
+                let note = format!("{} of {available} in {stratum}, quota {quota}", rank + 1);
+                let picked = (rank as u64) < quota;
+                let entry = self.strata.entry(stratum).or_default();
+                entry.available += 1;
+                entry.quota += u64::from(picked);
+                entry.taken += u64::from(picked);
+                let to = if picked { To::Port("picked") } else { To::Drop("over_quota") };
+                rulings.push((id, end, to, note));
+            }
+        }
+        // What an even target would have of each, whatever is there.
+        let even = (self.target as f64 / self.strata.len().max(1) as f64).round() as u64;
+        self.strata.values_mut().for_each(|stratum| stratum.wanted = even);
+    }
+
+    /// Category and outcome; where the verdicts are balanced, what the last judgement says as well.
+    fn stratum(&self, category: &str, id: Id, end: End) -> String {
+        let outcome = self.outcome_of(id, end).map_or("", Outcome::as_str);
+        if self.accepts.is_empty() {
+            return format!("{category}/{outcome}");
+        }
+        let (round, accepts) = self.says(id, end);
+        let word = if accepts { "accepts" } else { "rejects" };
+        format!("{category}/{outcome}, J{round} {word}")
+    }
+}
+
+/// Quotas by water-filling over groups of one category each.
+fn filled(
+    groups: Vec<(String, Vec<(Id, End)>)>,
+    weights: Option<&[f64]>,
+    target: u64,
+) -> Vec<Group> {
+    let available: Vec<u64> = groups.iter().map(|(_, members)| members.len() as u64).collect();
+    let quotas = water_fill(&available, weights, target);
+    let group = |((category, members), quota)| Group { category, members, quota };
+    groups.into_iter().zip(quotas).map(group).collect()
 }
 
 /// Round `index` (from 0) was judged and rejected.
@@ -277,95 +486,4 @@ fn rejected(t: &Trajectory, index: usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::{Judgement, Prompt, Round};
-
-    fn record(key: &str, verdicts: &[bool], improved: bool) -> Trajectory {
-        let mut t = Trajectory::new(Prompt {
-            id: Id::of("t", key, key),
-            text: key.into(),
-            category: "c".into(),
-            source: "t".into(),
-            key: None,
-            reference: None,
-            spec: None,
-            gloss: None,
-            licence: None,
-        });
-        t.improved = improved;
-        t.rounds = verdicts
-            .iter()
-            .map(|&satisfied| Round {
-                thinking: "t".into(),
-                refined: "p".into(),
-                image: None,
-                seed: None,
-                judgement: Some(Judgement {
-                    rationale: "j".into(),
-                    satisfied,
-                    score: 0.0,
-                    checks: vec![],
-                }),
-            })
-            .collect();
-        t
-    }
-
-    fn balance(target: u64, share: f64, rounds_of_open: usize) -> Balance {
-        Balance {
-            target,
-            improved_opens: true,
-            share,
-            rounds_of_open,
-            mix: [1.0; 3],
-            seed: 7,
-            offered: vec![],
-            categories: vec![],
-            numbers: HashMap::new(),
-            strata: BTreeMap::new(),
-        }
-    }
-
-    #[test]
-    fn outcomes_follow_from_the_rounds() {
-        let b = balance(9, 0.0, 2);
-        assert_eq!(b.end_of(&record("a", &[true], false)), Some(Outcome::OneRound));
-        assert_eq!(b.end_of(&record("a", &[false, true], false)), Some(Outcome::Closed));
-        assert_eq!(b.end_of(&record("a", &[false, false], true)), Some(Outcome::Open));
-        assert_eq!(b.end_of(&record("a", &[false, false], false)), None);
-        assert_eq!(
-            balance(9, 1.0, 2).end_of(&record("a", &[false, true], false)),
-            Some(Outcome::Open)
-        );
-    }
-
-    #[test]
-    fn both_cuts_end_on_a_call() {
-        let cut = balance(9, 1.0, 2).amend(record("a", &[false, true], false));
-        assert_eq!(cut.rounds.len(), 2);
-        assert!(cut.rounds[0].judgement.is_some() && cut.rounds[1].judgement.is_none());
-        let cut = balance(9, 0.0, 3).amend(record("a", &[false, false, false], true));
-        assert_eq!((cut.outcome, cut.rounds.len()), (Some(Outcome::Open), 3));
-        assert!(cut.rounds[1].judgement.is_some() && cut.rounds[2].judgement.is_none());
-    }
-
-    #[test]
-    fn picks_do_not_depend_on_order_and_conserve() {
-        let records: Vec<_> = (0..40)
-            .map(|n| record(&n.to_string(), &[n % 2 == 0, true][..1 + n % 2], false))
-            .collect();
-        let rule = |records: &[Trajectory]| {
-            let mut b = balance(10, 0.3, 2);
-            records.iter().for_each(|r| b.offer(r));
-            let mut out: Vec<_> = b.rule().into_iter().map(|r| (r.id, r.to)).collect();
-            out.sort_by_key(|(id, _)| *id);
-            out
-        };
-        let there = rule(&records);
-        let back: Vec<_> = records.iter().rev().cloned().collect();
-        assert_eq!(there, rule(&back));
-        assert_eq!(there.len(), 40);
-        assert_eq!(there.iter().filter(|(_, to)| *to == To::Port("picked")).count(), 10);
-    }
-}
+mod tests;

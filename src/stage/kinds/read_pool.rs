@@ -2,11 +2,11 @@
 
 use crate::call::{CallError, Fatal};
 use crate::diag::Diagnostic;
-use crate::pool::{self, Item as PoolItem, Sources};
+use crate::pool::{self, PoolItem, Sources};
 use crate::record::{Digest, Evidence, Id, Prompt, Trajectory};
 use crate::stage::{
-    Arity, Compile, Does, Facts, Item, Kind, Param, Params, Port, Reason, Source, SourceCx, Stage,
-    StageError, Ty,
+    Arity, Compile, Does, Facts, Kind, Param, Params, Port, Reason, Source, SourceCx, SourceItem,
+    Stage, StageError, Ty,
 };
 use crate::store::{Blobs, Store, StoreError};
 use futures::StreamExt;
@@ -129,7 +129,7 @@ impl Source for ReadPool {
         None
     }
 
-    fn items<'a>(&'a self, cx: &'a SourceCx) -> BoxStream<'a, Result<Item, StageError>> {
+    fn items<'a>(&'a self, cx: &'a SourceCx) -> BoxStream<'a, Result<SourceItem, StageError>> {
         let limit = match (self.limit, cx.limit) {
             (0, None) => usize::MAX,
             (0, Some(n)) | (n, None) => n as usize,
@@ -147,9 +147,9 @@ impl Source for ReadPool {
                     // The row itself came, and its evidence says what it lost.
                     Ok(PoolItem::Bad(bad)) if bad.row_kept => None,
                     Ok(PoolItem::End(ending)) => {
-                        unread(&ending).map(|what| Ok(Item::Aside { what }))
+                        unread(&ending).map(|what| Ok(SourceItem::Aside { what }))
                     }
-                    Ok(PoolItem::Bad(bad)) => Some(Ok(Item::Bad {
+                    Ok(PoolItem::Bad(bad)) => Some(Ok(SourceItem::Bad {
                         place: bad.place,
                         reason: bad.kind.as_str(),
                         what: bad.detail,
@@ -179,7 +179,7 @@ fn unread(ending: &pool::Ending) -> Option<String> {
     })
 }
 
-async fn record(row: pool::RawPrompt, blobs: &Blobs) -> Result<Item, StageError> {
+async fn record(row: pool::RawPrompt, blobs: &Blobs) -> Result<SourceItem, StageError> {
     let reference = match row.reference {
         None => None,
         Some(reference) => {
@@ -199,7 +199,7 @@ async fn record(row: pool::RawPrompt, blobs: &Blobs) -> Result<Item, StageError>
         gloss: row.gloss,
         licence: row.licence,
     };
-    Ok(Item::Record(Box::new(Trajectory::new(prompt)), lost))
+    Ok(SourceItem::Record(Box::new(Trajectory::new(prompt)), lost))
 }
 
 /// Where standard input was put, for a path that names it.
@@ -257,11 +257,11 @@ fn store_error(error: StoreError) -> StageError {
 mod tests {
     use super::{KIND, ReadPool};
     use crate::pool::{BadKind, OnBad, Sources};
-    use crate::stage::{Item, Source, SourceCx, StageError};
+    use crate::stage::{Source, SourceCx, SourceItem, StageError};
     use crate::store::{Blobs, Store};
     use futures::StreamExt;
 
-    async fn items(rows: &str, on_bad: OnBad) -> Vec<Result<Item, StageError>> {
+    async fn items(rows: &str, on_bad: OnBad) -> Vec<Result<SourceItem, StageError>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.jsonl");
         std::fs::write(&path, rows).unwrap();
@@ -280,9 +280,9 @@ mod tests {
         let said: Vec<String> = found
             .into_iter()
             .map(|item| match item {
-                Ok(Item::Record(t, said)) => format!("{}: {}", t.prompt.text, said.note),
-                Ok(Item::Bad { reason, .. }) => reason.to_owned(),
-                Ok(Item::Aside { what }) => what,
+                Ok(SourceItem::Record(t, said)) => format!("{}: {}", t.prompt.text, said.note),
+                Ok(SourceItem::Bad { reason, .. }) => reason.to_owned(),
+                Ok(SourceItem::Aside { what }) => what,
                 Err(error) => format!("{error:?}"),
             })
             .collect();

@@ -6,13 +6,13 @@ use crate::env::Rng;
 use crate::record::{Evidence, Id, Prompt, Spec, Trajectory, Vote};
 use crate::rules::reading::{field, flag};
 use crate::sample::spec::{Style, Vocabulary};
-use crate::stage::ask::{Asker, Said, members, typed};
+use crate::stage::ask::{AskOutcome, Asker, members, typed};
 use crate::stage::checklist::spec_json;
 use crate::stage::grammar::Fault;
 use crate::stage::judging::bound;
 use crate::stage::{
-    Arity, Compile, Cx, Does, Each, Facts, Item, Kind, Param, Params, Port, Reason, Source,
-    SourceCx, Stage, StageError, Step, Ty, Wants,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Source, SourceCx,
+    SourceItem, Stage, StageError, Step, Ty, Wants,
 };
 use crate::template::Context;
 use crate::text::gloss::gloss;
@@ -143,7 +143,7 @@ impl Source for Specs {
         Some(self.count)
     }
 
-    fn items<'a>(&'a self, cx: &'a SourceCx) -> BoxStream<'a, Result<Item, StageError>> {
+    fn items<'a>(&'a self, cx: &'a SourceCx) -> BoxStream<'a, Result<SourceItem, StageError>> {
         let wanted = cx.limit.map_or(self.count, |limit| limit.min(self.count)) as usize;
         let mut seen: HashSet<u64> = HashSet::new();
         // A vocabulary can be smaller than `count`: after so many draws there is nothing new.
@@ -157,7 +157,7 @@ impl Source for Specs {
             let item = match spec {
                 Some(t) => {
                     *made += 1;
-                    Some(Ok(Item::Record(Box::new(t), Evidence::default())))
+                    Some(Ok(SourceItem::Record(Box::new(t), Evidence::default())))
                 }
                 None => (*made < wanted).then(|| Ok(self.exhausted(*made, wanted))),
             };
@@ -168,11 +168,11 @@ impl Source for Specs {
 }
 
 impl Specs {
-    fn exhausted(&self, made: usize, wanted: usize) -> Item {
+    fn exhausted(&self, made: usize, wanted: usize) -> SourceItem {
         let what = format!(
             "{made} distinct specs were drawn of {wanted}: add to the vocabulary or lower `count`"
         );
-        Item::Bad { place: self.stage.clone(), reason: "exhausted", what }
+        SourceItem::Bad { place: self.stage.clone(), reason: "exhausted", what }
     }
 
     fn draw(&self, seed: u64, n: u64) -> Option<Trajectory> {
@@ -266,9 +266,9 @@ impl Each for Make {
         let asked = self.writer.json(cx, &context, 0, typed::<RawRiddle>).await?;
         let note = |what: String| Evidence { votes: asked.faults.clone(), ..Evidence::note(what) };
         let riddle = match asked.said {
-            Said::Read(raw, _) => raw.prompt.trim().to_owned(),
-            Said::Unusable(fault) => return Ok(Step::drop(t, "unwritten", note(fault.what))),
-            Said::Refused(what) => return Ok(Step::drop(t, "refused", note(what))),
+            AskOutcome::Read(raw, _) => raw.prompt.trim().to_owned(),
+            AskOutcome::Unusable(fault) => return Ok(Step::drop(t, "unwritten", note(fault.what))),
+            AskOutcome::Refused(what) => return Ok(Step::drop(t, "refused", note(what))),
         };
         let faults = asked.faults;
         t.prompt.text = riddle;

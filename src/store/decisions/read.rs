@@ -38,9 +38,9 @@ pub async fn scan_decisions(
 ) -> Result<(), StoreError> {
     for source in sources(store, stage).await? {
         match source {
-            Source::Part(name) => decode_decisions(store.get(&name).await?, each)
+            Rows::Part(name) => decode_decisions(store.get(&name).await?, each)
                 .map_err(|what| StoreError::Damaged { place: store.place(&name), what })?,
-            Source::Ledger(rows) => rows.into_iter().for_each(&mut *each),
+            Rows::Ledger(rows) => rows.into_iter().for_each(&mut *each),
         }
     }
     Ok(())
@@ -54,9 +54,9 @@ pub async fn scan_slim(
 ) -> Result<(), StoreError> {
     for source in sources(store, stage).await? {
         match source {
-            Source::Part(name) => scan_slim_part(store.get(&name).await?, each)
+            Rows::Part(name) => scan_slim_part(store.get(&name).await?, each)
                 .map_err(|what| StoreError::Damaged { place: store.place(&name), what })?,
-            Source::Ledger(rows) => rows.iter().for_each(|row| each(slim(row))),
+            Rows::Ledger(rows) => rows.iter().for_each(|row| each(slim(row))),
         }
     }
     Ok(())
@@ -74,13 +74,13 @@ fn slim(row: &Decision) -> Slim<'_> {
     }
 }
 
-enum Source {
+enum Rows {
     Part(String),
     Ledger(Vec<Decision>),
 }
 
 /// Where the decisions of `stage` lie. Parts are read one at a time, by whoever scans.
-async fn sources(store: &Store, stage: &str) -> Result<Vec<Source>, StoreError> {
+async fn sources(store: &Store, stage: &str) -> Result<Vec<Rows>, StoreError> {
     let mut sources = Vec::new();
     for root in roots(store).await? {
         let mut parts = parts(store, &root, stage).await?;
@@ -90,12 +90,12 @@ async fn sources(store: &Store, stage: &str) -> Result<Vec<Source>, StoreError> 
             if rows.is_empty() {
                 parts = self::parts(store, &root, stage).await?;
             } else {
-                sources.push(Source::Ledger(rows));
+                sources.push(Rows::Ledger(rows));
             }
         }
-        sources.extend(parts.into_iter().map(Source::Part));
+        sources.extend(parts.into_iter().map(Rows::Part));
         // Tables at the root are of all shards.
-        if root.is_empty() && matches!(sources.first(), Some(Source::Part(..))) {
+        if root.is_empty() && matches!(sources.first(), Some(Rows::Part(..))) {
             break;
         }
     }

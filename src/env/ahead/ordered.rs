@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 /// Work on its way out. One thread hands out work and takes results; others do the work, or that one
 /// itself where none of them is free.
-pub struct Line<T> {
+pub struct OrderedBuffer<T> {
     crew: Crew,
     bounds: Bounds,
     places: VecDeque<(Place<T>, usize)>,
@@ -19,13 +19,13 @@ enum Place<T> {
     Work(Task<T>),
 }
 
-impl<T: Send + 'static> Line<T> {
+impl<T: Send + 'static> OrderedBuffer<T> {
     /// With at most `threads` of the runtime's threads for blocking work at once, and no more than
     /// there are cores.
-    pub fn new(handle: &Handle, threads: usize, bounds: Bounds) -> Line<T> {
+    pub fn new(handle: &Handle, threads: usize, bounds: Bounds) -> OrderedBuffer<T> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let crew = Crew::new(handle.clone(), cores.min(threads));
-        Line { crew, bounds, places: VecDeque::new(), bytes: 0 }
+        OrderedBuffer { crew, bounds, places: VecDeque::new(), bytes: 0 }
     }
 
     /// Hands out `work`; `bytes` are held until its result is taken.
@@ -67,7 +67,7 @@ impl<T: Send + 'static> Line<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Line;
+    use super::OrderedBuffer;
     use crate::env::ahead::Bounds;
     use proptest::prelude::*;
     use std::sync::mpsc;
@@ -85,7 +85,7 @@ mod tests {
             threads in 1usize..4, count in 0usize..9, bytes in 0usize..1000,
         ) {
             let runtime = runtime(threads);
-            let mut line = Line::new(runtime.handle(), 3, Bounds { count, bytes });
+            let mut line = OrderedBuffer::new(runtime.handle(), 3, Bounds { count, bytes });
             let mut out = Vec::new();
             for (n, (works, size)) in items.iter().copied().enumerate() {
                 if works {
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn nothing_is_due_before_it_is_done_or_the_line_is_full() {
         let runtime = runtime(1);
-        let mut line = Line::new(runtime.handle(), 1, Bounds { count: 9, bytes: 100 });
+        let mut line = OrderedBuffer::new(runtime.handle(), 1, Bounds { count: 9, bytes: 100 });
         let (go, gone) = mpsc::channel::<()>();
         let (say, begun) = mpsc::channel();
         line.push(100, move || {
