@@ -1,6 +1,7 @@
 //! `coldstart export`: a dataset in a trainer's own form; `--verify` proves one; `--table1` describes
 //! the data.
 
+mod loader;
 mod said;
 
 use crate::cli::shared::{ProjectArg, block_on, print_json};
@@ -85,6 +86,16 @@ pub struct Args {
     /// Re-read an export and prove all that it promises
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     verify: Option<String>,
+    /// With --verify: load it by the trainer's own code as well, where this environment's Python has it
+    /// (LLaMAFactory, verl, ms-swift, TRL, `datasets`): rows, tokens, the first example with what is trained
+    #[arg(long, requires = "verify")]
+    loader: bool,
+    /// The Python that has the trainer (default: the active environment's, else the path's)
+    #[arg(long, value_name = "PATH", requires = "loader")]
+    python: Option<PathBuf>,
+    /// The model whose tokenizer the trainer uses: a folder or a name on the hub
+    #[arg(long, value_name = "MODEL", requires = "loader", default_value = "Qwen/Qwen2.5-VL-7B-Instruct")]
+    model: String,
     /// Print the paper's Table 1 diagnostics of the data; write nothing
     #[arg(long, conflicts_with_all = ["out", "verify"])]
     table1: bool,
@@ -161,7 +172,12 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         args.check_report_format()?;
     }
     if let Some(dir) = &args.verify {
-        return block_on(prove(dir, &args));
+        let proved = block_on(prove(dir, &args))?;
+        if !args.loader {
+            return Ok(proved);
+        }
+        let loaded = loader::load(dir, args.python.as_deref(), &args.model)?;
+        return Ok(if proved == Done::Well { loaded } else { proved });
     }
     let source = args.source.as_deref().context("a RUN or a dataset folder is missing")?;
     if args.table1 {

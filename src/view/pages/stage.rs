@@ -107,11 +107,6 @@ fn records(
         ("reason", filter.reason.as_str(), names(&|r| r.reason.clone())),
         ("sort", filter.sort.as_str(), SORTS.map(str::to_owned).to_vec()),
         ("category", filter.category.as_str(), deep.by_category.keys().cloned().collect()),
-        (
-            "sort",
-            filter.sort.as_str(),
-            ["score", "-score", "cost", "-cost"].map(str::to_owned).to_vec(),
-        ),
     ];
     html! {
         section #records {
