@@ -342,7 +342,7 @@ fn rows_are_selected_by_an_expression_and_taken_in_balance() {
 #[test]
 fn a_paid_run_is_picked_again_by_the_seed_of_its_balance() {
     let replay = |set: &[&str]| -> Value {
-        let base = ["replay", run(), "--set", "balanced.target=6", "--format", "json"];
+        let base = ["replay", run(), "--set", "balanced.target=28", "--format", "json"];
         serde_json::from_str(&good(&[&base[..], set].concat())).unwrap()
     };
     let (one, other) = (replay(&[]), replay(&["--set", "balanced.seed=9"]));

@@ -251,10 +251,7 @@ async fn people_label_blind_take_back_and_are_held_against_each_other() {
     let say = |viewer: &Viewer, truth: &str| -> (String, String) {
         let (_, page) = viewer.get("work");
         let (id, stage) = (field(&page, "id"), field(&page, "stage"));
-        assert!(
-            !page.contains("class=\"word unsatisfied\"")
-                && !page.contains("class=\"turn model\"><h3>judgement")
-        );
+        assert!(!page.contains("<h3>judgement"), "the verdict is hidden");
         let head = viewer
             .post("label", &format!("id={id}&stage={stage}&truth={truth}&back=work%3Fskip%3D0"));
         assert_eq!(status(&head), "303", "{head}");
