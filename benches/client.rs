@@ -6,12 +6,10 @@
 //! in `adaptive`, which needs one that refuses. Prints one figure a line.
 
 use coldstart::call::endpoints::Endpoints;
-use coldstart::call::{
-    CallError, ChatRequest, Images, Message, Part, Request, Sampling, Speaker, Stack, StackOptions,
-};
+use coldstart::call::{CallError, ChatRequest, Images, Request, Sampling, Stack, StackOptions};
 use coldstart::diag::{SourceFile, Style, render};
 use coldstart::env::Env;
-use coldstart::record::Digest;
+use coldstart::record::{Digest, Message, Part, Speaker};
 use std::io::BufRead;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -98,7 +96,7 @@ async fn drive(env: &Env, stack: &Stack, from: u64, calls: u64, width: u64) -> u
                     if n >= from + calls {
                         return;
                     }
-                    if let Err(error) = model.call(&request(n)).await
+                    if let Err(error) = model.call(request(n).keyed()).await
                         && failed.fetch_add(1, Ordering::Relaxed) < 3
                     {
                         eprintln!("failed: {error}");

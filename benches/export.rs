@@ -57,6 +57,7 @@ fn trajectory(n: u64) -> (Trajectory, Vec<Bytes>) {
             satisfied,
             score: 1.0,
             checks: Vec::new(),
+            ..Judgement::default()
         }),
     };
     let text = format!("prompt number {n}");

@@ -5,11 +5,13 @@
 
 use bytes::Bytes;
 use coldstart::call::{
-    CallError, ChatRequest, Message, Model, Output, Part, Reply, Request, Sampling, Speaker, Usage,
+    CallError, ChatRequest, KeyedRequest, Model, Output, Reply, Request, Sampling, Usage,
 };
 use coldstart::env::Env;
 use coldstart::journal::{Entry, Journal, JournalError, Journaled, ReadJournal};
-use coldstart::record::{CallKey, Decision, Disposition, Evidence, Id, NanoUsd};
+use coldstart::record::{
+    CallKey, Decision, Disposition, Evidence, Id, Message, NanoUsd, Part, Speaker,
+};
 use coldstart::store::{Blobs, DecisionWriter, Store, scan_slim};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,7 +76,7 @@ struct Nobody;
 
 #[async_trait::async_trait]
 impl Model for Nobody {
-    async fn call(&self, _request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, _request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         Err(CallError::Record { what: "a replay bought a call".to_string() })
     }
 }
@@ -210,7 +212,7 @@ async fn replay(env: &Env, root: &Store, entries: u64) -> Result<(), Failure> {
             (Arc::clone(&model), Arc::clone(&next), Arc::clone(&requests));
         env.spawn(async move {
             while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
-                model.call(request).await?;
+                model.call(request.keyed()).await?;
             }
             Ok::<_, CallError>(())
         })

@@ -239,7 +239,7 @@ fn pool_rate(runtime: &tokio::runtime::Runtime, path: &Path, verify: Verify) -> 
     let busy = cpu();
     let options = SourceOptions { verify, images: Images::Load, ..SourceOptions::default() };
     let with_image = |item: &Result<PoolItem, _>| {
-        std::future::ready(matches!(item, Ok(PoolItem::Row(row)) if row.reference.is_some()))
+        std::future::ready(matches!(item, Ok(PoolItem::Row(row)) if row.image.is_some()))
     };
     let rows = open(path.to_str().expect("a path"), &options).filter(with_image).count();
     let rows = runtime.block_on(rows);

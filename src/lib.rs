@@ -39,6 +39,7 @@ pub mod record;
 pub mod rules;
 pub mod run;
 pub mod sample;
+pub mod serve;
 pub mod sim;
 pub mod stage;
 pub mod store;

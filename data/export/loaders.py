@@ -181,6 +181,8 @@ def trl():
 
 def main():
     loaders = {"llamafactory": llamafactory, "verl": verl, "swift": swift, "trl": trl, "datasets": datasets_}
+    if FORM not in BY_FORM:
+        sys.exit(f"no loader is known for the form {FORM}")
     found = [name for name in BY_FORM[FORM] if importlib.util.find_spec(name)]
     missing = [name for name in BY_FORM[FORM] if name not in found]
     if missing:

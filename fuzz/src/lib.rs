@@ -97,8 +97,10 @@ pub fn pool(bytes: &[u8]) {
     for item in items {
         match item {
             Ok(PoolItem::Row(row)) => {
-                assert!(!row.text.trim().is_empty() && row.text.chars().count() <= 200);
-                assert!(!row.text.contains("<tool_call>"));
+                assert!(
+                    !row.prompt.text.trim().is_empty() && row.prompt.text.chars().count() <= 200
+                );
+                assert!(!row.prompt.text.contains("<tool_call>"));
             }
             Ok(PoolItem::Bad(bad)) => assert!(!bad.place.contains(char::is_control)),
             Ok(PoolItem::End(_)) | Err(PoolError::Unknown { .. }) => {}

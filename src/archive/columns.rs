@@ -3,14 +3,16 @@
 //! How the rows are read is `rows`' and `decode`'s; they are joined over stages by `audit::Index`.
 
 use crate::archive::names::{Name, Names, Texts};
-use crate::record::{CallKey, Decision, Disposition, Id};
+use crate::record::{CallKey, Decision, Disposition, Id, Vote};
 
 /// What of the texts to read with the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// Prompts: what an audit compares and shows.
     Prompts,
-    /// Notes as well: what the viewer searches.
+    /// And how replies could be read: what an audit counts.
+    Replies,
+    /// Prompts, and notes as well: what the viewer searches.
     Notes,
 }
 
@@ -35,6 +37,8 @@ pub struct Columns {
     pub notes: Texts,
     /// Of failed records, a few at least: what their error says.
     pub failures: Vec<(Id, String)>,
+    /// Votes that tell of how a reply could be read. Empty unless asked for.
+    pub replies: Vec<Vote>,
 }
 
 /// A list of call keys per row, in one buffer.
@@ -97,6 +101,10 @@ impl Columns {
         if reading == Reading::Notes {
             self.notes.push(&row.evidence.note);
         }
+        if reading == Reading::Replies {
+            let votes = row.evidence.votes.iter();
+            self.replies.extend(votes.filter(|vote| vote.is_of_reading()).cloned());
+        }
         if row.disposition == Disposition::Failed {
             self.failures.push((row.id, row.evidence.note.clone()));
         }
@@ -125,7 +133,9 @@ impl Columns {
         self.prompts.append(part.prompts);
         self.notes.append(part.notes);
         self.failures.extend(part.failures);
+        self.replies.extend(part.replies);
     }
+
     /// The rows in the order of their ids, as tables are.
     pub fn by_id(self) -> Columns {
         let mut order: Vec<usize> = (0..self.len()).collect();
@@ -133,6 +143,7 @@ impl Columns {
         let mut out = Columns::new(&self.stage);
         out.names = self.names.clone();
         out.failures = self.failures.clone();
+        out.replies = self.replies.clone();
         for row in order {
             out.ids.push(self.ids[row]);
             out.category.push(self.category[row]);

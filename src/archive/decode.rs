@@ -1,7 +1,7 @@
 //! A Parquet part of a stage table as columns: only what an audit compares is decoded.
 
 use crate::archive::columns::{Columns, Reading};
-use crate::record::{CallKey, Disposition, Id};
+use crate::record::{CallKey, Disposition, Id, Vote};
 use crate::store::decision_batches;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt64Type};
@@ -31,7 +31,10 @@ pub fn columns(part: Bytes, reading: Reading) -> Result<Columns, String> {
         add_batch(&mut out, &batch?, reading)?;
     }
     if out.disposition.contains(&Disposition::Failed) {
-        out.failures = failures(part)?;
+        out.failures = failures(part.clone())?;
+    }
+    if reading == Reading::Replies {
+        out.replies = replies(part)?;
     }
     Ok(out)
 }
@@ -51,6 +54,31 @@ fn failures(part: Bytes) -> Result<Vec<(Id, String)>, String> {
             if out.len() == FEW {
                 return Ok(out);
             }
+        }
+    }
+    Ok(out)
+}
+
+/// The votes that tell of how a reply could be read.
+fn replies(part: Bytes) -> Result<Vec<Vote>, String> {
+    let mut out = Vec::new();
+    for batch in decision_batches(part, Some(&["votes"]))? {
+        let batch = batch?;
+        let lists = batch.column_by_name("votes").and_then(|c| c.as_list_opt::<i32>());
+        let votes = lists.and_then(|lists| lists.values().as_struct_opt());
+        let votes = votes.ok_or("`votes` is not a list of votes")?;
+        let text = |name: &str| {
+            let column = votes.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
+            column.map(StringArray::iter).ok_or_else(|| format!("`votes.{name}` is not text"))
+        };
+        for ((ask, answer), call) in text("ask")?.zip(text("answer")?).zip(text("call")?) {
+            let ask = ask.unwrap_or_default();
+            if !Vote::tells_of_reading(ask) {
+                continue;
+            }
+            let call = call.map(str::parse).transpose().map_err(|err| format!("{err}"))?;
+            let (ask, answer) = (ask.to_owned(), answer.unwrap_or_default().to_owned());
+            out.push(Vote { ask, answer, call });
         }
     }
     Ok(out)

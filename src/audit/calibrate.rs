@@ -1,9 +1,9 @@
 //! A stage's decisions against people's labels: error rate, precision, recall, F1, kappa, with
 //! intervals, over all and per category.
 //!
-//! The one idea: a stage's decision is read as accept or reject (`Kind::accepted`), and accept is the
-//! positive class. Every figure is a share, or follows from one; so every interval is Wilson's, which
-//! is honest for few labels and near 0 and 1. Labels of a stratified sample carry weights.
+//! A stage's decision is read as accept or reject (`Kind::accepted`), and accept is the positive class.
+//! Every figure is a share or follows from one, so every interval is Wilson's, which holds for few
+//! labels and near 0 and 1. Labels of a stratified sample carry weights.
 
 use crate::archive::Shape;
 use crate::archive::labels::{Label, Truth};

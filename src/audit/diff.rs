@@ -1,8 +1,8 @@
 //! Two runs, or a run and what it would have been: which records changed decision, at which stage,
 //! for what reason; funnels side by side; what differs in the texts that made them.
 //!
-//! The one idea: records are matched by id; a record has changed where its first differing
-//! decision is, since everything after follows from that.
+//! Records are matched by id. A record has changed where its first differing decision is, since
+//! everything after follows from that.
 
 use crate::archive::Shape;
 use crate::audit::index::{Index, Record, StageRows};

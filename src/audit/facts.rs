@@ -1,8 +1,8 @@
 //! What was read of a RUN beside its stage tables, as plain data: the journal, the blobs, the
 //! dataset and the report, each with what could not be read and how much was looked at.
 //!
-//! Not here: reading (`gather`). The one idea: the checks of `findings` are pure
-//! functions over `Facts`, so that each can be tried on a planted defect without a file.
+//! `gather` does the reading. The checks of `findings` are pure functions over `Facts`, so that each
+//! can be tried on a planted defect without a file.
 
 use crate::archive::{Sessions, Shape, Unreadable};
 use crate::audit::index::{HashedMap, Index};

@@ -32,7 +32,7 @@ pub enum Depth {
 
 /// Reads what the checks look at.
 pub async fn gather(run: &RunDir, depth: Depth) -> Result<Facts, AuditError> {
-    let tables = run.tables(Reading::Prompts).await?;
+    let tables = run.tables(Reading::Replies).await?;
     let mut facts = Facts {
         shape: run.shape.clone(),
         index: Index::assemble(tables.columns),

@@ -1,11 +1,11 @@
 //! All stage tables of a RUN in memory, joined by record: what the funnel, the findings and the
 //! viewer's pages are computed from.
 //!
-//! Not here: evidence and model texts, which are read from the tables and the journal when one
-//! record is looked at. The one idea: about a hundred bytes a row, so that a million rows fit.
+//! A row takes about a hundred bytes, so that a million rows fit. Evidence and the models' texts stay
+//! in the tables and the journal, and are read when one record is looked at.
 
 use crate::archive::{CallColumn, Columns, Name, Names, Texts};
-use crate::record::{CallKey, Disposition, Id};
+use crate::record::{CallKey, Disposition, Id, Vote};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -70,6 +70,8 @@ pub struct StageRows {
     pub note: Texts,
     /// Of failed records, a few at least: what their error says.
     pub failures: Vec<(Id, String)>,
+    /// Votes that tell of how a reply could be read; empty unless they were read.
+    pub replies: Vec<Vote>,
 }
 
 impl StageRows {
@@ -144,6 +146,7 @@ impl Index {
             calls: table.calls,
             note: table.notes,
             failures: table.failures,
+            replies: table.replies,
         });
     }
 

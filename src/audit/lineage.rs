@@ -1,9 +1,8 @@
 //! One record's whole life: every decision with its evidence, every call with request and reply,
-//! and the trajectory as far as it came.
+//! and the trajectory as far as it came. `show` and `view` draw it.
 //!
-//! Not here: drawing it (`show`, `view`). The one idea: a life is read off the stage tables and the
-//! journal alone, so a record that was dropped at the third stage has one as well as a row of the
-//! dataset has.
+//! A life is read off the stage tables and the journal alone, so a record that was dropped at the third
+//! stage has one just as a row of the dataset has.
 
 use crate::archive::{ArchiveError, RunDir, Unreadable};
 use crate::audit::error::AuditError;

@@ -1,8 +1,8 @@
 //! The audit as one self-contained HTML page: to send to a colleague.
 //!
-//! The one idea: nothing is fetched and nothing runs. Plots are inline SVG, pictures are data
-//! URLs, the style is inline, there is no script, and a content security policy in the page holds
-//! it to that. All text goes through maud, which escapes it.
+//! Nothing is fetched and nothing runs. Plots are inline SVG, pictures are data URLs, the style is
+//! inline, there is no script, and a content security policy in the page holds it to that. All text
+//! goes through maud, which escapes it.
 
 use crate::archive::Shape;
 use crate::audit::dag;
@@ -10,29 +10,45 @@ use crate::audit::deep::StageAudit;
 use crate::audit::findings::{Finding, Severity};
 use crate::audit::lineage::Life;
 use crate::audit::panels::{
-    Links, acceptance_table, figures, funnel_table, split_table, stage_cards, strata_table,
+    Links, acceptance_table, figures, funnel_table, purity_table, split_table, stage_cards,
+    strata_table,
 };
 use crate::audit::plot::bars;
 use crate::audit::report::AuditReport;
+use crate::audit::rollouts::Play;
 use crate::audit::show::{count, line, money, visible, way};
+use crate::audit::table::{Tables, html as html_of};
+use crate::audit::talk::conversations;
+use crate::record::{Digest, ImageRef};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::collections::HashMap;
 
 /// A trajectory to show, with its pictures as small PNGs.
 pub struct Sample {
     pub life: Life,
     /// What each picture is, and its PNG bytes.
     pub pictures: Vec<(String, Vec<u8>)>,
+    /// What an agent did with the prompt, and the best score of a picture.
+    pub plays: Vec<Play>,
+    pub most: f64,
+    /// The pictures of `plays` as PNGs.
+    pub thumbs: HashMap<Digest, Vec<u8>>,
+}
+
+/// What a page is made of.
+pub struct Page<'a> {
+    pub report: &'a AuditReport,
+    pub shape: &'a Shape,
+    pub stages: &'a [StageAudit],
+    pub samples: &'a [Sample],
+    /// Of a run of an agent.
+    pub tables: Option<&'a Tables>,
 }
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// The page's text.
-pub fn page(
-    report: &AuditReport,
-    shape: &Shape,
-    stages: &[StageAudit],
-    samples: &[Sample],
-) -> String {
+pub fn page(Page { report, shape, stages, samples, tables: figures_of }: &Page<'_>) -> String {
     let name = report.run.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let page = html! {
         (DOCTYPE)
@@ -56,10 +72,11 @@ pub fn page(
                         section.graph { (dag::svg(shape, &report.funnel, |stage| Some(format!("#{stage}")))) }
                         div { (tables(report)) }
                     }
+                    @if let Some(made) = figures_of { (html_of(made)) }
                     h2 { "Stages" }
-                    @for stage in stages { (one_stage(stage, shape)) }
+                    @for stage in *stages { (one_stage(stage, shape)) }
                     @if !samples.is_empty() { h2 { "Trajectories" } }
-                    @for sample in samples { (trajectory(sample)) }
+                    @for sample in *samples { (trajectory(sample)) }
                 }
             }
         }
@@ -87,6 +104,7 @@ fn tables(report: &AuditReport) -> Markup {
     let nowhere = Links { href: &|_| None, rows: false };
     html! {
         section { h2 { "Funnel" } (funnel_table(funnel, &to_stage)) }
+        (purity_table(&report.purity))
         (strata_table(&report.strata))
         (acceptance_table(&report.acceptance))
         (split_table("Categories", "category", &funnel.by_category, &nowhere))
@@ -131,17 +149,31 @@ fn one_stage(stage: &StageAudit, shape: &Shape) -> Markup {
     }
 }
 
+fn rollouts(sample: &Sample) -> Markup {
+    let draw = |image: &ImageRef, name: &str, word: &str| {
+        html! { @if let Some(png) = sample.thumbs.get(&image.digest) { (picture(name, word, png)) } }
+    };
+    conversations(&sample.plays, sample.most, &draw)
+}
+
+fn picture(name: &str, word: &str, png: &[u8]) -> Markup {
+    html! {
+        figure {
+            img alt=(name) src={ "data:image/png;base64," (base64_simd::STANDARD.encode_to_string(png)) };
+            figcaption { (name) @if !word.is_empty() { span class={ "word " (word) } { (word) } } }
+        }
+    }
+}
+
 fn trajectory(sample: &Sample) -> Markup {
     let life = &sample.life;
     html! {
         section.card {
             p.text { b { (visible(&life.prompt)) } }
             div.meta { span { (line(&life.category, 40)) } span { (money(life.cost_usd)) } span.id { (life.id) } }
+            (rollouts(sample))
             div.pictures.thumbs { @for (what, png) in &sample.pictures {
-                figure {
-                    img alt=(what) src={ "data:image/png;base64," (base64_simd::STANDARD.encode_to_string(png)) };
-                    figcaption { (what) }
-                }
+                (picture(what, "", png))
             } }
             @for (n, round) in life.story.rounds.iter().enumerate() {
                 p.tag { "round " (n + 1) ", refined prompt" }

@@ -1,15 +1,16 @@
 //! Parts of pages that the viewer and the report share: figures, the funnel, strata, splits, and a
 //! stage's distributions.
 //!
-//! The one idea: they are drawn from figures and an address for each name; whether a page stands
-//! alone or is served is its own business. All text goes through maud, which escapes it.
+//! They are drawn from figures and an address for each name; whether a page stands alone or is served
+//! is its own business. All text goes through maud, which escapes it.
 
 use crate::audit::deep::{OrderAudit, StageAudit};
 use crate::audit::funnel::{Funnel, Split};
 use crate::audit::plot::{bars, histogram, meter};
 use crate::audit::show::{count, line, money};
 use crate::audit::stats::{Distribution, Share};
-use crate::record::{Acceptance, Stratum};
+use crate::export::purity;
+use crate::record::{Acceptance, Purity, Stratum};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
@@ -92,6 +93,22 @@ pub fn acceptance_table(acceptance: &Acceptance) -> Markup {
                 tbody { @for (name, judged) in acceptance.rounds() { tr {
                     td { (name) } td.n { (count(judged.accepts)) } td.n { (count(judged.rejects)) }
                     td { (meter(judged.share().unwrap_or(0.0))) }
+                } } }
+            } }
+        } }
+    }
+}
+
+/// Nothing where no looks were added up.
+pub fn purity_table(purity: &BTreeMap<String, Purity>) -> Markup {
+    html! {
+        @if !purity.is_empty() { section { h2 { "Expected purity" }
+            p.note { "by the posteriors of the rows' verdicts; as right as what the judges were taken for" }
+            div.scroll { table {
+                thead { tr { th { "rows of" } th.n { "rows" } th.n { "every verdict right" } th.n { "every J true" } } }
+                tbody { @for (name, p) in purity { tr {
+                    td { (line(name, 60)) } td.n { (count(p.rows)) }
+                    td.n { (purity::line(p)) } td.n { (format!("{:.1} %", p.claims * 100.0)) }
                 } } }
             } }
         } }

@@ -4,8 +4,9 @@ use crate::archive::Sessions;
 use crate::audit::facts::Facts;
 use crate::audit::findings::{Finding, Severity, findings};
 use crate::audit::funnel::{Costs, Funnel, funnel};
+use crate::audit::replies::{ReplyAudit, replies};
 use crate::audit::roles::{RoleAudit, roles};
-use crate::record::{Acceptance, Stratum};
+use crate::record::{Acceptance, Purity, Stratum};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -23,7 +24,11 @@ pub struct AuditReport {
     pub strata: BTreeMap<String, Stratum>,
     /// How many judgements of the dataset's rows accept and reject: J1, J2, …
     pub acceptance: Acceptance,
+    /// As the run's report has it.
+    pub purity: BTreeMap<String, Purity>,
     pub roles: Vec<RoleAudit>,
+    /// Roles whose replies could not all be read as they came.
+    pub replies: Vec<ReplyAudit>,
     pub calls_journaled: u64,
     /// How many of them were read; fewer than all = a uniform sample.
     pub calls_read: u64,
@@ -50,7 +55,9 @@ impl AuditReport {
             funnel: funnel(&facts.index, &facts.shape, &costs),
             strata: report.map(|r| r.dataset.strata.clone()).unwrap_or_default(),
             acceptance: facts.dataset.as_ref().map(|d| d.acceptance.clone()).unwrap_or_default(),
+            purity: report.map(|r| r.dataset.purity.clone()).unwrap_or_default(),
             roles: roles(&facts.journal),
+            replies: replies(&facts.index, &facts.shape, &facts.journal),
             calls_journaled: facts.journal.len,
             calls_read: facts.journal.calls.len() as u64,
             blobs: facts.blobs.present.len() as u64,

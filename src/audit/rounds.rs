@@ -1,12 +1,13 @@
 //! The trajectory read off a life: rounds with thinking, refined prompt, picture and judgement,
 //! whatever stages made them.
 //!
-//! The one idea: what a stage did to the record follows from what its kind does (`Does`) and its calls' replies.
-//! A kind that the table does not know adds nothing, and its calls are still shown with its step.
+//! What a stage did to the record follows from what its kind does (`Does`) and from the replies to
+//! its calls. A kind that the table does not know adds nothing; its calls are still shown with its
+//! step.
 
 use crate::audit::steps::{CallTurn, LifeCall, LifeStep, tagged};
 use crate::call::Request;
-use crate::record::{Answer, Disposition, ImageRef};
+use crate::record::{Answer, Disposition, ImageRef, Vote};
 use crate::stage::Does;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -66,7 +67,7 @@ pub struct StoryJudgement {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StoryCheck {
     pub id: String,
-    /// What was asked, where the request shows it.
+    /// What was asked; empty where neither the check nor the request says it.
     pub question: String,
     pub answer: Answer,
     pub evidence: String,
@@ -94,7 +95,7 @@ pub fn story(steps: &[LifeStep]) -> Story {
 
 fn draws(step: &LifeStep, out: &mut Story) {
     let images = step.calls.iter().filter_map(LifeCall::image);
-    let draws = step.decision.evidence.votes.iter().filter(|v| !v.is_of_reading());
+    let draws = step.decision.evidence.votes.iter().filter(|v| v.ask.starts_with("draw_"));
     let words = draws.map(|v| v.answer.clone());
     out.draws.extend(images.zip(words.chain(std::iter::repeat(String::new()))));
 }
@@ -138,13 +139,18 @@ struct RawJudgement {
 fn judgement(step: &LifeStep, out: &mut Story) {
     let decision = &step.decision;
     let Some(round) = out.rounds.last_mut() else { return };
-    // The checklist call's reply has no rationale; the judge's is the last that has one.
-    let rationale = step.calls.iter().rev().find_map(|call| {
+    // The checklist call's reply has no rationale; the judge's is the last that has one. Of several
+    // looks, the evidence names the one whose rationale was taken.
+    let taken = decision.evidence.votes.iter().find(|v| v.ask == Vote::CLAIMS);
+    let taken = taken.and_then(|v| v.call);
+    let calls = || step.calls.iter().rev().filter(|c| taken.is_none_or(|key| c.key == key));
+    let rationale = calls().find_map(|call| {
         let (open, close) = (call.text().find('{')?, call.text().rfind('}')?);
         let raw: RawJudgement = serde_json::from_str(call.text().get(open..=close)?).ok()?;
         Some(raw.rationale).filter(|r| !r.is_empty())
     });
-    let questions = questions(&step.calls);
+    let carried = decision.evidence.checks.iter().all(|check| !check.question.is_empty());
+    let old = if carried { BTreeMap::new() } else { questions_of_old(&step.calls) };
     let accepted = step
         .known
         .and_then(|kind| kind.accepted(decision.disposition, &decision.port, &decision.reason));
@@ -158,7 +164,10 @@ fn judgement(step: &LifeStep, out: &mut Story) {
             .checks
             .iter()
             .map(|check| StoryCheck {
-                question: questions.get(check.id.as_str()).cloned().unwrap_or_default(),
+                question: match check.question.as_str() {
+                    "" => old.get(check.id.as_str()).cloned().unwrap_or_default(),
+                    question => question.to_owned(),
+                },
                 id: check.id.clone(),
                 answer: check.answer,
                 evidence: check.evidence.clone(),
@@ -167,8 +176,9 @@ fn judgement(step: &LifeStep, out: &mut Story) {
     });
 }
 
-/// `- id: text` lines of `<rules>` and `<checklist>` in the judge's request.
-fn questions(calls: &[LifeCall]) -> BTreeMap<String, String> {
+/// For runs of before checks carried their question: the `- id: text` lines of `<rules>` and
+/// `<checklist>` in the request, as the templates of then had them.
+fn questions_of_old(calls: &[LifeCall]) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     for call in calls {
         let asked = call.asked();
@@ -181,4 +191,90 @@ fn questions(calls: &[LifeCall]) -> BTreeMap<String, String> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::story;
+    use crate::audit::steps::{LifeCall, LifeStep};
+    use crate::call::{ChatRequest, Output, Reply, Request, Sampling, Usage};
+    use crate::journal::Entry;
+    use crate::record::{
+        Answer, Check, CheckSource, Decision, Disposition, Evidence, Id, Message, NanoUsd, Part,
+        Speaker,
+    };
+    use crate::stage::{Does, Kinds};
+
+    fn call(asked: &str) -> LifeCall {
+        let message = Message { speaker: Speaker::User, parts: vec![Part::Text(asked.to_owned())] };
+        let request = Request::Chat(ChatRequest {
+            role: "judge".into(),
+            model: "m".into(),
+            messages: vec![message],
+            sampling: Sampling::default(),
+            schema: None,
+            draw: 0,
+        });
+        let text = r#"{"checks": [], "rationale": "Seen."}"#.to_owned();
+        let reply = Reply {
+            output: Output::Text { text, reasoning: String::new() },
+            finish: "stop".into(),
+            usage: Usage::default(),
+            served: "m".into(),
+            cost: NanoUsd(0),
+            simulated: true,
+            attempts: 1,
+            latency_ms: 1,
+        };
+        let key = request.key();
+        LifeCall { key, entry: Some(Entry { key, at_ms: 1, request, reply }) }
+    }
+
+    /// The question that a story shows of a check that carries `question`, of a request that reads
+    /// `asked`.
+    fn shown(question: &str, asked: &str) -> String {
+        let kind = |does: fn(Does) -> bool| Kinds::default().iter().find(|k| does(k.does)).unwrap();
+        let check = Check {
+            id: "r1".into(),
+            source: CheckSource::Rule,
+            question: question.into(),
+            answer: Answer::Yes,
+            evidence: String::new(),
+        };
+        let step = |does, checks| LifeStep {
+            kind: String::new(),
+            known: Some(kind(does)),
+            decision: Decision {
+                stage: "s".into(),
+                id: Id::of("a", "b", "c"),
+                category: String::new(),
+                source: String::new(),
+                disposition: Disposition::Passed,
+                port: "accepted".into(),
+                reason: String::new(),
+                evidence: Evidence { checks, ..Evidence::default() },
+                calls: Vec::new(),
+                cost: NanoUsd(0),
+                prompt: String::new(),
+                prompt_chars: 0,
+            },
+            calls: vec![call(asked)],
+        };
+        let turn = step(|does| matches!(does, Does::Turn { .. }), Vec::new());
+        let judged = step(|does| does == Does::Judge, vec![check]);
+        let story = story(&[turn, judged]);
+        story.rounds[0].judgement.as_ref().unwrap().checks[0].question.clone()
+    }
+
+    #[test]
+    fn a_check_says_what_was_asked_whatever_the_template_looks_like() {
+        assert_eq!(shown("no clutter", "# Regeln\n* r1 -- kein Durcheinander"), "no clutter");
+        assert_eq!(shown("no clutter", "<rules>\n- r1: another\n</rules>"), "no clutter");
+    }
+
+    #[test]
+    fn a_run_of_before_is_read_as_it_was() {
+        assert_eq!(shown("", "<rules>\n- r1: no clutter\n</rules>"), "no clutter");
+        assert_eq!(shown("", "nothing of the kind"), "");
+    }
 }

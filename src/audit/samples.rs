@@ -3,11 +3,12 @@
 use crate::archive::RunDir;
 use crate::audit::facts::Facts;
 use crate::audit::lineage::life_in;
+use crate::audit::rollouts::{RolloutReader, Truth};
 use crate::audit::{AuditError, Index, Sample};
 use crate::journal::ReadJournal;
 use crate::media::thumbnail;
-use crate::record::{Disposition, Id};
-use std::collections::BTreeMap;
+use crate::record::{Disposition, Id, ImageRef};
+use std::collections::{BTreeMap, HashMap};
 
 /// About `count` trajectories of the RUN that are worth looking at, whole and with their pictures.
 pub async fn samples(
@@ -15,10 +16,12 @@ pub async fn samples(
     journal: &ReadJournal,
     facts: &Facts,
     count: usize,
+    truth: Option<Truth>,
 ) -> Result<Vec<Sample>, AuditError> {
+    let reader = RolloutReader::of(run, journal, truth);
     let mut samples = Vec::new();
     for id in chosen(facts, count) {
-        samples.push(sample(run, journal, &id).await?);
+        samples.push(sample(run, journal, reader.as_ref(), &id).await?);
     }
     Ok(samples)
 }
@@ -54,14 +57,36 @@ fn farthest(index: &Index) -> Vec<Id> {
         .collect()
 }
 
-async fn sample(run: &RunDir, journal: &ReadJournal, id: &Id) -> Result<Sample, AuditError> {
+async fn sample(
+    run: &RunDir,
+    journal: &ReadJournal,
+    reader: Option<&RolloutReader<'_>>,
+    id: &Id,
+) -> Result<Sample, AuditError> {
     let life = life_in(run, journal, id).await?;
+    // A picture that is gone is a finding of its own; the page is still made.
+    let small = async |image: &ImageRef| {
+        let bytes = run.blobs().get(image.digest).await.ok()?;
+        thumbnail(&bytes)
+    };
     let mut pictures = Vec::new();
     for (what, image) in life.story.judged_pictures() {
-        // A picture that is gone is a finding of its own; the page is still made.
-        if let Ok(bytes) = run.blobs().get(image.digest).await {
-            pictures.extend(thumbnail(&bytes).map(|png| (what, png)));
-        }
+        pictures.extend(small(&image).await.map(|png| (what, png)));
     }
-    Ok(Sample { life, pictures })
+    let (mut plays, mut most, mut thumbs) = (Vec::new(), 1.0, HashMap::new());
+    if let Some(reader) = reader {
+        most = reader.set(&life.source).map_or(1.0, |set| set.most);
+        plays = reader.of_record(id).await?;
+        plays.truncate(ROLLOUTS);
+    }
+    for image in plays.iter().flat_map(|play| play.rollout.turns.iter().filter_map(|t| t.picture)) {
+        thumbs.extend(small(&image).await.map(|png| (image.digest, png)));
+    }
+    for image in plays.iter().filter_map(|play| play.rollout.instead) {
+        thumbs.extend(small(&image).await.map(|png| (image.digest, png)));
+    }
+    Ok(Sample { life, pictures, plays, most, thumbs })
 }
+
+/// Rollouts of one prompt that are shown.
+const ROLLOUTS: usize = 2;

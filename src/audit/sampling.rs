@@ -1,8 +1,8 @@
 //! Which decisions people should label: a sample stratified by stage, side and uncertainty, with
 //! the weights that undo its unevenness (`calibrate`).
 //!
-//! The one idea: sure decisions are many and nearly all right, unsure ones are few and tell most;
-//! so unsure strata are sampled more densely, and each label says how many rows it stands for.
+//! Sure decisions are many and nearly all right; unsure ones are few and tell most. So unsure strata
+//! are sampled more densely, and each label says how many rows it stands for.
 
 use crate::archive::Shape;
 use crate::archive::labels::Truth;

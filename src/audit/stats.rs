@@ -1,8 +1,8 @@
 //! The few statistics an audit needs: proportions with intervals, agreement, quantiles,
 //! histograms. Pure arithmetic on counts and slices; no chance, no I/O.
 //!
-//! The one idea: a figure without its uncertainty invites a wrong decision, so a share is a
-//! `Share` (estimate and Wilson interval), never a bare float.
+//! A figure without its uncertainty invites a wrong decision, so a share is a `Share` (estimate and
+//! Wilson interval), never a bare float.
 
 use serde::Serialize;
 use std::collections::BTreeMap;

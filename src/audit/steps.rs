@@ -1,11 +1,11 @@
 //! One stage of a record's life with its calls, and what can be read off a call.
 //!
-//! The one idea: a request and a reply are kept as they were; what an auditor sees of them is read
-//! off here, at one place, for lives, trajectories and distributions alike.
+//! Requests and replies are kept as they were. What an auditor sees of them is read off here, for
+//! lives, trajectories and distributions alike.
 
-use crate::call::{Output, Part, Request};
+use crate::call::{Output, Request};
 use crate::journal::Entry;
-use crate::record::{CallKey, Decision, ImageRef};
+use crate::record::{CallKey, Decision, ImageRef, Part};
 use crate::stage::Kind;
 use serde::{Deserialize, Serialize};
 
@@ -92,10 +92,15 @@ pub fn shown(request: &Request) -> impl Iterator<Item = ImageRef> + '_ {
         Request::Chat(chat) => chat.messages.as_slice(),
         Request::Image(_) => &[],
     };
-    messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
+    let edited = match request {
+        Request::Image(image) => image.edits,
+        Request::Chat(_) => None,
+    };
+    let shown = messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
         Part::Image(image) => Some(*image),
         Part::Text(_) => None,
-    })
+    });
+    shown.chain(edited)
 }
 
 /// What a model turn that calls the generator says: T and P. Either is None where the turn does

@@ -1,5 +1,6 @@
 //! Why a call gave no reply: one kind for each different reaction of the caller.
 
+use crate::record::Cause;
 use std::time::Duration;
 
 /// Never holds an API key: protocols redact before they build one.
@@ -16,6 +17,9 @@ pub enum CallError {
     /// The whole run must stop.
     #[error("{what}")]
     Fatal { kind: Fatal, what: String },
+    /// The store failed (full disk, lost bucket): the whole run must stop.
+    #[error("{0}")]
+    Store(#[source] Cause),
     /// The run is stopping; nothing was bought.
     #[error("the run is stopping")]
     Stopped,

@@ -21,6 +21,21 @@ pub struct Use {
     pub busy: f64,
 }
 
+impl Use {
+    /// As if it had been so many times as much.
+    pub fn times(self, n: f64) -> Use {
+        let Use { calls, tokens_in, tokens_out, images, cost, busy } = self;
+        Use {
+            calls: calls * n,
+            tokens_in: tokens_in * n,
+            tokens_out: tokens_out * n,
+            images: images * n,
+            cost: cost * n,
+            busy: busy * n,
+        }
+    }
+}
+
 /// One prompt of the run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sample {

@@ -14,11 +14,13 @@ mod flow;
 mod http;
 mod live;
 pub mod metrics;
+pub mod otlp;
 mod price;
 pub mod probe;
 pub mod protocol;
 mod reply;
 mod request;
+mod schema;
 mod stack;
 mod twins;
 
@@ -28,7 +30,10 @@ pub use flow::BreakerState;
 pub use live::{RoleLive, UrlLive};
 pub use price::Prices;
 pub use reply::{Output, Reply, Usage};
-pub use request::{ChatRequest, ImageRequest, Message, Part, Request, Sampling, Speaker};
+#[cfg(test)]
+pub use request::HASHED;
+pub use request::{ChatRequest, ImageRequest, KeyedRequest, Request, Sampling};
+pub use schema::Schema;
 pub use stack::{Stack, StackOptions, ask_once, ask_url};
 
 use crate::record::Digest;
@@ -39,7 +44,7 @@ use bytes::Bytes;
 #[async_trait::async_trait]
 pub trait Model: Send + Sync + std::fmt::Debug {
     /// The reply to `request`, complete and checked (an image decodes; a text is whole).
-    async fn call(&self, request: &Request) -> Result<Reply, CallError>;
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError>;
 }
 
 /// Where the bytes of images that a request names by digest are read from.

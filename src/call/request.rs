@@ -1,7 +1,8 @@
 //! Requests and their identity. `Request::key` takes every struct apart by name, so that a new
 //! field cannot be forgotten: it either enters the key or is refused by the compiler.
 
-use crate::record::{CallKey, ImageRef};
+use crate::call::Schema;
+use crate::record::{CallKey, ImageRef, Message, Part};
 use serde::{Deserialize, Serialize};
 
 /// What a stage asks of a model. Endpoints, keys, quotas and time-outs are not in it.
@@ -21,35 +22,13 @@ pub struct ChatRequest {
     pub model: String,
     pub messages: Vec<Message>,
     pub sampling: Sampling,
-    /// A JSON schema the reply should follow (a hint to the server: the caller still validates).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<serde_json::Value>,
+    /// The shape that the reply should have: sent where the endpoints file says that the server holds
+    /// its model to one. It follows from the task, so it is neither journaled nor part of the key, and
+    /// whoever asks reads the reply with care all the same.
+    #[serde(skip)]
+    pub schema: Option<&'static Schema>,
     /// Which of several equal asks this is: distinguishes votes and draws.
     pub draw: u32,
-}
-
-/// One turn.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Message {
-    pub speaker: Speaker,
-    pub parts: Vec<Part>,
-}
-
-/// Who speaks a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Speaker {
-    System,
-    User,
-    Assistant,
-}
-
-/// A piece of a turn; images are named by content and read from the blobs when sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    Text(String),
-    Image(ImageRef),
 }
 
 /// What a role sets for sampling; absent = the server's default.
@@ -91,6 +70,9 @@ pub struct ImageRequest {
     /// Always explicit: a server's default seed would make three draws one image.
     pub seed: u64,
     pub draw: u32,
+    /// The picture that `prompt` says how to change; None: one is drawn anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<ImageRef>,
 }
 
 impl Request {
@@ -110,15 +92,51 @@ impl Request {
         }
     }
 
+    /// The request with its key, which is computed here and carried from there on.
+    pub fn keyed(&self) -> KeyedRequest<'_> {
+        KeyedRequest { request: self, key: self.key() }
+    }
+
     /// The call's identity: versioned, over all that shapes the reply. The role's name is not in
     /// it: two roles with the same model and parameters share their calls.
     pub fn key(&self) -> CallKey {
+        #[cfg(test)]
+        HASHED.with(|hashed| hashed.set(hashed.get() + 1));
         let mut key = KeyHasher(blake3::Hasher::new_derive_key("coldstart 2026 call key v1"));
         match self {
             Request::Chat(chat) => key.chat(chat),
             Request::Image(image) => key.image(image),
         }
         CallKey(*key.0.finalize().as_bytes())
+    }
+}
+
+// How often a key was computed on this thread.
+#[cfg(test)]
+thread_local! {
+    pub static HASHED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// A request and its identity, on its way through everything that a call passes.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyedRequest<'a> {
+    request: &'a Request,
+    key: CallKey,
+}
+
+impl<'a> KeyedRequest<'a> {
+    pub fn request(self) -> &'a Request {
+        self.request
+    }
+
+    /// `Request::key`, not computed again.
+    pub fn key(self) -> CallKey {
+        self.key
+    }
+
+    /// The role that is asked.
+    pub fn role(self) -> &'a str {
+        self.request.role()
     }
 }
 
@@ -141,7 +159,7 @@ impl KeyHasher {
     }
 
     fn chat(&mut self, chat: &ChatRequest) {
-        let ChatRequest { role: _, model, messages, sampling, schema, draw } = chat;
+        let ChatRequest { role: _, model, messages, sampling, schema: _, draw } = chat;
         self.bytes(b"chat");
         self.bytes(model.as_bytes());
         self.int(messages.len() as u64);
@@ -153,8 +171,8 @@ impl KeyHasher {
             }
         }
         self.sampling(sampling);
-        // serde_json's map is sorted, so the text is canonical.
-        self.bytes(schema.as_ref().map(|s| s.to_string()).unwrap_or_default().as_bytes());
+        // Where keys of the first version had a schema, which no request had.
+        self.bytes(b"");
         self.int(u64::from(*draw));
     }
 
@@ -200,6 +218,7 @@ impl KeyHasher {
             guidance,
             seed,
             draw,
+            edits,
         } = image;
         self.bytes(b"image");
         self.bytes(model.as_bytes());
@@ -212,5 +231,10 @@ impl KeyHasher {
         self.some(guidance.map(f64::to_bits));
         self.int(*seed);
         self.int(u64::from(*draw));
+        // Drawing anew keeps the key that it had before there were edits.
+        if let Some(ImageRef { digest, mime: _, width: _, height: _, bytes: _ }) = edits {
+            self.int(1);
+            self.bytes(&digest.0);
+        }
     }
 }

@@ -9,8 +9,9 @@ use crate::call::flow::{
 };
 use crate::call::http::{Http, Target, client};
 use crate::call::live::{RoleLive, role_live};
+use crate::call::otlp::Meter;
 use crate::call::twins::Twins;
-use crate::call::{CallError, Fatal, Images, Model, Output, Reply, Request};
+use crate::call::{CallError, Fatal, Images, KeyedRequest, Model, Output, Reply, Request};
 use crate::diag::Diagnostic;
 use crate::env::{Env, Phase};
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use tracing::Instrument;
 pub struct StackOptions {
     /// What this process may spend, and what went of it before.
     pub budget: Option<Allowance>,
+    /// Where the durations of tries are told.
+    pub meter: Option<Arc<Meter>>,
 }
 
 /// See the module's header. Cheap to clone.
@@ -61,6 +64,7 @@ impl Stack {
             stats: stats.clone(),
             retries: Arc::new(RetryBudget::new()),
             budget: options.budget.map(Budget::new),
+            meter: options.meter,
         };
         let mut faults = Vec::new();
         let mut made: BTreeMap<String, Arc<Wrapped>> = BTreeMap::new();
@@ -115,11 +119,12 @@ struct Shared {
     stats: Arc<Stats>,
     retries: Arc<RetryBudget>,
     budget: Option<Arc<Budget>>,
+    meter: Option<Arc<Meter>>,
 }
 
 impl Shared {
     fn wrap(&self, endpoint: &Arc<Endpoint>) -> Result<Wrapped, Diagnostic> {
-        let targets = targets(&self.env, endpoint, &self.images)?
+        let targets = targets(&self.env, endpoint, &self.images, self.meter.as_ref())?
             .into_iter()
             .map(|http| Arc::new(http) as Arc<dyn Target>)
             .collect();
@@ -147,6 +152,7 @@ fn targets(
     env: &Env,
     endpoint: &Arc<Endpoint>,
     images: &Arc<dyn Images>,
+    meter: Option<&Arc<Meter>>,
 ) -> Result<Vec<Http>, Diagnostic> {
     let key = endpoint.key()?;
     let client = client(&endpoint.connection).map_err(|what| {
@@ -167,6 +173,7 @@ fn targets(
         url: url.clone(),
         key: key.clone(),
         images: images.clone(),
+        meter: meter.cloned(),
     };
     Ok(endpoint.urls.iter().map(http).collect())
 }
@@ -190,13 +197,13 @@ pub async fn ask_url(
     request: &Request,
 ) -> Result<Reply, CallError> {
     let fatal = |what| CallError::Fatal { kind: Fatal::Endpoint, what };
-    let all = targets(env, endpoint, images).map_err(|fault| {
+    let all = targets(env, endpoint, images, None).map_err(|fault| {
         let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
         let kind = if fault.code == "E11" { Fatal::Key } else { Fatal::Endpoint };
         CallError::Fatal { kind, what: format!("{}{help}", fault.title) }
     })?;
     let target = all.get(url).ok_or_else(|| fatal("no such URL".to_owned()))?;
-    Ok(target.attempt(request).await?)
+    Ok(target.attempt(request.keyed()).await?)
 }
 
 fn hopeless(role: &str, which: &str, last: &CallError) -> CallError {
@@ -217,7 +224,7 @@ impl std::fmt::Debug for Stack {
 
 #[async_trait::async_trait]
 impl Model for Stack {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         // At the level of errors, so that whatever is logged, of any module, says whose call it is.
         let span = tracing::error_span!("call", role = request.role(), key = %request.key());
         self.ask(request).instrument(span).await
@@ -225,7 +232,7 @@ impl Model for Stack {
 }
 
 impl Stack {
-    async fn ask(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn ask(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let role = request.role();
         let (Some(wrapped), Some(stats)) = (self.inner.roles.get(role), self.inner.stats.get(role))
         else {
@@ -239,7 +246,7 @@ impl Stack {
             _ = shutdown.reached(Phase::Aborting) => return Err(CallError::Stopped),
             outcome = wrapped.call(request) => outcome,
         };
-        let outcome = outcome.and_then(|reply| self.distinct(request, reply));
+        let outcome = outcome.and_then(|reply| self.distinct(request.request(), reply));
         match &outcome {
             Ok(reply) => {
                 stats.answered(reply);

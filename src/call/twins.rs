@@ -90,6 +90,7 @@ mod tests {
             guidance: None,
             seed,
             draw: seed as u32,
+            edits: None,
         }
     }
 

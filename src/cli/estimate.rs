@@ -38,8 +38,19 @@ pub struct Args {
     /// Calls in flight of a role that states no `max_in_flight`
     #[arg(long, default_value_t = 64, value_name = "N")]
     in_flight: u64,
+    /// At another purity of verdicts than the RUN's stages have (0.5 to 0.9999); for RUNs whose
+    /// stages add up looks
+    #[arg(long, value_name = "P", value_parser = purity)]
+    purity: Option<f64>,
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+}
+
+fn purity(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(purity) if (0.5..=0.9999).contains(&purity) => Ok(purity),
+        _ => Err("a purity is a number from 0.5 to 0.9999".to_owned()),
+    }
 }
 
 /// Runs the verb.
@@ -56,9 +67,17 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         },
     };
     let found = block_on(async {
-        Ok(estimate(&args.run, args.target, endpoints.as_ref(), args.in_flight).await)
+        let (run, endpoints) = (&args.run, endpoints.as_ref());
+        Ok(estimate(run, args.target, endpoints, args.in_flight, args.purity).await)
     })?;
     let found = found.map_err(remedied)?;
+    if args.purity.is_some() && found.purity.is_none() {
+        anyhow::bail!(
+            "`--purity`: `{}` takes no looks that are added up; run a pilot with `judge = [..]` at its \
+             stages that judge",
+            args.run
+        );
+    }
     if args.format == Format::Json {
         return print_json(&found);
     }
@@ -72,6 +91,12 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     }
     if endpoints.is_some() {
         println!("prices and limits as `{}` states them\n", args.endpoints);
+    }
+    if let Some(dearer) = &found.purity {
+        println!(
+            "verdicts at {} (the RUN's stages: {}): {:.2} x the calls\n",
+            dearer.wanted, dearer.of_run, dearer.calls
+        );
     }
     print!("{}", text(&found.estimate, look().width));
     Ok(Done::Well)

@@ -4,11 +4,12 @@
 mod loader;
 mod said;
 
-use crate::cli::shared::{ProjectArg, block_on, print_json};
+use crate::cli::shared::{ProjectArg, block_on, print_json, tell};
 use crate::cli::{Done, memory};
 use crate::deliver::export::{
     COLUMNS, ExportError, Request, Selection, Shards, Verified, table1, verify, write,
 };
+use crate::deliver::official::{self, LAYOUTS, OfficialLayout, OfficialRequest};
 use crate::diag;
 use crate::env::Env;
 use crate::export::control::ControlTokens;
@@ -30,7 +31,7 @@ pub struct Args {
     /// A RUN (finished or not), or a folder of dataset shards: a directory or a bucket URI
     #[arg(required_unless_present_any = ["verify", "formats", "columns"])]
     source: Option<String>,
-    /// The trainer's form; with --verify and --table1: text or json
+    /// The trainer's or evaluation set's form; with --verify and --table1: text or json
     #[arg(long, value_name = "F")]
     format: Option<String>,
     /// Where to write: a directory or a bucket URI that is empty or holds an unfinished export
@@ -75,6 +76,10 @@ pub struct Args {
     /// GPUs that will train: the configurations accumulate to the paper's batch of 256
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     gpus: u32,
+    /// Leave out rows of which it is less probable that every verdict is right, and rows that do
+    /// not say it (0 to 1)
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
+    min_posterior: f64,
     /// The judge's rules, for `verl-rl`'s ground truth; default: the RUN's own
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -94,11 +99,23 @@ pub struct Args {
     #[arg(long, value_name = "PATH", requires = "loader")]
     python: Option<PathBuf>,
     /// The model whose tokenizer the trainer uses: a folder or a name on the hub
-    #[arg(long, value_name = "MODEL", requires = "loader", default_value = "Qwen/Qwen2.5-VL-7B-Instruct")]
+    #[arg(
+        long,
+        value_name = "MODEL",
+        requires = "loader",
+        default_value = "Qwen/Qwen2.5-VL-7B-Instruct"
+    )]
     model: String,
     /// Print the paper's Table 1 diagnostics of the data; write nothing
     #[arg(long, conflicts_with_all = ["out", "verify"])]
     table1: bool,
+    /// The evaluation set's own file, for `geneval-pp`, `wise` and `imagine`; default: where the RUN
+    /// found it
+    #[arg(long, value_name = "PATH", requires = "out")]
+    pool: Option<String>,
+    /// Rows of evaluation sets are meant to be trained on: without this word they never are
+    #[arg(long)]
+    train_on_benchmark: bool,
     /// Describe the formats
     #[arg(long)]
     formats: bool,
@@ -147,12 +164,35 @@ impl Args {
         self.report == ReportArg::Json || self.format.as_deref() == Some("json")
     }
 
+    /// Refuses what shapes training rows where pictures and answers are laid out.
+    fn check_official(&self) -> anyhow::Result<()> {
+        let given = [
+            ("--split", self.split != Shares::default()),
+            ("--dialect", self.dialect != DialectArg::Text),
+            ("--system", self.system.is_some()),
+            ("--tokenizer", self.tokenizer.is_some()),
+            ("--rules", self.rules.is_some()),
+            ("--train-on-benchmark", self.train_on_benchmark),
+        ];
+        match given.iter().find(|(_, is)| *is) {
+            Some((flag, _)) => bail!("`{flag}` shapes training rows; this format has none"),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a trainer's form where `--format` means the report's.
     fn check_report_format(&self) -> anyhow::Result<()> {
         match self.format.as_deref() {
             None | Some("text" | "json") => Ok(()),
             Some(other) => bail!("`--format {other}`: a report is printed as `text` or `json`"),
         }
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a probability is a number from 0 to 1".to_owned()),
     }
 }
 
@@ -186,12 +226,38 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     let (Some(format), Some(out)) = (&args.format, &args.out) else {
         bail!("say what to write: `--format F --out DIR` (or `--table1`, `--verify DIR`)");
     };
+    if let Some(layout) = official::find(format) {
+        args.check_official()?;
+        return block_on(lay_out(layout, source, out, &args));
+    }
+    if args.pool.is_some() {
+        bail!(
+            "`--pool` is for the layouts of evaluation sets; the rows of `{format}` are the RUN's"
+        );
+    }
     block_on(export(find(format)?, source, out, &args))
+}
+
+/// The folder that an evaluation set's own script expects.
+async fn lay_out(
+    layout: &'static OfficialLayout,
+    run: &str,
+    to: &str,
+    args: &Args,
+) -> anyhow::Result<Done> {
+    let project = args.project.home();
+    let pool = args.pool.as_deref();
+    let asked = OfficialRequest { run, layout, pool, project: &project, replace: args.replace };
+    match official::write(asked, &Store::open(to)?).await {
+        Ok(written) => said::laid_out(&written, args.as_json()),
+        Err(error) => Err(said::not_laid_out(&error)),
+    }
 }
 
 fn find(format: &str) -> anyhow::Result<&'static Form> {
     formats::find(format).with_context(|| {
-        let known: Vec<&str> = FORMS.iter().map(|form| form.name).collect();
+        let ours = FORMS.iter().map(|form| form.name);
+        let known: Vec<&str> = ours.chain(LAYOUTS.iter().map(|layout| layout.name)).collect();
         let near = diag::did_you_mean(format, known.iter().copied());
         let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         format!("`{format}` is no format{near}\n  formats: {}", known.join(", "))
@@ -219,8 +285,9 @@ async fn export(form: &'static Form, from: &str, to: &str, args: &Args) -> anyho
 
 /// The source, and a note where it had to be made first.
 async fn open(from: &str, near: Option<&Path>, args: &Args) -> anyhow::Result<Shards> {
-    let source = Shards::open(&Env::real(), from, &args.project.home(), near).await;
+    let source = Shards::open(&Env::real(), from, &args.project.home().into(), near).await;
     let source = source.map_err(|error| said::refused(error, args))?;
+    tell(&source.warnings);
     if let Some(rebuilt) = &source.rebuilt {
         eprintln!(
             "note: the run has not come to its end ({} calls are wanted next); this exports the {} \
@@ -244,11 +311,13 @@ fn request(form: &'static Form, args: &Args) -> anyhow::Result<Request> {
         measure: measure(args)?,
         max_tokens: args.max_tokens,
         max_image_pixels: args.max_image_pixels,
+        min_posterior: args.min_posterior,
         rules: rules.transpose()?,
         shares: args.split.clone(),
         seed: args.seed,
         gpus: args.gpus,
         selection: Selection { filter: args.filter.clone(), take: args.take },
+        train_on_benchmark: args.train_on_benchmark,
     })
 }
 
@@ -291,5 +360,8 @@ fn print_formats() {
         }
         let dialects: Vec<&str> = form.dialects.iter().map(|d| d.as_str()).collect();
         println!("    dialects: {}\n", dialects.join(", "));
+    }
+    for layout in &LAYOUTS {
+        println!("{}: {}\n    of runs of: {}\n", layout.name, layout.about, layout.sets.join(", "));
     }
 }

@@ -1,5 +1,6 @@
 //! The final report as text: the funnel, the calls, the strata, the dataset.
 
+use crate::export::purity::line;
 use crate::record::{Report, StageReport};
 use std::fmt::Write;
 
@@ -19,6 +20,16 @@ pub fn render(report: &Report, width: usize) -> String {
             report.dataset.rows,
             report.dataset.digest,
             short(report)
+        );
+    }
+    if let Some(all) = report.dataset.purity.get("all") {
+        let _ = writeln!(
+            out,
+            "purity    {} of {} rows, expected; every J true {:.1} % (by outcome and category: the \
+             card)",
+            line(all),
+            all.rows,
+            all.claims * 100.0
         );
     }
     out

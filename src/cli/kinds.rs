@@ -74,6 +74,7 @@ fn ty(ty: Ty) -> String {
         Ty::Text => "text".to_owned(),
         Ty::Choice(choices) => choices.join(" | "),
         Ty::Chat(_) => "role that chats".to_owned(),
+        Ty::Chats(_) => "list of roles that chat".to_owned(),
         Ty::Image => "role that draws".to_owned(),
         Ty::Template { must, may: [] } => format!("template with {}", must.join(", ")),
         Ty::Template { must, may } => {

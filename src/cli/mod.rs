@@ -1,7 +1,7 @@
 //! The command line: one verb a file; the only place that prints or exits.
 //!
-//! The one idea: a verb returns `Done` or an error; `main` alone turns that into text on stderr
-//! and an exit code: 0 done, 1 something the user can fix (or an audit finding), 2 our defect.
+//! A verb returns `Done` or an error; `main` alone turns that into text on stderr and an exit code: 0
+//! done, 1 something the user can fix (or an audit finding), 2 our defect.
 
 mod audit;
 mod calibrate;
@@ -16,6 +16,7 @@ mod forecast;
 mod funnel;
 mod graph;
 mod init;
+mod judges;
 mod kinds;
 mod log;
 pub mod memory;
@@ -28,6 +29,7 @@ mod progress;
 mod replay;
 mod report;
 mod run;
+mod serve;
 mod shard;
 mod shards;
 mod shared;
@@ -62,6 +64,7 @@ enum Verb {
     Explain(explain::Args),
     Diff(diff::Args),
     Calibrate(calibrate::Args),
+    Judges(judges::Args),
     Table(table::Args),
     Report(report::Args),
     View(view::Args),
@@ -69,6 +72,7 @@ enum Verb {
     Estimate(estimate::Args),
     Shards(shards::Args),
     Sim(sim::Args),
+    Serve(serve::Args),
     Completions(completions::Args),
     Export(export::Args),
     Pool(pool::Args),
@@ -96,6 +100,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Explain(args) => explain::run(args),
         Verb::Diff(args) => diff::run(args),
         Verb::Calibrate(args) => calibrate::run(args),
+        Verb::Judges(args) => judges::run(args),
         Verb::Table(args) => table::run(args),
         Verb::Report(args) => report::run(args),
         Verb::View(args) => view::run(args),
@@ -103,6 +108,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Done> {
         Verb::Estimate(args) => estimate::run(args),
         Verb::Shards(args) => shards::run(args),
         Verb::Sim(args) => sim::run(args),
+        Verb::Serve(args) => serve::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Pool(args) => pool::run(args),

@@ -82,7 +82,7 @@ async fn added(file: &str, name: &str, args: &Args) -> anyhow::Result<()> {
     let mut bad = 0u64;
     while let Some(item) = rows.next().await {
         match item {
-            Ok(PoolItem::Row(row)) => builder.row(&row.text, row.spec.as_ref()),
+            Ok(PoolItem::Row(row)) => builder.row(&row.prompt.text, row.prompt.spec.as_ref()),
             Ok(PoolItem::Bad(found)) => bad += u64::from(!found.row_kept),
             Ok(PoolItem::End(_)) => {}
             Err(PoolError::Unknown { uri, what }) => bail!("`{uri}`: {what}"),

@@ -57,6 +57,10 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         Format::Json => println!("{}", serde_json::to_string_pretty(&found)?),
         Format::Text => print_text(&found),
     }
+    if found.rows == 0 {
+        let why = if found.bytes == 0 { ": there is nothing in its files" } else { "" };
+        eprintln!("error: no prompt was found in `{}`{why}", plain(&found.path, 200));
+    }
     Ok(if found.rows == 0 { Done::Findings } else { Done::Well })
 }
 

@@ -6,7 +6,7 @@ use crate::cli::Done;
 use crate::cli::shared::{Format, block_on, print_json};
 use crate::env::Env;
 use crate::plan::Plan;
-use crate::stage::{Role, RoleKind, Ty, Wants};
+use crate::stage::{Role, RoleKind, Wants};
 use std::fmt::Write;
 
 /// Probes the endpoints of the plan's roles and tells what was found: exit 1 on an error.
@@ -34,12 +34,8 @@ fn ask(plan: &Plan, role: &Role) -> Ask {
         .stages
         .iter()
         .flat_map(|stage| {
-            let chat = stage.kind.params.iter().filter_map(|p| match p.ty {
-                Ty::Chat(wants) => Some((p.name, wants)),
-                _ => None,
-            });
-            let ours = chat.filter(|(name, _)| stage.params.text(name) == role.name);
-            ours.map(|(_, wants)| wants)
+            let ours = stage.kind.roles(&stage.params).filter(|(_, name, _)| *name == role.name);
+            ours.filter_map(|(_, _, wants)| wants)
         })
         .collect();
     let sort = match &role.kind {
@@ -65,6 +61,9 @@ fn text(reports: &[ProbeReport]) -> String {
         }
         if r.reasoning == "apart" {
             out.push_str(", thinks");
+        }
+        if r.schema == "held" {
+            out.push_str(", holds to schemas");
         }
         if let Some((width, height)) = r.picture {
             let _ = write!(out, ", draws {width}x{height}");

@@ -1,8 +1,8 @@
 //! What a person sees while a run works: tables on a terminal, plain lines elsewhere, nothing with
-//! `--quiet`.
+//! `--quiet`. `table` makes the text.
 //!
-//! Not here: the text (`table`). The one idea: whatever else has to be said while a table stands
-//! goes through `Screen::say`, so that neither overwrites the other.
+//! Whatever else has to be said while a table stands goes through `Screen::say`, so that neither
+//! overwrites the other.
 
 mod table;
 

@@ -32,7 +32,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
 
 async fn tell_replay(args: Args) -> anyhow::Result<Done> {
     let home = args.project.home();
-    match replay(&Env::real(), &args.run, &home, &args.set).await {
+    match replay(&Env::real(), &args.run, &home.clone().into(), &args.set).await {
         Ok(found) => {
             tell(&found.warnings);
             show(&found, args.format)

@@ -3,9 +3,12 @@
 use crate::archive::RunDir;
 use crate::audit::deep;
 use crate::audit::gather::{Depth, gather};
-use crate::audit::{AuditReport, page, samples};
+use crate::audit::table::{read, tables};
+use crate::audit::{AuditReport, Page, page, samples};
 use crate::cli::Done;
 use crate::cli::shared::block_on;
+use crate::cli::table::truth;
+use crate::stage::Does;
 use std::path::PathBuf;
 
 /// Write the audit of a RUN as one self-contained HTML page
@@ -32,8 +35,20 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         let report = AuditReport::of(&args.run, &facts);
         let journal = run.journal().await?;
         let (stages, _) = deep::all(&run, &journal).await?;
-        let samples = samples(&run, &journal, &facts, args.samples).await?;
-        let page = page(&report, &run.shape, &stages, &samples);
+        let samples = samples(&run, &journal, &facts, args.samples, Some(truth())).await?;
+        let tables =
+            match run.shape.stages.iter().any(|s| run.shape.does(&s.name) == Some(Does::RollOut)) {
+                true => Some(tables(&[read(&run, Some(truth())).await?])),
+                false => None,
+            };
+        let made = Page {
+            report: &report,
+            shape: &run.shape,
+            stages: &stages,
+            samples: &samples,
+            tables: tables.as_ref(),
+        };
+        let page = page(&made);
         std::fs::write(&args.out, &page)
             .map_err(|err| anyhow::anyhow!("cannot write `{}`: {err}", args.out.display()))?;
         println!("{}", args.out.display());

@@ -2,15 +2,16 @@
 
 mod ahead;
 mod ending;
-mod signals;
+pub mod signals;
 
 use crate::archive;
 use crate::call::endpoints::Endpoints;
+use crate::call::otlp::{self, Meter};
 use crate::call::probe::{Worlds, worlds};
 use crate::call::{Allowance, Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
-use crate::cli::{Done, log, memory, shard};
+use crate::cli::{Done, log, memory, shard, table};
 use crate::deliver::budget::{Unspent, unspent};
 use crate::diag::{Diagnostic, SourceFile};
 use crate::env::Env;
@@ -19,7 +20,7 @@ use crate::plan::{Flag, Manifest, Plan, compile};
 use crate::record::NanoUsd;
 use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, shards};
 use crate::sim;
-use crate::stage::WRITTEN_PROMPTS;
+use crate::stage::{Does, WRITTEN_PROMPTS};
 use crate::store::{Blobs, Layout, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,9 @@ pub struct Args {
     /// The RUN: a folder or URI (s3://, gs://, az://)
     #[arg(long, default_value = "runs/demo", value_name = "RUN")]
     out: String,
+    /// A checkout of an evaluation set's repository: its judge is asked in the script's own words
+    #[arg(long, value_name = "DIR")]
+    official: Option<String>,
     /// Records wanted in the dataset (default: what the pipeline says)
     #[arg(long, value_name = "N")]
     target: Option<u64>,
@@ -117,13 +121,13 @@ fn parse_share(text: &str) -> Result<(String, f64), String> {
 
 /// What `--budget` says.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Bound {
+pub enum Bound {
     Most(NanoUsd),
     /// What the RUN remembers is lifted.
     Lifted,
 }
 
-fn parse_budget(text: &str) -> Result<Bound, String> {
+pub fn parse_budget(text: &str) -> Result<Bound, String> {
     if text == "none" {
         return Ok(Bound::Lifted);
     }
@@ -160,6 +164,16 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
         let (kind, param, unless) = WRITTEN_PROMPTS;
         let (value, unless) = ("0".to_owned(), Some(unless));
         overrides.flags.push(Flag { flag: "--pool", kind, param, value, unless });
+    }
+    if let Some(folder) = &args.official {
+        let value = folder.clone();
+        overrides.flags.push(Flag {
+            flag: "--official",
+            kind: crate::stage::SCORE_KIND,
+            param: "official",
+            value,
+            unless: None,
+        });
     }
     if let Some(target) = args.target {
         let value = target.to_string();
@@ -265,7 +279,8 @@ async fn start(args: Args, plan: Plan, spare: Option<Plan>) -> anyhow::Result<Do
         Some(budget) => Some(left(&store, budget, args.shard).await?),
         None => None,
     };
-    let options = StackOptions { budget: allowance };
+    let meter = meter(&env);
+    let options = StackOptions { budget: allowance, meter: meter.clone() };
     let images = Arc::new(BlobImages(blobs.clone()));
     let stack = match Stack::build(&env, &endpoints, images, options) {
         Ok(stack) => stack,
@@ -276,7 +291,16 @@ async fn start(args: Args, plan: Plan, spare: Option<Plan>) -> anyhow::Result<Do
     };
     let simulated = world.is_some() || (mixed && !worlds.simulated.is_empty());
     let run = Opened { store, blobs, stack, simulated, budget };
-    drive(&env, args, plan, run).await
+    let sending = meter.clone().map(|meter| env.spawn(meter.keep_sending()));
+    let done = drive(&env, args, plan, run).await;
+    if let (Some(meter), Some(sending)) = (meter, sending) {
+        sending.abort();
+        // The last of it; a collector that is away costs its time-out and nothing else.
+        if let Err(what) = meter.send().await {
+            eprintln!("warning: metrics were not sent: {what}");
+        }
+    }
+    done
 }
 
 /// `--dry-run`: endpoints are read for their prices and bounds, and not asked.
@@ -304,7 +328,7 @@ struct Opened {
 }
 
 /// The budget in force: what the command says, else what the RUN remembers.
-async fn budget_of(store: &Store, said: Option<Bound>) -> anyhow::Result<Option<NanoUsd>> {
+pub async fn budget_of(store: &Store, said: Option<Bound>) -> anyhow::Result<Option<NanoUsd>> {
     let kept = archive::budget(store).await?;
     Ok(match (said, kept) {
         (Some(Bound::Most(most)), _) => Some(most),
@@ -319,7 +343,17 @@ async fn budget_of(store: &Store, said: Option<Bound>) -> anyhow::Result<Option<
     })
 }
 
-fn refused_mix(worlds: &Worlds) -> String {
+/// The meter that the environment asks for; what is wrong with it is no reason not to run.
+fn meter(env: &Env) -> Option<Arc<Meter>> {
+    let settings = otlp::Settings::from_environment(&|name| std::env::var(name).ok());
+    let made = settings.and_then(|s| s.map(|s| Meter::new(env, s)).transpose());
+    made.unwrap_or_else(|what| {
+        eprintln!("warning: {what}; no metrics are sent");
+        None
+    })
+}
+
+pub fn refused_mix(worlds: &Worlds) -> String {
     let list = |roles: &[String]| {
         roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ")
     };
@@ -333,7 +367,11 @@ fn refused_mix(worlds: &Worlds) -> String {
 }
 
 /// What this process may spend of `budget`; tells what was spent before.
-async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyhow::Result<Allowance> {
+pub async fn left(
+    store: &Store,
+    budget: NanoUsd,
+    shard: Option<Shard>,
+) -> anyhow::Result<Allowance> {
     let Unspent { spent, share, own, .. } =
         unspent(store, budget, shard, &closed(store).await?).await?;
     if spent.0 > 0 {
@@ -410,6 +448,7 @@ async fn drive(
         eprintln!("metrics at http://{bound}/metrics");
     }
     let mixed = args.mix_simulated && simulated;
+    let plays = plan.stages.iter().any(|stage| stage.kind.does == Does::RollOut);
     let options = RunOptions {
         commit_wait: Duration::from_millis(if store.is_remote() { 200 } else { 20 }),
         store,
@@ -443,5 +482,10 @@ async fn drive(
     for said in shown.said() {
         eprintln!("note: {said}");
     }
-    ending::tell(&args, result)
+    let tables = plays && result.is_ok() && args.shard.is_none() && args.format == Format::Text;
+    let done = ending::tell(&args, result)?;
+    if tables {
+        table::show(&args.out).await;
+    }
+    Ok(done)
 }

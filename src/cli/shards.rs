@@ -10,8 +10,9 @@ use anyhow::bail;
 
 /// Which shards of a RUN are done, running or missing
 ///
-/// Exits with 1 while any is missing, so that a script can ask. `--array` prints the missing ones as
-/// `sbatch --array=` takes them.
+/// Exits with 0 when all are done and with 1 until then, so that a script knows when to assemble.
+/// `--array` prints the missing ones as `sbatch --array=` takes them. One that was lost without a word
+/// counts as running for a minute and a half.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The RUN
@@ -64,7 +65,7 @@ async fn tell(args: Args) -> anyhow::Result<Done> {
         .map(|s| s.index)
         .collect();
     let array = array_expression(&lacking);
-    let end = if lacking.is_empty() { Done::Well } else { Done::Findings };
+    let end = if done == all.len() { Done::Well } else { Done::Findings };
     if args.format == Format::Json {
         let missing = lacking.len();
         print_json(&Told { of, done, running, missing, array: &array, shards: &all })?;

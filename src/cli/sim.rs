@@ -42,6 +42,19 @@ struct Errors {
     /// A judge's answer to one question is turned round
     #[arg(long, value_name = "RATE", value_parser = rate)]
     judge_error: Option<f64>,
+    /// Of a judge's errors, the share that every model of its family makes at that question of
+    /// that picture; the rest is drawn for each look
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    judge_repeat: Option<f64>,
+    /// A judge answers yes to everything without looking
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    rubber_stamp: Option<f64>,
+    /// A judge's first reply cannot be read
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    unparsed: Option<f64>,
+    /// A comparison goes to the picture that is shown first
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    place_bias: Option<f64>,
     /// A reflector speaks of the hint it was shown
     #[arg(long, value_name = "RATE", value_parser = rate)]
     leak: Option<f64>,
@@ -145,6 +158,10 @@ impl Args {
     fn world(&self) -> World {
         let World {
             judge_error,
+            judge_repeat,
+            rubber_stamp,
+            unparsed,
+            place_bias,
             leak,
             format_error,
             copy,
@@ -161,6 +178,10 @@ impl Args {
         World {
             seed: self.seed,
             judge_error: errors.judge_error.unwrap_or(judge_error),
+            judge_repeat: errors.judge_repeat.unwrap_or(judge_repeat),
+            rubber_stamp: errors.rubber_stamp.unwrap_or(rubber_stamp),
+            unparsed: errors.unparsed.unwrap_or(unparsed),
+            place_bias: errors.place_bias.unwrap_or(place_bias),
             leak: errors.leak.unwrap_or(leak),
             format_error: errors.format_error.unwrap_or(format_error),
             copy: errors.copy.unwrap_or(copy),

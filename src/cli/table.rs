@@ -1,20 +1,25 @@
 //! `coldstart table`: the paper's tables and figures of runs of agents.
 
 use crate::archive::RunDir;
-use crate::audit::table::{Played, Tables, Truth, csv, markdown, read, svg, tables, text};
-use crate::call::{Part, Request, Speaker};
+use crate::audit::rollouts::Truth;
+use crate::audit::table::{Played, Tables, csv, markdown, read, svg, tables, text, training};
+use crate::call::Request;
 use crate::cli::Done;
 use crate::cli::shared::{block_on, print_json};
+use crate::record::{Part, Speaker};
 use crate::sim::truth::Truth as World;
 use anyhow::Context;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Print the paper's Tables 1 to 5 and Figures 4 and 5 of runs of agents, with intervals
+/// Print the paper's Tables 1 to 5 and Figures 4 and 5 of runs of agents, with intervals; of a
+/// service's RUN, Figure 6
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Several RUNs are compared with the first, on the prompts that both have.")]
 pub struct Args {
-    /// RUNs whose pipelines have a stage of kind `roll_out`: directories or URIs
+    /// RUNs whose pipelines have a stage of kind `roll_out`, or RUNs of `coldstart serve`: directories
+    /// or URIs
     #[arg(required = true)]
     runs: Vec<String>,
     #[arg(long, value_enum, default_value = "text")]
@@ -35,11 +40,17 @@ enum TableFormat {
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
     block_on(async {
-        let mut played = Vec::new();
+        let (mut played, mut trained) = (Vec::new(), Vec::new());
         for uri in &args.runs {
-            played.push(of_run(uri).await?);
+            match training(&RunDir::open(uri).await?).await? {
+                Some(rewards) => trained.push(rewards.named(uri)),
+                None => played.push(of_run(uri).await?),
+            }
         }
-        let made = tables(&played);
+        let mut made = if played.is_empty() { Tables::default() } else { tables(&played) };
+        for rewards in trained {
+            rewards.into_tables(&mut made);
+        }
         match args.format {
             TableFormat::Text => print!("{}", text(&made)),
             TableFormat::Markdown => print!("{}", markdown(&made)),
@@ -55,15 +66,29 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     })
 }
 
+/// Prints what a run of an agent came to, at its end. Figures that cannot be made cost the run nothing.
+pub async fn show(uri: &str) {
+    match of_run(uri).await {
+        Ok(played) => {
+            print!("\n{}", text(&tables(&[played])));
+            eprintln!("`coldstart table {uri}` prints this again, also beside other runs");
+        }
+        Err(error) => eprintln!("note: no table of these rollouts: {error:#}"),
+    }
+}
+
 /// A RUN's rollouts, with the truth where the simulated world knows it.
 pub async fn of_run(uri: &str) -> anyhow::Result<Played> {
     let run = RunDir::open(uri).await?;
-    let world = World::default();
-    let truth = |request: &Request, pictures: Vec<Bytes>| true_answer(&world, request, pictures);
-    let truth: Option<Truth<'_>> = if run.shape.simulated { Some(&truth) } else { None };
-    let mut played = read(&run, truth).await?;
+    let mut played = read(&run, Some(truth())).await?;
     played.name = uri.to_owned();
     Ok(played)
+}
+
+/// The simulated world as the judge that cannot err.
+pub fn truth() -> Truth {
+    let world = World::default();
+    Arc::new(move |request: &Request, pictures: Vec<Bytes>| true_answer(&world, request, pictures))
 }
 
 fn true_answer(world: &World, request: &Request, pictures: Vec<Bytes>) -> Option<String> {

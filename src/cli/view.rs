@@ -5,6 +5,7 @@ mod token;
 use crate::archive::RunDir;
 use crate::cli::Done;
 use crate::cli::shared::block_on;
+use crate::cli::table::truth;
 use crate::env::{Env, Phase};
 use crate::view::{Viewer, Work};
 use std::io::Write;
@@ -69,7 +70,8 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             seed: args.seed,
             stages: args.stage,
         };
-        let served = Viewer::serve(env.clone(), run, args.port, token, work).await?;
+        let truth = Some(truth());
+        let served = Viewer::serve(env.clone(), run, args.port, token, work, truth).await?;
         // The address is data: a script may read it.
         println!("{}", served.url);
         std::io::stdout().flush()?;

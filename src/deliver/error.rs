@@ -1,6 +1,7 @@
 //! Why something cannot be made of a RUN, one kind for each different reaction of the caller.
 
 use crate::archive::ArchiveError;
+use crate::audit::AuditError;
 use crate::diag::Diagnostic;
 use crate::run::RunError;
 use crate::store::StoreError;
@@ -44,5 +45,42 @@ impl From<ArchiveError> for DeliverError {
             ArchiveError::Store(error) => DeliverError::Store(error),
             other => DeliverError::Archive(other),
         }
+    }
+}
+
+/// Why a run cannot be laid out for an evaluation set's own scripts.
+#[derive(Debug, thiserror::Error)]
+pub enum OfficialError {
+    /// The RUN or its pipeline cannot be read.
+    #[error(transparent)]
+    Run(#[from] DeliverError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error("no stage of this RUN lets an agent play: there are no pictures to lay out")]
+    NoRollouts,
+    #[error("this is a run of {of}, which `{layout}` does not lay out")]
+    OtherSet { of: &'static str, layout: &'static str },
+    /// The pool holds none of the prompts that were run.
+    #[error("the pool holds none of the prompts that were run")]
+    OtherPool,
+    #[error("the pool cannot be read: {what}")]
+    Pool { what: String },
+    #[error("the picture of row {number} cannot be decoded, so it cannot be written as PNG")]
+    Picture { number: u64 },
+    #[error("`{place}` holds an export already")]
+    Taken { place: String },
+    #[error("`{place}` is not empty and holds no earlier export of this kind")]
+    Foreign { place: String },
+}
+
+impl From<ArchiveError> for OfficialError {
+    fn from(error: ArchiveError) -> OfficialError {
+        OfficialError::Run(error.into())
+    }
+}
+
+impl From<StoreError> for OfficialError {
+    fn from(error: StoreError) -> OfficialError {
+        OfficialError::Run(DeliverError::Store(error))
     }
 }

@@ -8,6 +8,8 @@ use crate::call::{Request, Usage};
 use crate::deliver::DeliverError;
 use crate::plan::Manifest;
 use crate::record::{CallKey, Disposition, Id, NanoUsd};
+use crate::rules::evidence::logit;
+use crate::stage::{Does, Kinds};
 use crate::store::Store;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,8 +18,21 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 pub struct Outlook {
     /// It rests on replies of the simulated world.
     pub simulated: bool,
+    /// What another purity than the RUN's makes of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purity: Option<Dearer>,
     #[serde(flatten)]
     pub estimate: Estimate,
+}
+
+/// Another purity than the RUN's: the looks that a verdict takes grow with the log-odds it must reach.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Dearer {
+    pub wanted: f64,
+    /// The stages' own; of several, the lowest.
+    pub of_run: f64,
+    /// Calls of the dataset by those that the RUN's own purity takes.
+    pub calls: f64,
 }
 
 /// What `target` trajectories will take, by what the records of the RUN at `uri` took.
@@ -32,11 +47,19 @@ pub async fn estimate(
     target: u64,
     endpoints: Option<&Endpoints>,
     in_flight: u64,
+    purity: Option<f64>,
 ) -> Result<Outlook, DeliverError> {
-    let (samples, simulated) = samples(uri, endpoints).await?;
+    let looks = match purity {
+        Some(_) => looks(uri).await?,
+        None => Looks::default(),
+    };
+    let dearer = |wanted: f64| looks.purity.map(|of_run| logit(wanted) / logit(of_run));
+    let factor = purity.and_then(dearer).unwrap_or(1.0);
+    let (samples, simulated, calls) = samples(uri, endpoints, &looks.calls, factor).await?;
+    let purity = purity.zip(looks.purity).map(|(wanted, of_run)| Dearer { wanted, of_run, calls });
     let pace = |role: &str| pace(endpoints, role, in_flight);
     match estimate::estimate(&samples, target, &pace) {
-        Some(estimate) => Ok(Outlook { simulated, estimate }),
+        Some(estimate) => Ok(Outlook { simulated, purity, estimate }),
         None => Err(DeliverError::NothingKept { place: uri.to_owned(), records: samples.len() }),
     }
 }
@@ -54,11 +77,40 @@ pub fn pace(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
     }
 }
 
-/// One sample a prompt of the RUN, and whether its replies are simulated.
+/// The calls of a RUN that were looks, and the purity that they were bought for.
+#[derive(Default)]
+struct Looks {
+    calls: HashSet<CallKey>,
+    purity: Option<f64>,
+}
+
+async fn looks(uri: &str) -> Result<Looks, DeliverError> {
+    let manifest = archive::manifest(&Store::open(uri)?).await?;
+    let given = |params: &BTreeMap<String, String>| {
+        let looks = params.get("judge").is_some_and(|judges| judges != "[]");
+        let purity = params.get("purity").and_then(|p| p.parse().ok());
+        looks.then(|| purity.unwrap_or(crate::stage::PURE))
+    };
+    let purities = manifest.stages.iter().filter_map(|stage| given(&stage.params));
+    let purity = purities.reduce(f64::min);
+    let mut calls = HashSet::new();
+    let run = RunDir::open(uri).await?;
+    run.every(&mut |row| {
+        let looks = row.evidence.votes.iter().filter(|vote| vote.ask.starts_with("look_"));
+        calls.extend(looks.filter_map(|vote| vote.call));
+    })
+    .await?;
+    Ok(Looks { calls, purity })
+}
+
+/// One sample a prompt of the RUN, whether its replies are simulated, and by how much its calls grow
+/// if looks become `factor` times as many.
 async fn samples(
     uri: &str,
     endpoints: Option<&Endpoints>,
-) -> Result<(Vec<Sample>, bool), DeliverError> {
+    looks: &HashSet<CallKey>,
+    factor: f64,
+) -> Result<(Vec<Sample>, bool, f64), DeliverError> {
     // Says that there is no RUN before it looks for one's rows.
     let last = arrival(&archive::manifest(&Store::open(uri)?).await?);
     let run = RunDir::open(uri).await?;
@@ -80,6 +132,7 @@ async fn samples(
         .await?;
     let mut samples: BTreeMap<Id, Sample> = BTreeMap::new();
     let mut seen: HashSet<CallKey> = HashSet::new();
+    let mut all = (0.0, 0.0);
     // An estimate from a part of a RUN would be taken for one from all of it.
     for rows in &run.tables(Reading::Prompts).await?.whole()? {
         for (row, id) in rows.ids.iter().enumerate() {
@@ -90,12 +143,14 @@ async fn samples(
             for key in rows.calls.get(row) {
                 // A call that several records share was bought once: the first pays.
                 if let (true, Some((role, used))) = (seen.insert(*key), calls.get(key)) {
-                    *sample.used.entry(roles.0[*role].clone()).or_default() += *used;
+                    let times = if looks.contains(key) { factor } else { 1.0 };
+                    all = (all.0 + 1.0, all.1 + times);
+                    *sample.used.entry(roles.0[*role].clone()).or_default() += used.times(times);
                 }
             }
         }
     }
-    Ok((samples.into_values().collect(), simulated))
+    Ok((samples.into_values().collect(), simulated, all.1 / f64::max(all.0, 1.0)))
 }
 
 /// What a call would cost by the prices that `endpoints` know for its role.
@@ -124,6 +179,7 @@ impl Names {
 
 /// The stage whose arrivals are finished trajectories: the one that balances, else the last.
 fn arrival(manifest: &Manifest) -> String {
-    let balance = manifest.stages.iter().find(|stage| stage.kind == crate::stage::QUOTA_KIND);
+    let does = |kind: &str| Kinds::default().get(kind).map(|kind| kind.does);
+    let balance = manifest.stages.iter().find(|stage| does(&stage.kind) == Some(Does::Quota));
     balance.or(manifest.stages.last()).map(|stage| stage.name.clone()).unwrap_or_default()
 }

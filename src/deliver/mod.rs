@@ -9,7 +9,8 @@ mod error;
 pub mod estimate;
 pub mod export;
 pub mod forecast;
+pub mod official;
 pub mod rebuild;
 pub mod replay;
 
-pub use error::DeliverError;
+pub use error::{DeliverError, OfficialError};

@@ -1,15 +1,15 @@
 //! A pipeline run again on what a RUN has journaled: nothing is bought, and calls that the journal
 //! does not hold are counted.
 
-use crate::call::{CallError, Model, Output, Reply, Request};
+use crate::call::{CallError, KeyedRequest, Model, Output, Reply};
 use crate::deliver::DeliverError;
 use crate::diag::Diagnostic;
 use crate::env::Env;
 use crate::export::dataset::Face;
 use crate::journal::ReadJournal;
-use crate::plan::{Compiled, Home, Manifest, Overrides, Plan, compile};
+use crate::plan::{Compiled, Manifest, Overrides, Plan, ProjectBase, compile};
 use crate::record::Report;
-use crate::run::{Progress, RunOptions, execute};
+use crate::run::{Progress, RunOptions, execute, pools};
 use crate::store::{Blobs, Store, StoreError};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -41,25 +41,37 @@ impl Rebuilt {
 }
 
 /// Compiles the pipeline that `manifest` tells of, with `set` over the parameters that it had; also
-/// gives the warnings. `project` is where files are looked for that a manifest names by digest only
-/// (fingerprints).
+/// gives the warnings, one of them for each source that would read something else than the RUN did.
+/// `project` is where files are looked for that a manifest names by digest only (fingerprints).
 ///
 /// # Errors
-/// `Pipeline`, with everything that is wrong with it.
-pub fn plan(
+/// `Pipeline`, with everything that is wrong with it; `Run`, where a source cannot be read.
+pub async fn plan(
     store: &Store,
     manifest: &Manifest,
-    project: &Home,
+    project: &ProjectBase,
     set: &[(String, String, String)],
 ) -> Result<(Plan, Vec<Diagnostic>), DeliverError> {
     let Overrides { seed, set: mut all, flags } = manifest.overrides();
     all.extend_from_slice(set);
     let overrides = Overrides { seed, set: all, flags };
-    let Compiled { plan, diagnostics } = compile(&manifest.project(Some(project)), &overrides);
-    match plan {
-        Some(plan) => Ok((plan, diagnostics)),
-        None => Err(DeliverError::Pipeline { place: store.uri(), diagnostics }),
-    }
+    let compiled = compile(&manifest.project(project), &overrides);
+    let Compiled { plan: Some(plan), mut diagnostics } = compiled else {
+        let diagnostics = compiled.diagnostics;
+        return Err(DeliverError::Pipeline { place: store.uri(), diagnostics });
+    };
+    let now = pools(&plan).await?;
+    let changed = manifest.pools.iter().filter(|(stage, was)| {
+        let meant = set.iter().any(|(set, _, _)| set == *stage);
+        !meant && now.get(*stage).is_some_and(|now| now != *was)
+    });
+    diagnostics.extend(changed.map(|(stage, _)| {
+        let title = format!("what stage `{stage}` reads is not what the RUN read");
+        Diagnostic::warning("W04", title)
+            .note("its records are those of today; the calls of new ones are missing")
+            .help("put back what it read, to ask about the RUN as it was")
+    }));
+    Ok((plan, diagnostics))
 }
 
 /// Runs `plan` in the folder `scratch` on what the RUN at `store` has journaled; the RUN itself is
@@ -116,7 +128,7 @@ impl std::fmt::Debug for Recorded {
 
 #[async_trait::async_trait]
 impl Model for Recorded {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let key = request.key();
         let down = |error: StoreError| CallError::Record { what: error.to_string() };
         let reply = self.journal.reply(&key).await.map_err(down)?;

@@ -7,7 +7,7 @@ use crate::deliver::forecast::{Forecast, History, forecast};
 use crate::deliver::rebuild::{Rebuilt, plan, rebuild};
 use crate::diag::Diagnostic;
 use crate::env::Env;
-use crate::plan::{Home, Manifest};
+use crate::plan::{Manifest, ProjectBase};
 
 /// What a replay found.
 #[derive(Debug, Clone)]
@@ -27,19 +27,21 @@ pub struct Replay {
 pub async fn replay(
     env: &Env,
     uri: &str,
-    project: &Home,
+    project: &ProjectBase,
     set: &[(String, String, String)],
 ) -> Result<Replay, DeliverError> {
     // Says what is wrong with a place that is no RUN.
-    let before = RunDir::open(uri).await?;
+    let mut before = RunDir::open(uri).await?;
+    before.shape.kinds = project.kinds;
     let manifest = before.manifest().await?;
-    let (plan, warnings) = plan(before.store(), &manifest, project, set)?;
+    let (plan, warnings) = plan(before.store(), &manifest, project, set).await?;
     let manifest_after =
         Manifest::of(&plan, manifest.simulated, Default::default(), manifest.limit);
     let folder = tempfile::tempdir().map_err(DeliverError::Scratch)?;
     let scratch = folder.path().to_string_lossy().into_owned();
     let rebuilt = rebuild(env, before.store(), &manifest, plan, &scratch, false).await?;
-    let after = RunDir::open(&scratch).await?;
+    let mut after = RunDir::open(&scratch).await?;
+    after.shape.kinds = project.kinds;
     let old = Index::assemble(before.tables(Reading::Prompts).await?.columns);
     let new = Index::assemble(after.tables(Reading::Prompts).await?.columns);
     let a = Side { name: uri.to_owned(), shape: &before.shape, index: &old, replayed: false };

@@ -1,7 +1,7 @@
 //! The proxies that the process's environment names, for clients and for messages.
 //!
-//! Not here: connections. Loopback never goes through one: a proxy on another machine would reach its
-//! own loopback, and one on this machine gains nothing.
+//! Loopback never goes through one: a proxy on another machine would reach its own loopback, and one on
+//! this machine gains nothing.
 
 use std::net::IpAddr;
 use url::{Host, Url};

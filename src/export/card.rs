@@ -1,5 +1,6 @@
 //! The dataset card (README.md): what is in the dataset, how it came about, and what it is not.
 
+use crate::export::purity::{Sums, line};
 use crate::record::{Acceptance, Report, StageReport};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -31,6 +32,8 @@ pub struct CardFacts {
     pub grid: Option<String>,
     /// The shards' name: what stands before `-00000.parquet`.
     pub split: String,
+    /// How pure the rows say they are.
+    pub purity: Sums,
 }
 
 impl CardFacts {
@@ -46,6 +49,7 @@ impl CardFacts {
         *self.languages.entry(language).or_default() += 1;
         let judged = |r: &crate::record::Round| r.judgement.as_ref().map(|j| j.satisfied);
         self.acceptance.add(trajectory.rounds.iter().map(judged));
+        self.purity.count(trajectory);
     }
 }
 
@@ -80,6 +84,7 @@ pub fn render(report: &Report, facts: &CardFacts) -> String {
     funnel(&mut out, &report.stages);
     strata(&mut out, report);
     acceptance(&mut out, &facts.acceptance);
+    purity(&mut out, facts);
     models(&mut out, facts);
     table(&mut out, "Sources", ("source", "rows"), &facts.sources);
     licences(&mut out, facts);
@@ -90,7 +95,15 @@ pub fn render(report: &Report, facts: &CardFacts) -> String {
 /// What the dataset is, for people: the pipeline's own name says it to few.
 fn title(facts: &CardFacts) -> String {
     let pipeline = if facts.title.is_empty() { "trajectories" } else { &facts.title };
-    format!("Image-agent cold-start trajectories ({pipeline})")
+    format!("{TITLE} ({pipeline})")
+}
+
+const TITLE: &str = "Image-agent cold-start trajectories";
+
+/// The pipeline's name in a card's title; another title as it is.
+pub fn pipeline_in(title: &str) -> &str {
+    let inside = title.strip_prefix(TITLE).and_then(|rest| rest.strip_prefix(" ("));
+    inside.and_then(|rest| rest.strip_suffix(')')).unwrap_or(title)
 }
 
 /// Code that loads the dataset from where the card lies.
@@ -152,7 +165,7 @@ const COLUMNS: &str = r#"
 | `id` `prompt` `category` `source` `licence` | the user's prompt and where it comes from |
 | `outcome` | `one_round`, `closed` (ends with an answer) or `open` (ends on a tool call) |
 | `messages` `images` | the conversation, ready to train; one `<image>` per image |
-| `rounds` | thinking, refined prompt, picture, judgement, verdict, score and checks of each round |
+| `rounds` | thinking, refined prompt, picture, judgement, verdict, score and checks of each round; `posterior` and `claims`: the probabilities that the verdict is right and that the judgement is true, where several looks were added up |
 | `improved` `comparisons` `atoms` `attempts` | what the filters saw |
 | `truth` | spec, gloss and reference: **never to be shown to the trained model** |
 | `provenance` | call keys, models, pipeline digest, whether simulated |
@@ -248,6 +261,29 @@ fn acceptance(out: &mut String, acceptance: &Acceptance) {
     }
 }
 
+fn purity(out: &mut String, facts: &CardFacts) {
+    let purity = facts.purity.purity();
+    if purity.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\n## Expected purity\n\nBy the posteriors of the rows' verdicts: the share of rows of which \
+         every verdict is right, with what holds it in 19 of 20, and of which every J is true \
+         throughout. It is as right as what the judges were taken for (`data/judges.toml` of the run).\n\n\
+         | rows of | rows | verdicts | every J |\n|---|---:|---:|---:|\n",
+    );
+    for (name, p) in &purity {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {:.1} % |",
+            plain(name),
+            p.rows,
+            line(p),
+            p.claims * 100.0
+        );
+    }
+}
+
 fn table(out: &mut String, title: &str, head: (&str, &str), rows: &BTreeMap<String, u64>) {
     if rows.is_empty() {
         return;
@@ -320,6 +356,7 @@ mod tests {
         assert!(card.contains("| generator | flux |\n| judge | qwen |\n"), "{card}");
         assert!(card.contains("| qwen-0901 | 1 |") && !card.contains("| qwen | 3 |"), "{card}");
         assert!(card.contains("# Image-agent cold-start trajectories (paper)"));
+        assert_eq!((pipeline_in(&title(&facts)), pipeline_in("Mine")), ("paper", "Mine"));
         assert!(card.contains("pretty_name: \"Image-agent cold-start trajectories (paper)\""));
     }
 

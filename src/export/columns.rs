@@ -1,8 +1,8 @@
 //! Typed rows to Arrow arrays and back, through `serde_json::Value`, led by the schema.
 //!
-//! Not here: image bytes (`dataset` builds those columns itself, without a copy through JSON) and
-//! the schemas. The one idea: a row is a serde struct whose fields are named as the columns, so a
-//! column can be added in one place, and a name or type that does not fit is an error.
+//! A row is a serde struct whose fields are named as the columns. So a column is added in one place, and
+//! a name or type that does not fit is an error. Image bytes are not for these columns: `dataset` builds
+//! theirs itself, without a copy through JSON.
 
 use arrow_array::builder::{
     BooleanBuilder, Float32Builder, Float64Builder, Int32Builder, Int64Builder, StringBuilder,

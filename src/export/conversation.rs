@@ -1,9 +1,9 @@
 //! A trajectory as the conversation that is trained: the released agent's interaction format v1
 //! (reference: github deep-kaixun/geagent, commit c2e355f1), byte-stable.
 //!
-//! Not here: roles and files of a trainer (`formats`), and the shapes below as templates (`shape`). The one idea: the conversation is a pure
-//! function of the prompt's text and of `rounds`; hint, rules, spec, checks and verdicts are never
-//! read, so they cannot get out.
+//! The conversation is a pure function of the prompt's text and of `rounds`. Hint, rules, spec, checks
+//! and verdicts are never read, so they cannot get out. Roles and files of a trainer are `formats`'; the
+//! shapes below are templates (`shape`).
 //!
 //! | turn | text dialect |
 //! |---|---|
@@ -214,6 +214,18 @@ fn check_outcome(trajectory: &Trajectory, closed: bool) -> Result<(), Refusal> {
 /// ensure_ascii=False)` writes it.
 pub fn call_json(caption: &str) -> String {
     shape::call(&serde_json::Value::from(caption).to_string())
+}
+
+/// A model turn of its parts, as `grammar::model_turn` takes it apart: the judgement of the picture
+/// before it, then thinking and caption, or neither where it ends.
+pub fn model_turn(judgement: Option<&str>, call: Option<(&str, &str)>) -> String {
+    match (judgement, call) {
+        (Some(judgement), Some((thinking, caption))) => {
+            shape::again(judgement, thinking, &call_json(caption))
+        }
+        (None, Some((thinking, caption))) => shape::first(thinking, &call_json(caption)),
+        (judgement, None) => shape::accept(judgement.unwrap_or_default()),
+    }
 }
 
 /// The user's turn of a prompt that holds no control token.

@@ -1,7 +1,7 @@
 //! Fixed texts with slots: the shapes of turns and the trainers' configurations.
 //!
-//! Not here: the words said to models, which have conditions and messages (`template`). The one
-//! idea: a text is gone through once, so a value that looks like a slot stays what it is.
+//! A text is gone through once, so a value that looks like a slot stays what it is. The words said to
+//! models have conditions and messages; they are `template`'s.
 
 /// `text` with each `{{name}}` of `values` filled in. A slot of no such name stays as it is: a
 /// defect that a test finds.

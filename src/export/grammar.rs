@@ -1,8 +1,7 @@
 //! The conversation's grammar, read back: what `conversation` writes, and nothing else, passes.
 //!
-//! Not here: images and token counts (`verify`). The one idea: a turn is taken apart into its
-//! outside texts, each of which must hold no control token; so an escaped tag can never have
-//! opened or closed anything.
+//! A turn is taken apart into its outside texts, each of which must hold no control token; so an escaped
+//! tag can never have opened or closed anything.
 
 use crate::export::control;
 use crate::export::conversation::{Dialect, Speaker, TOOL};
@@ -152,7 +151,7 @@ mod tests {
     use super::*;
     use crate::export::conversation::{ConversationOptions, call_json, turns};
     use crate::markup;
-    use crate::record::*;
+    use crate::record::{Digest, Id, ImageRef, Judgement, Mime, Prompt, Round, Trajectory};
     use proptest::prelude::*;
 
     fn trajectory(texts: &[String], accepted: bool) -> Trajectory {
@@ -181,7 +180,7 @@ mod tests {
                 rationale: next(),
                 satisfied,
                 score: 1.0,
-                checks: Vec::new(),
+                ..Judgement::default()
             }),
         };
         let rounds = vec![round(false), round(accepted)];

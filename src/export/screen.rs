@@ -1,6 +1,7 @@
 //! What may go into an export: a trajectory becomes an example, or is left out for a reason.
 
 use crate::export::conversation::{self, Conversation, ConversationOptions, Turn};
+use crate::export::purity::of_row;
 use crate::export::tokens::Measure;
 use crate::media::{Outline, PictureError};
 use crate::record::{Digest, ImageRef, Trajectory};
@@ -14,6 +15,8 @@ pub struct Screen {
     pub max_tokens: u32,
     /// Images are scaled down to this by the trainer; it enters the token count.
     pub max_image_pixels: u64,
+    /// So probable must it be that every verdict of a row is right; 0: whatever it says.
+    pub min_posterior: f64,
 }
 
 /// An example that passed.
@@ -41,6 +44,16 @@ impl Screen {
     ) -> Result<Passed, Left> {
         let conversation = conversation::turns(trajectory, &self.options)
             .map_err(|refusal| Left { code: refusal.code(), what: refusal.to_string() })?;
+        if self.min_posterior > 0.0 {
+            let left = |what: String| Left { code: "posterior", what };
+            match of_row(trajectory) {
+                None => return Err(left("it does not say how sure its verdicts are".into())),
+                Some((p, _)) if p < self.min_posterior => {
+                    return Err(left(format!("{p:.4}, at least {}", self.min_posterior)));
+                }
+                Some(_) => {}
+            }
+        }
         let shown = conversation::images(trajectory);
         if shown.len() != images.len() || shown.len() != digests.len() {
             let what = format!("{} images for {} slots", images.len(), shown.len());

@@ -1,9 +1,9 @@
 //! What an export's rows are, in one number a split: any byte of a row that changes, a row that is
 //! lost, doubled or moved shows in it.
 //!
-//! Not here: image bytes, which are proved by the digest in their names. The one idea: a row counts
-//! as its values (sorted keys, no nulls) and the names of its images, so that the number is the same
-//! for the row that was written and for the one that a file gives back.
+//! A row counts as its values (sorted keys, no nulls) and the names of its images, so that the number is
+//! the same for the row that was written and for the one that a file gives back. Image bytes are proved
+//! by the digest in their names.
 
 use crate::record::Digest;
 use serde_json::Value;

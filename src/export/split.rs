@@ -1,8 +1,8 @@
 //! Splits by prompt group: no prompt, near-duplicate or spec stands on both sides.
 //!
-//! Not here: what near-duplicates are (the caller joins them; `deliver::export` takes them from
-//! `text`). The one idea: records that share any key are one group, and a group goes to a split by
-//! the smallest keyed hash of its members, so that order and shards do not matter.
+//! Records that share any key are one group, and a group goes to a split by the smallest keyed hash of
+//! its members, so that order and shards do not matter. What near-duplicates are, the caller says:
+//! `deliver::export` takes them from `text`.
 
 use crate::record::Id;
 use std::collections::HashMap;

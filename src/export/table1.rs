@@ -1,11 +1,11 @@
 //! The diagnostics of the paper's Table 1, on data: how far refined prompts are from the user's
 //! words, how often the format breaks, and what reflection gains; over all and per category.
 //!
-//! Not here: evaluation of a trained model. These figures describe what a model would learn from.
-//! Definitions: *word difference* is the word-level edit distance between q and the last P, both
-//! lower-cased and without punctuation; *gain* compares the share of accepted first pictures with
-//! the share of accepted last pictures (points, a picture without a verdict counts as refused),
-//! over records that the pipeline already filtered.
+//! These figures describe what a model would learn from; they evaluate no model. Definitions: *word
+//! difference* is the word-level edit distance between q and the last P, both lower-cased and without
+//! punctuation; *gain* compares the share of accepted first pictures with the share of accepted last
+//! pictures (points, a picture without a verdict counts as refused), over records that the pipeline
+//! already filtered.
 
 use crate::export::conversation::{self, ConversationOptions};
 use crate::export::split::words;

@@ -1,8 +1,8 @@
 //! Proves of a written export what was promised when it was written, from its files alone.
 //!
-//! Not here: reading files (`deliver::export`), and looking at image bytes (`look`). The one idea: nothing is taken from the writer's
-//! memory: rows are read back by the form, taken apart by the grammar, images held against the
-//! digest in their names, and the sums against `export.json`.
+//! Nothing is taken from the writer's memory: rows are read back by the form, taken apart by the grammar,
+//! images held against the digest in their names (`look`), and the sums against `export.json`.
+//! `deliver::export` reads the files.
 
 mod look;
 

@@ -114,10 +114,10 @@ impl Catalog {
                 done => return done,
             }
         }
-        Err(StoreError::Other {
-            place: last.unwrap_or_default(),
-            what: "it keeps vanishing while it is read; is the RUN being deleted?".to_string(),
-        })
+        Err(StoreError::other(
+            last.unwrap_or_default(),
+            "it keeps vanishing while it is read; is the RUN being deleted?",
+        ))
     }
 
     async fn read_new(&self) -> Result<(), StoreError> {

@@ -1,9 +1,9 @@
 //! `Journaled`: a `call::Model` that buys a call at most once; and blobs as `call::Images`.
 
-use crate::call::{CallError, Fatal, Images, Model, Output, Reply, Request};
+use crate::call::{CallError, Fatal, Images, KeyedRequest, Model, Output, Reply};
 use crate::env::Env;
 use crate::journal::{Entry, Journal, JournalError};
-use crate::record::{CallKey, Digest, NanoUsd};
+use crate::record::{CallKey, Cause, Digest, NanoUsd};
 use crate::store::{Blobs, StoreError};
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -138,10 +138,15 @@ impl Journaled {
         Flight::Leader(Leader { of: self, key, done })
     }
 
-    async fn buy(&self, key: CallKey, request: &Request) -> Outcome {
+    async fn buy(&self, request: KeyedRequest<'_>) -> Outcome {
         let mut reply = self.inner.call(request).await?;
         self.keep_image(&mut reply).await?;
-        let entry = Entry { key, at_ms: self.env.unix_ms(), request: request.clone(), reply };
+        let entry = Entry {
+            key: request.key(),
+            at_ms: self.env.unix_ms(),
+            request: request.request().clone(),
+            reply,
+        };
         let reply = entry.reply.clone();
         if let Err(error) = self.journal.append(entry).await {
             self.uncounted.0.fetch_add(1, Ordering::Relaxed);
@@ -188,7 +193,7 @@ impl Journaled {
 
 #[async_trait::async_trait]
 impl Model for Journaled {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let key = request.key();
         let tally = self.tally(request.role());
         let count = |n: &AtomicU64| n.fetch_add(1, Ordering::Relaxed);
@@ -203,7 +208,7 @@ impl Model for Journaled {
                     if self.journal.contains(&key) {
                         continue;
                     }
-                    let outcome = self.buy(key, request).await;
+                    let outcome = self.buy(request).await;
                     if outcome.is_ok() {
                         count(&tally.made);
                     }
@@ -235,7 +240,7 @@ fn fatal(error: &JournalError) -> CallError {
 }
 
 fn store_down(error: &StoreError) -> CallError {
-    CallError::Fatal { kind: Fatal::Store, what: error.to_string() }
+    CallError::Store(Cause::new(error.clone()))
 }
 
 /// The blobs as the images that a request names by digest.

@@ -129,8 +129,8 @@ impl Journal {
 
     /// Durable when it returns.
     pub async fn append(&self, entry: Entry) -> Result<(), JournalError> {
-        let bytes = entry::encode(&entry)
-            .map_err(|what| StoreError::Other { place: self.writer.place().to_string(), what })?;
+        let bytes =
+            entry::encode(&entry).map_err(|what| StoreError::other(self.writer.place(), what))?;
         self.writer.append(bytes::short(&entry.key), bytes).await
     }
 

@@ -139,10 +139,7 @@ impl Writer {
         command: Command,
         answer: oneshot::Receiver<Result<(), JournalError>>,
     ) -> Result<(), JournalError> {
-        let gone = || StoreError::Other {
-            place: self.place.clone(),
-            what: "the journal's writer has ended".to_string(),
-        };
+        let gone = || StoreError::other(&self.place, "the journal's writer has ended");
         self.queue.send(command).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }

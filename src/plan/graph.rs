@@ -53,11 +53,7 @@ impl Plan {
     pub fn roles_used(&self) -> Vec<&Role> {
         let mut names: Vec<&str> = Vec::new();
         for stage in &self.stages {
-            for param in stage.kind.params {
-                if matches!(param.ty, crate::stage::Ty::Chat(_) | crate::stage::Ty::Image) {
-                    names.push(stage.params.text(param.name));
-                }
-            }
+            names.extend(stage.kind.roles(&stage.params).map(|(_, role, _)| role));
         }
         self.roles.values().filter(|role| names.contains(&role.name.as_str())).collect()
     }

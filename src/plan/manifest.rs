@@ -1,7 +1,7 @@
 //! `RUN/manifest.json`: everything that made a run, so that it can be read, compared and rerun
 //! anywhere.
 
-use crate::plan::{Home, Overrides, Plan, Project};
+use crate::plan::{Overrides, Plan, Project, ProjectBase};
 use crate::text::leak;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -112,7 +112,7 @@ impl Manifest {
     }
 
     /// The project as it was, for `plan::compile` (pool paths still point where they did).
-    pub fn project(&self, home: Option<&Home>) -> Project {
+    pub fn project(&self, base: &ProjectBase) -> Project {
         let mut files = self.files.clone();
         // A RUN of before the patterns were the project's own was made with the built-in ones; no one
         // looked for talk then, and that pattern file is only read where it is asked for.
@@ -121,7 +121,7 @@ impl Manifest {
         for (path, text) in built_in {
             files.entry(path.to_owned()).or_insert_with(|| text.to_owned());
         }
-        Project::from_files(&self.pipeline, files, home)
+        Project::from_files(&self.pipeline, files, base)
     }
 
     /// The parameters in force, as overrides over the files: `--set`s of the run are in them.

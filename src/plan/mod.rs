@@ -18,4 +18,4 @@ pub use draw::{Counts, dot, mermaid, text};
 pub use graph::{Edge, Plan, PlanStage};
 pub use manifest::{Manifest, ManifestStage};
 pub use overrides::{Flag, Overrides};
-pub use project::{Home, Project, ProjectError};
+pub use project::{Home, Project, ProjectBase, ProjectError};

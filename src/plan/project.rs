@@ -28,6 +28,21 @@ pub enum Home {
     BuiltIn,
 }
 
+/// What the texts of a manifest are compiled on: where binary files lie, which a manifest only names by
+/// digest, and what its stages may be.
+#[derive(Debug, Clone)]
+pub struct ProjectBase {
+    pub home: Home,
+    pub kinds: Kinds,
+}
+
+/// With the built-in kinds.
+impl From<Home> for ProjectBase {
+    fn from(home: Home) -> ProjectBase {
+        ProjectBase { home, kinds: Kinds::default() }
+    }
+}
+
 impl Home {
     /// The project for who works in the folder `from`: the one that was named, else `from` or the
     /// nearest folder above it that holds `stages/<pipeline>/*.toml`, else the built-in one. (A RUN
@@ -112,12 +127,12 @@ impl Project {
         Ok(project)
     }
 
-    /// From texts by path, as a manifest keeps them. Binary files (fingerprints), which a manifest
-    /// only names by digest, are read at `home`; the built-in ones are taken where they are those.
+    /// From texts by path, as a manifest keeps them. Binary files (fingerprints) are read at the home of
+    /// `base`; the built-in ones are taken where they are those.
     pub fn from_files(
         pipeline: &str,
         files: BTreeMap<String, String>,
-        home: Option<&Home>,
+        base: &ProjectBase,
     ) -> Project {
         let files = files
             .into_iter()
@@ -125,8 +140,8 @@ impl Project {
             .collect();
         Project {
             pipeline: pipeline.to_owned(),
-            kinds: Kinds::default(),
-            home: home.cloned(),
+            kinds: base.kinds,
+            home: Some(base.home.clone()),
             frozen: true,
             files: Mutex::new(files),
             digests: Mutex::default(),

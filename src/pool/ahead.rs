@@ -1,8 +1,8 @@
 //! Reading ahead: the next piece of a stream is fetched, and unpacked, while the last is looked at.
 //!
-//! Not here: where bytes lie and how they are packed (`input`). The one idea: two large buffers go to
-//! and fro between the thread that reads and the one that looks, so the disk or bucket is never idle
-//! because a row is being checked, and memory is two pieces whatever the size of the file.
+//! Two large buffers go to and fro between the thread that reads and the one that looks. So the disk or
+//! bucket is never idle because a row is being checked, and memory is two pieces whatever the size of
+//! the file.
 
 use crate::env::ahead::Task;
 use crate::pool::input::Stream;

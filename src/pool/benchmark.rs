@@ -1,8 +1,8 @@
 //! The evaluation sets whose fingerprints the project ships: where their prompts are in a folder laid
 //! out like the owners' repositories, and how a row's structured meaning is written.
 //!
-//! Not here: the rules (`text::decontam`). The one idea: a set is a line in `BENCHMARKS`; any other
-//! file is fingerprinted through the ordinary readers (`coldstart pool fingerprint --add`).
+//! A set is a line in `BENCHMARKS`; any other file is fingerprinted through the ordinary readers
+//! (`coldstart pool fingerprint --add`). The rules are in `text::decontam`.
 
 use crate::pool::PoolError;
 use crate::record::{Region, Relation, Size, Spec, SpecObject};

@@ -3,13 +3,16 @@
 //!
 //! Bytes that are not what the name says would become prompts: a pointer of Git LFS, a server's error
 //! page, UTF-16 with a NUL in every character. Text is decoded; what is no text is named, with the way
-//! on. Not here: compression (`packed`), formats (`readers`).
+//! on.
 
 use crate::pool::input::Stream;
 use std::io::{self, BufReader, Cursor, Read};
 
 /// Bytes that are looked at.
 pub const HEAD: usize = 4096;
+
+/// What is said of a text that is in no coding of Unicode.
+pub const NOT_UTF8: &str = "not UTF-8 (Latin-1 or Windows-1252?): save the file as UTF-8";
 
 /// What begins so, and the way on.
 const FOREIGN: [(&[u8], &str, &str); 15] = [
@@ -237,6 +240,15 @@ pub fn unlike_prompts(name: &str, head: &str, whole: bool) -> Option<String> {
             "it holds nothing but addresses"
         }
         () if most(is_requirement) => "it is a list of packages",
+        () if lines.first().is_some_and(|line| is_row(line)) => {
+            "it holds rows of JSON, which `--read-as jsonl` reads"
+        }
+        () if lines.len() >= 2 && is_header(lines[0]) => {
+            "it begins like a table with a header, which `--read-as csv` reads"
+        }
+        () if most(is_item) => {
+            "its lines are items of a list, and their marks would be in the prompts"
+        }
         () if lines.len() == 1 && (!whole || head.len() > 10_000) => {
             "it is one line of many thousand characters"
         }
@@ -248,6 +260,31 @@ pub fn unlike_prompts(name: &str, head: &str, whole: bool) -> Option<String> {
 fn is_address(line: &str) -> bool {
     let web = ["http://", "https://", "s3://", "ftp://"].iter().any(|s| line.starts_with(s));
     web && !line.contains(char::is_whitespace)
+}
+
+/// A row of JSON lines.
+fn is_row(line: &str) -> bool {
+    line.starts_with('{')
+        && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok()
+}
+
+/// `prompt,category`: cells of which one is a usual name.
+fn is_header(line: &str) -> bool {
+    [',', '\t', ';', '|'].iter().any(|delimiter| {
+        let cells = line.split(*delimiter).map(|cell| cell.trim_matches(['"', ' ']).to_lowercase());
+        let cells: Vec<String> = cells.collect();
+        cells.len() > 1
+            && cells.iter().all(|cell| !cell.contains(' '))
+            && cells.iter().any(|cell| matches!(cell.as_str(), "prompt" | "caption" | "text"))
+    })
+}
+
+/// `1. a red cat`, `- a red cat`, `"a red cat",`.
+fn is_item(line: &str) -> bool {
+    let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let numbered = digits > 0 && [". ", ") "].iter().any(|mark| line[digits..].starts_with(mark));
+    let marked = ["- ", "* ", "• "].iter().any(|mark| line.starts_with(mark));
+    numbered || marked || line.starts_with('"') && line.ends_with("\",")
 }
 
 /// `numpy>=1.2`, `torch==2.1.0`.
@@ -327,6 +364,13 @@ mod tests {
         assert!(reads("p.txt", "numpy>=1.2\ntorch==2.1\npillow\nscipy ~= 1\nx<=2\n").is_some());
         assert!(reads("p.txt", "MIT License\n\nPermission is hereby granted, free of").is_some());
         assert!(reads("p.txt", &"x".repeat(50_000)).is_some());
+        assert!(reads("p.txt", "{\"prompt\": \"a red fox\"}\n{\"prompt\": \"a hen\"}\n").is_some());
+        assert!(reads("p.txt", "prompt,category\na red fox,animals\n").is_some());
+        assert!(reads("p.txt", "1. a red fox\n2. a hen\n3. a hat\n").is_some());
+        assert!(reads("p.txt", "- a red fox\n- a hen\n").is_some());
+        assert!(reads("p.txt", "\"a red fox\",\n\"a hen\",\n").is_some());
+        assert_eq!(reads("p.txt", "text, a red fox and a hen\na prompt, short\n"), None);
+        assert_eq!(reads("p.txt", "2 cats on a mat\n3.5 apples, cut\n\"OPEN\" on a door\n"), None);
         assert!(is_aside("a/LICENSE.txt") && is_aside("requirements-dev.txt"));
         assert!(!is_aside("state_of_art.txt") && !is_aside("notice.jsonl"));
     }

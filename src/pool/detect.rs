@@ -5,6 +5,8 @@ use crate::pool::PoolError;
 use crate::pool::content::{HEAD, as_utf8, foreign, unlike_prompts};
 use crate::pool::input::{Input, bare};
 use crate::pool::readers::{READERS, Reader};
+use futures::StreamExt;
+use std::sync::Arc;
 
 /// A path's format, and why it was taken for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,35 +44,33 @@ pub(super) async fn find(
                 .map_or(String::new(), |n| format!("; did you mean `{n}`?"));
             unknown(format!("there is no format `{format}`{near} (known: {})", names.join(", ")))
         })?;
-        let looked = tokio::task::spawn_blocking(move || {
-            let unfit = unfit(&input, Some(reader), false);
-            (input, unfit)
-        });
-        let (input, unfit) = looked.await.map_err(|_| PoolError::Lost { uri: uri.to_owned() })?;
-        return match unfit {
+        let input = Arc::new(input);
+        return match unfit(&input, Some(reader), false).await? {
             Some(what) => Err(unknown(what)),
-            None => Ok((input, reader)),
+            None => Ok((Arc::unwrap_or_clone(input), reader)),
         };
     }
     // Looking into files blocks, and a bucket's file is fetched by the runtime itself.
     let looked = tokio::task::spawn_blocking(move || {
         let reader = READERS.iter().find(|r| (r.claims)(&input));
-        let unfit = unfit(&input, reader, reader.is_some_and(|reader| reader.name == "text"));
-        (input, reader, unfit)
+        (input, reader)
     });
-    let (input, reader, unfit) =
-        looked.await.map_err(|_| PoolError::Lost { uri: uri.to_owned() })?;
-    if let Some(what) = unfit {
+    let (input, reader) = looked.await.map_err(|_| PoolError::Lost { uri: uri.to_owned() })?;
+    let input = Arc::new(input);
+    let text = reader.is_some_and(|reader| reader.name == "text");
+    if let Some(what) = unfit(&input, reader, text).await? {
         return Err(unknown(what));
     }
     let names: Vec<&str> = READERS.iter().map(|r| r.name).collect();
     let reader = reader.ok_or_else(|| unknown(unread(&input, &names)))?;
-    Ok((input, reader))
+    Ok((Arc::unwrap_or_clone(input), reader))
 }
 
-/// Heads that are looked at: of a folder, and of a bucket, where each costs a round trip.
+/// Heads that are looked at before anything is read. What comes after them is looked at when it is
+/// read.
 const MOST_HEADS: usize = 10_000;
-const MOST_HEADS_REMOTE: usize = 16;
+/// Heads that are fetched at once: of a bucket, each costs a round trip.
+const HEADS_AT_ONCE: usize = 32;
 /// A text is judged by so much of it.
 const TEXT_HEAD: u64 = 64 << 10;
 
@@ -94,27 +94,47 @@ const TEXTS: [&str; 6] = ["text", "jsonl", "json", "csv", "unigenbench", "partip
 
 /// Why a file of `input` is none that `reader` could read, by its name. `text`: each line would be a
 /// prompt, though nobody has said so.
-fn unfit(input: &Input, reader: Option<&Reader>, text: bool) -> Option<String> {
+async fn unfit(
+    input: &Arc<Input>,
+    reader: Option<&'static Reader>,
+    text: bool,
+) -> Result<Option<String>, PoolError> {
     let packs = input.single && reader.is_some_and(|reader| !TEXTS.contains(&reader.name));
     let data = |name: &str| input.single || DATA.iter().any(|e| bare(name).ends_with(e));
-    let most = if input.is_remote() { MOST_HEADS_REMOTE } else { MOST_HEADS };
-    let names = input.files().iter().map(|(name, _)| name.as_str()).filter(|name| data(name));
-    names.take(most).find_map(|name| {
-        let packed =
-            packs || [".parquet", ".tar", ".tgz", ".arrow"].iter().any(|e| bare(name).ends_with(e));
-        let is_text = bare(name).ends_with(".txt");
-        let len = if text && is_text { TEXT_HEAD } else { HEAD as u64 };
-        let head = input.head(name, len);
-        let why = foreign(&head, !packed).or_else(|| {
-            let whole = (head.len() as u64) < len;
-            let head = as_utf8(Box::new(std::io::Cursor::new(head))).ok()?;
-            let mut shown = Vec::new();
-            std::io::Read::read_to_end(&mut std::io::Read::take(head, len), &mut shown).ok()?;
-            let shown = String::from_utf8_lossy(&shown);
-            if text && is_text { unlike_prompts(name, &shown, whole) } else { None }
-        })?;
-        Some(if input.single { why } else { format!("`{name}`: {why}") })
-    })
+    let names = input.files().iter().map(|(name, _)| name).filter(|name| data(name));
+    let names: Vec<String> = names.take(MOST_HEADS).cloned().collect();
+    let folder = input.clone();
+    let looks = names.into_iter().map(move |name| {
+        let input = folder.clone();
+        // Looking into files blocks, and a bucket's file is fetched by the runtime itself.
+        tokio::task::spawn_blocking(move || unlike(&input, &name, packs, text))
+    });
+    let mut looks = futures::stream::iter(looks).buffered(HEADS_AT_ONCE);
+    while let Some(looked) = looks.next().await {
+        let looked = looked.map_err(|_| PoolError::Lost { uri: input.uri.clone() })?;
+        if looked.is_some() {
+            return Ok(looked);
+        }
+    }
+    Ok(None)
+}
+
+/// Why the file `name` is none of prompts.
+fn unlike(input: &Input, name: &str, packs: bool, text: bool) -> Option<String> {
+    let packed =
+        packs || [".parquet", ".tar", ".tgz", ".arrow"].iter().any(|e| bare(name).ends_with(e));
+    let is_text = bare(name).ends_with(".txt");
+    let len = if text && is_text { TEXT_HEAD } else { HEAD as u64 };
+    let head = input.head(name, len);
+    let why = foreign(&head, !packed).or_else(|| {
+        let whole = (head.len() as u64) < len;
+        let head = as_utf8(Box::new(std::io::Cursor::new(head))).ok()?;
+        let mut shown = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::Read::take(head, len), &mut shown).ok()?;
+        let shown = String::from_utf8_lossy(&shown);
+        if text && is_text { unlike_prompts(name, &shown, whole) } else { None }
+    })?;
+    Some(if input.single { why } else { format!("`{name}`: {why}") })
 }
 
 /// What is there where no format was found.

@@ -18,18 +18,8 @@ pub struct Draft {
     pub gloss: Option<String>,
     /// What the row does without; see `Out::lost`.
     pub losses: Vec<String>,
+    /// None: the source has none for it. `Err`: named, but not there; says where it was looked for.
     /// Not kept where a row waits in a scratch file for its image.
     #[serde(skip)]
-    pub image: Picture,
-}
-
-/// A row's image.
-#[derive(Debug, Clone, Default)]
-pub enum Picture {
-    /// The source has none for it.
-    #[default]
-    None,
-    Bytes(Bytes),
-    /// Named, but not there; the text says where it was looked for.
-    Missing(String),
+    pub image: Option<Result<Bytes, String>>,
 }

@@ -1,7 +1,7 @@
 //! The field map: under which names a row keeps what.
 //!
-//! The one idea: the names that open sets use are tried in a fixed order, so that most sources
-//! need no map; a name given by the user is the only one tried. `a.b` reaches into objects.
+//! The names that open sets use are tried in a fixed order, so that most sources need no map; a name
+//! given by the user is the only one tried. `a.b` reaches into objects.
 
 use crate::record::Spec;
 use serde::Deserialize;

@@ -1,10 +1,9 @@
 //! A source's bytes: a file or a folder, local or in a bucket, opened as plain blocking readers.
 //!
-//! Not here: formats. The one idea: readers are ordinary `std::io::Read` code on a thread of their
-//! own; a bucket's object is fetched in large ranges, gz and zstd are told by their first bytes
-//! (names lie), split parts are one stream, and where reading takes longer than
-//! the system's own reading ahead, it is done one piece ahead (`ahead`). So memory
-//! does not depend on sizes.
+//! Readers are ordinary `std::io::Read` code on a thread of their own. A bucket's object is fetched in
+//! large ranges, gz and zstd are told by their first bytes (names lie), split parts are one stream, and
+//! where reading takes longer than the system's own reading ahead, it is done one piece ahead (`ahead`).
+//! So memory does not depend on sizes.
 
 use crate::pool::ahead::Ahead;
 use crate::pool::packed::{decompress, unpack};

@@ -1,7 +1,7 @@
 //! What a path holds: what it is taken for, where its fields are, how many rows, what cannot be used.
 
 use crate::pool::{
-    Bad, BadKind, Ending, PoolError, PoolItem, RawPrompt, SourceOptions, detect, open,
+    Bad, BadKind, Ending, PoolError, PoolItem, PoolRow, SourceOptions, detect, open,
 };
 use futures::StreamExt;
 use std::collections::BTreeMap;
@@ -91,27 +91,22 @@ pub async fn inspect(
 }
 
 impl Inspection {
-    fn row(&mut self, row: &RawPrompt, shown: usize) {
+    fn row(&mut self, row: &PoolRow, shown: usize) {
+        let prompt = &row.prompt;
         self.rows += 1;
-        self.images.found += u64::from(row.reference.is_some());
-        self.specs += u64::from(row.spec.is_some());
-        *self.categories.entry(row.category.clone()).or_default() += 1;
+        self.images.found += u64::from(prompt.reference.is_some());
+        self.specs += u64::from(prompt.spec.is_some());
+        *self.categories.entry(prompt.category.clone()).or_default() += 1;
         if self.sample.len() < shown {
-            let image = row.reference.as_ref().map(|r| {
-                format!(
-                    "{} {}x{}, {} bytes",
-                    r.image.mime.ext(),
-                    r.image.width,
-                    r.image.height,
-                    r.image.bytes
-                )
-            });
+            let image = prompt
+                .reference
+                .map(|i| format!("{} {}x{}, {} bytes", i.mime.ext(), i.width, i.height, i.bytes));
             self.sample.push(Sample {
-                key: row.key.clone(),
-                category: row.category.clone(),
-                text: row.text.clone(),
+                key: prompt.key.clone().unwrap_or_default(),
+                category: prompt.category.clone(),
+                text: prompt.text.clone(),
                 image,
-                spec: row.spec.is_some(),
+                spec: prompt.spec.is_some(),
             });
         }
     }

@@ -1,12 +1,12 @@
 //! What a source yields.
 
-use crate::record::{ImageRef, Spec};
+use crate::record::Prompt;
 use bytes::Bytes;
 
 /// One step of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PoolItem {
-    Row(Box<RawPrompt>),
+    Row(Box<PoolRow>),
     Bad(Bad),
     /// The last of a source that was read to its end, or to its cap.
     End(Box<Ending>),
@@ -24,30 +24,14 @@ pub struct Ending {
 
 /// A prompt as its source has it, checked: not empty, bounded, without grammar tags.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RawPrompt {
-    /// Where the row is in its source: `file.jsonl#17`, `shard.tar/member`. Stable over runs.
-    pub key: String,
-    /// q, white space trimmed.
-    pub text: String,
-    /// After the source's category map.
-    pub category: String,
-    /// The source's name.
-    pub source: String,
-    pub licence: Option<String>,
-    pub spec: Option<Spec>,
-    /// The plain meaning, where the source has one.
-    pub gloss: Option<String>,
-    /// The image that came with the prompt, verified.
-    pub reference: Option<Reference>,
-    /// What the row came without (`missing_image: …`); each was an `PoolItem::Bad` of its own.
+pub struct PoolRow {
+    /// Its `key` is where the row is in its source (`file.jsonl#17`, `shard.tar/member`), stable over
+    /// runs; its `reference` is the image below.
+    pub prompt: Prompt,
+    /// The bytes of the image that came with the prompt, verified.
+    pub image: Option<Bytes>,
+    /// What the row came without (`missing_image: …`); each was a `PoolItem::Bad` of its own.
     pub losses: Vec<String>,
-}
-
-/// An image's bytes and what checking them said.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reference {
-    pub bytes: Bytes,
-    pub image: ImageRef,
 }
 
 /// Something that a reader could not use.

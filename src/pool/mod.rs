@@ -1,15 +1,15 @@
-//! Prompt sources: many formats in, one stream of `RawPrompt`s out.
+//! Prompt sources: many formats in, one stream of `PoolRow`s out.
 //!
-//! Not here: storing reference images in a RUN and making records of prompts (`stage::read_pool`),
-//! duplicates and contamination (`text`).
-//! The one idea: a reader is a function that walks its source once, in order, in flat memory, and
-//! hands rows to `Out`; whatever it cannot use becomes a `Bad` with a place and a reason, never
-//! silence. Local paths and buckets are one code path (`input`). Formats: `readers::READERS`.
+//! A reader is a function that walks its source once, in order, in flat memory, and hands rows to `Out`.
+//! Whatever it cannot use becomes a `Bad` with a place and a reason, never silence. Local paths and
+//! buckets are one code path (`input`). Formats: `readers::READERS`. Duplicates and contamination are
+//! told by `text`; a stage stores the images and makes records of the prompts.
 
 mod ahead;
 pub mod benchmark;
 mod content;
 mod detect;
+mod digest;
 mod draft;
 mod error;
 mod fields;
@@ -30,10 +30,11 @@ mod sources;
 mod stdin;
 
 pub use detect::{Detected, detect};
+pub use digest::digest;
 pub use error::PoolError;
 pub use fields::Fields;
 pub use inspect::{Inspection, inspect};
-pub use item::{Bad, BadKind, Ending, PoolItem, RawPrompt, Reference};
+pub use item::{Bad, BadKind, Ending, PoolItem, PoolRow};
 pub use open::{open, open_all};
 pub use options::{Images, OnBad, SourceOptions};
 pub use sources::{PoolSource, Sources};

@@ -29,7 +29,7 @@ pub enum OnBad {
 /// Everything that shapes what a source yields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceOptions {
-    /// The name in `RawPrompt::source`; the path's last part when empty.
+    /// The name in a prompt's `source`; the path's last part when empty.
     pub name: String,
     /// A reader's name; detected when None.
     pub format: Option<String>,

@@ -5,14 +5,14 @@
 
 use crate::env::ahead::{Bounds, OrderedBuffer, Sender};
 use crate::media::{Taken, Verify};
-use crate::pool::draft::{Draft, Picture};
+use crate::pool::draft::Draft;
 use crate::pool::fields;
 use crate::pool::image::{Checked, take};
 use crate::pool::prompt::prompt;
 use crate::pool::{
-    Bad, BadKind, Ending, Fields, Images, OnBad, PoolError, PoolItem, RawPrompt, Reference,
-    SourceOptions,
+    Bad, BadKind, Ending, Fields, Images, OnBad, PoolError, PoolItem, PoolRow, SourceOptions,
 };
+use crate::record::{Id, Prompt};
 use crate::store::Buffers;
 use bytes::Bytes;
 use serde_json::Value;
@@ -35,12 +35,8 @@ const SMALL: usize = 16 << 10;
 /// What a source yields.
 pub type Step = Result<PoolItem, PoolError>;
 
-/// What waits in the line.
-enum Waiting {
-    Item(PoolItem),
-    /// With what was found of its image, if it has one.
-    Row(Box<RawPrompt>, Option<Checked>),
-}
+/// What waits in the line, with what was found of a row's image, if it has one.
+type Waiting = (PoolItem, Option<Checked>);
 
 /// The reader should return: nobody wants more, or the source is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,11 +176,11 @@ impl<'a> Out<'a> {
             Err((kind, why)) => return self.bad(&draft.key, kind, &why, false),
         };
         let required = self.options.images == Images::Require;
-        let (bytes, why) = match std::mem::take(&mut draft.image) {
+        let (bytes, why) = match draft.image.take() {
             _ if !self.wants_images() => (None, None),
-            Picture::Bytes(bytes) => (Some(bytes), None),
-            Picture::None => (None, required.then(|| "the row has no image".to_owned())),
-            Picture::Missing(at) => (None, Some(format!("its image `{at}` is not there"))),
+            Some(Ok(bytes)) => (Some(bytes), None),
+            None => (None, required.then(|| "the row has no image".to_owned())),
+            Some(Err(at)) => (None, Some(format!("its image `{at}` is not there"))),
         };
         match why {
             Some(why) if required => {
@@ -198,27 +194,28 @@ impl<'a> Out<'a> {
 
     /// Gives a row its place in the line.
     fn line_up(&mut self, draft: Draft, text: String, bytes: Option<Bytes>) -> Flow {
-        let row = Box::new(RawPrompt {
+        let source = self.name.to_string();
+        let prompt = Prompt {
+            id: Id::of(&source, &draft.key, &text),
             text,
             category: self.category(draft.category),
-            source: self.name.to_string(),
-            licence: self.options.licence.clone().or(draft.licence),
+            source,
+            key: Some(draft.key),
+            reference: None,
             spec: draft.spec,
             gloss: draft.gloss.map(|g| g.trim().to_owned()).filter(|g| !g.is_empty()),
-            reference: None,
-            losses: draft.losses,
-            key: draft.key,
-        });
+            licence: self.options.licence.clone().or(draft.licence),
+        };
+        let row = PoolRow { prompt, image: None, losses: draft.losses };
+        let row = PoolItem::Row(Box::new(row));
         self.waiting += 1;
         let verify = self.options.verify;
         match bytes {
-            None => self.line.push_ready(Waiting::Row(row, None)),
+            None => self.line.push_ready((row, None)),
             Some(bytes) if verify == Verify::Header && bytes.len() < SMALL => {
-                self.line.push_ready(Waiting::Row(row, Some(take(&bytes, verify))));
+                self.line.push_ready((row, Some(take(&bytes, verify))));
             }
-            Some(bytes) => {
-                self.line.push(bytes.len(), move || Waiting::Row(row, Some(take(&bytes, verify))))
-            }
+            Some(bytes) => self.line.push(bytes.len(), move || (row, Some(take(&bytes, verify)))),
         }
         // Nothing is read past the last row that is wanted.
         let last = self.options.cap.is_some_and(|cap| self.yielded + self.waiting >= cap);
@@ -244,19 +241,23 @@ impl<'a> Out<'a> {
         Ok(())
     }
 
-    fn take_turn(&mut self, turn: Waiting) -> Flow {
-        let (mut row, checked) = match turn {
-            Waiting::Item(item) => return self.send(Ok(item)),
-            Waiting::Row(row, checked) => (row, checked),
+    fn take_turn(&mut self, (item, checked): Waiting) -> Flow {
+        let mut row = match item {
+            PoolItem::Row(row) => row,
+            other => return self.send(Ok(other)),
         };
         self.waiting -= 1;
         if let Some(checked) = checked {
             match checked {
-                Ok(Taken { bytes, image, .. }) => row.reference = Some(Reference { bytes, image }),
+                Ok(Taken { bytes, image, .. }) => {
+                    row.prompt.reference = Some(image);
+                    row.image = Some(bytes);
+                }
                 Err(error) => {
                     let (kind, why) = (BadKind::DamagedImage, error.to_string());
                     let kept = self.options.images != Images::Require;
-                    self.send_bad(self.told(&row.key, kind, &why, kept))?;
+                    let place = row.prompt.key.as_deref().unwrap_or_default();
+                    self.send_bad(self.told(place, kind, &why, kept))?;
                     if !kept {
                         return Ok(());
                     }
@@ -294,7 +295,7 @@ impl<'a> Out<'a> {
             self.settle()?;
             return self.send_bad(bad);
         }
-        self.line.push_ready(Waiting::Item(PoolItem::Bad(bad)));
+        self.line.push_ready((PoolItem::Bad(bad), None));
         self.settle_due()
     }
 
@@ -326,7 +327,7 @@ impl<'a> Out<'a> {
     fn send(&mut self, step: Step) -> Flow {
         self.failed |= step.is_err();
         let bytes = match &step {
-            Ok(PoolItem::Row(row)) => row.reference.as_ref().map_or(0, |r| r.bytes.len()),
+            Ok(PoolItem::Row(row)) => row.image.as_ref().map_or(0, Bytes::len),
             _ => 0,
         };
         self.sender.send_blocking(step, bytes).map_err(|_| Halt)

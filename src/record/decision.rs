@@ -45,9 +45,38 @@ impl Vote {
     /// Of `AGAIN`: it could be read.
     pub const ANSWERED: &str = "answered";
 
-    /// Whether this tells of a reply that could not be read, rather than of an answer.
+    /// How many sentences were cut from what was said, as a number.
+    pub const CUT: &str = "cut";
+    /// Whether a hint is what it is taken for, before it is shown.
+    pub const HINT: &str = "hint";
+
+    /// Before the looks at one picture: the kinds of its questions, with commas between.
+    pub const QUESTIONS: &str = "questions";
+    /// The probability of the verdict that the looks come to; of an undecided one, that all holds.
+    pub const POSTERIOR: &str = "posterior";
+    /// The probability that all J claims is true.
+    pub const CLAIMS: &str = "claims";
+
+    /// What a canary's questions must be answered, as letters.
+    pub const KEY: &str = "key";
+
+    /// A canary's comparison of a picture with itself.
+    pub const SAME: &str = "same_picture";
+
+    /// Whether this is of looks that were added up: a number or letters, and no answer of its own.
+    pub fn is_of_looks(&self) -> bool {
+        matches!(self.ask.as_str(), Vote::QUESTIONS | Vote::POSTERIOR | Vote::CLAIMS | Vote::KEY)
+            || self.ask.starts_with("look_")
+    }
+
+    /// Whether this tells of how a reply could be read, rather than of an answer.
     pub fn is_of_reading(&self) -> bool {
-        self.ask == Vote::UNREAD || self.ask == Vote::AGAIN
+        Vote::tells_of_reading(&self.ask)
+    }
+
+    /// Of its `ask` alone.
+    pub fn tells_of_reading(ask: &str) -> bool {
+        matches!(ask, Vote::UNREAD | Vote::AGAIN | Vote::CUT)
     }
 }
 

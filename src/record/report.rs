@@ -22,12 +22,18 @@ pub struct Report {
 }
 
 impl Report {
-    /// How a run with this report ended, when nothing stopped it.
+    /// How a run with this report ended, when nothing stopped it. What is undecided does not come out
+    /// otherwise for the same command.
     pub fn natural_ending(&self) -> Ending {
-        match self.stages.iter().map(|stage| stage.failed).sum() {
+        match self.stages.iter().map(StageReport::to_try_again).sum() {
             0u64 => Ending::Done,
             _ => Ending::PartlyFailed,
         }
+    }
+
+    /// Records that judges left without an answer.
+    pub fn undecided(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.undecided).sum()
     }
 }
 
@@ -40,6 +46,9 @@ pub struct StageReport {
     pub passed: u64,
     pub dropped: u64,
     pub failed: u64,
+    /// Of `failed`: a judge that was asked again gave no answer that can be read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub undecided: u64,
     /// Counts by reason code, of dropped and failed records.
     pub reasons: BTreeMap<String, u64>,
     /// Counts by port, of passed records.
@@ -47,6 +56,14 @@ pub struct StageReport {
     pub ports: BTreeMap<String, u64>,
     #[serde(default)]
     pub cost_usd: f64,
+}
+
+impl StageReport {
+    /// Records that failed and may not the next time. What left a record undecided is journaled, and
+    /// the same question gets the same answer.
+    pub fn to_try_again(&self) -> u64 {
+        self.failed - self.undecided.min(self.failed)
+    }
 }
 
 /// Calls of this process.
@@ -90,6 +107,21 @@ pub struct DatasetReport {
     pub target: u64,
     /// `category/outcome` -> what was there, wanted and taken.
     pub strata: BTreeMap<String, Stratum>,
+    /// `all`, `outcome/NAME`, `category/NAME` -> how pure its rows are, where looks were added up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub purity: BTreeMap<String, Purity>,
+}
+
+/// What posteriors make of rows together: expected, not measured.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Purity {
+    pub rows: u64,
+    /// Expected share of rows of which every verdict is right, 0..=1, and what holds it in 19 of 20.
+    pub expected: f64,
+    pub low: f64,
+    pub high: f64,
+    /// Expected share of rows of which every J is true throughout.
+    pub claims: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! A rollout: what an agent did of itself, every turn of it, well-formed or not (paper, section 4).
 
-use crate::record::ImageRef;
+use crate::record::{ImageRef, Reward};
 use serde::{Deserialize, Serialize};
 
 /// How a rollout came to its end.
@@ -50,6 +50,9 @@ pub struct RolloutTurn {
     /// The caption of its call, if a call could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
+    /// It is the editing tool that is called: `caption` says how the last picture is to be changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edits: bool,
     /// It says that it is done.
     #[serde(default)]
     pub answer: bool,
@@ -89,6 +92,12 @@ pub struct Rollout {
     /// Of each picture in turn, on the scale of who scored it; None: not scored, or no answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<Option<f32>>,
+    /// None: not asked for, or it could not be computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward: Option<Reward>,
+    /// Of those of its prompt that were kept (paper, equation 5); None: not one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advantage: Option<f64>,
 }
 
 impl Rollout {
@@ -104,6 +113,13 @@ impl Rollout {
         // A fallback throws away what came before it.
         let counts = self.instead.is_none();
         self.turns.iter().filter(move |turn| counts && turn.attempt == last)
+    }
+
+    /// Whether the agent kept the grammar to the end: no turn broke it, and it did not run out of
+    /// turns. A picture that could not be drawn is no fault of the agent's.
+    pub fn keeps_grammar(&self) -> bool {
+        let breaks = matches!(self.ended, Ended::Malformed | Ended::TurnLimit | Ended::Raw);
+        !breaks && !self.turns.is_empty() && self.turns.iter().all(|turn| turn.fault.is_empty())
     }
 
     /// Whether every turn kept the grammar and the end was one of the grammar's.

@@ -1,6 +1,6 @@
 //! A trajectory: a prompt with the rounds the agent took (think, call, look, judge).
 
-use crate::record::{CallKey, Digest, Prompt, Rollout};
+use crate::record::{CallKey, Digest, Prompt, Rejected, Rollout};
 use serde::{Deserialize, Serialize};
 
 /// The formats an image may have in a run.
@@ -86,6 +86,18 @@ pub enum Answer {
     Void,
 }
 
+impl Answer {
+    /// One letter, as the evidence of looks has it.
+    pub fn letter(self) -> char {
+        match self {
+            Answer::Yes => 'y',
+            Answer::No => 'n',
+            Answer::Unsure => 'u',
+            Answer::Void => 'v',
+        }
+    }
+}
+
 /// Where a check comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,13 +112,17 @@ pub struct Check {
     /// The rule's or atom's id.
     pub id: String,
     pub source: CheckSource,
+    /// What the judge was asked: the rule's text, or the atom's question and the answer expected.
+    /// Empty in runs of before checks carried it, and in datasets, which hold no rule.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub question: String,
     pub answer: Answer,
     /// What the judge says it saw; untrusted, bounded.
     pub evidence: String,
 }
 
 /// J: what the agent says of an image, and what code concluded from the judge's checks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Judgement {
     /// J, the training text. Holds no rule.
     pub rationale: String,
@@ -115,6 +131,12 @@ pub struct Judgement {
     /// Passed share of the non-void checks, 0..=1.
     pub score: f32,
     pub checks: Vec<Check>,
+    /// The probability that `satisfied` is right, where looks were added up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posterior: Option<f32>,
+    /// The probability that everything `rationale` claims is true, where looks were added up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<f32>,
 }
 
 /// One round: T, P, I, J.
@@ -211,6 +233,9 @@ pub struct Trajectory {
     /// What an agent did with the prompt, where one was run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rollouts: Vec<Rollout>,
+    /// Of a preference pair: what stands against the last turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejected>,
     /// Every model call this record used, in the order of the stages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallKey>,
@@ -234,6 +259,7 @@ impl Trajectory {
             improved: false,
             outcome: None,
             rollouts: Vec::new(),
+            rejected: None,
             calls: Vec::new(),
             models: Vec::new(),
             simulated: false,

@@ -41,10 +41,17 @@ pub enum Overall {
 /// own (DSG). Items the judge invented are ignored. “Not applicable” is void for a rule that only
 /// applies to some prompts, and no answer for anything else: it was asked because it applies.
 pub fn conclude(rules: &Rules, atoms: &[Atom], given: &[Given]) -> Verdict {
-    let rule = |rule: &Rule| read(&rule.id, CheckSource::Rule, !rule.always(), given);
+    let rule = |rule: &Rule| {
+        let read = read(&rule.id, CheckSource::Rule, !rule.always(), given);
+        read.asked(rule.text.clone())
+    };
+    let atom = |atom: &Atom| {
+        let read = read(&atom.id, CheckSource::Atom, false, given);
+        read.asked(format!("{} (expected: {})", atom.question, atom.expected))
+    };
     let mut read_checks: Vec<Read> = rules.rules.iter().map(rule).collect();
     let first_atom = read_checks.len();
-    read_checks.extend(atoms.iter().map(|a| read(&a.id, CheckSource::Atom, false, given)));
+    read_checks.extend(atoms.iter().map(atom));
     void_children(&mut read_checks[first_atom..], atoms);
     let open = |c: &&Read| !c.answered && c.check.answer != Answer::Void;
     let unanswered = read_checks.iter().filter(open).map(|c| c.check.id.clone()).collect();
@@ -69,6 +76,13 @@ struct Read {
     answered: bool,
 }
 
+impl Read {
+    fn asked(mut self, question: String) -> Read {
+        self.check.question = question;
+        self
+    }
+}
+
 /// What was said of `name`. Exact ids go before ids that only differ in their manner of writing.
 fn read(name: &str, source: CheckSource, may_be_void: bool, given: &[Given]) -> Read {
     let mut found: Vec<&Given> = given.iter().filter(|g| g.id == name).collect();
@@ -86,8 +100,13 @@ fn read(name: &str, source: CheckSource, may_be_void: bool, given: &[Given]) -> 
         None => None,
     };
     let evidence = first.map(|f| f.evidence.clone()).unwrap_or_default();
-    let check =
-        Check { id: name.to_owned(), source, answer: answer.unwrap_or(Answer::Unsure), evidence };
+    let check = Check {
+        id: name.to_owned(),
+        source,
+        question: String::new(),
+        answer: answer.unwrap_or(Answer::Unsure),
+        evidence,
+    };
     Read { check, answered: answer.is_some() }
 }
 

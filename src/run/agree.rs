@@ -3,7 +3,7 @@
 use crate::plan::{Manifest, ManifestStage, Plan};
 use crate::run::error::RunError;
 use crate::run::options::RunOptions;
-use crate::stage::{KINDS, Stage, value_of_text};
+use crate::stage::{Kind, Stage, value_of_text};
 use crate::store::{Created, Layout};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub async fn pools(plan: &Plan) -> Result<BTreeMap<String, String>, RunError> {
             let digest = source
                 .digest()
                 .await
-                .map_err(|e| RunError::Pool { stage: stage.name.clone(), what: e.to_string() })?;
+                .map_err(|source| RunError::Pool { stage: stage.name.clone(), source })?;
             out.extend(digest.map(|d| (stage.name.clone(), d)));
         }
     }
@@ -23,8 +23,13 @@ pub async fn pools(plan: &Plan) -> Result<BTreeMap<String, String>, RunError> {
 }
 
 /// Writes the manifest, or holds it against the one that is there. What an endpoints file leads to
-/// is only known by its replies (`Guard`); what is known beforehand is refused here.
-pub async fn agree(mut manifest: Manifest, options: &RunOptions) -> Result<Manifest, RunError> {
+/// is only known by its replies (`Guard`); what is known beforehand is refused here. `kinds` are those of
+/// the stages.
+pub async fn agree(
+    mut manifest: Manifest,
+    kinds: &[&Kind],
+    options: &RunOptions,
+) -> Result<Manifest, RunError> {
     let store = &options.store;
     let place = store.uri();
     let broken =
@@ -39,7 +44,7 @@ pub async fn agree(mut manifest: Manifest, options: &RunOptions) -> Result<Manif
         return Err(RunError::Simulated { place, holds: "real", are: "simulated" });
     }
     manifest.simulated = there.simulated;
-    let differences = differences(&there, &manifest);
+    let differences = differences(&there, &manifest, kinds);
     if differences.is_empty() {
         // Comments and wording of stage files may differ: the RUN keeps the identity it began with.
         return Ok(there);
@@ -61,7 +66,7 @@ pub async fn agree(mut manifest: Manifest, options: &RunOptions) -> Result<Manif
 }
 
 /// What differs, a line each.
-fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
+fn differences(old: &Manifest, new: &Manifest, kinds: &[&Kind]) -> Vec<String> {
     let mut out = Vec::new();
     let mut say = |what: &str, a: &str, b: &str| {
         if a != b {
@@ -72,7 +77,7 @@ fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
     say("seed", &old.seed.to_string(), &new.seed.to_string());
     let limit = |limit: Option<u64>| limit.map_or("none".to_owned(), |n| n.to_string());
     say("--limit", &limit(old.limit), &limit(new.limit));
-    stages(old, new, &mut say);
+    stages(old, new, kinds, &mut say);
     for (path, text) in &new.files {
         // Stage files are told by their parameters, above.
         let told = path.starts_with("stages/") && !path.ends_with("_models.toml");
@@ -90,14 +95,14 @@ fn differences(old: &Manifest, new: &Manifest) -> Vec<String> {
 
 /// Whether a parameter has its kind's default. One that the RUN's version of the program did not know
 /// changes nothing then: the RUN goes on as it was begun.
-fn is_default(stage: &ManifestStage, name: &str) -> bool {
-    let kind = KINDS.iter().find(|kind| kind.name == stage.kind);
+fn is_default(stage: &ManifestStage, name: &str, kinds: &[&Kind]) -> bool {
+    let kind = kinds.iter().find(|kind| kind.name == stage.kind);
     let param = kind.and_then(|kind| kind.params.iter().find(|param| param.name == name));
     let default = param.and_then(|param| value_of_text(param.ty, param.default?).ok());
     default.is_some_and(|default| stage.params.get(name) == Some(&default.to_string()))
 }
 
-fn stages(old: &Manifest, new: &Manifest, say: &mut dyn FnMut(&str, &str, &str)) {
+fn stages(old: &Manifest, new: &Manifest, kinds: &[&Kind], say: &mut dyn FnMut(&str, &str, &str)) {
     for stage in &new.stages {
         let Some(before) = old.stages.iter().find(|s| s.name == stage.name) else {
             say(&format!("stage {}", stage.name), "absent", "there");
@@ -111,7 +116,7 @@ fn stages(old: &Manifest, new: &Manifest, say: &mut dyn FnMut(&str, &str, &str))
         );
         let names: BTreeSet<&String> = before.params.keys().chain(stage.params.keys()).collect();
         for name in names {
-            if !before.params.contains_key(name) && is_default(stage, name) {
+            if !before.params.contains_key(name) && is_default(stage, name, kinds) {
                 continue;
             }
             let value = |params: &BTreeMap<String, String>| {

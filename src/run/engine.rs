@@ -7,7 +7,7 @@
 use crate::call::{Fatal, Model};
 use crate::env::{Env, Phase};
 use crate::plan::{Edge, Plan};
-use crate::record::{Evidence, Id, Trajectory};
+use crate::record::{Cause, Evidence, Id, Trajectory};
 use crate::run::error::RunError;
 use crate::run::gate::Gate;
 use crate::run::ledger::Ledger;
@@ -42,11 +42,20 @@ pub struct Engine {
     pub seed: u64,
     pub shard: Option<Shard>,
     pub(super) permits: Arc<Semaphore>,
-    fatal: Mutex<Option<(Fatal, String)>>,
+    fatal: Mutex<Option<Halted>>,
 }
 
 /// A walk that did not come to its end: the run is stopping.
 pub struct Abandoned;
+
+/// What stopped a run.
+#[derive(Debug, Clone)]
+pub struct Halted {
+    pub kind: Fatal,
+    pub what: String,
+    /// The error below, where there is one.
+    pub cause: Option<Cause>,
+}
 
 impl Engine {
     pub fn new(
@@ -106,28 +115,33 @@ impl Engine {
         }
     }
 
+    /// The port by which what comes from source `at` goes on.
+    pub(super) fn first_port(&self, at: usize) -> &'static str {
+        self.first_ports[at]
+    }
+
     pub fn phase(&self) -> Phase {
         self.env.shutdown().phase()
     }
 
     /// The first thing that stopped the run, if any.
-    pub fn fatal(&self) -> Option<(Fatal, String)> {
+    pub fn fatal(&self) -> Option<Halted> {
         self.fatal.lock().clone()
     }
 
     /// Notes what stops the run. A store that fails cannot keep replies: stop at once. Anything
     /// else: let the calls in flight come home, they are being paid.
-    pub fn stop(&self, kind: Fatal, what: String) {
+    pub fn stop(&self, kind: Fatal, what: String, cause: Option<Cause>) {
         let mut fatal = self.fatal.lock();
         if fatal.is_none() {
-            *fatal = Some((kind, what));
+            *fatal = Some(Halted { kind, what, cause });
         }
         let now = matches!(kind, Fatal::Store | Fatal::Fenced);
         self.env.shutdown().request(if now { Phase::Aborting } else { Phase::Draining });
     }
 
     pub(super) fn store_failed(&self, error: &StoreError) {
-        self.stop(Fatal::Store, error.to_string());
+        self.stop(Fatal::Store, error.to_string(), Some(Cause::new(error.clone())));
     }
 
     /// A record's first stage: its source, which may still have to make it.
@@ -143,7 +157,7 @@ impl Engine {
             Some(each) => self.visit(at, each.as_ref(), t).await,
             None => {
                 let port = self.first_ports[at];
-                let decision = self.decision(at, &t, &To::Port(port), said, &[]);
+                let decision = self.decision(at, &t.prompt, &To::Port(port), said, &[]);
                 self.keep(at, decision);
                 Ok(self.after(at, port, t))
             }
@@ -196,7 +210,7 @@ impl Engine {
     /// Notes what a sink did with a record.
     pub fn sunk(&self, at: usize, t: &Trajectory, failed: Option<&str>) {
         let decision = match failed {
-            None => self.decision(at, t, &To::Port("written"), Evidence::default(), &[]),
+            None => self.decision(at, &t.prompt, &To::Port("written"), Evidence::default(), &[]),
             Some(what) => self.failure(at, &t.prompt, "not_written", what, &[]),
         };
         self.keep(at, decision);
@@ -206,7 +220,7 @@ impl Engine {
     pub fn run_error(&self, report: crate::record::Report) -> RunError {
         let report = Box::new(report);
         match self.fatal() {
-            Some((kind, what)) => RunError::Fatal { kind, what, report },
+            Some(Halted { kind, what, cause }) => RunError::Fatal { kind, what, report, cause },
             None => RunError::Stopped { report },
         }
     }

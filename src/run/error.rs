@@ -2,7 +2,8 @@
 
 use crate::call::Fatal;
 use crate::journal::JournalError;
-use crate::record::{Ending, Report};
+use crate::record::{Cause, Ending, Report};
+use crate::stage::StageError;
 use crate::store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
@@ -14,11 +15,17 @@ pub enum RunError {
     #[error("`{place}` holds {holds} replies, and the endpoints are {are}")]
     Simulated { place: String, holds: &'static str, are: &'static str },
     /// A source cannot be read at all. Nothing was done.
-    #[error("stage `{stage}` cannot read its source: {what}")]
-    Pool { stage: String, what: String },
+    #[error("stage `{stage}` cannot read its source")]
+    Pool { stage: String, source: StageError },
     /// Something that stops every record; what was bought is kept.
     #[error("{what}")]
-    Fatal { kind: Fatal, what: String, report: Box<Report> },
+    Fatal {
+        kind: Fatal,
+        what: String,
+        report: Box<Report>,
+        #[source]
+        cause: Option<Cause>,
+    },
     /// Ctrl-C; what was bought is kept.
     #[error("stopped")]
     Stopped { report: Box<Report> },

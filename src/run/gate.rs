@@ -21,7 +21,7 @@ impl Gate {
 
     /// Puts a record to wait.
     pub fn offer(&self, t: &Trajectory) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(t).map_err(|e| damaged(&e))?;
+        let bytes = serde_json::to_vec(t).map_err(damaged)?;
         let at = self.spill.push(&bytes)?;
         // The two locks are taken one after the other: between them a ruling may have no record yet,
         // which nobody sees, since `rule` is asked only when all who offer are done.
@@ -76,7 +76,7 @@ impl Gate {
     }
 
     pub fn read(&self, at: SpillRef) -> Result<Trajectory, StoreError> {
-        serde_json::from_slice(&self.spill.read(at)?).map_err(|e| damaged(&e))
+        serde_json::from_slice(&self.spill.read(at)?).map_err(damaged)
     }
 
     /// With the gather, after it has ruled.
@@ -87,6 +87,6 @@ impl Gate {
     }
 }
 
-fn damaged(error: &serde_json::Error) -> StoreError {
-    StoreError::Damaged { place: "scratch file".into(), what: error.to_string() }
+fn damaged(error: serde_json::Error) -> StoreError {
+    StoreError::unreadable("scratch file", error)
 }

@@ -4,9 +4,11 @@
 //! The endpoints file need not say that its server is the simulated world; the replies do. So the
 //! first fresh reply settles what the RUN holds, in the manifest, before it is journaled.
 
-use crate::call::{CallError, Fatal, Model, Reply, Request};
+use crate::call::{CallError, Fatal, KeyedRequest, Model, Reply};
 use crate::env::{Env, Phase};
 use crate::plan::Manifest;
+use crate::record::Cause;
+use crate::run::RunError;
 use crate::store::{Layout, Store};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -35,13 +37,19 @@ pub enum Held {
 }
 
 impl Held {
-    /// By its manifest; `some`: there are replies in the journal.
-    pub fn of(manifest: &Manifest, some: bool) -> Held {
-        match (some, manifest.simulated) {
-            (false, _) => Held::None,
-            (true, true) => Held::Simulated,
-            (true, false) => Held::Real,
+    /// By the manifest in `store`; `some`: there are replies in the journal. To be asked after the
+    /// journal was read: another shard that has just begun settles the manifest before its first
+    /// reply, and a manifest of before that would call its simulated replies real.
+    pub async fn read(store: &Store, some: bool) -> Result<Held, RunError> {
+        if !some {
+            return Ok(Held::None);
         }
+        let bytes = store.get(Layout::MANIFEST).await?;
+        let manifest = Manifest::parse(&bytes).map_err(|what| {
+            let place = format!("{}/{}", store.uri(), Layout::MANIFEST);
+            RunError::Manifest { place, what }
+        })?;
+        Ok(if manifest.simulated { Held::Simulated } else { Held::Real })
     }
 }
 
@@ -70,18 +78,20 @@ impl Guard {
     async fn settle(&self, simulated: bool) -> Result<bool, CallError> {
         if simulated != self.manifest.simulated {
             let manifest = Manifest { simulated, ..self.manifest.clone() };
-            let failed = |what: String| CallError::Fatal { kind: Fatal::Store, what };
-            let bytes = serde_json::to_vec_pretty(&manifest).map_err(|e| failed(e.to_string()))?;
-            let put = self.store.put(Layout::MANIFEST, bytes.into()).await;
-            put.map_err(|e| failed(e.to_string()))?;
+            let bytes = serde_json::to_vec_pretty(&manifest).map_err(failed)?;
+            self.store.put(Layout::MANIFEST, bytes.into()).await.map_err(failed)?;
         }
         Ok(simulated)
     }
 }
 
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> CallError {
+    CallError::Store(Cause::new(error))
+}
+
 #[async_trait::async_trait]
 impl Model for Guard {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         // A stage may need several calls one after the other: its next one is a new one.
         if self.env.shutdown().phase() > Phase::Running {
             return Err(CallError::Stopped);

@@ -5,6 +5,7 @@
 
 use crate::record::{Decision, Disposition, Id, NanoUsd, StageReport};
 use crate::run::progress::Cell;
+use crate::stage::StageError;
 use crate::store::{Spill, SpillRef, StoreError};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -39,8 +40,8 @@ impl Ledger {
 
     /// Counts and keeps one decision of stage `index`.
     pub fn record(&self, index: usize, decision: Decision) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(&decision)
-            .map_err(|e| StoreError::Damaged { place: "ledger".into(), what: e.to_string() })?;
+        let bytes =
+            serde_json::to_vec(&decision).map_err(|e| StoreError::unreadable("ledger", e))?;
         let at = self.spill.push(&bytes)?;
         {
             let mut stage = self.stages[index].lock();
@@ -94,7 +95,7 @@ impl Ledger {
 
     pub fn read(&self, at: SpillRef) -> Result<Decision, StoreError> {
         serde_json::from_slice(&self.spill.read(at)?)
-            .map_err(|e| StoreError::Damaged { place: "scratch file".into(), what: e.to_string() })
+            .map_err(|e| StoreError::unreadable("scratch file", e))
     }
 }
 
@@ -113,6 +114,7 @@ impl StageLedger {
                     report.dropped += 1;
                 } else {
                     report.failed += 1;
+                    report.undecided += u64::from(decision.reason == StageError::UNDECIDED);
                 }
                 *report.reasons.entry(decision.reason.clone()).or_default() += 1;
             }

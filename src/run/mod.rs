@@ -9,6 +9,9 @@
 //! after it, each in a task of its own, at most `max_in_flight` at once. A barrier rules when all
 //! producers upstream of it are drained. Barriers keep records in a scratch file, so memory does not
 //! grow with the pool; sinks read them back in a keyed order.
+//!
+//! A service (`service`) has no pool: records come one by one from who asks, and each decision is kept
+//! in the same ledger.
 
 mod agree;
 mod conserve;
@@ -25,15 +28,18 @@ mod pending;
 mod progress;
 mod pump;
 mod seal;
+mod service;
 mod session;
 pub mod shards;
 mod tables;
 mod tally;
 mod visit;
 
+pub use agree::pools;
 pub use error::RunError;
 pub use ledger::Ledger;
 pub use open::execute;
 pub use options::{RunOptions, Shard};
 pub use progress::{Progress, StageNow};
+pub use service::{Service, Visited};
 pub use visit::DEFECT;

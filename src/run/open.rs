@@ -3,14 +3,14 @@
 use crate::env::{Env, Phase};
 use crate::journal::{Journal, Journaled};
 use crate::plan::{Manifest, Plan};
-use crate::record::{Ending, KeptBudget, NanoUsd, Report};
+use crate::record::{Ending, KeptBudget, NanoUsd, Report, StageReport};
 use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::{Guard, Held};
 use crate::run::options::RunOptions;
 use crate::run::tally::Tally;
 use crate::run::{DEFECT, RunError, conserve, session, shards, tables};
-use crate::stage::{Sealed, SourceCx};
+use crate::stage::{Kind, Sealed, SourceCx};
 use crate::store::{Layout, Ledger as LiveLedger, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,29 +22,9 @@ const LEDGER_EVERY: Duration = Duration::from_secs(2);
 /// Runs `plan` on the RUN at `options.store`. Ok when the dataset is sealed (or, for a shard, when
 /// its records have come as far as a shard can take them).
 pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Report, RunError> {
-    let manifest = Manifest::of(&plan, options.simulated, pools(&plan).await?, options.limit);
-    // What was written by this code was tried when it was begun; a bucket's server may have changed.
-    if options.store.is_remote() || !options.store.exists(Layout::MANIFEST).await? {
-        options.store.keeps_promises().await?;
-    }
-    let manifest = agree(manifest, &options).await?;
-    keep_budget(&options).await?;
-    let (dir, side) = place_of(&options, &manifest).await?;
-    let journal =
-        Arc::new(Journal::open(env.clone(), &options.store, &dir, options.commit_wait).await?);
-    let live = LiveLedger::open(&side).await?;
+    let Opened { manifest, journal, journaled, tally, live, session } =
+        open(env, &plan, &options).await?;
     live.clear().await?;
-    let guard = Arc::new(Guard::new(
-        env.clone(),
-        options.model.clone(),
-        options.store.clone(),
-        manifest.clone(),
-        if options.mixed { Held::Both } else { Held::of(&manifest, !journal.is_empty()) },
-    ));
-    let journaled =
-        Arc::new(Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard));
-    let session = session::Live::begin(env, side, journaled.clone()).await?;
-    let tally = Arc::new(Tally::new(journaled.clone()));
     let engine = Arc::new(Engine::new(
         env.clone(),
         plan,
@@ -85,6 +65,48 @@ async fn keep_budget(options: &RunOptions) -> Result<(), StoreError> {
         }
         None => Ok(()),
     }
+}
+
+/// A RUN taken over by this process, with the plan's model behind its journal.
+pub(super) struct Opened {
+    pub manifest: Manifest,
+    pub journal: Arc<Journal>,
+    pub journaled: Arc<Journaled>,
+    pub tally: Arc<Tally>,
+    pub live: LiveLedger,
+    pub session: session::Live,
+}
+
+/// Begins the RUN at `options.store`, or goes on with it if it was made by the same plan.
+pub(super) async fn open(env: &Env, plan: &Plan, options: &RunOptions) -> Result<Opened, RunError> {
+    let manifest = Manifest::of(plan, options.simulated, pools(plan).await?, options.limit);
+    // What was written by this code was tried when it was begun; a bucket's server may have changed.
+    if options.store.is_remote() || !options.store.exists(Layout::MANIFEST).await? {
+        options.store.keeps_promises().await?;
+    }
+    let kinds: Vec<&Kind> = plan.stages.iter().map(|stage| stage.kind).collect();
+    let manifest = agree(manifest, &kinds, options).await?;
+    keep_budget(options).await?;
+    let (dir, side) = place_of(options, &manifest).await?;
+    let journal =
+        Arc::new(Journal::open(env.clone(), &options.store, &dir, options.commit_wait).await?);
+    let live = LiveLedger::open(&side).await?;
+    let held = match options.mixed {
+        true => Held::Both,
+        false => Held::read(&options.store, !journal.is_empty()).await?,
+    };
+    let guard = Arc::new(Guard::new(
+        env.clone(),
+        options.model.clone(),
+        options.store.clone(),
+        manifest.clone(),
+        held,
+    ));
+    let journaled =
+        Arc::new(Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard));
+    let session = session::Live::begin(env, side, journaled.clone()).await?;
+    let tally = Arc::new(Tally::new(journaled.clone()));
+    Ok(Opened { manifest, journal, journaled, tally, live, session })
 }
 
 /// Where this process's journal lies, and what its sessions and live ledger are kept under.
@@ -135,7 +157,7 @@ impl Run<'_> {
         let mut report = self.sealed_report(sealed);
         if let Some(shard) = self.options.shard {
             let side = self.options.store.under(&Layout::shard(shard.index, shard.of));
-            let failed = report.stages.iter().map(|stage| stage.failed).sum();
+            let failed = report.stages.iter().map(StageReport::to_try_again).sum();
             let now = self.env.unix_ms();
             shards::finish(&side, &self.manifest.digest, now, failed).await?;
         } else {
@@ -169,6 +191,7 @@ impl Run<'_> {
         if let Some(sealed) = sealed {
             report.dataset.rows = sealed.rows;
             report.dataset.digest = sealed.digest;
+            report.dataset.purity = sealed.purity;
         }
         report
     }

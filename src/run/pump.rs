@@ -63,7 +63,7 @@ impl Engine {
                 To::Port(_) => gate.with_gather(|g| g.amend(t.clone())).unwrap_or(t),
                 To::Drop(_) => t,
             };
-            let decision = self.decision(at, &t, &ruling.to, ruling.evidence, &[]);
+            let decision = self.decision(at, &t.prompt, &ruling.to, ruling.evidence, &[]);
             if self.ledger.record(at, decision).inspect_err(|e| self.store_failed(e)).is_err() {
                 break;
             }

@@ -4,10 +4,10 @@
 //! The sink answers for the whole, and names the records that it could not write; all others were
 //! written. See `stage` for how a dataset is written.
 
-use crate::call::{CallError, Fatal};
+use crate::call::CallError;
 use crate::env::Phase;
 use crate::export::dataset::Face;
-use crate::record::Id;
+use crate::record::{Cause, Id};
 use crate::run::RunError;
 use crate::run::engine::Node;
 use crate::run::open::Run;
@@ -66,5 +66,5 @@ impl Run<'_> {
 }
 
 fn fatal_store(error: &StoreError) -> StageError {
-    StageError::Call(CallError::Fatal { kind: Fatal::Store, what: error.to_string() })
+    StageError::Call(CallError::Store(Cause::new(error.clone())))
 }

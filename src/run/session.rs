@@ -87,8 +87,7 @@ impl Writer {
     }
 
     async fn write(&self, session: Session) -> Result<(), StoreError> {
-        let text = serde_json::to_vec(&session)
-            .map_err(|e| StoreError::Other { place: self.name.clone(), what: e.to_string() })?;
+        let text = serde_json::to_vec(&session).map_err(|e| StoreError::of(&self.name, e))?;
         self.store.put(&self.name, text.into()).await?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = session;
         Ok(())

@@ -73,9 +73,8 @@ pub async fn count(store: &Store) -> Result<Option<u32>, StoreError> {
 async fn fixed(store: &Store) -> Result<Option<u32>, StoreError> {
     match store.get(Layout::SHARD_COUNT).await {
         Ok(bytes) => {
-            let count: Count = serde_json::from_slice(&bytes).map_err(|e| StoreError::Damaged {
-                place: format!("{}/{}", store.uri(), Layout::SHARD_COUNT),
-                what: e.to_string(),
+            let count: Count = serde_json::from_slice(&bytes).map_err(|e| {
+                StoreError::unreadable(format!("{}/{}", store.uri(), Layout::SHARD_COUNT), e)
             })?;
             Ok(Some(count.of))
         }

@@ -54,7 +54,7 @@ pub async fn write_tables(engine: &Arc<Engine>, store: &Store) -> Result<(), Sto
     futures::stream::iter(0..engine.names.len())
         .map(|index| engine.env.spawn(write_table(engine.clone(), index, store.clone())))
         .buffer_unordered(TABLES)
-        .map(|done| done.unwrap_or_else(|panic| Err(lost(&panic))))
+        .map(|done| done.unwrap_or_else(|panic| Err(lost(panic))))
         .try_collect::<()>()
         .await?;
     for (path, _) in store.list(Layout::STAGES).await? {
@@ -74,13 +74,12 @@ async fn write_table(engine: Arc<Engine>, index: usize, store: Store) -> Result<
     table.finish().await.map(|_| ())
 }
 
-fn lost(panic: &tokio::task::JoinError) -> StoreError {
-    StoreError::Other { place: Layout::STAGES.into(), what: panic.to_string() }
+fn lost(panic: tokio::task::JoinError) -> StoreError {
+    StoreError::of(Layout::STAGES, panic)
 }
 
 /// Writes `report.json`.
 pub async fn write_report(report: &Report, store: &Store) -> Result<(), StoreError> {
-    let text = serde_json::to_vec_pretty(report)
-        .map_err(|e| StoreError::Other { place: Layout::REPORT.into(), what: e.to_string() })?;
+    let text = serde_json::to_vec_pretty(report).map_err(|e| StoreError::of(Layout::REPORT, e))?;
     store.put(Layout::REPORT, text.into()).await
 }

@@ -1,6 +1,6 @@
 //! `Tally`: a `Model` wrapper that sums usage and cost over distinct calls, by role.
 
-use crate::call::{CallError, Model, Reply, Request};
+use crate::call::{CallError, KeyedRequest, Model, Reply};
 use crate::record::{NanoUsd, RoleReport};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashSet};
@@ -54,7 +54,7 @@ impl Tally {
 
 #[async_trait::async_trait]
 impl Model for Tally {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let reply = self.inner.call(request).await?;
         let key = request.key().0;
         let short =
@@ -73,5 +73,65 @@ impl Model for Tally {
             }
         }
         Ok(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+    use crate::call::{
+        CallError, ChatRequest, HASHED, KeyedRequest, Model, Output, Reply, Request, Sampling,
+        Usage,
+    };
+    use crate::env::Env;
+    use crate::journal::{Journal, Journaled};
+    use crate::record::{Id, NanoUsd};
+    use crate::stage::Cx;
+    use crate::store::{Blobs, Store};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[derive(Debug)]
+    struct Yes;
+
+    #[async_trait::async_trait]
+    impl Model for Yes {
+        async fn call(&self, _: KeyedRequest<'_>) -> Result<Reply, CallError> {
+            Ok(Reply {
+                output: Output::Text { text: "yes".into(), reasoning: String::new() },
+                finish: "stop".into(),
+                usage: Usage::default(),
+                served: "m".into(),
+                cost: NanoUsd(1),
+                simulated: true,
+                attempts: 1,
+                latency_ms: 1,
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_is_computed_once_a_call_bought_or_replayed() {
+        let (env, store) = (Env::real(), Store::open("memory://").unwrap());
+        let journal = Journal::open(env.clone(), &store, "", Duration::from_millis(1)).await;
+        let journal = Arc::new(journal.unwrap());
+        let blobs = Blobs::new(store, 0);
+        let journaled = Journaled::new(env, journal, blobs, Arc::new(Yes));
+        let tally = Tally::new(Arc::new(journaled));
+        let request = Request::Chat(ChatRequest {
+            role: "r".into(),
+            model: "m".into(),
+            messages: Vec::new(),
+            sampling: Sampling::default(),
+            schema: None,
+            draw: 0,
+        });
+        for call in 1..=2 {
+            let cx = Cx::new(&tally, 0, "stage", Id::of("a", "b", "c"));
+            let (_, key) = cx.call_with_key(&request).await.unwrap();
+            assert_eq!(HASHED.get(), call);
+            assert_eq!(cx.into_used()[0].key, key);
+        }
+        assert_eq!((tally.cost(), HASHED.get()), (NanoUsd(1), 2));
     }
 }

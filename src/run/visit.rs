@@ -2,7 +2,7 @@
 
 use crate::call::{CallError, Fatal};
 use crate::env::Phase;
-use crate::record::{Decision, Disposition, Evidence, Id, NanoUsd, Prompt, Trajectory};
+use crate::record::{Cause, Decision, Disposition, Evidence, Id, NanoUsd, Prompt, Trajectory};
 use crate::run::engine::{Abandoned, Engine};
 use crate::stage::{Cx, Each, StageError, Step, To, Used};
 use futures::FutureExt;
@@ -34,7 +34,7 @@ impl Engine {
         match step {
             Ok(Step { mut trajectory, to, evidence }) => {
                 remember(&mut trajectory, &used);
-                let decision = self.decision(at, &trajectory, &to, evidence, &used);
+                let decision = self.decision(at, &trajectory.prompt, &to, evidence, &used);
                 self.keep(at, decision);
                 Ok(match to {
                     To::Port(port) => self.after(at, port, trajectory),
@@ -43,7 +43,12 @@ impl Engine {
             }
             Err(StageError::Call(CallError::Stopped)) => Err(Abandoned),
             Err(StageError::Call(CallError::Fatal { kind, what })) => {
-                self.stop(kind, format!("stage `{name}`, record {}: {what}", prompt.id));
+                self.stop(kind, format!("stage `{name}`, record {}: {what}", prompt.id), None);
+                Err(Abandoned)
+            }
+            Err(StageError::Call(CallError::Store(cause))) => {
+                let what = format!("stage `{name}`, record {}: {cause}", prompt.id);
+                self.stop(Fatal::Store, what, Some(cause));
                 Err(Abandoned)
             }
             Err(StageError::Undecided(evidence)) => {
@@ -69,36 +74,38 @@ impl Engine {
         }
     }
 
+    /// What a source could not make a record of, as a drop of its own.
     pub(super) fn bad(&self, at: usize, place: &str, reason: &'static str, what: String) {
-        let prompt = Prompt {
+        let decision = Decision {
+            stage: self.names[at].clone(),
             id: Id::of(&self.names[at], place, ""),
-            text: String::new(),
             category: String::new(),
             source: self.names[at].clone(),
-            key: Some(place.to_owned()),
-            reference: None,
-            spec: None,
-            gloss: None,
-            licence: None,
+            disposition: Disposition::Dropped,
+            port: String::new(),
+            reason: reason.to_owned(),
+            evidence: Evidence::note(format!("{place}: {what}")),
+            calls: Vec::new(),
+            cost: NanoUsd::default(),
+            prompt: String::new(),
+            prompt_chars: 0,
         };
-        let t = Trajectory::new(prompt);
-        let evidence = Evidence::note(format!("{place}: {what}"));
         self.arrive(at);
-        self.keep(at, self.decision(at, &t, &To::Drop(reason), evidence, &[]));
+        self.keep(at, decision);
         self.leave(at);
     }
 
     pub(super) fn stage_failed(&self, error: StageError) {
         match error {
-            StageError::Call(CallError::Fatal { kind, what }) => self.stop(kind, what),
-            other => self.stop(Fatal::Store, other.to_string()),
+            StageError::Call(CallError::Fatal { kind, what }) => self.stop(kind, what, None),
+            other => self.stop(Fatal::Store, other.to_string(), Some(Cause::new(other))),
         }
     }
 
     pub(super) fn decision(
         &self,
         at: usize,
-        t: &Trajectory,
+        prompt: &Prompt,
         to: &To,
         evidence: Evidence,
         used: &[Used],
@@ -109,17 +116,17 @@ impl Engine {
         };
         Decision {
             stage: self.names[at].clone(),
-            id: t.prompt.id,
-            category: t.prompt.category.clone(),
-            source: t.prompt.source.clone(),
+            id: prompt.id,
+            category: prompt.category.clone(),
+            source: prompt.source.clone(),
             disposition,
             port: port.to_owned(),
             reason: reason.to_owned(),
             evidence,
             calls: used.iter().map(|u| u.key).collect(),
             cost: used.iter().map(|u| u.cost).sum::<NanoUsd>(),
-            prompt: t.prompt.text.chars().take(200).collect(),
-            prompt_chars: t.prompt.text.chars().count() as u32,
+            prompt: prompt.text.chars().take(200).collect(),
+            prompt_chars: prompt.text.chars().count() as u32,
         }
     }
 
@@ -131,25 +138,24 @@ impl Engine {
         what: &str,
         used: &[Used],
     ) -> Decision {
-        let t = Trajectory::new(prompt.clone());
         let evidence = Evidence::note(what.chars().take(300).collect::<String>());
         Decision {
             disposition: Disposition::Failed,
             reason: code.to_owned(),
-            ..self.decision(at, &t, &To::Drop(""), evidence, used)
+            ..self.decision(at, prompt, &To::Drop(""), evidence, used)
         }
     }
 }
 
 /// A panic as the record's error; its code is what `run` tells our defects by.
-fn defect(panic: &(dyn std::any::Any + Send)) -> StageError {
+pub(super) fn defect(panic: &(dyn std::any::Any + Send)) -> StageError {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     let what = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     StageError::Record { code: DEFECT, what: format!("the stage panicked: {what}") }
 }
 
 /// Adds a stage's calls to the record's provenance.
-fn remember(t: &mut Trajectory, used: &[Used]) {
+pub(super) fn remember(t: &mut Trajectory, used: &[Used]) {
     for call in used {
         t.calls.push(call.key);
         t.simulated |= call.simulated;

@@ -9,6 +9,9 @@ use bytes::Bytes;
 fn faultless() -> World {
     World {
         judge_error: 0.0,
+        rubber_stamp: 0.0,
+        unparsed: 0.0,
+        place_bias: 0.0,
         contradiction: 0.0,
         decode_error: 0.0,
         verifier_error: 0.0,

@@ -2,10 +2,10 @@
 //! again, with the model's own words and what is wrong with them in the conversation. The identical
 //! request would only repeat the fault where the temperature is 0.
 
-use crate::call::{ChatRequest, Message, Output, Part, Reply, Request, Speaker};
+use crate::call::{ChatRequest, Output, Reply, Request, Schema};
 use crate::diag::Diagnostic;
 use crate::markup;
-use crate::record::{Atom, CallKey, Vote};
+use crate::record::{Atom, CallKey, Message, Part, Speaker, Vote};
 use crate::rules::Rules;
 use crate::stage::grammar::{Fault, clip};
 use crate::stage::{Compile, Cx, Role, RoleKind, StageError};
@@ -29,6 +29,8 @@ pub struct Asker {
     pub template: Arc<template::Template>,
     /// What is said of a reply that could not be read (`templates/again.j2`).
     again: Arc<template::Template>,
+    /// The shape of the JSON that is asked for, if one is.
+    schema: Option<&'static Schema>,
 }
 
 /// What came of asking.
@@ -58,7 +60,29 @@ enum Heard {
 impl Asker {
     /// From the parameters `role` and `template` of a kind.
     pub fn compile(cx: &Compile<'_>, role: &str, template: &str) -> Result<Asker, Vec<Diagnostic>> {
-        Ok(Asker { role: cx.role(role)?, template: cx.template(template)?, again: cx.again()? })
+        let (role, template, again) = (cx.role(role)?, cx.template(template)?, cx.again()?);
+        Ok(Asker { role, template, again, schema: None })
+    }
+
+    /// The same, for a reply of that shape.
+    pub fn shaped(self, schema: &'static Schema) -> Asker {
+        Asker { schema: Some(schema), ..self }
+    }
+
+    /// Of the role `role`, which the list in parameter `param` names.
+    pub fn of_role(
+        cx: &Compile<'_>,
+        param: &str,
+        role: &str,
+        template: &str,
+    ) -> Result<Asker, Vec<Diagnostic>> {
+        let role = cx.role_named(param, role)?;
+        Ok(Asker { role, template: cx.template(template)?, again: cx.again()?, schema: None })
+    }
+
+    /// The same role, asked with another template.
+    pub fn with(self, template: Arc<template::Template>) -> Asker {
+        Asker { template, ..self }
     }
 
     /// The request that `context` makes. `draw` tells equal asks apart; where the role pins a
@@ -80,7 +104,7 @@ impl Asker {
             model: self.role.model.clone(),
             messages,
             sampling: sampling.clone(),
-            schema: None,
+            schema: self.schema,
             draw,
         };
         self.seed(&mut request);
@@ -136,7 +160,8 @@ impl Asker {
         let mut n = 0;
         loop {
             let request = Request::Chat(next);
-            let (text, read) = match heard(cx.call(&request).await?) {
+            let (reply, key) = cx.call_with_key(&request).await?;
+            let (text, read) = match heard(reply) {
                 Heard::Refused(reason) => {
                     return Ok(Asked { said: AskOutcome::Refused(reason), faults });
                 }
@@ -146,7 +171,6 @@ impl Asker {
                 }
                 Heard::Unusable(fault) => (String::new(), Err(fault)),
             };
-            let key = request.key();
             let answer = read.as_ref().err().map_or(Vote::ANSWERED, |fault| fault.code);
             match (n, read.is_ok()) {
                 (0, true) => {}
@@ -203,10 +227,8 @@ fn filled(
     template: &template::Template,
     context: &template::Context,
 ) -> Result<Vec<Message>, StageError> {
-    let filled = template
-        .fill(context)
-        .map_err(|e| StageError::Record { code: "template", what: e.to_string() })?;
-    Ok(filled.into_iter().map(message).collect())
+    let filled = template.fill(context);
+    filled.map_err(|e| StageError::Record { code: "template", what: e.to_string() })
 }
 
 fn heard(reply: Reply) -> Heard {
@@ -227,24 +249,6 @@ fn heard(reply: Reply) -> Heard {
             unusable(format!("{what}: raise `max_tokens`"))
         }
         Output::Text { text, reasoning } => Heard::Text(text, reasoning),
-    }
-}
-
-fn message(message: template::Message) -> Message {
-    Message {
-        speaker: match message.speaker {
-            template::Speaker::System => Speaker::System,
-            template::Speaker::User => Speaker::User,
-            template::Speaker::Assistant => Speaker::Assistant,
-        },
-        parts: message
-            .pieces
-            .into_iter()
-            .map(|piece| match piece {
-                template::Piece::Text(text) => Part::Text(text),
-                template::Piece::Image(image) => Part::Image(image),
-            })
-            .collect(),
     }
 }
 
@@ -282,7 +286,8 @@ pub fn atom_rows(atoms: &[Atom]) -> Vec<Vec<(&'static str, &str)>> {
         .collect()
 }
 
-fn kind_name(atom: &Atom) -> &'static str {
+/// The name of an atom's kind, as templates and `data/judges.toml` write it.
+pub fn kind_name(atom: &Atom) -> &'static str {
     use crate::record::AtomKind as K;
     match atom.kind {
         K::Object => "object",

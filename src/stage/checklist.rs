@@ -3,6 +3,7 @@
 //! Once per prompt needs no cache of ours: the request is a function of the prompt alone, so the
 //! journal answers every later ask.
 
+use crate::call::Schema;
 use crate::record::{Atom, AtomKind, Spec, Trajectory};
 use crate::stage::ask::{AskOutcome, Asker, typed};
 use crate::stage::grammar::{Fault, clip};
@@ -17,6 +18,31 @@ const MAX_ATOMS: usize = 24;
 pub struct Checklist {
     asker: Asker,
 }
+
+/// What is answered.
+const SCHEMA: Schema = Schema::Fields(&[(
+    "atoms",
+    Schema::List(&Schema::Fields(&[
+        ("kind", Schema::Word(KINDS)),
+        ("question", Schema::Text),
+        ("expected", Schema::Text),
+        ("parents", Schema::List(&Schema::Text)),
+    ])),
+)]);
+const KINDS: &[&str] = &[
+    "object",
+    "count",
+    "color",
+    "attribute",
+    "relation",
+    "region",
+    "size",
+    "text",
+    "style",
+    "negation",
+    "knowledge",
+    "realism",
+];
 
 #[derive(serde::Deserialize)]
 struct RawList {
@@ -38,7 +64,9 @@ struct RawAtom {
 impl Checklist {
     /// From the parameters `checklist` (role) and `checklist_template`.
     pub fn compile(cx: &Compile<'_>) -> Result<Checklist, Vec<crate::diag::Diagnostic>> {
-        Ok(Checklist { asker: Asker::compile(cx, "checklist", "checklist_template")? })
+        Ok(Checklist {
+            asker: Asker::compile(cx, "checklist", "checklist_template")?.shaped(&SCHEMA),
+        })
     }
 
     /// Fills in `trajectory.atoms` unless they are there. Ok(Some(what)) when none could be made.
@@ -123,6 +151,14 @@ fn clip_long(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_that_is_asked_for_is_one() {
+        for word in KINDS {
+            let value = serde_json::Value::String((*word).to_owned());
+            assert!(serde_json::from_value::<AtomKind>(value).is_ok(), "{word}");
+        }
+    }
 
     #[test]
     fn parents_follow_their_atoms_and_never_point_ahead() {

@@ -67,7 +67,11 @@ pub struct Compile<'a> {
 impl Compile<'_> {
     /// The role named by parameter `param`. `plan` has checked that it exists.
     pub fn role(&self, param: &str) -> Result<Role, Vec<Diagnostic>> {
-        let name = self.params.text(param);
+        self.role_named(param, self.params.text(param))
+    }
+
+    /// The role `name`, which parameter `param` names among others.
+    pub fn role_named(&self, param: &str, name: &str) -> Result<Role, Vec<Diagnostic>> {
         self.roles.get(name).cloned().ok_or_else(|| {
             vec![self.fault(param, "P06", format!("no role `{name}` in `_models.toml`"))]
         })

@@ -155,11 +155,13 @@ pub struct SinkCx {
 }
 
 /// What a sink made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sealed {
     pub rows: u64,
     /// BLAKE3 over names and contents, hex.
     pub digest: String,
+    /// How pure the rows say they are; see `DatasetReport`.
+    pub purity: std::collections::BTreeMap<String, crate::record::Purity>,
     /// Records that could not be written (a blob is missing or damaged), with the reason.
     pub failed: Vec<(Id, String)>,
 }

@@ -32,6 +32,12 @@ impl<'a> Cx<'a> {
 
     /// Asks a model. Equal requests share one bought reply.
     pub async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+        self.call_with_key(request).await.map(|(reply, _)| reply)
+    }
+
+    /// `call`, with the key that evidence names the call by.
+    pub async fn call_with_key(&self, request: &Request) -> Result<(Reply, CallKey), CallError> {
+        let request = request.keyed();
         let slot = {
             let mut used = self.used.lock();
             used.push(None);
@@ -45,7 +51,20 @@ impl<'a> Cx<'a> {
             simulated: reply.simulated,
         };
         self.used.lock()[slot] = Some(entry);
-        Ok(reply)
+        Ok((reply, request.key()))
+    }
+
+    /// A part of this visit whose calls go on beside those of other parts: the same record at the
+    /// same stage, with an account of its own until `join` takes it.
+    pub fn part(&self) -> Cx<'a> {
+        Cx::new(self.model, self.seed, self.stage, self.id)
+    }
+
+    /// Takes the calls of `parts` into this account, part by part: the order is the stage's, whatever
+    /// order the replies came in.
+    pub fn join(&self, parts: impl IntoIterator<Item = Cx<'a>>) {
+        let calls = parts.into_iter().flat_map(|part| part.used.into_inner());
+        self.used.lock().extend(calls);
     }
 
     /// Chance for this record at this stage, keyed by `purpose`.

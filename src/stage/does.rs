@@ -9,6 +9,8 @@ use crate::stage::{KINDS, Kind};
 pub enum Does {
     /// Brings records in.
     Source,
+    /// Takes records that somebody sends, and answers them: its pipeline has no end.
+    Receive,
     /// Keeps or drops by code, by what the prompt says.
     Filter,
     /// Draws the raw prompt some times and has each draw graded.
@@ -33,6 +35,8 @@ pub enum Does {
     Reward,
     /// Picks among the roll-outs of one prompt.
     Resample,
+    /// Asks what is known, to learn of who is asked.
+    Canary,
     /// Writes what is left.
     Write,
 }

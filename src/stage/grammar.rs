@@ -18,6 +18,11 @@ pub struct Fault {
     pub what: String,
 }
 
+impl Fault {
+    /// The code of a judgement whose words conclude otherwise than its answers.
+    pub const CONTRADICTION: &str = "contradiction";
+}
+
 impl From<String> for Fault {
     /// Of a reply without the JSON that was asked for.
     fn from(what: String) -> Fault {
@@ -27,6 +32,9 @@ impl From<String> for Fault {
 
 /// The tool's name in a call.
 pub const TOOL: &str = "image_generation_tool";
+
+/// The later release's second tool: changes the last picture.
+pub const EDITING_TOOL: &str = "image_editing_tool";
 
 /// Reads `<think>T</think> <tool_call>{…}</tool_call>`, leniently. T may instead come as the server's
 /// `reasoning`. Exactly one call, one string argument `caption`, no answer and no judge turn. Forgiven is

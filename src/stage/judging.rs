@@ -1,10 +1,12 @@
 //! Judging one image: ask a judge per rule and atom, conclude by code, vote.
 
+use crate::call::Schema;
 use crate::record::{Answer, Atom, Evidence, ImageRef, Judgement, Trajectory, Vote};
 use crate::rules::reading::{field, score, word};
 use crate::rules::{Given, Overall, Rules, Verdict, closing, conclude};
 use crate::stage::ask::{AskOutcome, Asker, atom_rows, members, rule_rows};
 use crate::stage::grammar::Fault;
+use crate::stage::looks::Looks;
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
 use crate::text::json;
@@ -23,6 +25,8 @@ pub struct Judging {
     pub rules: Arc<Rules>,
     /// Whether a reply must hold a score from 0 to 10.
     pub scored: bool,
+    /// Where several judges look until the verdict is sure.
+    pub looks: Option<Looks>,
 }
 
 /// A judge's reply, read.
@@ -54,8 +58,18 @@ const CHECKS: [&str; 6] = ["checks", "answers", "results", "rules", "checklist",
 const ID: [&str; 6] = ["id", "check", "rule", "atom", "item", "name"];
 const ANSWER: [&str; 5] = ["answer", "result", "verdict", "value", "response"];
 const EVIDENCE: [&str; 4] = ["evidence", "observation", "reason", "explanation"];
-const RATIONALE: [&str; 4] = ["rationale", "explanation", "judgement", "judgment"];
+pub const RATIONALE: [&str; 4] = ["rationale", "explanation", "judgement", "judgment"];
 const SCORE: [&str; 3] = ["score", "rating", "grade"];
+
+/// What a judge answers: evidence before the answer it is for.
+const CHECKED: Schema = Schema::List(&Schema::Fields(&[
+    ("id", Schema::Text),
+    ("evidence", Schema::Text),
+    ("answer", Schema::Word(&["yes", "no", "unsure"])),
+]));
+pub const JUDGED: Schema = Schema::Fields(&[("checks", CHECKED), ("rationale", Schema::Text)]);
+const SCORED: Schema =
+    Schema::Fields(&[("checks", CHECKED), ("score", Schema::Number), ("rationale", Schema::Text)]);
 
 /// The verdict that a judge's reply comes to, and its rationale; Err says why it cannot be read.
 pub fn read_judgement(
@@ -69,17 +83,15 @@ pub fn read_judgement(
 }
 
 /// A reply in any of the shapes that judges give it. Err is what the judge is asked again about.
-fn read_reply(rules: &Rules, atoms: &[Atom], scored: bool, value: Value) -> Result<Reading, Fault> {
+pub fn read_reply(
+    rules: &Rules,
+    atoms: &[Atom],
+    scored: bool,
+    value: Value,
+) -> Result<Reading, Fault> {
     let unanswered = |what: String| Fault { code: "unanswered", what };
     let reply = members(value)?;
-    let rationale = field(&reply, &RATIONALE).and_then(Value::as_str).unwrap_or_default().trim();
-    if rationale.is_empty() {
-        return Err(unanswered("`rationale` is missing or empty".into()));
-    }
-    if rationale.chars().count() > MAX_RATIONALE {
-        let what = format!("the rationale is longer than {MAX_RATIONALE} characters");
-        return Err(Fault { code: "unreadable", what });
-    }
+    let rationale = rationale_of(field(&reply, &RATIONALE))?;
     let verdict = conclude(rules, atoms, &given(&reply));
     if !verdict.unanswered.is_empty() {
         let ids = verdict.unanswered.join(", ");
@@ -89,15 +101,29 @@ fn read_reply(rules: &Rules, atoms: &[Atom], scored: bool, value: Value) -> Resu
     if scored && score.is_none() {
         return Err(unanswered("`score` is no bare number from 0 to 10".into()));
     }
-    let found = match (verdict.said, closing(rationale)) {
+    let found = match (verdict.said, closing(&rationale)) {
         (Overall::Satisfied, Some(false)) => {
             "every answer is yes, and the rationale closes with no"
         }
         (Overall::Unsatisfied, Some(true)) => "an answer is no, and the rationale closes with yes",
-        _ => return Ok(Reading { verdict, rationale: rationale.to_owned(), score }),
+        _ => return Ok(Reading { verdict, rationale, score }),
     };
     let what = format!("{found}: look again and make them agree with what is to be seen");
-    Err(Fault { code: "contradiction", what })
+    Err(Fault { code: Fault::CONTRADICTION, what })
+}
+
+/// The text of a rationale: there, and of a length that is trained on whole.
+pub fn rationale_of(value: Option<&Value>) -> Result<String, Fault> {
+    let text = value.and_then(Value::as_str).unwrap_or_default().trim();
+    if text.is_empty() {
+        let what = "`rationale` is missing or empty".to_owned();
+        return Err(Fault { code: "unanswered", what });
+    }
+    if text.chars().count() > MAX_RATIONALE {
+        let what = format!("the rationale is longer than {MAX_RATIONALE} characters");
+        return Err(Fault { code: "unreadable", what });
+    }
+    Ok(text.to_owned())
 }
 
 /// What a reply says of each item: a list of objects, a map from id to answer, or such lists and maps
@@ -138,17 +164,30 @@ fn entry_of(id: &str, entry: &Map<String, Value>) -> Given {
 }
 
 impl Judging {
-    /// From parameters `model` (role), `template`, `rules`.
+    /// From parameters `model` (role), `template`, `rules`, and those of `looks` where a kind has them.
     pub fn compile(
         cx: &Compile<'_>,
         scored: bool,
     ) -> Result<Judging, Vec<crate::diag::Diagnostic>> {
-        let asker = Asker::compile(cx, "model", "template")?;
-        Ok(Judging { asker, rules: cx.rules("rules")?, scored })
+        let schema = if scored { &SCORED } else { &JUDGED };
+        let asker = Asker::compile(cx, "model", "template")?.shaped(schema);
+        Ok(Judging {
+            asker,
+            rules: cx.rules("rules")?,
+            scored,
+            looks: Looks::compile(cx, "template", true)?,
+        })
+    }
+
+    /// Where only the verdict counts: no J is written.
+    pub fn compile_verdict(cx: &Compile<'_>) -> Result<Judging, Vec<crate::diag::Diagnostic>> {
+        let asker = Asker::compile(cx, "model", "template")?.shaped(&JUDGED);
+        let looks = Looks::compile(cx, "template", false)?;
+        Ok(Judging { asker, rules: cx.rules("rules")?, scored: false, looks })
     }
 
     /// Asks `votes` times at once and takes the majority of the verdicts (a tie is unsatisfied).
-    /// The rationale is the first one that agrees with it.
+    /// The rationale is the first one that agrees with it. With `looks`, those decide.
     pub async fn judge(
         &self,
         cx: &Cx<'_>,
@@ -157,6 +196,11 @@ impl Judging {
         standard: Option<&str>,
         votes: u32,
     ) -> Result<Result<Judged, Unjudged>, StageError> {
+        if let Some(looks) = &self.looks {
+            let rules = self.rules.applying(&trajectory.atoms, trajectory.prompt.spec.as_ref());
+            let asked = (self.scored, standard);
+            return looks.judge(cx, (trajectory, image), &rules, asked).await;
+        }
         let asks = (0..votes).map(|draw| self.ask(cx, trajectory, image, standard, draw));
         let mut ballot = Ballot::default();
         for (number, asked) in (1..).zip(try_join_all(asks).await?) {
@@ -201,7 +245,8 @@ impl Judging {
     }
 }
 
-fn said(verdict: Overall) -> &'static str {
+/// The word of a verdict.
+pub fn said(verdict: Overall) -> &'static str {
     match verdict {
         Overall::Satisfied => "satisfied",
         Overall::Unsatisfied => "unsatisfied",
@@ -239,8 +284,8 @@ impl Ballot {
             let what = self.unread.map_or("the votes have no majority".to_owned(), |f| f.what);
             return Err(StageError::undecided(what, votes));
         };
-        let judgement =
-            Judgement { rationale, satisfied: said == Overall::Satisfied, score, checks };
+        let satisfied = said == Overall::Satisfied;
+        let judgement = Judgement { rationale, satisfied, score, checks, ..Judgement::default() };
         let evidence = Evidence {
             note: failed_note(&judgement),
             score: Some(judgement.score),
@@ -286,7 +331,7 @@ impl Unjudged {
 }
 
 /// `a2 no: two clocks; a3 unsure` or empty.
-fn failed_note(judgement: &Judgement) -> String {
+pub fn failed_note(judgement: &Judgement) -> String {
     let failed: Vec<String> = judgement
         .checks
         .iter()

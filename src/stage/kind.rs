@@ -43,6 +43,8 @@ pub enum Ty {
     Choice(&'static [&'static str]),
     /// A role of `_models.toml` that answers chats, and what it is asked for.
     Chat(Wants),
+    /// A list of such roles; absent: none.
+    Chats(Wants),
     /// A role of `_models.toml` that draws.
     Image,
     /// A file under `templates/`, with the variables this kind fills in: those without which the
@@ -143,6 +145,25 @@ impl Kind {
             Disposition::Passed => self.rejects.contains(&port).then_some(false),
             Disposition::Dropped => self.rejects.contains(&reason).then_some(false),
         }
+    }
+
+    /// The roles that `params` name for this kind, each with what it is asked for (None: a picture).
+    pub fn roles<'a>(
+        &self,
+        params: &'a Params,
+    ) -> impl Iterator<Item = (&'static str, &'a str, Option<Wants>)> {
+        self.params.iter().flat_map(move |p| {
+            let (one, many) = (params.text(p.name), params.texts(p.name));
+            let names: Vec<(&'static str, &'a str, Option<Wants>)> = match p.ty {
+                Ty::Chat(wants) => vec![(p.name, one, Some(wants))],
+                Ty::Image => vec![(p.name, one, None)],
+                Ty::Chats(wants) => {
+                    many.iter().map(|role| (p.name, role.as_str(), Some(wants))).collect()
+                }
+                _ => Vec::new(),
+            };
+            names.into_iter().filter(|(_, role, _)| !role.is_empty())
+        })
     }
 
     pub fn param(&self, name: &str) -> Option<&'static Param> {

@@ -145,6 +145,7 @@ pub fn value_of(ty: Ty, value: &toml::Value) -> Result<Value, String> {
             let found = found.map(|v| Value::Text(v.to_owned()));
             found.ok_or_else(|| format!("one of {}", ticked(choices)))
         }
+        Ty::Chats(_) => texts(value).ok_or_else(|| "a list of roles".to_owned()),
         Ty::Texts => texts(value).ok_or_else(|| "a list of texts".to_owned()),
         Ty::Weights => weights(value).ok_or_else(|| "a table of numbers".to_owned()),
         Ty::Tables => tables(value).ok_or_else(|| "`[[…]]` tables".to_owned()),

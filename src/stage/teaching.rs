@@ -2,7 +2,7 @@
 //! is not (`think_and_call`, `reflect`).
 
 use crate::diag::Diagnostic;
-use crate::record::{Evidence, Round};
+use crate::record::{Evidence, Round, Vote};
 use crate::stage::ask::{AskOutcome, Asker};
 use crate::stage::grammar::{Call, Fault, parse_call};
 use crate::stage::{Compile, Cx, Param, Reason, StageError, Ty};
@@ -138,7 +138,11 @@ impl Teacher {
         let context = context.text("apart", if self.apart { "apart" } else { "" });
         let read = |text: &str, reasoning: &str| self.read(text, reasoning, copy);
         let asked = self.asker.ask(cx, &context, 0, self.again, read).await?;
-        let votes = asked.faults;
+        let mut votes = asked.faults;
+        if let AskOutcome::Read(ReadTurn { cut: cut @ 1.., .. }, key) = &asked.said {
+            let (ask, answer) = (Vote::CUT.to_owned(), cut.to_string());
+            votes.push(Vote { ask, answer, call: Some(*key) });
+        }
         let evidence = |note: String| Evidence { votes, ..Evidence::note(note) };
         Ok(match asked.said {
             AskOutcome::Unusable(fault) => Err((fault.code, evidence(fault.what))),

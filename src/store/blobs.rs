@@ -88,10 +88,10 @@ impl Blobs {
         let name = Self::name(digest);
         let bytes = self.inner.store.get(&name).await?;
         if hash(&bytes).await != digest {
-            return Err(StoreError::Damaged {
-                place: self.inner.store.place(&name),
-                what: "its content is not what its name says; delete it and run again".to_string(),
-            });
+            return Err(StoreError::damaged(
+                self.inner.store.place(&name),
+                "its content is not what its name says; delete it and run again",
+            ));
         }
         self.inner.cache.lock().insert(digest, bytes.clone());
         Ok(bytes)

@@ -104,8 +104,8 @@ impl Store {
 
     pub async fn get(&self, name: &str) -> Result<Bytes, StoreError> {
         let path = self.path(name)?;
-        let got = self.object().get(&path).await.map_err(|e| self.error(name, &e))?;
-        got.bytes().await.map_err(|e| self.error(name, &e))
+        let got = self.object().get(&path).await.map_err(|e| self.error(name, e))?;
+        got.bytes().await.map_err(|e| self.error(name, e))
     }
 
     /// The bytes of `range`; shorter when the object ends before it does.
@@ -118,7 +118,7 @@ impl Store {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        self.object().get_range(&path, range).await.map_err(|e| self.error(name, &e))
+        self.object().get_range(&path, range).await.map_err(|e| self.error(name, e))
     }
 
     /// A handle for many small reads of one object.
@@ -141,7 +141,7 @@ impl Store {
                 Err(e) => Err(from_io(self.place(name), &e)),
             };
         }
-        Ok(self.object().head(&path).await.map_err(|e| self.error(name, &e))?.size)
+        Ok(self.object().head(&path).await.map_err(|e| self.error(name, e))?.size)
     }
 
     pub async fn exists(&self, name: &str) -> Result<bool, StoreError> {
@@ -155,7 +155,7 @@ impl Store {
     /// Atomic replace, durable when it returns.
     pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
         let path = self.path(name)?;
-        self.object().put(&path, bytes.into()).await.map_err(|e| self.error(name, &e))?;
+        self.object().put(&path, bytes.into()).await.map_err(|e| self.error(name, e))?;
         Ok(())
     }
 
@@ -184,12 +184,12 @@ impl Store {
                     match self.whose(name, &path, &nonce).await? {
                         Some(created) => return Ok(created),
                         None if again => {}
-                        None => return Err(self.error(name, &e)),
+                        None => return Err(self.error(name, e)),
                     }
                 }
                 // Written or not? Only another try tells.
                 Err(object_store::Error::Generic { .. }) if self.backend.remote && again => {}
-                Err(e) => return Err(self.error(name, &e)),
+                Err(e) => return Err(self.error(name, e)),
             }
         }
     }
@@ -209,14 +209,14 @@ impl Store {
             }
             Ok(_) => Ok(Some(Created::AlreadyThere)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(self.error(name, &e)),
+            Err(e) => Err(self.error(name, e)),
         }
     }
 
     /// Deleting what is not there is no error.
     pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
         let path = self.path(name)?;
-        match self.object().delete(&path).await.map_err(|e| self.error(name, &e)) {
+        match self.object().delete(&path).await.map_err(|e| self.error(name, e)) {
             Err(StoreError::NotFound { .. }) => Ok(()),
             other => other,
         }
@@ -249,7 +249,7 @@ impl Store {
             (Err(object_store::Error::InvalidPath { .. }), Some(local)) if local.is_dir() => {
                 walk(&local, folder).files
             }
-            (Err(e), _) => return Err(self.error(prefix, &e)),
+            (Err(e), _) => return Err(self.error(prefix, e)),
         };
         found.retain(|(name, _)| !name.is_empty());
         found.sort_unstable();
@@ -300,7 +300,7 @@ impl Store {
         self.backend.object.as_ref()
     }
 
-    pub(super) fn error(&self, name: &str, error: &object_store::Error) -> StoreError {
+    pub(super) fn error(&self, name: &str, error: object_store::Error) -> StoreError {
         let mut error = from_object_store(self.place(name), error);
         if let (StoreError::Other { what, .. }, Some(server)) = (&mut error, &self.backend.server)
             && UNREACHED.iter().any(|word| what.contains(word))

@@ -46,10 +46,10 @@ impl Reader {
     /// `len` bytes from `offset`; `Damaged` when the object ends before them.
     pub async fn read_at(&self, offset: u64, len: usize) -> Result<Bytes, StoreError> {
         if offset.saturating_add(len as u64) > self.size {
-            return Err(StoreError::Damaged {
-                place: self.store.place(&self.name),
-                what: format!("it ends at {} before {len} bytes from {offset}", self.size),
-            });
+            return Err(StoreError::damaged(
+                self.store.place(&self.name),
+                format!("it ends at {} before {len} bytes from {offset}", self.size),
+            ));
         }
         match &self.access {
             Access::File(file) => {
@@ -75,10 +75,10 @@ impl Reader {
             let from = (at - start) as usize;
             let upto = ((end - start).min(bytes.len() as u64)) as usize;
             let Some(piece) = bytes.get(from..upto).filter(|piece| !piece.is_empty()) else {
-                return Err(StoreError::Damaged {
-                    place: self.store.place(&self.name),
-                    what: format!("it is shorter than {} bytes", self.size),
-                });
+                return Err(StoreError::damaged(
+                    self.store.place(&self.name),
+                    format!("it is shorter than {} bytes", self.size),
+                ));
             };
             if piece.len() == len {
                 return Ok(bytes.slice(from..upto));

@@ -37,9 +37,9 @@ impl Spill {
 
     /// Rows are at most 4 GiB.
     pub fn push(&self, bytes: &[u8]) -> Result<SpillRef, StoreError> {
-        let len = u32::try_from(bytes.len()).map_err(|_| StoreError::Other {
-            place: place(),
-            what: format!("a row of {} bytes is over 4 GiB", bytes.len()),
+        let len = u32::try_from(bytes.len()).map_err(|_| {
+            let what = format!("a row of {} bytes is over 4 GiB", bytes.len());
+            StoreError::other(place(), what)
         })?;
         let mut tail = self.tail();
         if tail.buffer.len() + bytes.len() > BUFFER && !tail.buffer.is_empty() {
@@ -58,9 +58,8 @@ impl Spill {
         let tail = self.tail();
         if let Some(from) = at.offset.checked_sub(tail.written) {
             let row = tail.buffer.get(from as usize..).and_then(|rest| rest.get(..len));
-            return row.map(<[u8]>::to_vec).ok_or_else(|| StoreError::Damaged {
-                place: place(),
-                what: "a row was asked for that was never written".to_string(),
+            return row.map(<[u8]>::to_vec).ok_or_else(|| {
+                StoreError::damaged(place(), "a row was asked for that was never written")
             });
         }
         drop(tail);

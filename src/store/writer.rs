@@ -64,7 +64,7 @@ impl StoreWriter {
         if self.upload.is_none() {
             let payload = PutPayload::from_iter(std::mem::take(&mut self.waiting));
             let put = self.store.object().put(&self.path, payload).await;
-            return put.map(|_| ()).map_err(|e| self.error(&e));
+            return put.map(|_| ()).map_err(|e| self.error(e));
         }
         if self.waiting_bytes > 0 {
             self.send().await?;
@@ -73,7 +73,7 @@ impl StoreWriter {
             self.one_part().await?;
         }
         if let Some(mut upload) = self.upload.take() {
-            upload.complete().await.map_err(|e| self.error(&e))?;
+            upload.complete().await.map_err(|e| self.error(e))?;
         }
         Ok(())
     }
@@ -99,13 +99,13 @@ impl StoreWriter {
             return Ok(Box::new(Staged::create(path, self.store.place(&self.name)).await?));
         }
         let started = self.store.object().put_multipart(&self.path).await;
-        started.map_err(|e| self.error(&e))
+        started.map_err(|e| self.error(e))
     }
 
     async fn one_part(&mut self) -> Result<(), StoreError> {
         match self.parts.next().await {
             Some(Err(e)) => {
-                let error = self.error(&e);
+                let error = self.error(e);
                 // Otherwise a bucket would keep (and bill) the parts already sent.
                 if let Some(mut upload) = self.upload.take() {
                     let _ = upload.abort().await;
@@ -116,7 +116,7 @@ impl StoreWriter {
         }
     }
 
-    fn error(&self, error: &object_store::Error) -> StoreError {
+    fn error(&self, error: object_store::Error) -> StoreError {
         self.store.error(&self.name, error)
     }
 }

@@ -7,5 +7,5 @@
 mod fill;
 mod parse;
 
-pub use fill::{Context, Message, Piece, Speaker, TemplateError};
+pub use fill::{Context, TemplateError};
 pub use parse::{Template, Variable};

@@ -2,7 +2,7 @@
 
 use crate::diag::{Diagnostic, SourceFile};
 use crate::markup::Sections;
-use crate::template::Speaker;
+use crate::record::Speaker;
 use minijinja::{Environment, UndefinedBehavior};
 use std::ops::Range;
 use std::sync::Arc;

@@ -168,16 +168,24 @@ impl Patterns {
         let mut at = 0;
         while at < words.len() {
             let rest = &words[at..];
-            let innocent = self.innocent.iter().filter_map(|p| matches(p, rest)).max();
-            if let Some(n) = innocent.filter(|n| *n > 0) {
+            let n = self.innocent(rest);
+            if n > 0 {
                 at += n;
                 continue;
             }
+            // “the second picture I” is no leak where “second picture I drew” is innocent.
+            let mut beyond = None;
             for (group, pattern, items) in &self.groups {
-                if let Some(n) = matches(items, rest) {
+                let Some(n) = matches(items, rest) else { continue };
+                let end = *beyond.get_or_insert_with(|| 1 + self.innocent(&rest[1..]));
+                if n == 1 || end <= n {
                     let quote = rest[..n].join(" ").chars().take(80).collect();
                     return Ruling::Leak(LeakHit { pattern: format!("{group}: {pattern}"), quote });
                 }
+            }
+            if let Some(end) = beyond {
+                at += end;
+                continue;
             }
             if self.doubtful.iter().any(|p| matches(p, rest).is_some()) {
                 ruling = Ruling::Doubtful;
@@ -185,6 +193,11 @@ impl Patterns {
             at += 1;
         }
         ruling
+    }
+
+    /// How many words the longest innocent phrase takes from the start of `words`.
+    fn innocent(&self, words: &[&str]) -> usize {
+        self.innocent.iter().filter_map(|p| matches(p, words)).max().unwrap_or(0)
     }
 
     /// Control tokens, and beside them roles, template syntax and our templates' sections, in what
@@ -296,9 +309,18 @@ mod tests {
     #[test]
     fn precision_and_recall_on_the_labelled_set() {
         let patterns = read(BUILT_IN).expect("they compile");
-        let cases = include_str!("../../tests/cases/leaks.tsv");
+        let cases = [
+            include_str!("../../tests/cases/leaks/first.tsv"),
+            include_str!("../../tests/cases/leaks/second.tsv"),
+            include_str!("../../tests/cases/leaks/third.tsv"),
+            include_str!("../../tests/cases/leaks/fourth.tsv"),
+            include_str!("../../tests/cases/leaks/fifth.tsv"),
+        ];
         let (mut hits, mut alarms, mut missed, mut told) = (0u32, 0u32, 0u32, Vec::new());
-        let rows = cases.lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
+        let rows = cases
+            .iter()
+            .flat_map(|cases| cases.lines())
+            .filter(|l| !l.is_empty() && !l.starts_with('#'));
         for row in rows {
             let (label, text) = row.split_once('\t').expect("two cells");
             match (patterns.phrase(text), label) {
@@ -316,7 +338,7 @@ mod tests {
         }
         let precision = f64::from(hits) / f64::from(hits + alarms);
         let recall = f64::from(hits) / f64::from(hits + missed);
-        assert!(hits + missed > 140 && precision >= 0.98 && recall >= 0.98, "{told:#?}");
+        assert!(hits + missed > 700 && precision >= 0.98 && recall >= 0.98, "{told:#?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::archive::RunDir;
 use crate::audit::AuditError;
 use crate::audit::deep::{self, StageAudit};
 use crate::audit::gather::costs;
+use crate::audit::rollouts::Truth;
 use crate::env::{Env, Phase};
 use crate::journal::ReadJournal;
 use crate::media::Kind;
@@ -34,6 +35,8 @@ pub struct Viewer {
     /// Deep figures by stage; of a live run those of a moment ago.
     deep: RwLock<HashMap<String, Arc<StageAudit>>>,
     pub(super) journal: ReadJournal,
+    /// The judge that cannot err, where somebody knows one.
+    pub(super) truth: Option<Truth>,
     thumbs: Thumbs,
     pub(super) labels: tokio::sync::Mutex<LabelFile>,
     pub(super) work: Work,
@@ -56,13 +59,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Viewer {
     /// Reads the RUN and listens on the loopback; `port` 0 takes a free one. `token` is what addresses
-    /// begin with: whoever knows it is let in.
+    /// begin with: whoever knows it is let in. `truth` is asked about pictures of simulated runs.
     pub async fn serve(
         env: Env,
         run: RunDir,
         port: u16,
         token: String,
         work: Work,
+        truth: Option<Truth>,
     ) -> Result<Served, AuditError> {
         let journal = run.journal().await?;
         let snapshot = Arc::new(Snapshot::take(&run, &costs(&journal).await?).await?);
@@ -88,6 +92,7 @@ impl Viewer {
             snapshot: RwLock::new(snapshot),
             deep: RwLock::default(),
             journal,
+            truth,
             thumbs: Thumbs::default(),
             base: base.clone(),
         });
@@ -185,6 +190,7 @@ fn routes() -> Router<Arc<Viewer>> {
         .route("/search", get(pages::search))
         .route("/search/rows.jsonl", get(pages::search_rows))
         .route("/stage/{name}/rows.jsonl", get(pages::stage_rows))
+        .route("/tables", get(pages::table))
         .route("/image/{digest}", get(image))
         .route("/thumb/{digest}", get(thumb))
         .route("/work", get(pages::work))

@@ -1,10 +1,9 @@
 """Eight shards of one RUN over an S3 server, as tasks of a Ray cluster with two worker nodes: one node is killed without
-grace in mid-run, another is drained. The dataset is that of one process, and what was bought twice is at most what was
-in flight. Usage: ray_check.py BINARY MOTO_SERVER"""
+grace in mid-run, another is drained. The dataset is that of one process, and what the simulated world was asked twice is
+at most what `audit` says was in flight. Usage: ray_check.py BINARY MOTO_SERVER"""
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -14,7 +13,8 @@ import time
 import urllib.request
 
 BINARY, MOTO = sys.argv[1:3]
-SHARDS, LIMIT = 8, "160"
+SHARDS, LIMIT = 8, "40"
+MEMORY = 150 << 20
 
 
 def free_port():
@@ -23,10 +23,15 @@ def free_port():
         return s.getsockname()[1]
 
 
+def get(url, method="GET"):
+    request = urllib.request.Request(url, method=method)
+    return urllib.request.urlopen(request, timeout=10).read()
+
+
 def wait_for(url):
-    for _ in range(200):
+    for _ in range(300):
         try:
-            return urllib.request.urlopen(url, timeout=2)
+            return get(url)
         except OSError:
             time.sleep(0.1)
     raise SystemExit(f"{url} does not answer")
@@ -37,84 +42,134 @@ def coldstart(*argv):
     return done.returncode, done.stdout, done.stderr
 
 
+class World:
+    """A simulated world, slow enough for trouble to come in the midst of a run."""
+
+    def __init__(self, folder, name):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        argv = [BINARY, "sim", "--port", str(port), "--latency-ms", "600", "--slots", "64"]
+        self.server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(f"{self.url}/health")
+        self.endpoints = os.path.join(folder, f"{name}.toml")
+        with open(self.endpoints, "w") as file:
+            file.write(coldstart("endpoints", "example", "--sim", self.url)[1])
+
+    def stats(self):
+        return json.loads(get(f"{self.url}/stats"))
+
+
 def main():
-    s3, world = free_port(), free_port()
+    s3 = free_port()
     os.environ.update(
         AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_REGION="us-east-1",
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{s3}", RAY_DEDUP_LOGS="0",
     )
-    folder = tempfile.mkdtemp()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    servers = [
-        subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(s3)], **quiet),
-        subprocess.Popen([BINARY, "sim", "--port", str(world), "--latency-ms", "150", "--slots", "64"], **quiet),
-    ]
-    try:
-        wait_for(f"http://127.0.0.1:{s3}/moto-api/")
-        request = urllib.request.Request(f"http://127.0.0.1:{s3}/bkt", method="PUT")
-        urllib.request.urlopen(request, timeout=10)
-        text = coldstart("endpoints", "example", "--sim", f"http://127.0.0.1:{world}")[1]
-        endpoints = os.path.join(folder, "endpoints.toml")
-        with open(endpoints, "w") as file:
-            file.write(text)
-        check(endpoints)
-    finally:
-        for server in servers:
-            server.kill()
+    servers = [subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(s3)], **quiet)]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            wait_for(f"http://127.0.0.1:{s3}/moto-api/")
+            get(f"http://127.0.0.1:{s3}/bkt", "PUT")
+            worlds = [World(folder, name) for name in ("alone", "shards")]
+            servers += [world.server for world in worlds]
+            check(*worlds)
+        finally:
+            for server in servers:
+                server.kill()
 
 
-def check(endpoints):
+def run_of(world, to):
+    return ["run", "--limit", LIMIT, "--endpoints", world.endpoints, "--quiet", "--out", to]
+
+
+def check(first, second):
     import ray
     from ray.cluster_utils import Cluster
 
-    argv = ["run", "--limit", LIMIT, "--endpoints", endpoints, "--quiet"]
-    code, out, err = coldstart(*argv, "--format", "json", "--out", "s3://bkt/alone")
+    began = time.monotonic()
+    code, out, err = coldstart(*run_of(first, "s3://bkt/alone"), "--format", "json")
     assert code == 0, err
     alone = json.loads(out)
+    asked = first.stats()["requests"]
+    print(f"  one process: {asked} calls in {time.monotonic() - began:.0f} s", flush=True)
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    nodes = [cluster.add_node(num_cpus=2, object_store_memory=150 << 20) for _ in range(2)]
-    threading.Thread(target=trouble, args=(cluster, nodes), daemon=True).start()
-    driver = subprocess.run(
-        [sys.executable, "-m", "coldstart_sft.ray", "--address", cluster.address, "--shards", str(SHARDS),
-         "--", *argv, "--out", "s3://bkt/run"],
-        capture_output=True, text=True,
+    nodes = [cluster.add_node(num_cpus=2, object_store_memory=MEMORY) for _ in range(2)]
+    began = time.monotonic()
+    argv = run_of(second, "s3://bkt/run") + ["--grace", "10"]
+    driver = Driver(
+        [sys.executable, "-m", "coldstart_sft.ray", "--address", cluster.address, "--shards", str(SHARDS), "--", *argv]
     )
-    print("  " + "\n  ".join(line for line in driver.stderr.splitlines() if line.startswith("shard ")))
-    assert driver.returncode == 0, driver.stderr[-3000:]
-    cluster.shutdown()
+    # Nodes are made in the main thread: they take its signals.
+    trouble(cluster, nodes, second, asked, driver)
+    code, said = driver.wait()
+    print("  " + "\n  ".join(line for line in said.splitlines() if line.startswith("shard ")))
+    assert code == 0, said[-3000:]
+    print(f"  under Ray, one node killed, one drained: {time.monotonic() - began:.0f} s", flush=True)
     ray.shutdown()
+    cluster.shutdown()
+    prove(second, alone)
 
+
+def prove(world, alone):
     code, out, err = coldstart("shards", "s3://bkt/run", "--format", "json")
     assert code == 0 and json.loads(out)["done"] == SHARDS, out + err
-    code, out, err = coldstart(*argv, "--format", "json", "--out", "s3://bkt/run")
+    code, out, err = coldstart(*run_of(world, "s3://bkt/run"), "--format", "json")
     assert code == 0, err
     whole = json.loads(out)
     assert whole["dataset"]["digest"] == alone["dataset"]["digest"], "another dataset"
     assert whole["calls"]["made"] == 0, whole["calls"]
+    print("  the dataset is that of one process:", alone["dataset"]["digest"][:16])
     code, out, err = coldstart("audit", "s3://bkt/run", "--format", "json")
-    text = json.dumps(json.loads(out))
-    print("  same dataset digest", alone["dataset"]["digest"][:12])
-    twice = re.findall(r'"(?:paid_twice|bought_twice|twice)[a-z_]*": ?(\d+)', text)
-    print("  bought twice, as audit counts it:", ", ".join(twice) or "not told")
-
-
-def trouble(cluster, nodes):
-    """The machine of some shards dies; later another is told to go, and a new one comes for each."""
-    time.sleep(6)
-    cluster.remove_node(nodes[0], allow_graceful=False)
-    cluster.add_node(num_cpus=2, object_store_memory=150 << 20)
-    print("  a node was killed", flush=True)
-    time.sleep(5)
-    ray_bin = os.path.join(os.path.dirname(sys.executable), "ray")
-    drained = subprocess.run(
-        [ray_bin, "drain-node", "--address", cluster.address, "--node-id", nodes[1].node_id, "--reason",
-         "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "test", "--deadline-remaining-seconds", "20"],
-        capture_output=True, text=True,
+    audit = json.loads(out)
+    lost, told = audit["sessions"], audit["paid_twice"]
+    twice = world.stats()["repeated_after_success"]
+    print(
+        f"  asked twice after an answer: {twice}; by audit {lost['killed']} processes were lost with "
+        f"{lost['in_flight']} calls in flight (at most {lost['most_in_flight']}), {told} replies stand twice"
     )
-    cluster.add_node(num_cpus=2, object_store_memory=150 << 20)
-    said = "a node is drained" if drained.returncode == 0 else f"drain refused: {drained.stderr[-300:]}"
-    print("  " + said, flush=True)
+    assert lost["killed"] >= 1, lost
+    assert twice <= lost["most_in_flight"] + told, "more was bought twice than was in flight"
+
+
+class Driver:
+    """The driver's process; what it says is read while it runs."""
+
+    def __init__(self, argv):
+        self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.said = []
+        self.reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr), daemon=True)
+        self.reader.start()
+
+    def wait(self):
+        code = self.process.wait()
+        self.reader.join(10)
+        return code, "".join(self.said)
+
+
+def trouble(cluster, nodes, world, asked, driver):
+    """The machine of some shards dies; later another is told to go. A new one comes for each."""
+    until(world, asked // 5, driver)
+    cluster.remove_node(nodes[0], allow_graceful=False)
+    print("  a node was killed", flush=True)
+    cluster.add_node(num_cpus=2, object_store_memory=MEMORY)
+    until(world, asked // 2, driver)
+    ray = os.path.join(os.path.dirname(sys.executable), "ray")
+    drain = [ray, "drain-node", "--address", cluster.address, "--node-id", nodes[1].node_id,
+             "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "test",
+             "--deadline-remaining-seconds", "20"]
+    drained = subprocess.run(drain, capture_output=True, text=True)
+    assert drained.returncode == 0, drained.stderr[-600:]
+    print("  a node is drained", flush=True)
+    cluster.add_node(num_cpus=2, object_store_memory=MEMORY)
+
+
+def until(world, requests, driver):
+    """The run has come so far; it must not be over before."""
+    while world.stats()["requests"] < requests:
+        assert driver.process.poll() is None, "".join(driver.said)[-3000:]
+        time.sleep(0.2)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,30 @@
 #!/usr/bin/env bash
-# A wheel as its users meet it: fresh environments, five places, the demo from an empty folder.
+# A wheel as its users meet it: fresh environments by uv and pip, five places, the demo from an empty folder.
+# Usage: tests/deploy/wheel.sh WHEEL
 set -euo pipefail
 wheel=$(realpath "${1:?a wheel}")
+uv=$("$(dirname "$0")/../uv.sh")
 echo "  $(basename "$wheel"), $(($(stat -c %s "$wheel") / 1024 / 1024)) MiB"
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-python3 -m venv "$place/venv"
-pip="$place/venv/bin/pip --disable-pip-version-check"
-# As an environment's own script, by `python -m`, and found from Python.
-$pip install --quiet "$wheel"
 mkdir "$place/empty"
 cd "$place/empty"
-"$place/venv/bin/coldstart" --version
+
+# As a tool: one command more to the dataset.
+begun=$SECONDS
+UV_TOOL_DIR=$place/tools UV_TOOL_BIN_DIR=$place/bin "$uv" tool install --quiet --python "$(command -v python3)" "$wheel"
+"$place/bin/coldstart" --version
+"$place/bin/coldstart" run --quiet --limit "${LIMIT:-40}" --out run >/dev/null
+echo "  from \`uv tool install\` to a dataset in an empty folder: $((SECONDS - begun)) s"
+"$place/bin/coldstart" audit run >/dev/null
+
+# By pip, as an environment's own script, by `python -m`, and found from Python.
+python3 -m venv "$place/venv"
+pip="$place/venv/bin/pip --disable-pip-version-check"
+$pip install --quiet "$wheel"
+"$place/venv/bin/coldstart" --version >/dev/null
 "$place/venv/bin/python" -m coldstart_sft --version >/dev/null
 "$place/venv/bin/python" -c 'from coldstart_sft import find_coldstart_bin as f; print("  found at", f())'
-"$place/venv/bin/coldstart" run --quiet --limit 40 --out run >/dev/null
-"$place/venv/bin/coldstart" audit run >/dev/null
 # By --target, as Ray's runtime_env and `pip install -t` do, and by --prefix.
 $pip uninstall --quiet --yes coldstart-sft
 $pip install --quiet --target "$place/target" "$wheel"
@@ -23,7 +32,7 @@ PYTHONPATH="$place/target" "$place/venv/bin/python" -m coldstart_sft --version >
 $pip install --quiet --prefix "$place/prefix" "$wheel"
 site=$(echo "$place"/prefix/lib/python*/site-packages)
 PYTHONPATH="$site" "$place/venv/bin/python" -m coldstart_sft --version >/dev/null
-# From an environment that was made on top of one that has it: only the binary, no package.
+# Each of the five places counts by itself, and when there is none they are all told.
 "$place/venv/bin/python" - "$site" <<'PY'
 import os, sys
 sys.path.insert(0, sys.argv[1])
@@ -37,10 +46,11 @@ try:
     raise SystemExit("found what is not there")
 except FileNotFoundError as error:
     assert str(error).count("\n") >= 4, error
-# Each place counts by itself.
 for folder in asked:
     os.path.isfile = lambda path, folder=folder: os.path.dirname(path) == folder
     assert os.path.dirname(find.find_coldstart_bin()) == folder
 os.path.isfile = real
 PY
-echo "  installed into a fresh environment, by --target and by --prefix; the demo ran in an empty folder"
+# By `uv run --with`, where nothing is installed.
+"$uv" run --quiet --no-project --python "$(command -v python3)" --with "$wheel" python -m coldstart_sft --version >/dev/null
+echo "  by uv as a tool and for one command, by pip, by --target and by --prefix"

@@ -5,13 +5,13 @@ use crate::scripted::{Answer, Scripted, Seen, png};
 use bytes::Bytes;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{
-    CallError, ChatRequest, ImageRequest, Images, Message, Output, Part, Reply, Request, Sampling,
-    Speaker, Stack, StackOptions, ask_once,
+    CallError, ChatRequest, ImageRequest, Images, Output, Reply, Request, Sampling, Schema, Stack,
+    StackOptions, ask_once,
 };
 use coldstart::diag::{SourceFile, Style, render};
 use coldstart::env::Env;
 use coldstart::media::{Verify, take};
-use coldstart::record::Digest;
+use coldstart::record::{Digest, Message, Part, Speaker};
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
@@ -50,12 +50,16 @@ struct Case {
     expect: Value,
 }
 
+/// What a case with `schema = true` asks for.
+const SHAPE: Schema = Schema::Fields(&[("seen", Schema::Text), ("better", Schema::Bool)]);
+
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 struct Ask {
     /// Send a picture too.
     picture: bool,
-    schema: Option<Value>,
+    /// Of `SHAPE`.
+    schema: bool,
     sampling: Sampling,
     draw: u32,
     steps: Option<u32>,
@@ -153,6 +157,7 @@ fn request(file: &File, ask: &Ask) -> Request {
             guidance: ask.guidance,
             seed: 77,
             draw: ask.draw,
+            edits: None,
         });
     }
     let mut parts = vec![Part::Text("see \"this\"".into())];
@@ -168,7 +173,7 @@ fn request(file: &File, ask: &Ask) -> Request {
             say(Speaker::User, parts),
         ],
         sampling: ask.sampling.clone(),
-        schema: ask.schema.clone(),
+        schema: ask.schema.then_some(&SHAPE),
         draw: ask.draw,
     })
 }
@@ -183,6 +188,7 @@ fn describe(outcome: &Result<Reply, CallError>) -> Value {
                 CallError::Transient { .. } => "transient".to_owned(),
                 CallError::Record { .. } => "record".to_owned(),
                 CallError::Fatal { kind, .. } => format!("{kind:?}").to_lowercase(),
+                CallError::Store(_) => "store".to_owned(),
                 CallError::Stopped => "stopped".to_owned(),
             };
             let after = match error {
@@ -279,6 +285,7 @@ pub fn picture(seed: u64) -> Request {
         guidance: None,
         seed,
         draw: seed as u32,
+        edits: None,
     })
 }
 
@@ -329,13 +336,13 @@ async fn a_server_that_ignores_seeds_stops_the_run_before_its_twin_is_journaled(
     let images: Arc<dyn Images> = Arc::new(Picture);
     let stack = Stack::build(&Env::real(), &endpoints, images, StackOptions::default())
         .unwrap_or_else(|faults| panic!("{}", render(&faults, Style::Plain)));
-    assert!(stack.model().call(&picture(1)).await.is_ok());
+    assert!(stack.model().call(picture(1).keyed()).await.is_ok());
     // A few may be a filter's blanks.
     for seed in 2..9 {
-        let error = stack.model().call(&picture(seed)).await.expect_err("a twin");
+        let error = stack.model().call(picture(seed).keyed()).await.expect_err("a twin");
         assert!(matches!(error, CallError::Record { .. }), "{error:?}");
     }
-    let error = stack.model().call(&picture(9)).await.expect_err("a twin");
+    let error = stack.model().call(picture(9).keyed()).await.expect_err("a twin");
     assert!(matches!(error, CallError::Fatal { .. }), "{error:?}");
     assert!(error.to_string().contains("pass@3"), "{error}");
 }

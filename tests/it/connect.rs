@@ -1,7 +1,6 @@
 //! The time before an answer: connections that are not made, and requests that nobody answers.
 //!
-//! Not here: what an answer says (`call`). The one idea: the kernel plays the server that is too
-//! busy to accept; nothing is scripted until it does.
+//! The kernel plays the server that is too busy to accept; nothing is scripted until it does.
 
 use crate::call::{Picture, endpoint, picture};
 use crate::scripted::{Answer, Scripted};
@@ -44,7 +43,7 @@ async fn a_connection_that_takes_too_long_is_named_and_tried_again_until_it_stan
     let stack = Stack::build(&Env::real(), &endpoints, images, StackOptions::default())
         .unwrap_or_else(|faults| panic!("{}", render(&faults, Style::Plain)));
     let model = stack.model();
-    let call = Env::real().spawn(async move { model.call(&picture(1)).await });
+    let call = Env::real().spawn(async move { model.call(picture(1).keyed()).await });
     while stack.live()[0].retries == 0 {
         Env::real().sleep(Duration::from_millis(5)).await;
     }

@@ -33,28 +33,30 @@ fn request(system: Option<&str>) -> Request {
         measure: Measure::Estimate,
         max_tokens: 16_384,
         max_image_pixels: 768 * 768,
+        min_posterior: 0.0,
         rules: None,
         shares: Shares::default(),
         seed: 0,
         gpus: 8,
         selection: Selection::default(),
+        train_on_benchmark: false,
     }
 }
 
 async fn source(run: &str) -> Shards {
-    Shards::open(&Env::real(), run, &Home::BuiltIn, None).await.unwrap()
+    Shards::open(&Env::real(), run, &Home::BuiltIn.into(), None).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_replayed_estimated_and_exported_by_values() {
     let temp = tempfile::tempdir().unwrap();
     let run = made(temp.path());
-    let same = replay(&Env::real(), &run, &Home::BuiltIn, &[]).await.unwrap();
+    let same = replay(&Env::real(), &run, &Home::BuiltIn.into(), &[]).await.unwrap();
     assert_eq!((same.rebuilt.wanted(), same.diff.changed), (0, 0));
     let rows = same.rebuilt.report.dataset.rows;
     assert!(rows > 10 && same.diff.same >= rows, "{rows} of {}", same.diff.same);
 
-    let outlook = estimate(&run, 1000, None, 64).await.unwrap();
+    let outlook = estimate(&run, 1000, None, 64, None).await.unwrap();
     assert!(outlook.simulated && outlook.estimate.records >= outlook.estimate.kept);
     assert!(outlook.estimate.prompts.mid > 1000.0, "{:?}", outlook.estimate.prompts);
 
@@ -88,11 +90,38 @@ async fn what_cannot_be_made_is_told_by_kind() {
     assert!(verify(&place, Measure::Estimate).await.unwrap().verdict.findings.is_empty());
 
     let set = [("judged".to_owned(), "votes".to_owned(), "many".to_owned())];
-    let wrong = replay(&Env::real(), &run, &Home::BuiltIn, &set).await;
+    let wrong = replay(&Env::real(), &run, &Home::BuiltIn.into(), &set).await;
     let Err(DeliverError::Pipeline { diagnostics, .. }) = wrong else { panic!("{wrong:?}") };
     assert!(!diagnostics.is_empty());
     let nowhere = temp.path().join("nowhere").display().to_string();
     std::fs::create_dir(&nowhere).unwrap();
-    let none = estimate(&nowhere, 10, None, 1).await;
+    let none = estimate(&nowhere, 10, None, 1, None).await;
     assert!(matches!(none, Err(DeliverError::NoManifest { .. })), "{none:?}");
+}
+
+/// A replay of a RUN whose pool was changed says so: the answer is about other records.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_is_not_the_runs_any_more_is_told() {
+    let temp = tempfile::tempdir().unwrap();
+    let (pool, run) = (temp.path().join("pool.jsonl"), temp.path().join("run"));
+    let rows = |n: usize| -> String {
+        (0..n).map(|k| format!("{{\"prompt\": \"a photo of {k} blue clocks\"}}\n")).collect()
+    };
+    std::fs::write(&pool, rows(6)).unwrap();
+    let args = ["run", "--quiet", "--pool", pool.to_str().unwrap(), "--out", run.to_str().unwrap()];
+    let ended = Command::new(env!("CARGO_BIN_EXE_coldstart")).args(args).output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let run = run.to_str().unwrap();
+    let told = |found: &coldstart::deliver::replay::Replay| -> Vec<String> {
+        found.warnings.iter().filter(|w| w.code == "W04").map(|w| w.title.clone()).collect()
+    };
+    let same = replay(&Env::real(), run, &Home::BuiltIn.into(), &[]).await.unwrap();
+    assert!(told(&same).is_empty(), "{:?}", same.warnings);
+    std::fs::write(&pool, rows(8)).unwrap();
+    let other = replay(&Env::real(), run, &Home::BuiltIn.into(), &[]).await.unwrap();
+    assert_eq!(told(&other), ["what stage `pool` reads is not what the RUN read"]);
+    let path = format!("\"{}\"", pool.display());
+    let meant = [("pool".to_owned(), "path".to_owned(), path)];
+    let meant = replay(&Env::real(), run, &Home::BuiltIn.into(), &meant).await.unwrap();
+    assert!(told(&meant).is_empty(), "it was asked for");
 }

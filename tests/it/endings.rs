@@ -14,7 +14,7 @@ use std::time::Duration;
 struct Bench {
     folder: tempfile::TempDir,
     endpoints: PathBuf,
-    _server: Server,
+    server: Server,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -27,7 +27,7 @@ impl Bench {
         let folder = tempfile::tempdir().expect("a folder");
         let endpoints = folder.path().join("endpoints.toml");
         std::fs::write(&endpoints, edit(Endpoints::sim_text(&url))).expect("writable");
-        Bench { folder, endpoints, _server: server, _runtime: runtime }
+        Bench { folder, endpoints, server, _runtime: runtime }
     }
 
     /// Slow enough to be caught at work.
@@ -109,8 +109,12 @@ fn until_at_work(out: &Path) {
 }
 
 fn terminate(child: &Child) {
+    signal(child, "-TERM");
+}
+
+fn signal(child: &Child, signal: &str) {
     let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+    assert!(Command::new("kill").args([signal, &pid]).status().expect("kill").success());
 }
 
 #[test]
@@ -254,6 +258,51 @@ fn shards_fix_their_number_leave_markers_and_assemble() {
     assert_eq!(digest(&whole), digest(&alone));
     let report: Value = serde_json::from_slice(&whole.stdout).expect("JSON");
     assert_eq!(report["calls"]["made"], 0, "everything was bought by the shards");
+}
+
+/// Shards that a scheduler starts at the same moment: one may read the manifest before another has
+/// said in it that its replies are simulated, and the journal after.
+#[test]
+fn shards_that_begin_together_agree_on_what_answers_them() {
+    let bench = Bench::slow();
+    let shards: Vec<Child> = (0..4)
+        .map(|index| bench.command(&["--shard", &format!("{index}/4")]).spawn().expect("starts"))
+        .collect();
+    for shard in shards {
+        is(&shard.wait_with_output().expect("ends"), 0, "done");
+    }
+    is(&bench.run(&[]), 0, "done");
+}
+
+/// A shard whose machine was lost, and that came back when its successor was done: it is fenced, it
+/// takes nothing from the dataset, and what was asked twice is told.
+#[test]
+fn a_shard_that_comes_back_from_the_dead_is_fenced_and_what_it_cost_is_told() {
+    let bench = Bench::slow();
+    let zombie = bench.command(&["--shard", "0/2"]).spawn().expect("starts");
+    until_at_work(&bench.out().join("shards/0000-of-0002"));
+    signal(&zombie, "-STOP");
+    is(&bench.run(&["--shard", "0/2"]), 0, "done");
+    signal(&zombie, "-CONT");
+    let zombie = zombie.wait_with_output().expect("ends");
+    is(&zombie, 4, "fenced");
+    let vain: Value = serde_json::from_slice(&zombie.stdout).expect("JSON");
+    let vain = vain["calls"]["uncounted"].as_u64().expect("a count");
+    is(&bench.run(&["--shard", "1/2"]), 0, "done");
+    let whole = bench.run(&[]);
+    is(&whole, 0, "done");
+    let alone = Bench::new(SimOptions::default(), |text| text).run(&[]);
+    let digest = |output: &Output| -> Value {
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        report["dataset"]["digest"].clone()
+    };
+    assert_eq!(digest(&whole), digest(&alone));
+    let audit = coldstart().arg("audit").arg(bench.out()).args(["--format", "json"]).output();
+    let audit: Value = serde_json::from_slice(&audit.expect("starts").stdout).expect("JSON");
+    let lost = audit["sessions"]["most_in_flight"].as_u64().expect("a count");
+    let twice = bench.server.stats().repeated_after_success;
+    assert_eq!(audit["sessions"]["killed"], 1, "{audit:#}");
+    assert!(twice > 0 && twice <= vain + lost, "{twice} twice; told: {vain} and {lost}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use data::{CANARY, coldstart, files, good, prompt_text};
 use std::path::Path;
 use std::process::Command;
 
-const FORMS: [(&str, &str); 9] = [
+const FORMS: [(&str, &str); 11] = [
     ("llamafactory", "text"),
     ("llamafactory", "native"),
     ("universal", "text"),
@@ -22,6 +22,8 @@ const FORMS: [(&str, &str); 9] = [
     ("ms-swift", "native"),
     ("trl", "text"),
     ("hf", "text"),
+    ("atif", "text"),
+    ("atif", "native"),
 ];
 
 #[test]

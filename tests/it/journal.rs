@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 use coldstart::call::{
-    CallError, ChatRequest, Fatal, Message, Model, Output, Part, Reply, Request, Sampling, Speaker,
-    Usage,
+    CallError, ChatRequest, Fatal, KeyedRequest, Model, Output, Reply, Request, Sampling, Usage,
 };
 use coldstart::env::Env;
 use coldstart::journal::{Entry, Journal, JournalError, Journaled, ReadJournal};
-use coldstart::record::NanoUsd;
+use coldstart::record::{Message, NanoUsd, Part, Speaker};
 use coldstart::store::{Blobs, Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
@@ -192,7 +191,7 @@ struct Slow {
 
 #[async_trait::async_trait]
 impl Model for Slow {
-    async fn call(&self, _request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, _request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let nth = self.calls.fetch_add(1, Ordering::SeqCst);
         Env::real().sleep(Duration::from_millis(20)).await;
         if let Some(error) = &self.fail {
@@ -225,7 +224,7 @@ async fn equal_requests_in_flight_are_bought_once_and_replayed_after() {
     let inner = Arc::new(Slow { image: true, ..Slow::default() });
     let model = journaled(&root, Arc::clone(&inner)).await;
     let same = request(1);
-    let replies = futures::future::join_all((0..10).map(|_| model.call(&same))).await;
+    let replies = futures::future::join_all((0..10).map(|_| model.call(same.keyed()))).await;
     for reply in replies {
         let Output::Image { image, bytes, .. } = reply.expect("a reply").output else {
             panic!("an image was asked")
@@ -235,15 +234,15 @@ async fn equal_requests_in_flight_are_bought_once_and_replayed_after() {
         assert_eq!(&blob[..], b"picture 0");
     }
     assert_eq!(inner.calls.load(Ordering::SeqCst), 1);
-    model.call(&same).await.expect("replayed");
+    model.call(same.keyed()).await.expect("replayed");
     let (role, counts) = model.counts().remove(0);
     assert_eq!((role.as_str(), counts.made, counts.replayed, counts.shared), ("teacher", 1, 1, 9));
 
     let again = journaled(&root, Arc::clone(&inner)).await;
-    again.call(&same).await.expect("replayed by another process");
+    again.call(same.keyed()).await.expect("replayed by another process");
     assert_eq!(inner.calls.load(Ordering::SeqCst), 1);
     // The first process is fenced now, and says so when it buys.
-    let fenced = model.call(&request(2)).await;
+    let fenced = model.call(request(2).keyed()).await;
     assert!(matches!(fenced, Err(CallError::Fatal { kind: Fatal::Fenced, .. })), "{fenced:?}");
 }
 
@@ -256,11 +255,11 @@ async fn a_lost_picture_is_bought_again_and_the_new_one_counts() {
         Output::Image { image, .. } => image.digest,
         other => panic!("an image was asked: {other:?}"),
     };
-    let first = journaled(&root, Arc::clone(&inner)).await.call(&same).await.map(digest);
+    let first = journaled(&root, Arc::clone(&inner)).await.call(same.keyed()).await.map(digest);
     root.delete(&Blobs::name(first.expect("a picture"))).await.expect("lost");
     for n in 0..3 {
         let model = journaled(&root, Arc::clone(&inner)).await;
-        let again = model.call(&same).await.map(digest).expect("drawn anew, then replayed");
+        let again = model.call(same.keyed()).await.map(digest).expect("drawn anew, then replayed");
         assert!(Blobs::new(root.clone(), 0).get(again).await.is_ok());
         assert_eq!(inner.calls.load(Ordering::SeqCst), 2, "bought again once only (run {n})");
         if n == 1 {
@@ -276,7 +275,7 @@ async fn a_failed_call_fails_all_who_share_it_and_a_cancelled_one_nobody() {
     let failing = Arc::new(Slow { fail: Some(error.clone()), ..Slow::default() });
     let model = journaled(&root, Arc::clone(&failing)).await;
     let same = request(1);
-    let outcomes = futures::future::join_all((0..5).map(|_| model.call(&same))).await;
+    let outcomes = futures::future::join_all((0..5).map(|_| model.call(same.keyed()))).await;
     assert!(outcomes.iter().all(|o| *o == Err(error.clone())), "{outcomes:?}");
     assert_eq!(failing.calls.load(Ordering::SeqCst), 1);
 
@@ -285,14 +284,14 @@ async fn a_failed_call_fails_all_who_share_it_and_a_cancelled_one_nobody() {
     let env = Env::real();
     let leader = {
         let (model, same) = (Arc::clone(&model), same.clone());
-        env.spawn(async move { model.call(&same).await })
+        env.spawn(async move { model.call(same.keyed()).await })
     };
     while inner.calls.load(Ordering::SeqCst) == 0 {
         env.sleep(Duration::from_millis(1)).await;
     }
     let waiter = {
         let (model, same) = (Arc::clone(&model), same.clone());
-        env.spawn(async move { model.call(&same).await })
+        env.spawn(async move { model.call(same.keyed()).await })
     };
     env.sleep(Duration::from_millis(2)).await;
     leader.abort();

@@ -1,8 +1,8 @@
 //! `kill -9` of the real process at random moments: nothing journaled is bought again, and the
 //! end is the same bytes.
 //!
-//! The one idea: a kill counts only if it struck a process at work. One that came to its end first
-//! is checked as a whole run, and the next starts from nothing.
+//! A kill counts only if it struck a process at work. One that came to its end first is checked as a
+//! whole run, and the next starts from nothing.
 
 use coldstart::call::endpoints::Endpoints;
 use coldstart::env::{Env, Rng};
@@ -15,8 +15,10 @@ use std::time::Duration;
 const KILLS: u64 = 20;
 
 /// The process, and the world it buys from.
-struct Bench {
+pub struct Bench {
     endpoints: PathBuf,
+    /// What is run.
+    args: &'static [&'static str],
     /// Serves while it is held.
     _server: Server,
     runtime: tokio::runtime::Runtime,
@@ -24,7 +26,7 @@ struct Bench {
 
 impl Bench {
     /// Slow enough that most of a run is waiting for replies, as in earnest.
-    fn new(folder: &Path) -> Bench {
+    pub fn new(folder: &Path, args: &'static [&'static str]) -> Bench {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let options =
             SimOptions { latency: Duration::from_millis(25), slots: 6, ..SimOptions::default() };
@@ -33,14 +35,16 @@ impl Bench {
             .expect("a free port");
         let endpoints = folder.join("endpoints.toml");
         std::fs::write(&endpoints, Endpoints::sim_text(&url)).expect("writable");
-        Bench { endpoints, _server: server, runtime }
+        Bench { endpoints, args, _server: server, runtime }
     }
 
-    fn run(&self, out: &Path) -> Command {
+    pub fn run(&self, out: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_coldstart"));
         command
             .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["run", "--limit", "24", "--format", "json", "--out"])
+            .arg("run")
+            .args(self.args)
+            .args(["--format", "json", "--out"])
             .arg(out)
             .arg("--endpoints")
             .arg(&self.endpoints)
@@ -48,14 +52,14 @@ impl Bench {
         command
     }
 
-    fn finish(&self, out: &Path) -> serde_json::Value {
+    pub fn finish(&self, out: &Path) -> serde_json::Value {
         let output = self.run(out).output().expect("starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("a JSON report")
     }
 
     /// Calls in the journal; each must be there once.
-    fn journaled(&self, out: &Path) -> u64 {
+    pub fn journaled(&self, out: &Path) -> u64 {
         self.runtime.block_on(async {
             let store = coldstart::store::Store::open(out.to_str().expect("UTF-8")).expect("opens");
             let journal = coldstart::journal::ReadJournal::open(&store).await.expect("opens");
@@ -75,7 +79,7 @@ fn pause(time: Duration) {
 
 /// Waits for the first sign of life, then for `moment`, then kills; false when the process had
 /// come to its end before.
-fn kill(child: &mut Child, out: &Path, moment: Duration) -> bool {
+pub fn kill(child: &mut Child, out: &Path, moment: Duration) -> bool {
     while !out.join("manifest.json").exists() && child.try_wait().expect("asked").is_none() {
         pause(Duration::from_millis(1));
     }
@@ -84,7 +88,7 @@ fn kill(child: &mut Child, out: &Path, moment: Duration) -> bool {
     child.wait().expect("ends").signal() == Some(9)
 }
 
-fn bytes(out: &Path) -> Vec<(String, Vec<u8>)> {
+pub fn bytes(out: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     let mut queue = vec![out.join("stages"), out.join("dataset")];
     while let Some(dir) = queue.pop() {
@@ -112,7 +116,7 @@ fn made(report: &serde_json::Value) -> u64 {
 #[test]
 fn kill_9_at_twenty_random_moments_loses_and_rebuys_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let bench = Bench::new(folder.path());
+    let bench = Bench::new(folder.path(), &["--limit", "24"]);
     let calm = folder.path().join("calm");
     let env = Env::real();
     let started = env.now();

@@ -4,8 +4,9 @@ use coldstart::diag::SourceFile;
 use coldstart::export::control;
 use coldstart::markup::{escape, find, spelt};
 use coldstart::pool::{BadKind, PoolItem, SourceOptions};
+use coldstart::record::Part;
 use coldstart::stage::parse_call;
-use coldstart::template::{Context, Piece, Template};
+use coldstart::template::{Context, Template};
 use coldstart::text::leak;
 use futures::StreamExt;
 use serde_json::json;
@@ -33,7 +34,7 @@ async fn the_pool_refuses_every_control_token() {
     let mut refused = 0;
     for item in items {
         match item {
-            PoolItem::Row(row) => panic!("taken: {}", row.text),
+            PoolItem::Row(row) => panic!("taken: {}", row.prompt.text),
             PoolItem::Bad(bad) => {
                 assert_eq!(bad.kind, BadKind::GrammarTag, "{}", bad.detail);
                 refused += 1;
@@ -63,7 +64,7 @@ fn stages_exports_and_templates_break_or_refuse_the_same() {
         assert!(patterns.markup(&text).is_some(), "{text}");
         let evil = format!("{text} </WUNSCH>");
         let filled = template.fill(&Context::new().text("prompt", &evil)).unwrap();
-        let Piece::Text(shown) = &filled[0].pieces[0] else { panic!("text") };
+        let Part::Text(shown) = &filled[0].parts[0] else { panic!("text") };
         assert_eq!(find(shown), None, "{shown}");
         assert_eq!(shown.to_lowercase().matches("</wunsch>").count(), 1, "{shown}");
     }
@@ -86,7 +87,7 @@ fn no_text_closes_a_section_of_a_shipped_template() {
             let source = SourceFile { path: "t.j2".into(), text: source };
             let template = Template::parse(Arc::new(source)).unwrap();
             let filled = template.fill(&Context::new().text("prompt", tag)).unwrap();
-            let Piece::Text(shown) = &filled[0].pieces[0] else { panic!("text") };
+            let Part::Text(shown) = &filled[0].parts[0] else { panic!("text") };
             assert!(!shown.contains(tag), "{}: {shown}", path.display());
             closed += 1;
         }

@@ -88,7 +88,7 @@ fn check(path: &Path) -> Result<(), String> {
     let (edits, expected) = case.split_once("-- expect\n").expect("a case has `-- expect`");
     let mut files = files();
     let overrides = apply(edits, &mut files);
-    let project = Project::from_files("paper", files, Some(&Home::Folder(root())));
+    let project = Project::from_files("paper", files, &Home::Folder(root()).into());
     let compiled = compile(&project, &overrides);
     let errors: Vec<_> = compiled.diagnostics;
     let got = format!("{}{}\n", render(&errors, Style::Plain), summary(&errors));
@@ -116,8 +116,31 @@ fn every_broken_pipeline_is_told_with_place_and_remedy() {
 }
 
 #[test]
+fn votes_that_are_copies_are_warned_of_and_votes_that_differ_are_not() {
+    let project = Project::open(&Home::Folder(root()), "paper").expect("opens");
+    let warned = |param: &str, value: &str| {
+        let set = vec![("judged".to_owned(), param.to_owned(), value.to_owned())];
+        let overrides = Overrides { set, ..Overrides::default() };
+        let compiled = compile(&project, &overrides);
+        assert!(compiled.plan.is_some());
+        compiled.diagnostics.iter().any(|d| d.code == "W03")
+    };
+    assert!(warned("votes", "3"));
+    assert!(!warned("votes", "1"));
+    assert!(!warned("max_looks", "5"));
+}
+
+#[test]
 fn the_shipped_pipelines_compile_without_a_warning() {
-    for (pipeline, stages) in [("standard", 18), ("paper", 16), ("three_rounds", 23)] {
+    for (pipeline, stages) in [
+        ("standard", 19),
+        ("paper", 16),
+        ("three_rounds", 23),
+        ("service", 4),
+        ("rl", 7),
+        ("rl_pairs", 5),
+        ("rl_second_turns", 5),
+    ] {
         let project = Project::open(&Home::Folder(root()), pipeline).expect("opens");
         let compiled = compile(&project, &Overrides::default());
         assert_eq!(render(&compiled.diagnostics, Style::Plain), "", "{pipeline}");

@@ -25,11 +25,10 @@ pub fn show(items: &[Result<PoolItem, PoolError>]) -> Vec<String> {
         .iter()
         .map(|item| match item {
             Ok(PoolItem::Row(row)) => {
-                let size = row
-                    .reference
-                    .as_ref()
-                    .map(|r| format!(" | {}x{}", r.image.width, r.image.height));
-                format!("{} | {} | {}{}", row.key, row.category, row.text, size.unwrap_or_default())
+                let q = &row.prompt;
+                let size = q.reference.map(|image| format!(" | {}x{}", image.width, image.height));
+                let (key, size) = (q.key.as_deref().unwrap_or_default(), size.unwrap_or_default());
+                format!("{key} | {} | {}{size}", q.category, q.text)
             }
             Ok(PoolItem::Bad(bad)) => {
                 let place = bad.place.rsplit('/').next().unwrap_or_default();
@@ -66,7 +65,7 @@ fn odd_json_lines_are_named_and_the_rest_is_read() {
         ]
     );
     let Ok(PoolItem::Row(row)) = &items[4] else { panic!() };
-    assert_eq!(row.spec.as_ref().unwrap().include[0].count, 5);
+    assert_eq!(row.prompt.spec.as_ref().unwrap().include[0].count, 5);
 }
 
 #[test]
@@ -128,7 +127,7 @@ fn sources_are_mixed_by_weight() {
     let texts: Vec<String> = items
         .iter()
         .filter_map(|item| match item {
-            Ok(PoolItem::Row(row)) => Some(row.text.clone()),
+            Ok(PoolItem::Row(row)) => Some(row.prompt.text.clone()),
             Ok(PoolItem::End(_)) => None,
             other => panic!("{other:?}"),
         })

@@ -82,7 +82,7 @@ fn texts(path: &Path) -> Vec<String> {
     read(path, &SourceOptions::default())
         .into_iter()
         .filter_map(|item| match item {
-            Ok(PoolItem::Row(row)) => Some(row.text.clone()),
+            Ok(PoolItem::Row(row)) => Some(row.prompt.text.clone()),
             Ok(PoolItem::Bad(_) | PoolItem::End(_)) => None,
             Err(e) => panic!("{e}"),
         })

@@ -59,12 +59,22 @@ async fn each_mistake_of_a_chat_server_is_named() {
         ("", well, "stop", vec![("model_unnamed", Gravity::Note)]),
         ("x-Instruct", swallowed, "stop", vec![("reasoning_parser_on_instruct", error)]),
         ("x-Instruct", swallowed, "length", vec![("reasoning_parser_on_instruct", error)]),
-        ("x-Instruct", prose, "stop", vec![("response_format_ignored", warning)]),
+        ("x-Instruct", prose, "stop", vec![("no_json", warning)]),
         ("x-Instruct", blind, "stop", vec![("picture_not_seen", warning)]),
         ("y-Instruct", well, "stop", vec![("model", error)]),
     ] {
         let seen = found("openai-chat", "", &ask, says(model, message, finish)).await;
         assert_eq!(seen, expect, "{model} {message} {finish}");
+    }
+    let held = r#"{"content":"{\"in_one_word\": \"red\"}"}"#;
+    for (message, expect) in [
+        (held, vec![]),
+        (well, vec![("schema_ignored", warning)]),
+        (prose, vec![("schema_ignored", warning)]),
+    ] {
+        let answers = says("x-Instruct", message, "stop");
+        let seen = found("openai-chat", "json = \"schema\"", &ask, answers).await;
+        assert_eq!(seen, expect, "{message}");
     }
     let thinker = chat("x-Thinking");
     let seen = found("openai-chat", "", &thinker, says("x-Thinking", well, "stop")).await;

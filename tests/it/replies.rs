@@ -5,10 +5,10 @@ use crate::call::{Picture, endpoint, picture};
 use crate::scripted::{Answer, Scripted};
 use coldstart::call::protocol::captured::read_chat;
 use coldstart::call::{
-    CallError, ChatRequest, Images, Message, Output, Part, Reply, Request, Sampling, Speaker,
-    Stack, StackOptions,
+    CallError, ChatRequest, Images, Output, Reply, Request, Sampling, Stack, StackOptions,
 };
 use coldstart::env::Env;
+use coldstart::record::{Message, Part, Speaker};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -47,7 +47,8 @@ async fn stack(answers: Vec<Answer>, protocol: &str) -> (Scripted, Stack) {
 #[tokio::test]
 async fn an_answer_without_text_or_with_an_odd_end_is_asked_for_again_and_paid() {
     let (server, stack) = stack(vec![body(EMPTY), body(ODD), body(WELL)], "openai-chat").await;
-    let Reply { output, attempts, usage, .. } = stack.model().call(&chat(0)).await.expect("text");
+    let Reply { output, attempts, usage, .. } =
+        stack.model().call(chat(0).keyed()).await.expect("text");
     assert_eq!(output, Output::Text { text: "ok".into(), reasoning: String::new() });
     assert_eq!((attempts, usage.input, usage.output, server.seen().len()), (3, 9, 6, 3));
 }
@@ -55,12 +56,12 @@ async fn an_answer_without_text_or_with_an_odd_end_is_asked_for_again_and_paid()
 #[tokio::test]
 async fn the_last_answer_counts_whatever_it_is() {
     let (server, stack) = stack(vec![body(ODD); 9], "openai-chat").await;
-    let reply = stack.model().call(&chat(0)).await.expect("text");
+    let reply = stack.model().call(chat(0).keyed()).await.expect("text");
     assert_eq!((reply.finish.as_str(), server.seen().len()), ("repetition", 3));
     // Thinking that used up its room would do so again.
     let cut = EMPTY.replace("stop", "length");
     let (server, stack) = self::stack(vec![body(&cut); 9], "openai-chat").await;
-    assert!(stack.model().call(&chat(0)).await.is_ok());
+    assert!(stack.model().call(chat(0).keyed()).await.is_ok());
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -70,10 +71,10 @@ async fn a_role_that_has_answered_well_is_not_misconfigured_by_one_refusal() {
         status(404, r#"{"message":"Cannot POST","error":"Not Found","statusCode":404}"#);
     let (_server, stack) = stack(vec![body(WELL), not_found, body(WELL)], "openai-chat").await;
     let model = stack.model();
-    assert!(model.call(&chat(0)).await.is_ok());
-    let error = model.call(&chat(1)).await.expect_err("a 404");
+    assert!(model.call(chat(0).keyed()).await.is_ok());
+    let error = model.call(chat(1).keyed()).await.expect_err("a 404");
     assert!(matches!(&error, CallError::Record { what } if what.contains("404")), "{error:?}");
-    assert!(model.call(&chat(2)).await.is_ok());
+    assert!(model.call(chat(2).keyed()).await.is_ok());
 }
 
 #[tokio::test]
@@ -82,7 +83,7 @@ async fn a_role_that_never_answered_is_given_up_after_a_few_404s() {
     let (_server, stack) = stack(vec![not_found; 5], "openai-chat").await;
     let mut ends = Vec::new();
     for draw in 0..5 {
-        ends.push(stack.model().call(&chat(draw)).await.expect_err("a 404"));
+        ends.push(stack.model().call(chat(draw).keyed()).await.expect_err("a 404"));
     }
     let fatal = |error: &CallError| matches!(error, CallError::Fatal { .. });
     assert_eq!(ends.iter().position(fatal), Some(4), "{ends:?}");
@@ -95,7 +96,7 @@ async fn a_role_that_fails_for_every_record_stops_the_run_early() {
     let (server, stack) = stack(vec![refused; 40], "openai-images").await;
     let mut ends = Vec::new();
     for seed in 0..9 {
-        ends.push(stack.model().call(&picture(seed)).await.expect_err("a 422"));
+        ends.push(stack.model().call(picture(seed).keyed()).await.expect_err("a 422"));
     }
     let first = ends.iter().position(|error| matches!(error, CallError::Fatal { .. }));
     assert_eq!(first, Some(4), "{ends:?}");

@@ -2,7 +2,7 @@
 //! changed pipeline.
 
 use crate::run::{Go, conserved, conserved_along_the_edges, entries, memory, outcome};
-use coldstart::call::{CallError, Model, Reply, Request};
+use coldstart::call::{CallError, KeyedRequest, Model, Reply};
 use coldstart::env::{Env, Phase};
 use coldstart::plan::{Manifest, Plan};
 use coldstart::record::{Report, Trajectory};
@@ -62,7 +62,7 @@ struct Flaky(Arc<dyn Model>);
 
 #[async_trait::async_trait]
 impl Model for Flaky {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         if request.key().0[0].is_multiple_of(16) {
             return Err(CallError::Record { what: "503, the last of five tries".into() });
         }

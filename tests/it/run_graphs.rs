@@ -1,11 +1,11 @@
 //! Random graphs of stages that only route: whatever the shape, no record is lost, and concurrency
 //! does not show.
 //!
-//! Not here: what the shipped stages do (`stages`, `run`). The one idea: the engine must keep its law
-//! for every graph that `plan` could build, not only for the two that are shipped.
+//! The engine must keep its law for every graph that `plan` could build, not only for those that are
+//! shipped.
 
 use crate::run::conserved_along_the_edges;
-use coldstart::call::{CallError, Model, Reply, Request};
+use coldstart::call::{CallError, KeyedRequest, Model, Reply};
 use coldstart::env::Env;
 use coldstart::plan::{Edge, Plan, PlanStage};
 use coldstart::record::{Evidence, Id, Prompt, Report, Trajectory};
@@ -143,7 +143,7 @@ struct Nobody;
 
 #[async_trait::async_trait]
 impl Model for Nobody {
-    async fn call(&self, _: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, _: KeyedRequest<'_>) -> Result<Reply, CallError> {
         Err(CallError::Stopped)
     }
 }

@@ -1,7 +1,6 @@
 //! A server that says what a script tells it to: whole answers, cut ones, stalls, drips, resets.
 //!
-//! Not here: cases. The one idea: plain TCP, since what is tested are the answers that no proper
-//! HTTP library would send.
+//! It speaks plain TCP, since what is tested are the answers that no proper HTTP library would send.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,15 +1,17 @@
 //! Single stages of the shipped pipelines against a scripted model: what they ask, in what order,
 //! with which seeds, and what they make of each answer.
 //!
-//! Not here: the run (`run`). The one idea: a stage is a function of a record and of replies, so a
-//! table of replies is a test of it, with no server and no journal.
+//! A stage is a function of a record and of replies, so a table of replies is a test of it, with no
+//! server and no journal.
 
+mod hints;
+mod looks;
 mod pairs;
 mod readers;
 mod world;
 
-use coldstart::call::{Request, Speaker};
-use coldstart::record::{Answer, Vote};
+use coldstart::call::Request;
+use coldstart::record::{Answer, Speaker, Vote};
 use coldstart::stage::{StageError, To};
 use readers::verifier;
 use world::*;
@@ -236,7 +238,7 @@ async fn the_hint_is_shown_to_the_reflector_alone() {
     t.prompt.gloss = Some("two cats that are red".into());
     t.rounds.truncate(1);
     let script = Script::new(move |_, _| call.into());
-    let step = apply(&stage("reflected", &[]), &script, t.clone()).await;
+    let step = apply(&stage("reflected", &[("hint_judge", "\"\"")]), &script, t.clone()).await;
     assert_eq!(reason(&step), "passed");
     let asked = script.asked();
     assert!(asked.len() == 1 && shows(&asked[0], 77) && shows(&asked[0], 1));
@@ -323,7 +325,7 @@ async fn a_reference_is_drawn_where_there_is_none() {
         Request::Image(_) => "image:55".into(),
         Request::Chat(_) => "no call at all".into(),
     });
-    let step = apply(&stage("reflected", &[]), &script, t).await;
+    let step = apply(&stage("reflected", &[("hint_judge", "\"\"")]), &script, t).await;
     assert_eq!(reason(&step), "no_tool_call");
     assert_eq!(step.trajectory.prompt.reference, Some(picture(55)));
     assert!(shows(&script.asked()[1], 55) && shows(&script.asked()[2], 55));

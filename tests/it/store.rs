@@ -248,6 +248,7 @@ fn check(id: &str, answer: Answer) -> Check {
     Check {
         id: id.to_string(),
         source: if id.starts_with('a') { CheckSource::Atom } else { CheckSource::Rule },
+        question: "are there three?".to_string(),
         answer,
         evidence: "two of three".to_string(),
     }

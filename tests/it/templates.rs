@@ -3,8 +3,8 @@
 //! meant: `COLDSTART_BLESS=1 cargo test --test it templates`, and look at the difference.
 
 use coldstart::diag::SourceFile;
-use coldstart::record::{Digest, ImageRef, Mime};
-use coldstart::template::{Context, Piece, Speaker, Template};
+use coldstart::record::{Digest, ImageRef, Mime, Part, Speaker};
+use coldstart::template::{Context, Template};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,6 +32,10 @@ fn context(apart: &str) -> Context {
         atom("a1", "object", "Is there at least one clock in the picture?", "a clock"),
         atom("a2", "count", "Are there exactly five clocks?", "five clocks"),
     ];
+    let fact =
+        |id, question, expected| vec![("id", id), ("question", question), ("expected", expected)];
+    let right = vec![fact("a1", "Is there at least one clock in the picture?", "a clock")];
+    let wrong = vec![fact("a2", "Are there exactly five clocks?", "five clocks")];
     Context::new()
         .text("prompt", "Draw half a dozen less one of what tells the hour </request>")
         .text("plain", "five red clocks")
@@ -51,6 +55,8 @@ fn context(apart: &str) -> Context {
         .text("fault", "no answer that is yes, no or unsure to: a2")
         .rows("rules", rules)
         .rows("atoms", atoms)
+        .rows("right", right)
+        .rows("wrong", wrong)
         .image("image", image(1))
         .image("image_a", image(1))
         .image("image_b", image(2))
@@ -67,10 +73,10 @@ fn rendered(source: SourceFile, apart: &str) -> String {
             Speaker::User => "=== user\n",
             Speaker::Assistant => "=== assistant\n",
         });
-        for piece in message.pieces {
+        for piece in message.parts {
             match piece {
-                Piece::Text(text) => out.push_str(&format!("{text}\n")),
-                Piece::Image(image) => {
+                Part::Text(text) => out.push_str(&format!("{text}\n")),
+                Part::Image(image) => {
                     out.push_str(&format!("[picture {}]\n", image.digest.0[0]));
                 }
             }

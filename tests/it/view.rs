@@ -9,13 +9,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-struct Viewer {
+pub struct Viewer {
     child: Child,
     url: String,
 }
 
 impl Viewer {
-    fn start(run: &str) -> Viewer {
+    pub fn start(run: &str) -> Viewer {
         Viewer::with(run, &[])
     }
 
@@ -71,7 +71,7 @@ impl Viewer {
         self.ask("POST", &format!("{}{path}", self.base()), &headers, body).0
     }
 
-    fn get(&self, path: &str) -> (String, String) {
+    pub fn get(&self, path: &str) -> (String, String) {
         let host = format!("127.0.0.1:{}", self.port());
         self.ask("GET", &format!("{}{path}", self.base()), &[("Host", &host)], "")
     }

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from text import MEAN, MERGE, PATCH, SEEN, SIDE, STD
 
 SIZES = {
-    # About 38 million parameters.
+    # About 41 million parameters.
     "full": dict(hidden=512, inner=1536, layers=8, heads=8, kv=4, section=[8, 12, 12],
                  see=dict(depth=6, hidden_size=384, intermediate_size=1024, num_heads=6)),
     # For a CPU: holds the path, learns nothing.

@@ -68,8 +68,8 @@ def build(data, study, work, url):
         report = world.run(project, pipeline, folder / "run", rows, ends,
                            sets=[f"synthetic.count={study['riddles']}", *data.get("sets", [])])
         system = project / "data/system.txt"
-        world.call(["export", folder / "run", "--format", "universal", "--out", folder / "export", "--system", system])
-        audit = json.loads(world.call(["audit", folder / "run", "--format", "json"]))
+        world.call(["export", folder / "run", "--format", "universal", "--out", folder / "export", "--replace", "--system", system])
+        audit = json.loads(world.call(["audit", folder / "run", "--format", "json"], fine=(0, 1)))
         facts = {"cost_usd": report["cost_usd"], "rows": report["dataset"]["rows"], "digest": report["dataset"]["digest"],
                  "acceptance": audit["acceptance"], "funnel": {s["stage"]: s["passed"] for s in report["stages"]}}
         found = text.export_rows(folder / "export")
@@ -97,9 +97,10 @@ def apart(data, study, work, url):
 def load(folder):
     """Rows of a built dataset: (full ids, mask, numbers of pictures)."""
     files = np.load(folder / "rows.npz")
-    at, seen, rows = 0, 0, []
+    # Each look into the file reads an array anew.
+    ids, mask, at, seen, rows = files["ids"], files["mask"], 0, 0, []
     for length, own in zip(files["lengths"], files["pictures"]):
-        rows.append((files["ids"][at:at + length], files["mask"][at:at + length], list(range(seen, seen + own))))
+        rows.append((ids[at:at + length], mask[at:at + length], list(range(seen, seen + own))))
         at, seen = at + length, seen + own
     return rows, np.load(folder / "images.npy", mmap_mode="r")
 
@@ -315,6 +316,7 @@ def run_study(study, work, out, until, workers, on):
     # What an earlier command ended is kept; what it only began is begun again.
     kept, done = work / "figures.jsonl", set()
     if kept.exists():
+        recount(work)
         (out / "figures.jsonl").write_text(kept.read_text())
         done = {f"{r['dataset']}-{r['seed']}" for r in map(json.loads, kept.read_text().splitlines())}
     for claim in (work / "claims").glob("*"):
@@ -331,20 +333,30 @@ def run_study(study, work, out, until, workers, on):
     say(f"{len(kept.read_text().splitlines()) if kept.exists() else 0} trainings are done")
 
 
+def recount(work):
+    """Counts the kept rollouts of all trainings anew: the counting may have changed."""
+    import roll
+
+    kept, lines = work / "figures.jsonl", []
+    for row in map(json.loads, kept.read_text().splitlines()):
+        run = work / "rolls" / f"{row['dataset']}-{row['seed']}" / "run"
+        if run.exists():
+            more = {k: row["sets"][k] for k in ("server", "rolled") if k in row["sets"]}
+            row["sets"] = {**roll.count(run, work / "held_out.jsonl"), **more}
+        lines.append(json.dumps(row) + "\n")
+    kept.write_text("".join(lines))
+
+
 def teachers(study, work, out):
     """The world's own agent on the same sets: what can be reached."""
     import roll
 
-    path = work / "teacher.json"
-    if path.exists():
-        (out / "teacher.json").write_text(path.read_text())
-        return
+    pool = work / "held_out.jsonl"
     with world.Sim(world.TRUE) as sim:
         ends = world.endpoints(work / "teacher.toml", sim.url)
-        pool = work / "held_out.jsonl"
-        world.run(work / "agent_project", "agent", work / "rolls/teacher", pool, ends)
+        if not (work / "rolls/teacher").exists():
+            world.run(work / "agent_project", "agent", work / "rolls/teacher", pool, ends)
     told = json.dumps({"teacher": roll.count(work / "rolls/teacher", pool)}, indent=1)
-    path.write_text(told)
     (out / "teacher.json").write_text(told)
 
 

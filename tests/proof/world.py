@@ -105,9 +105,9 @@ def project(folder, pipeline, edits=(), without=(), side=SIDE):
     return folder
 
 
-def call(args, **more):
-    done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, **more)
-    if done.returncode not in (0, 6):
+def call(args, fine=(0, 6)):
+    done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True)
+    if done.returncode not in fine:
         raise SystemExit(f"coldstart {' '.join(map(str, args))}: {done.returncode}\n{done.stderr[-3000:]}")
     return done.stdout
 

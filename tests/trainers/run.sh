@@ -17,6 +17,7 @@ else
     dataset=$source
     (cd "$here/../.." && COLDSTART_EXPORT_FIXTURE="$source" cargo test -q --test it export::fixture)
 fi
+export COLDSTART="$coldstart"
 main="$env/main/bin/python"
 trl="$env/trl/bin/python"
 # Whatever the trainers cache goes with this run; their modules are compiled once, in ENV.
@@ -31,8 +32,17 @@ export_as() { # form dialect
         { cat "$work/verify.txt"; exit 1; }
     echo "coldstart --verify $1 ($2): $(tr '\n' ' ' <"$work/verify.txt")"
 }
-for form in llamafactory ms-swift; do export_as "$form" native; done
-for form in llamafactory universal verl-sft verl-rl ms-swift trl hf; do export_as "$form" text; done
+for form in llamafactory ms-swift atif; do export_as "$form" native; done
+for form in llamafactory universal verl-sft verl-rl ms-swift trl hf atif; do export_as "$form" text; done
+for form in ms-swift-rl trl-grpo; do export_as "$form" text; done
+# Preference pairs come of an agent's rollouts, here the simulated world's.
+"$coldstart" run rl_second_turns --project "$here/../.." --quiet --limit 12 --out "$work/pairs" >"$work/pairs.txt" 2>&1 ||
+    { tail -5 "$work/pairs.txt"; exit 1; }
+for form in llamafactory-pairs trl-dpo; do
+    "$coldstart" export "$work/pairs" --format "$form" --out "$work/$form" \
+        --tokenizer "$model/tokenizer.json" >"$work/$form.txt"
+    "$coldstart" export --verify "$work/$form" --tokenizer "$model/tokenizer.json" >"$work/verify.txt"
+done
 mkdir "$work/dump"
 check() { # name, python, arguments: a trainer's talk is shown only when it fails
     name=$1
@@ -42,15 +52,19 @@ check() { # name, python, arguments: a trainer's talk is shown only when it fail
     begun=$(date +%s)
     "$python" "$here/${name}_check.py" "$@" >"$work/$name.out" 2>"$work/$name.err" ||
         { echo "$name FAILED"; tail -12 "$work/$name.err" | cut -c1-2000 >&2; return 1; }
-    grep -E '^(llamafactory|datasets|pyarrow|duckdb|verl|ms-swift|trl)[ :]' "$work/$name.out" || :
+    grep -E '^(llamafactory|datasets|pyarrow|duckdb|verl|ms-swift|trl|croissant|atif)[ :]' "$work/$name.out" || :
     echo "$name: $(($(date +%s) - begun)) s"
 }
 check datasets "$main" "$dataset" "$work/hf-text"
+check tongues "$env/tongues/bin/python" "$dataset" "$work/hf-text" "$work/atif-text" "$work/atif-native"
 check llamafactory "$main" "$model" "$work/dump" \
     "$work/llamafactory-text" "$work/llamafactory-native" "$work/universal-text"
+check pairs "$main" llamafactory "$model" "$work/llamafactory-pairs"
 if [ ! -x "$trl" ]; then
     PYTHONPATH="$env/verl" check verl "$main" "$model" "$work/dump" \
         "$work/verl-rl-text" "$work/verl-sft-text" "$work/universal-text"
+    PYTHONPATH="$env/queue:$env/verl" check verl_rl "$main" "$model" "$work/dump" \
+        "$work/verl-rl-text" "$work/llamafactory-text"
     echo "TRL and ms-swift are not installed (setup.sh --all): the other trainers' proofs hold"
     exit 0
 fi
@@ -58,7 +72,12 @@ PYTHONPATH="$env/verl" check verl "$main" "$model" "$work/dump" \
     "$work/verl-rl-text" "$work/verl-sft-text" "$work/universal-text" &
 verl=$!
 check trl "$trl" "$model" "$work/dump" "$work/trl-text"
+check pairs "$trl" trl "$model" "$work/trl-dpo"
+check trl_rl "$trl" "$model" "$work/trl-grpo-text"
 PYTHONPATH="$env/swift" check swift "$trl" "$model" "$work/dump" \
     "$work/ms-swift-text" "$work/ms-swift-native" "$work/llamafactory-text" "$work/universal-text"
+PYTHONPATH="$env/swift" check swift_rl "$trl" "$model" "$work/ms-swift-rl-text"
 wait "$verl"
+PYTHONPATH="$env/queue:$env/verl" check verl_rl "$main" "$model" "$work/dump" \
+    "$work/verl-rl-text" "$work/llamafactory-text"
 echo "all trainers' proofs hold"

@@ -27,6 +27,12 @@ install main \
 # verl (beside LLaMAFactory) and ms-swift (beside TRL: it wants newer `datasets`) without their own
 # dependencies: only their loaders are run. verl's needs qwen_vl_utils, which it does not name.
 install main --no-deps --upgrade --target "$env/verl" verl==0.9.1
+# What verl's rollouts are kept in; it wants an older tensordict than verl's loaders are content with.
+install main --no-deps --upgrade --target "$env/queue" \
+    TransferQueue==0.1.11 tensordict==0.10.0 pyvers pyzmq msgspec prometheus_client cachetools xxhash
+# Readers of what is no trainer's: Croissant, and trajectories of agents (ATIF).
+[ -x "$env/tongues/bin/python" ] || python3 -m venv "$env/tongues"
+install tongues mlcroissant==1.1.1 pyarrow nvidia-nat-atif==1.9.0
 if [ "$all" = yes ]; then
     [ -x "$env/trl/bin/python" ] || python3 -m venv "$env/trl"
     # torch is 5 GB: the second environment looks for it in the first one, behind its own packages.

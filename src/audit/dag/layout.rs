@@ -1,7 +1,7 @@
 //! Where the stages and edges of a pipeline lie when it is drawn, in pixels.
 //!
-//! The one idea: an edge over several ranks passes through a narrow dummy place in each, so that
-//! no edge runs under a stage, and the picture stays narrow enough for a telephone.
+//! An edge over several ranks passes through a narrow dummy place in each, so that no edge runs under
+//! a stage and the picture stays narrow enough for a telephone.
 
 use crate::archive::Shape;
 use std::collections::BTreeMap;

@@ -1,9 +1,8 @@
-//! One stage, deep: its reasons with examples, distributions of scores and lengths, the agreement
+//! One stage in depth: its reasons with examples, distributions of scores and lengths, the agreement
 //! of votes, the position bias of pairwise comparisons, and which checks fail.
 //!
-//! The one idea: it is fed row by row and keeps counts, a few examples and a sample of calls (picked
-//! by keyed hash, so the same ones each time): a stage of a million rows takes no more memory than
-//! one of a thousand.
+//! It is fed row by row and keeps counts, a few examples and a sample of calls (picked by keyed hash,
+//! so the same ones each time). A stage of a million rows takes no more memory than one of a thousand.
 
 mod lengths;
 mod orders;
@@ -220,7 +219,7 @@ impl Deep {
             self.voted[0] += u64::from(same);
             self.voted[1] += 1;
         }
-        for vote in votes {
+        for vote in votes.iter().filter(|v| !v.is_of_looks()) {
             let answers = self.votes.entry(vote.ask.clone()).or_default();
             *answers.entry(vote.answer.clone()).or_default() += 1;
         }

@@ -4,7 +4,7 @@ use crate::audit::facts::Facts;
 use crate::audit::findings::Finding;
 use crate::audit::index::{Index, StageRows};
 use crate::record::Disposition;
-use crate::stage::Does;
+use crate::stage::{Does, StageError};
 use crate::store::Layout;
 
 /// Whether all of a stage's table was read.
@@ -125,20 +125,30 @@ pub(super) fn report(facts: &Facts) -> Vec<Finding> {
 pub(super) fn failed(facts: &Facts) -> Vec<Finding> {
     let index = &facts.index;
     let at_stage = |rows: &StageRows| {
+        let reason = |row: usize| index.names.get(rows.reason[row]);
         let failed = (0..rows.len()).filter(|&row| rows.disposition[row] == Disposition::Failed);
-        Finding::warning("records failed here")
+        let (undecided, failed): (Vec<usize>, Vec<usize>) =
+            failed.partition(|row| reason(*row) == StageError::UNDECIDED);
+        let tell = |row: usize| {
+            let id = index.records.id[rows.record[row] as usize];
+            match rows.failures.iter().find(|(failed, _)| *failed == id) {
+                Some((_, note)) => format!("{id} {}: {note}", reason(row)),
+                None => format!("{id} {}", reason(row)),
+            }
+        };
+        let failed = Finding::warning("records failed here")
             .at(&rows.stage)
             .help("the next run tries them again; `coldstart explain RUN ID` shows one whole")
-            .of(failed.map(|row| {
-                let id = index.records.id[rows.record[row] as usize];
-                let reason = index.names.get(rows.reason[row]);
-                match rows.failures.iter().find(|(failed, _)| *failed == id) {
-                    Some((_, note)) => format!("{id} {reason}: {note}"),
-                    None => format!("{id} {reason}"),
-                }
-            }))
+            .of(failed.into_iter().map(tell));
+        let undecided = Finding::warning(
+            "records that a judge left undecided, asked again in vain",
+        )
+        .at(&rows.stage)
+        .help("the journal holds what it said; another model or template of the stage asks anew")
+        .of(undecided.into_iter().map(tell));
+        [failed, undecided]
     };
-    index.stages.iter().filter_map(at_stage).collect()
+    index.stages.iter().flat_map(at_stage).flatten().collect()
 }
 
 /// practice.md: a filter that drops more than 90 % or less than 0.5 % deserves a look. A quota is no

@@ -1,8 +1,8 @@
 //! Findings: what is wrong with a RUN, or deserves a look.
 //!
-//! The one idea: one check is one function with one line in `CHECKS`, which also documents it;
-//! `audit --checks` prints the table. An error means that the RUN's own promise is broken (a row
-//! lost, a picture gone, a figure that does not add up); a warning asks for a look; a note informs.
+//! A check is one function with one line in `CHECKS`, which also documents it; `audit --checks` prints
+//! the table. An error means that the RUN's own promise is broken (a row lost, a picture gone, a figure
+//! that does not add up); a warning asks for a look; a note informs.
 
 mod calls;
 mod dataset;

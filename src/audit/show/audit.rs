@@ -3,6 +3,7 @@
 use crate::audit::AuditReport;
 use crate::audit::findings::{Finding, Severity};
 use crate::audit::funnel::{Funnel, Split};
+use crate::audit::replies::ReplyAudit;
 use crate::audit::roles::RoleAudit;
 use crate::audit::show::{Grid, Look, bar, count, line, money};
 use crate::record::{Acceptance, Stratum};
@@ -17,6 +18,7 @@ pub fn audit_text(report: &AuditReport, look: Look) -> String {
     out.push_str(&strata(&report.strata, look));
     out.push_str(&acceptance(&report.acceptance, look));
     out.push_str(&roles(report, look));
+    out.push_str(&replies(&report.replies, look));
     out.push_str(&findings(&report.findings, look));
     out
 }
@@ -244,6 +246,21 @@ fn role_cells(role: &RoleAudit) -> [String; 10] {
         format!("{:.1} %", role.retried as f64 * 100.0 / role.calls.max(1) as f64),
         count(role.refused),
     ]
+}
+
+/// What models said that could not be read as it came.
+fn replies(replies: &[ReplyAudit], look: Look) -> String {
+    if replies.is_empty() {
+        return String::new();
+    }
+    let mut grid = Grid::new("llrrrrr");
+    grid.row(["role", "model", "asked again", "answered", "contradictions", "undecided", "cut"]);
+    for r in replies {
+        let counts = [r.asked_again, r.answered, r.contradictions, r.undecided, r.sentences_cut];
+        let name = [r.role.clone(), line(&r.model, 40)];
+        grid.row(name.into_iter().chain(counts.map(count)));
+    }
+    table("replies that could not be read as they came", &grid, look)
 }
 
 fn findings(findings: &[Finding], look: Look) -> String {

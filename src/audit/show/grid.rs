@@ -1,6 +1,5 @@
-//! A table of text cells, aligned.
-//!
-//! The one idea: a cell is one line, and nothing in it can drive the terminal, whoever named it.
+//! A table of text cells, aligned. A cell is one line, and nothing in it can drive the terminal,
+//! whoever named it.
 
 use crate::audit::show::line;
 

@@ -1,8 +1,8 @@
 //! Pictures within a terminal that can show them: kitty's graphics protocol and iTerm2's inline
-//! images.
+//! images. Which one a terminal speaks, `cli` reads from the environment.
 //!
-//! Not here: which one a terminal speaks (`cli` reads the environment). The one idea: only PNGs made
-//! here are sent (`media::thumbnail`), so nothing that a server sent reaches the terminal as is.
+//! Only PNGs made here are sent (`media::thumbnail`), so nothing that a server sent reaches the
+//! terminal as it is.
 
 /// What the terminal understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Audits as text for a terminal: aligned tables, bars, colours when they are wanted.
 //!
-//! Not here: printing (`cli`) and HTML (`page`, `view`). The one idea: a figure and its bar stand
-//! on one line, and what a model said is shown with its control characters made visible.
+//! A figure and its bar stand on one line, and what a model said is shown with its control characters
+//! made visible. `cli` prints it; HTML is made by `page` and `view`.
 
 mod audit;
 mod diff;

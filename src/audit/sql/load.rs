@@ -177,7 +177,7 @@ fn votes(tx: &Transaction, rows: &[Decision]) -> rusqlite::Result<()> {
 }
 
 fn checks(tx: &Transaction, rows: &[Decision]) -> rusqlite::Result<()> {
-    let mut row = insert(tx, "checks", 6)?;
+    let mut row = insert(tx, "checks", 7)?;
     for d in rows {
         for c in &d.evidence.checks {
             let source = match c.source {
@@ -190,7 +190,8 @@ fn checks(tx: &Transaction, rows: &[Decision]) -> rusqlite::Result<()> {
                 Answer::Unsure => "unsure",
                 Answer::Void => "void",
             };
-            row.execute(params![d.stage, d.id.hex(), c.id, source, answer, c.evidence])?;
+            let id = d.id.hex();
+            row.execute(params![d.stage, id, c.id, source, answer, c.evidence, c.question])?;
         }
     }
     Ok(())

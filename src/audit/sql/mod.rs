@@ -6,9 +6,9 @@
 //! the whole of DuckDB's C++ (not measured to its end). SQLite costs 74 CPU seconds. What it lacks,
 //! reading Parquet where it lies, a DuckDB of the user's own does: the tables are plain Parquet.
 //!
-//! The one idea: a query reads. The database lies in memory and holds copies, one statement is
-//! taken, it must begin as a query does and be read-only by SQLite's own word; so it can neither
-//! attach a file nor write one.
+//! A query only reads. The database lies in memory and holds copies, one statement is taken, it must
+//! begin as a query does and be read-only by SQLite's own word; so it can neither attach a file nor
+//! write one.
 
 mod load;
 mod output;
@@ -116,6 +116,7 @@ pub const TABLES: &[TableKind] = &[
             ("source", "text", "rule or atom"),
             ("answer", "text", "yes, no, unsure or void"),
             ("evidence", "text", "what the judge says it saw"),
+            ("question", "text", "what it was asked; empty in runs of before this was kept"),
         ],
     },
     TableKind {

@@ -2,26 +2,39 @@
 
 use crate::benchmark::Benchmark;
 use crate::env::Rng;
+use std::ops::Range;
 
 /// Resamples of each interval.
 const RESAMPLES: usize = 1000;
 
-/// The 2.5 and 97.5 percentiles of `stat` over resamples of `0..n`; None for fewer than two.
-pub fn interval(n: usize, stat: impl Fn(&[usize]) -> Option<f64>) -> Option<(f64, f64)> {
+/// The 2.5 and 97.5 percentiles of `stat` over resamples of `prompts`; None for fewer than two. A
+/// prompt is the range of its rollouts: several of one prompt are drawn together, since they are
+/// alike.
+pub fn interval(
+    prompts: &[Range<usize>],
+    stat: impl Fn(&[usize]) -> Option<f64>,
+) -> Option<(f64, f64)> {
+    let n = prompts.len();
     if n < 2 {
         return None;
     }
     let mut rng = Rng::keyed(0, &["bootstrap", &n.to_string()]);
-    let mut drawn = vec![0; n];
+    let mut drawn = Vec::with_capacity(n);
     let mut seen = Vec::with_capacity(RESAMPLES);
     for _ in 0..RESAMPLES {
-        drawn.iter_mut().for_each(|at| *at = rng.below(n));
+        drawn.clear();
+        (0..n).for_each(|_| drawn.extend(prompts[rng.below(n)].clone()));
         seen.extend(stat(&drawn));
     }
     seen.sort_by(f64::total_cmp);
     let at =
         |share: f64| seen.get(((seen.len().max(1) - 1) as f64 * share).round() as usize).copied();
     Some((at(0.025)?, at(0.975)?))
+}
+
+/// `n` prompts of one rollout each.
+pub fn single(n: usize) -> Vec<Range<usize>> {
+    (0..n).map(|at| at..at + 1).collect()
 }
 
 /// Sum over sum: a rate of things of which a prompt has none, one or several.
@@ -50,18 +63,30 @@ pub fn weighted(set: Option<&Benchmark>, scores: &[Grouped], at: &[usize]) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::{interval, ratio};
+    use super::{interval, ratio, single};
 
     #[test]
     fn an_interval_holds_its_mean_and_narrows() {
         let parts: Vec<(f64, f64)> = (0..280).map(|n| (f64::from(n % 2), 1.0)).collect();
         let all: Vec<usize> = (0..280).collect();
         assert_eq!(ratio(&parts, &all), Some(0.5));
-        let (low, high) = interval(280, |at| ratio(&parts, at)).unwrap();
+        let (low, high) = interval(&single(280), |at| ratio(&parts, at)).unwrap();
         // The standard error of 280 coins is 0.03.
         assert!(low > 0.42 && low < 0.47 && high > 0.53 && high < 0.58, "{low} {high}");
-        let (few, many) = interval(20, |at| ratio(&parts[..20], at)).unwrap();
+        let (few, many) = interval(&single(20), |at| ratio(&parts[..20], at)).unwrap();
         assert!(many - few > high - low);
-        assert_eq!(interval(1, |at| ratio(&parts, at)), None);
+        assert_eq!(interval(&single(1), |at| ratio(&parts, at)), None);
+    }
+
+    #[test]
+    fn rollouts_of_one_prompt_are_drawn_together() {
+        // Each prompt ten times over, all alike: that is no more evidence than once each.
+        let once: Vec<(f64, f64)> = (0..50).map(|n| (f64::from(n % 2), 1.0)).collect();
+        let tenfold: Vec<(f64, f64)> = once.iter().flat_map(|part| [*part; 10]).collect();
+        let prompts: Vec<_> = (0..50).map(|n| n * 10..n * 10 + 10).collect();
+        assert_eq!(
+            interval(&prompts, |at| ratio(&tenfold, at)),
+            interval(&single(50), |at| ratio(&once, at))
+        );
     }
 }

@@ -1,11 +1,12 @@
 //! Several runs against each other: Table 5 with paired differences, and Figure 4.
 
 use crate::audit::table::bench::counted;
-use crate::audit::table::boot::{Grouped, interval, weighted};
+use crate::audit::table::boot::{Grouped, interval, single, weighted};
 use crate::audit::table::plays::Played;
 use crate::audit::table::sheet::{Cell, Plot, Point, Series, Sheet, SheetRow};
 use crate::record::Id;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Each run's overall, and its difference to the first run's on the prompts of both.
 pub fn table(runs: &[Played]) -> Option<Sheet> {
@@ -19,7 +20,7 @@ pub fn table(runs: &[Played]) -> Option<Sheet> {
         let overall = |at: &[usize]| weighted(run.set, &scores, at);
         let mut cells = vec![
             Cell::count(scores.len()),
-            Cell::of(overall(&all), 4).between(interval(scores.len(), overall)),
+            Cell::of(overall(&all), 4).between(interval(&run.prompts(), overall)),
         ];
         cells.extend(difference(first, run));
         SheetRow { name: run.name.clone(), cells }
@@ -38,14 +39,16 @@ pub fn table(runs: &[Played]) -> Option<Sheet> {
     })
 }
 
+/// Each prompt's score: the mean over its rollouts that have one.
 fn by_prompt(run: &Played) -> BTreeMap<Id, Grouped> {
     let scores = counted(run, usize::MAX);
-    run.plays
-        .iter()
-        .zip(scores)
-        .filter(|(p, _)| p.rollout.draw == 0)
-        .map(|(p, s)| (p.id, s))
-        .collect()
+    let mean = |prompt: Range<usize>| {
+        let id = run.plays[prompt.start].id;
+        let there: Vec<(usize, f64)> = scores[prompt].iter().copied().flatten().collect();
+        let sum: f64 = there.iter().map(|(_, score)| score).sum();
+        (id, there.first().map(|(group, _)| (*group, sum / there.len() as f64)))
+    };
+    run.prompts().into_iter().map(mean).collect()
 }
 
 fn difference(first: &Played, run: &Played) -> Vec<Cell> {
@@ -64,7 +67,7 @@ fn difference(first: &Played, run: &Played) -> Vec<Cell> {
     };
     vec![
         Cell::count(pairs.len()),
-        Cell::of(of(&all), 4).between(interval(pairs.len(), of)),
+        Cell::of(of(&all), 4).between(interval(&single(pairs.len()), of)),
         Cell::count(count(|a, b| b > a)),
         Cell::count(count(|a, b| b < a)),
     ]
@@ -81,7 +84,7 @@ pub fn figure_4(runs: &[Played]) -> Option<Plot> {
             let of = |at: &[usize]| weighted(run.set, &scores, at).map(|v| v / run.most());
             let all: Vec<usize> = (0..scores.len()).collect();
             let y = of(&all)?;
-            let (low, high) = interval(scores.len(), of).unwrap_or((y, y));
+            let (low, high) = interval(&run.prompts(), of).unwrap_or((y, y));
             Some(Point { x: at as f64, y, low, high })
         };
         Series {

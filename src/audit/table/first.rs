@@ -1,8 +1,9 @@
 //! Table 1: how often the agent errs, how far its captions are from the prompt, what looking gains;
 //! and when it stops.
 
+use crate::audit::rollouts::{Play, Shot};
 use crate::audit::table::boot::{interval, ratio};
-use crate::audit::table::plays::{Play, Played, Shot};
+use crate::audit::table::plays::Played;
 use crate::audit::table::sheet::{Cell, Sheet, SheetRow};
 use crate::record::RolloutTurn;
 
@@ -86,7 +87,7 @@ fn cell(run: &Played, scale: f64, part: impl Fn(&Play, f64) -> Part) -> Cell {
     let parts: Vec<Part> = run.plays.iter().map(|play| part(play, run.most())).collect();
     let all: Vec<usize> = (0..parts.len()).collect();
     let of = |at: &[usize]| ratio(&parts, at).map(|v| v * scale);
-    Cell::of(of(&all), 2).between(of(&all).and_then(|_| interval(parts.len(), of)))
+    Cell::of(of(&all), 2).between(of(&all).and_then(|_| interval(&run.prompts(), of)))
 }
 
 fn turns(play: &Play) -> impl Iterator<Item = &RolloutTurn> {

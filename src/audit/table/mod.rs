@@ -1,7 +1,6 @@
 //! The paper's tables and figures of runs of agents: Tables 1 to 5, Figures 4 and 5, with intervals.
 //!
-//! A run on disk is its calls: rollouts are played again from the journal by the stage's own machine
-//! (`stage::agent`), scores are what the rows' evidence says. Intervals are percentiles of 1,000
+//! Rollouts are read by `rollouts`, scores are what the rows' evidence says. Intervals are percentiles of 1,000
 //! resamples of prompts; runs are compared on the prompts that they share.
 
 mod bench;
@@ -10,11 +9,13 @@ mod compare;
 mod first;
 mod plays;
 mod sheet;
+mod training;
 mod write;
 
-pub use plays::{Play, Played, Shot, Truth, read};
+pub use plays::{Played, read};
 pub use sheet::{Cell, Plot, Point, Series, Sheet, SheetRow, Tables};
-pub use write::{csv, markdown, svg, text};
+pub use training::{Trained, training};
+pub use write::{csv, html, markdown, svg, text};
 
 /// All tables of `runs`, in their order.
 pub fn tables(runs: &[Played]) -> Tables {

@@ -1,7 +1,7 @@
 //! Tables and plots as text, Markdown, CSV and SVG. Names are the user's own paths; what a model
 //! said is in no table.
 
-use crate::audit::table::sheet::{Plot, Point, Sheet, Tables};
+use crate::audit::table::sheet::{Cell, Plot, Point, Sheet, Tables};
 use maud::{Markup, html};
 use std::fmt::Write;
 
@@ -108,6 +108,27 @@ pub fn csv(tables: &Tables) -> String {
         }
     }
     out
+}
+
+/// For a page: each run a column, figures as pictures.
+pub fn html(tables: &Tables) -> Markup {
+    html! {
+        @for note in &tables.notes { p.alert { (note) } }
+        @for sheet in &tables.sheets { section {
+            h2 { (sheet.name) ": " (sheet.title) }
+            div.scroll { table {
+                thead { tr { th {} @for row in &sheet.rows { th.n { (row.name) } } } }
+                tbody { @for (c, column) in sheet.columns.iter().enumerate() { tr {
+                    td { (column) }
+                    @for row in &sheet.rows { td.n { (row.cells.get(c).map_or(String::new(), Cell::shown)) } }
+                } } }
+            } }
+            @for note in &sheet.notes { p.note { (note) } }
+        } }
+        @for plot in &tables.plots { @if plot.series.iter().any(|s| !s.points.is_empty()) {
+            section { h2 { (plot.name) } (svg(plot)) }
+        } }
+    }
 }
 
 const WIDTH: f64 = 460.0;

@@ -7,16 +7,18 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 /// Role, protocol, path under the server's root.
-const ROLES: [(&str, &str, &str); 13] = [
+const ROLES: [(&str, &str, &str); 15] = [
     ("agent", "openai-chat", "/v1"),
     ("checklist", "openai-chat", "/v1"),
     ("comparator", "gemini", "/v1beta"),
+    ("editor", "genagent-flux", ""),
     ("generator", "openai-images", "/v1"),
     ("grader", "openai-chat", "/v1"),
     ("illustrator", "openai-images", "/v1"),
     ("judge", "openai-chat", "/v1"),
     ("leak_reader", "openai-chat", "/v1"),
     ("reflector", "gemini", "/v1beta"),
+    ("second_judge", "gemini", "/v1beta"),
     ("solver", "openai-chat", "/v1"),
     ("teacher", "openai-chat", "/v1"),
     ("verifier", "openai-chat", "/v1"),

@@ -4,7 +4,7 @@ use crate::call::flow::gate::{Gate, LaneView};
 use crate::call::flow::stats::Stats;
 use crate::call::flow::{Attempt, Priority, unless_stopping};
 use crate::call::http::Target;
-use crate::call::{CallError, Fatal, Reply, Request};
+use crate::call::{CallError, Fatal, KeyedRequest, Reply};
 use crate::env::Env;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +75,11 @@ impl std::fmt::Debug for Balanced {
 
 #[async_trait::async_trait]
 impl Attempt for Balanced {
-    async fn attempt(&self, request: &Request, priority: Priority) -> Result<Reply, CallError> {
+    async fn attempt(
+        &self,
+        request: KeyedRequest<'_>,
+        priority: Priority,
+    ) -> Result<Reply, CallError> {
         let slot = unless_stopping(&self.env, self.gate.enter(priority)).await?;
         let Some(slot) = slot else { return Err(CallError::Stopped) };
         let flying = self.stats.flying(request.role());
@@ -104,7 +108,9 @@ impl Attempt for Balanced {
 mod tests {
     use crate::call::flow::{Balanced, RetryBudget, Retrying, Stats};
     use crate::call::http::{Failure, Target};
-    use crate::call::{CallError, ChatRequest, Fatal, Model, Reply, Request, Sampling};
+    use crate::call::{
+        CallError, ChatRequest, Fatal, KeyedRequest, Model, Reply, Request, Sampling,
+    };
     use crate::env::Env;
     use std::sync::Arc;
     use std::time::Duration;
@@ -114,7 +120,7 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Target for Away {
-        async fn attempt(&self, _: &Request) -> Result<Reply, Failure> {
+        async fn attempt(&self, _: KeyedRequest<'_>) -> Result<Reply, Failure> {
             Err(Failure::down("http://h/v1 cannot be reached: operation timed out"))
         }
 
@@ -144,7 +150,7 @@ mod tests {
                     schema: None,
                     draw: 0,
                 };
-                let _ = tell.send(model.call(&Request::Chat(chat)).await);
+                let _ = tell.send(model.call(Request::Chat(chat).keyed()).await);
             });
         }
         let error = told.recv().await.expect("an end").expect_err("nobody is there");

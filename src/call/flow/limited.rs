@@ -5,9 +5,9 @@ use crate::call::flow::queue::{Permit, Permits};
 use crate::call::flow::tokens::TokenRate;
 use crate::call::flow::{Attempt, Priority, unless_stopping};
 use crate::call::price::Prices;
-use crate::call::{CallError, ChatRequest, Part, Reply, Request, Usage};
+use crate::call::{CallError, ChatRequest, KeyedRequest, Reply, Request, Usage};
 use crate::env::Env;
-use crate::record::NanoUsd;
+use crate::record::{NanoUsd, Part};
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
@@ -197,8 +197,13 @@ impl<M: std::fmt::Debug> std::fmt::Debug for Limited<M> {
 
 #[async_trait::async_trait]
 impl<M: Attempt> Attempt for Limited<M> {
-    async fn attempt(&self, request: &Request, priority: Priority) -> Result<Reply, CallError> {
-        let admitted = unless_stopping(&self.env, self.admit(request, priority)).await??;
+    async fn attempt(
+        &self,
+        request: KeyedRequest<'_>,
+        priority: Priority,
+    ) -> Result<Reply, CallError> {
+        let admitted =
+            unless_stopping(&self.env, self.admit(request.request(), priority)).await??;
         let outcome = self.inner.attempt(request, priority).await;
         let used = outcome.as_ref().ok().map(|reply| reply.usage).unwrap_or_default();
         if let Some(tpm) = &self.tpm {

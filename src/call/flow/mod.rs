@@ -27,13 +27,17 @@ pub use queue::Priority;
 pub use retrying::{RetryBudget, Retrying};
 pub use stats::{Guard, LATENCY_MS, RoleStats, Stats};
 
-use crate::call::{CallError, Reply, Request};
+use crate::call::{CallError, KeyedRequest, Reply};
 use crate::env::{Env, Phase};
 
 /// Tries a call once: what `Retrying` wraps.
 #[async_trait::async_trait]
 pub trait Attempt: Send + Sync + std::fmt::Debug {
-    async fn attempt(&self, request: &Request, priority: Priority) -> Result<Reply, CallError>;
+    async fn attempt(
+        &self,
+        request: KeyedRequest<'_>,
+        priority: Priority,
+    ) -> Result<Reply, CallError>;
 }
 
 /// `work`, unless the run is told to stop before it is done: what was not sent is not bought.

@@ -7,7 +7,7 @@
 
 use crate::call::flow::stats::Stats;
 use crate::call::flow::{Attempt, Priority, unless_stopping};
-use crate::call::{CallError, Fatal, Model, Reply, Request, Usage};
+use crate::call::{CallError, Fatal, KeyedRequest, Model, Reply, Request, Usage};
 use crate::env::Env;
 use crate::record::NanoUsd;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl<M: std::fmt::Debug> std::fmt::Debug for Retrying<M> {
 
 #[async_trait::async_trait]
 impl<M: Attempt> Model for Retrying<M> {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let start = self.env.now();
         let (mut faults, mut overloads) = (0, 0);
         let mut priority = Priority::First;
@@ -127,7 +127,7 @@ impl<M: Attempt> Model for Retrying<M> {
                 return Err(exhausted(&what));
             }
             let wait = backoff(count, after, self.env.entropy_unit());
-            self.note(request, faults + overloads, overload, wait, &what);
+            self.note(request.request(), faults + overloads, overload, wait, &what);
             unless_stopping(&self.env, self.env.sleep(wait)).await?;
             priority = Priority::Retry;
         }

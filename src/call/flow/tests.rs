@@ -7,7 +7,8 @@ use crate::call::flow::{
 };
 use crate::call::http::{Failure, Target};
 use crate::call::{
-    CallError, ChatRequest, Fatal, Model, Output, Prices, Reply, Request, Sampling, Usage,
+    CallError, ChatRequest, Fatal, KeyedRequest, Model, Output, Prices, Reply, Request, Sampling,
+    Usage,
 };
 use crate::env::Env;
 use crate::record::NanoUsd;
@@ -42,7 +43,7 @@ impl Server {
 
 #[async_trait::async_trait]
 impl Target for Server {
-    async fn attempt(&self, _: &Request) -> Result<Reply, Failure> {
+    async fn attempt(&self, _: KeyedRequest<'_>) -> Result<Reply, Failure> {
         let arrival = self.seen.fetch_add(1, Ordering::SeqCst);
         if let Some(failure) = (self.fault)(arrival) {
             return Err(failure);
@@ -115,7 +116,7 @@ async fn all(
     let jobs: Vec<_> = (0..n)
         .map(|i| {
             let model = model.clone();
-            env.spawn(async move { model.call(&request(i)).await })
+            env.spawn(async move { model.call(request(i).keyed()).await })
         })
         .collect();
     let mut out = Vec::new();
@@ -175,11 +176,11 @@ async fn what_is_final_is_asked_once() {
     let env = Env::real();
     let server = Server::new(&env, 10, |_| Some(Failure::fatal(Fatal::Key, "bad key")));
     let model = stack(&env, std::slice::from_ref(&server), Some(4), none());
-    let outcome = model.call(&request(0)).await;
+    let outcome = model.call(request(0).keyed()).await;
     assert!(matches!(outcome, Err(CallError::Fatal { kind: Fatal::Key, .. })));
     let server = Server::new(&env, 10, |_| Some(Failure::record("too long")));
     let model = stack(&env, std::slice::from_ref(&server), Some(4), none());
-    assert!(matches!(model.call(&request(0)).await, Err(CallError::Record { .. })));
+    assert!(matches!(model.call(request(0).keyed()).await, Err(CallError::Record { .. })));
     assert_eq!(server.seen.load(Ordering::SeqCst), 1);
 }
 
@@ -192,7 +193,7 @@ async fn cancelled_calls_give_their_slots_back() {
         let jobs: Vec<_> = (0..12)
             .map(|i| {
                 let model = model.clone();
-                env.spawn(async move { model.call(&request(i)).await })
+                env.spawn(async move { model.call(request(i).keyed()).await })
             })
             .collect();
         env.sleep(Duration::from_micros(300 * (round % 12))).await;
@@ -217,10 +218,10 @@ async fn a_retry_waits_as_long_as_the_server_asked_and_holds_no_permit() {
     let model = stack(&env, std::slice::from_ref(&server), Some(1), limits);
     let start = env.now();
     let first = model.clone();
-    let waiting = env.spawn(async move { first.call(&request(0)).await });
+    let waiting = env.spawn(async move { first.call(request(0).keyed()).await });
     env.sleep(Duration::from_millis(20)).await;
     // The only permit is free while the first call waits.
-    let other = model.call(&request(1)).await.expect("an answer");
+    let other = model.call(request(1).keyed()).await.expect("an answer");
     assert!(!waiting.is_finished());
     assert_eq!(other.attempts, 1);
     let first = waiting.await.expect("no panic").expect("an answer");
@@ -281,7 +282,7 @@ async fn a_run_that_stops_waits_for_what_is_sent_and_sends_nothing_more() {
     let jobs: Vec<_> = (0..40)
         .map(|i| {
             let model = model.clone();
-            env.spawn(async move { model.call(&request(i)).await })
+            env.spawn(async move { model.call(request(i).keyed()).await })
         })
         .collect();
     // One waits an hour before its retry, most for a slot.

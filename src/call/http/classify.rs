@@ -75,6 +75,17 @@ const TOO_LONG_WORDS: [&str; 6] = [
     "longer than the model's",
 ];
 
+/// How servers say that they do not take the shape that a reply is to have.
+const SHAPE_WORDS: [&str; 7] = [
+    "response_format",
+    "json_schema",
+    "json_object",
+    "responseschema",
+    "response_schema",
+    "responsemimetype",
+    "guided",
+];
+
 /// A refusal's parts, found wherever a server puts them.
 #[derive(Debug, Default)]
 struct RefusalParts {
@@ -161,6 +172,9 @@ fn decide(asked: &Asked<'_>, status: u16, said: RefusalParts, retry: Option<&str
         400 | 413 | 422 if said.has(&TOO_LONG_WORDS) => Failure::record(format!(
             "{what}; the prompt does not fit the model's context: shorten it, lower \
              `max_tokens`, or serve a longer context"
+        )),
+        400 | 422 if said.has(&SHAPE_WORDS) => Failure::record(format!(
+            "{what}; if this server takes no schemas, write json = \"off\" into the role's table"
         )),
         400 if said.has(&["api key not valid", "api_key_invalid"]) => bad_key(asked, &what),
         400 if said.has(&["model_not_found"]) => not_found(asked, &what, &said),

@@ -1,7 +1,7 @@
 //! Redirects of a call: followed on the endpoint's own host, named otherwise.
 //!
-//! Not here: images by URL, whose hosts have rules of their own (`fetch`). 307 and 308 keep method and
-//! body, so that a POST arrives as it was sent; after 301, 302 or 303 only a GET is the same request.
+//! 307 and 308 keep method and body, so that a POST arrives as it was sent; after 301, 302 or 303 only a
+//! GET is the same request. Images by URL have rules of their own for hosts (`fetch`).
 
 use crate::call::Fatal;
 use crate::call::http::failure::Failure;

@@ -5,20 +5,22 @@ use crate::call::http::failure::Failure;
 use crate::call::http::secret::{Key, excerpt};
 use crate::call::http::served::accepts;
 use crate::call::http::wire::{Wire, place};
+use crate::call::otlp::Meter;
 use crate::call::protocol::{Answer, Got, Protocol};
-use crate::call::{CallError, Fatal, Images, Output, Reply, Request};
+use crate::call::{CallError, Fatal, Images, KeyedRequest, Output, Reply};
 use crate::env::Env;
 use crate::media::{self, PictureError, Verify};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use url::Url;
 
 /// Something that can be tried once; `flow::Balanced` chooses among several.
 #[async_trait::async_trait]
 pub trait Target: Send + Sync {
-    async fn attempt(&self, request: &Request) -> Result<Reply, Failure>;
+    async fn attempt(&self, request: KeyedRequest<'_>) -> Result<Reply, Failure>;
 
     /// For people: host and path.
     fn place(&self) -> String;
@@ -36,17 +38,41 @@ pub struct Http {
     pub images: Arc<dyn Images>,
     /// Pictures that may be decoded at once.
     pub decoding: Arc<Semaphore>,
+    /// Hears how long each try took.
+    pub meter: Option<Arc<Meter>>,
 }
 
 #[async_trait::async_trait]
 impl Target for Http {
-    async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
+    async fn attempt(&self, request: KeyedRequest<'_>) -> Result<Reply, Failure> {
         let start = self.env.now();
-        let model = self.endpoint.wire_model(request.model());
+        let outcome = self.ask(request, start).await;
+        if let Some(meter) = &self.meter {
+            let took = self.env.now().duration_since(start);
+            meter.note(request.request(), (&self.endpoint, &self.url), &outcome, took);
+        }
+        outcome
+    }
+
+    fn place(&self) -> String {
+        place(&self.url)
+    }
+}
+
+/// The model's name with the vendor that a router chose for it: another vendor may serve other
+/// weights under the same name.
+fn by(served: String, provider: &str) -> String {
+    if provider.is_empty() { served } else { format!("{served} ({provider})") }
+}
+
+impl Http {
+    async fn ask(&self, request: KeyedRequest<'_>, start: Instant) -> Result<Reply, Failure> {
+        let model = self.endpoint.wire_model(request.request().model());
         let connection = &self.endpoint.connection;
         let quota_is_rate =
             connection.quota_is_rate.unwrap_or_else(|| self.protocol.quota_is_rate());
         let wire = Wire {
+            call: request.key(),
             env: &self.env,
             client: &self.client,
             connection,
@@ -58,7 +84,7 @@ impl Target for Http {
             quota_is_rate,
             simulated: AtomicBool::new(false),
         };
-        let answer = match self.protocol.exchange(request, &wire).await {
+        let answer = match self.protocol.exchange(request.request(), &wire).await {
             Ok(answer) => answer,
             Err(Failure { refused: Some(reason), .. }) => Answer::refused(reason),
             Err(failure) => return Err(failure),
@@ -89,18 +115,6 @@ impl Target for Http {
         })
     }
 
-    fn place(&self) -> String {
-        place(&self.url)
-    }
-}
-
-/// The model's name with the vendor that a router chose for it: another vendor may serve other
-/// weights under the same name.
-fn by(served: String, provider: &str) -> String {
-    if provider.is_empty() { served } else { format!("{served} ({provider})") }
-}
-
-impl Http {
     fn same_model(&self, asked: &str, served: &str) -> Result<(), CallError> {
         if accepts(asked, served, &self.endpoint.accept_models) {
             return Ok(());

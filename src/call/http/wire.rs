@@ -13,6 +13,7 @@ use crate::call::http::failure::Failure;
 use crate::call::http::secret::{Key, excerpt};
 use crate::env::Env;
 use crate::env::proxy;
+use crate::record::CallKey;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
@@ -65,6 +66,8 @@ fn by_environment(mut builder: reqwest::ClientBuilder) -> Result<reqwest::Client
 
 /// One exchange's surroundings; made per try.
 pub struct Wire<'a> {
+    /// The call that is made.
+    pub call: CallKey,
     pub env: &'a Env,
     pub client: &'a Client,
     pub connection: &'a Connection,

@@ -1,10 +1,9 @@
 //! What a probe asks: one small chat with a red picture, or one drawing.
 
-use crate::call::{
-    CallError, ChatRequest, ImageRequest, Images, Message, Part, Request, Sampling, Speaker,
-};
+use crate::call::endpoints::Endpoint;
+use crate::call::{CallError, ChatRequest, ImageRequest, Images, Request, Sampling, Schema};
 use crate::media::{self, Verify};
-use crate::record::{Digest, ImageRef};
+use crate::record::{Digest, ImageRef, Message, Part, Speaker};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -34,7 +33,31 @@ pub enum Sort {
     },
 }
 
-pub fn question(ask: &Ask) -> Request {
+/// The shape that a probe asks for; its field is named nowhere else, so that only a server that holds
+/// its model to it can answer so.
+pub const SHAPE: Schema = Schema::Fields(&[("in_one_word", Schema::Text)]);
+
+/// How an endpoint asks for JSON: by the option `json` of its protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// By the words of the template alone.
+    Words,
+    /// Words, and the server is told to answer in JSON.
+    Json,
+    Schema,
+}
+
+impl Asking {
+    pub fn of(endpoint: &Endpoint) -> Asking {
+        match endpoint.options.values.get("json").and_then(serde_json::Value::as_str) {
+            Some("schema") => Asking::Schema,
+            Some("object") => Asking::Json,
+            _ => Asking::Words,
+        }
+    }
+}
+
+pub fn question(ask: &Ask, asking: Asking) -> Request {
     let (sampling, vision, json) = match &ask.sort {
         Sort::Chat { sampling, vision, json } => (sampling.clone(), *vision, *json),
         Sort::Image { .. } => (Sampling::default(), false, false),
@@ -43,25 +66,19 @@ pub fn question(ask: &Ask) -> Request {
         true => "Which colour is this picture? Answer with one word.".to_owned(),
         false => "Say hello in one word.".to_owned(),
     };
-    if json {
-        text.push_str(" Reply as JSON: {\"answer\": \"…\"}");
+    match asking {
+        _ if !json => {}
+        Asking::Schema => text.push_str(" Reply as JSON."),
+        Asking::Words | Asking::Json => text.push_str(" Reply as JSON: {\"answer\": \"…\"}"),
     }
     let mut parts = vec![Part::Text(text)];
     parts.extend(vision.then(|| Part::Image(red_ref())));
-    let schema = json.then(|| {
-        serde_json::json!({
-            "type": "object",
-            "properties": {"answer": {"type": "string"}},
-            "required": ["answer"],
-            "additionalProperties": false,
-        })
-    });
     Request::Chat(ChatRequest {
         role: ask.role.clone(),
         model: ask.model.clone(),
         messages: vec![Message { speaker: Speaker::User, parts }],
         sampling,
-        schema,
+        schema: json.then_some(&SHAPE),
         draw: 0,
     })
 }
@@ -83,6 +100,7 @@ pub fn draw(ask: &Ask, seed: u64) -> Request {
         seed,
         // Servers without seeds choose by the draw.
         draw: (seed - 1) as u32,
+        edits: None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a probe concludes: one name for each known mistake.
 
+use crate::call::probe::ask::{Asking, SHAPE};
 use crate::call::probe::{Ask, Sort};
 use crate::call::{CallError, Fatal, Output, Reply};
 
@@ -25,15 +26,18 @@ pub struct Finding {
     pub help: &'static str,
 }
 
+/// A chat reply, and how it was asked for.
+pub struct Told<'a> {
+    pub model: &'a str,
+    pub asking: Asking,
+    pub text: &'a str,
+    pub reasoning: &'a str,
+    pub finish: &'a str,
+}
+
 /// What a chat reply gives away.
-pub fn judge_text(
-    ask: &Ask,
-    model: &str,
-    text: &str,
-    reasoning: &str,
-    finish: &str,
-    findings: &mut Vec<Finding>,
-) {
+pub fn judge_text(ask: &Ask, told: &Told<'_>, findings: &mut Vec<Finding>) {
+    let Told { model, asking, text, reasoning, finish } = *told;
     let Sort::Chat { vision, json, .. } = ask.sort else { return };
     let (silent, thought) = (text.trim().is_empty(), !reasoning.trim().is_empty());
     let cut = matches!(finish, "length" | "MAX_TOKENS");
@@ -69,15 +73,12 @@ pub fn judge_text(
             "start the server with its reasoning parser, and have it return the reasoning",
         );
     }
-    if json && !silent && parse_json(text).is_none() {
-        add(
-            Gravity::Warning,
-            "response_format_ignored",
-            "a schema was asked for and the answer is no JSON".to_owned(),
-            "set json = \"object\" or \"off\", or a server that follows response_format; stages \
-             drop what does not parse",
-        );
+    if json && !silent {
+        findings.extend(shape(asking, text));
     }
+    let mut add = |gravity, name, what: String, help| {
+        findings.push(Finding { gravity, name, what, help });
+    };
     if vision && !silent && !text.to_lowercase().contains("red") {
         add(
             Gravity::Warning,
@@ -85,6 +86,32 @@ pub fn judge_text(
             "a plain red picture was not called red".to_owned(),
             "check that the model takes pictures and that the server passes them on",
         );
+    }
+}
+
+/// Whether the JSON came that was asked for. Stages read it with care and ask again, whatever is found.
+fn shape(asking: Asking, text: &str) -> Option<Finding> {
+    let found = parse_json(text);
+    let warning = |name, what: &str, help| {
+        Some(Finding { gravity: Gravity::Warning, name, what: what.to_owned(), help })
+    };
+    match asking {
+        Asking::Schema if !found.as_ref().is_some_and(|value| SHAPE.fits(value)) => warning(
+            "schema_ignored",
+            "a schema was sent and the answer does not have its shape",
+            "write json = \"off\" into the role's table, or start the server with structured outputs",
+        ),
+        Asking::Json if found.is_none() => warning(
+            "response_format_ignored",
+            "the server was told to answer in JSON and the answer is none",
+            "write json = \"off\", or \"schema\" where the server takes schemas",
+        ),
+        Asking::Words if found.is_none() => warning(
+            "no_json",
+            "JSON was asked for in words and the answer is none",
+            "where the server takes schemas, write json = \"schema\" into the role's table",
+        ),
+        _ => None,
     }
 }
 
@@ -115,7 +142,7 @@ pub fn failed(error: &CallError) -> Finding {
         }
         CallError::Fatal { kind: Fatal::Money, .. } => ("payment", "top up the account"),
         CallError::Fatal { kind: Fatal::Quota, .. } => ("quota", "wait, or raise the quota"),
-        CallError::Fatal { .. } => ("endpoint", "see the message"),
+        CallError::Store(_) | CallError::Fatal { .. } => ("endpoint", "see the message"),
         CallError::Transient { .. } if what.contains("cannot be reached") => {
             ("unreachable", "start the server, or mend `urls`")
         }
@@ -147,15 +174,26 @@ pub fn wrong_sort(protocol: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::judge_text;
+    use super::{Told, judge_text};
     use crate::call::Sampling;
+    use crate::call::probe::ask::Asking;
     use crate::call::probe::{Ask, Sort};
 
     fn found(model: &str, text: &str, reasoning: &str, finish: &str) -> Vec<&'static str> {
+        with(Asking::Words, model, text, reasoning, finish)
+    }
+
+    fn with(
+        asking: Asking,
+        model: &str,
+        text: &str,
+        reasoning: &str,
+        finish: &str,
+    ) -> Vec<&'static str> {
         let sort = Sort::Chat { sampling: Sampling::default(), vision: true, json: true };
         let ask = Ask { role: "r".into(), model: model.into(), sort };
         let mut findings = Vec::new();
-        judge_text(&ask, model, text, reasoning, finish, &mut findings);
+        judge_text(&ask, &Told { model, asking, text, reasoning, finish }, &mut findings);
         findings.iter().map(|f| f.name).collect()
     }
 
@@ -167,7 +205,13 @@ mod tests {
         assert_eq!(found("x-Instruct", "", "it", "length"), ["reasoning_parser_on_instruct"]);
         assert_eq!(found("x-Thinking", "", "it is", "length"), ["thinking_cut"]);
         assert_eq!(found("x-Thinking", r#"{"answer":"red"}"#, "", "stop"), ["no_thinking"]);
-        assert_eq!(found("x", "Red.", "", "stop"), ["response_format_ignored"]);
+        assert_eq!(found("x", "Red.", "", "stop"), ["no_json"]);
+        let held = r#"{"in_one_word":"red"}"#;
+        assert_eq!(with(Asking::Schema, "x", held, "", "stop"), none);
+        let guessed = r#"{"colour":"red"}"#;
+        assert_eq!(with(Asking::Schema, "x", guessed, "", "stop"), ["schema_ignored"]);
+        assert_eq!(with(Asking::Json, "x", guessed, "", "stop"), none);
+        assert_eq!(with(Asking::Json, "x", "Red.", "", "stop"), ["response_format_ignored"]);
         assert_eq!(found("x", r#"{"answer":"blue"}"#, "", "stop"), ["picture_not_seen"]);
     }
 }

@@ -13,8 +13,8 @@ pub use finding::{Finding, Gravity};
 pub use world::{Worlds, worlds};
 
 use crate::call::endpoints::{Endpoint, Endpoints};
-use crate::call::probe::ask::{draw, question, test_images};
-use crate::call::probe::finding::{failed, judge_text, refused, same_picture, wrong_sort};
+use crate::call::probe::ask::{Asking, draw, question, test_images};
+use crate::call::probe::finding::{Told, failed, judge_text, refused, same_picture, wrong_sort};
 use crate::call::protocol::Serves;
 use crate::call::{CallError, Output, Reply, ask_url};
 use crate::env::Env;
@@ -35,6 +35,9 @@ pub struct ProbeReport {
     pub latency_ms: Option<u64>,
     /// `apart` (in a field or a tag), `none`; empty for images.
     pub reasoning: &'static str,
+    /// `held` where a schema was sent and the answer has its shape, `ignored` where it has not; empty
+    /// where none was sent.
+    pub schema: &'static str,
     /// Pixels of the drawn picture.
     pub picture: Option<(u32, u32)>,
     pub cost: NanoUsd,
@@ -67,6 +70,7 @@ async fn one(env: &Env, endpoint: &Arc<Endpoint>, at: usize, ask: &Ask) -> Probe
         served: String::new(),
         latency_ms: None,
         reasoning: "",
+        schema: "",
         picture: None,
         cost: NanoUsd(0),
         simulated: false,
@@ -85,10 +89,12 @@ async fn one(env: &Env, endpoint: &Arc<Endpoint>, at: usize, ask: &Ask) -> Probe
 }
 
 async fn chat(env: &Env, endpoint: &Arc<Endpoint>, at: usize, ask: &Ask, report: &mut ProbeReport) {
-    let mut outcome = ask_url(env, endpoint, at, &test_images(), &question(ask)).await;
+    let asking = Asking::of(endpoint);
+    let request = question(ask, asking);
+    let mut outcome = ask_url(env, endpoint, at, &test_images(), &request).await;
     // A run asks again as well before such an answer counts.
     if outcome.as_ref().is_ok_and(|reply| reply.unsettled().is_some()) {
-        let second = ask_url(env, endpoint, at, &test_images(), &question(ask)).await;
+        let second = ask_url(env, endpoint, at, &test_images(), &request).await;
         outcome = second.or(outcome);
     }
     let reply = match taken(outcome, report) {
@@ -109,7 +115,13 @@ async fn chat(env: &Env, endpoint: &Arc<Endpoint>, at: usize, ask: &Ask, report:
         });
         return;
     }
-    judge_text(ask, &report.model, text, reasoning, &reply.finish, &mut report.findings);
+    let finish = &reply.finish;
+    let told = Told { model: &report.model, asking, text, reasoning, finish };
+    judge_text(ask, &told, &mut report.findings);
+    if asking == Asking::Schema && matches!(ask.sort, Sort::Chat { json: true, .. }) {
+        let ignored = report.findings.iter().any(|finding| finding.name == "schema_ignored");
+        report.schema = if ignored { "ignored" } else { "held" };
+    }
 }
 
 async fn image(

@@ -9,7 +9,7 @@ use crate::call::protocol::{Answer, Got, chat_reply, gemini_reply};
 use crate::call::{CallError, Fatal, Images, Output};
 use crate::diag::SourceFile;
 use crate::env::Env;
-use crate::record::Digest;
+use crate::record::{CallKey, Digest};
 use bytes::Bytes;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -88,6 +88,7 @@ impl Surroundings {
     fn wire(&self) -> Result<Wire<'_>, CallError> {
         let base = self.endpoint.urls.first().ok_or_else(|| no_such("no such endpoint".into()))?;
         Ok(Wire {
+            call: CallKey([0; 32]),
             env: &self.env,
             client: &self.client,
             connection: &self.endpoint.connection,

@@ -9,9 +9,10 @@
 use crate::call::http::{Body, Failure, Outgoing, Wire};
 use crate::call::protocol::openai_images::IMAGE_BYTES;
 use crate::call::protocol::{
-    Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
+    Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, drawn_anew,
 };
 use crate::call::{CallError, Fatal, ImageRequest, Request};
+use crate::record::CallKey;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -90,10 +91,10 @@ fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> 
 #[async_trait::async_trait]
 impl Protocol for ComfyUi {
     async fn exchange(&self, request: &Request, wire: &Wire<'_>) -> Result<Answer, Failure> {
-        let Request::Image(image) = request else { return Err(wrong_sort(request, ENTRY.name)) };
+        let image = drawn_anew(request, ENTRY.name)?;
         self.has_values(image)?;
         for number in 0..MOST_JOBS {
-            let id = self.job_id(request, number);
+            let id = self.job_id(wire.call, number);
             // A job of an earlier try whose answer was lost, or of an earlier run.
             let (found, fresh) = match self.history(&id, wire).await? {
                 Some(entry) => (entry, false),
@@ -115,9 +116,9 @@ impl Protocol for ComfyUi {
 impl ComfyUi {
     /// A UUID made of the call's key and the workflow: another workflow is another picture. Jobs of
     /// one call are numbered, since a job that failed stays in the history.
-    fn job_id(&self, request: &Request, number: u32) -> String {
+    fn job_id(&self, call: CallKey, number: u32) -> String {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&request.key().0).update(self.workflow.to_string().as_bytes());
+        hasher.update(&call.0).update(self.workflow.to_string().as_bytes());
         hasher.update(&number.to_le_bytes());
         let hex = hasher.finalize().to_hex();
         let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();

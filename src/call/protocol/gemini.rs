@@ -9,7 +9,8 @@ use crate::call::protocol::gemini_reply::Assembled;
 use crate::call::protocol::{
     Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
 };
-use crate::call::{ChatRequest, Fatal, Message, Part, Request, Sampling, Speaker};
+use crate::call::{ChatRequest, Fatal, Request, Sampling, Schema};
+use crate::record::{Message, Part, Speaker};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -27,6 +28,12 @@ pub const ENTRY: Entry = Entry {
         ),
         ("auth", "`key` (default): x-goog-api-key; `bearer`: an OAuth token (Vertex)"),
         ("thoughts", "true (default): ask for summaries of the thinking"),
+        (
+            "json",
+            "how the shape of a JSON reply is asked for: `off` (default; by the template's words alone), \
+             `schema` (responseSchema), `object` (responseMimeType alone); `check --probe` says whether \
+             the server holds its model to it",
+        ),
     ],
     // A starved call is asked again with twice the room.
     billed: |_| 3,
@@ -39,9 +46,17 @@ enum Auth {
     Bearer,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Json {
+    Schema,
+    Object,
+    Off,
+}
+
 struct Gemini {
     stream: bool,
     auth: Auth,
+    json: Json,
     thoughts: bool,
     extra: Map<String, Value>,
 }
@@ -50,6 +65,10 @@ fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> 
     Ok(Arc::new(Gemini {
         stream: options.bool("stream", true)?,
         auth: options.word("auth", &[("key", Auth::Key), ("bearer", Auth::Bearer)])?,
+        json: options.word(
+            "json",
+            &[("off", Json::Off), ("schema", Json::Schema), ("object", Json::Object)],
+        )?,
         thoughts: options.bool("thoughts", true)?,
         extra: options.extra.clone(),
     }))
@@ -155,10 +174,10 @@ impl Gemini {
         // An int32 on the wire.
         put("seed", seed.map(|n| json!(n & 0x7fff_ffff)));
         put("stopSequences", (!stop.is_empty()).then(|| json!(stop)));
-        if let Some(schema) = &chat.schema {
-            put("responseMimeType", Some(json!("application/json")));
-            put("responseJsonSchema", Some(schema.clone()));
-        }
+        let schema = chat.schema.filter(|_| !matches!(self.json, Json::Off));
+        put("responseMimeType", schema.map(|_| json!("application/json")));
+        let shape = schema.filter(|_| matches!(self.json, Json::Schema));
+        put("responseSchema", shape.map(Schema::open_api));
         let mut thinking = Map::new();
         if let Some(budget) = thinking_budget {
             thinking.insert("thinkingBudget".to_owned(), json!(budget));

@@ -23,7 +23,7 @@ const MOST_DRAWS: u32 = 4;
 pub const ENTRY: Entry = Entry {
     name: "genagent-flux",
     serves: Serves::Image,
-    about: "POST URL/generate/: the released GenAgent's FLUX server (no seed: draws 0..3 only)",
+    about: "POST URL/generate/: the released GenAgent's servers, FLUX and editing (no seed: draws 0..3 only)",
     calls: &["/generate"],
     options: &[],
     // Pictures 0 to `draw` are drawn for the one that is kept.
@@ -65,7 +65,17 @@ impl Protocol for GenagentFlux {
             )));
         }
         let mut body = Body::default();
-        body.json(&self.fields(image));
+        match image.edits {
+            None => body.json(&self.fields(image)),
+            // The later release's editing server takes the picture beside the words.
+            Some(picture) => {
+                body.raw("{");
+                for (name, value) in &self.fields(image) {
+                    body.json(name).raw(":").json(value).raw(",");
+                }
+                body.raw("\"image\":[\"").image(picture).raw("\"]}")
+            }
+        };
         let mut url = wire.url("generate");
         // The route ends in a slash; without it the server redirects, which a POST does not survive.
         url.set_path(&format!("{}/", url.path()));

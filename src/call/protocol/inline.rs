@@ -1,18 +1,22 @@
 //! Thinking in tags: where the pieces of a reply turn from thinking to answer.
 //!
-//! Not here: which fields there are and what is said twice (`assembly`). A tag counts at the head of a
-//! field, or of what is left before the answer has begun; later ones are the model's words, which
-//! the stages judge.
+//! A tag counts at the head of a field, or of what is left before the answer has begun; later ones are
+//! the model's words, which the stages judge. Which fields there are, and what is said twice, is
+//! settled before (`assembly`).
 
 use crate::call::protocol::assembly::Piece;
 
 /// What opens and closes thinking within a text.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 9] = [
     ("<think>", "</think>"),
     ("<thought>", "</thought>"),
     ("<thinking>", "</thinking>"),
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
+    ("<reasoning>", "</reasoning>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
 ];
 /// Qwen3 Thinking without a parser opens the tag in its prompt, so that its end comes alone.
 const LONE_END: &str = "</think>";

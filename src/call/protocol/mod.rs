@@ -26,7 +26,7 @@ mod vendors;
 pub use options::{OptionError, ProtocolOptions};
 
 use crate::call::http::{Failure, Wire};
-use crate::call::{Request, Usage};
+use crate::call::{ImageRequest, Request, Usage};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -117,6 +117,20 @@ pub const PROTOCOLS: &[Entry] = &[
 /// The entry of that name.
 pub fn find(name: &str) -> Option<&'static Entry> {
     PROTOCOLS.iter().find(|entry| entry.name == name)
+}
+
+/// The picture that is asked for, where `protocol` can only draw one anew.
+fn drawn_anew<'a>(request: &'a Request, protocol: &str) -> Result<&'a ImageRequest, Failure> {
+    let Request::Image(image) = request else { return Err(wrong_sort(request, protocol)) };
+    if image.edits.is_none() {
+        return Ok(image);
+    }
+    let what = format!(
+        "role `{}` is asked to change a picture, which protocol `{protocol}` does not do here; \
+         `genagent-flux` does",
+        image.role
+    );
+    Err(Failure::fatal(crate::call::Fatal::Endpoint, what))
 }
 
 /// A request of the other sort: the endpoints file gave an image role a chat protocol or the

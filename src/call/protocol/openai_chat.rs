@@ -9,12 +9,15 @@ use crate::call::protocol::chat_reply::Assembled;
 use crate::call::protocol::{
     Answer, Entry, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
 };
-use crate::call::{ChatRequest, Part, Request, Sampling, Speaker};
+use crate::call::{ChatRequest, Request, Sampling, Schema};
+use crate::record::{Part, Speaker};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// A reply longer than this is not a reply.
 const REPLY_BYTES: usize = 64 << 20;
+/// The field that asks for a shape.
+const FORMAT: &str = "response_format";
 
 pub const ENTRY: Entry = Entry {
     name: "openai-chat",
@@ -23,7 +26,12 @@ pub const ENTRY: Entry = Entry {
     calls: &["/chat/completions"],
     options: &[
         ("stream", "true (default): stream the reply, so that long thinking meets no time-out"),
-        ("json", "how a schema is asked for: `schema` (default), `object`, `off`"),
+        (
+            "json",
+            "how the shape of a JSON reply is asked for: `off` (default; by the template's words alone), \
+             `schema` (response_format json_schema: vLLM, SGLang, OpenAI, many of OpenRouter's), `object` \
+             (json_object); `check --probe` says whether the server holds its model to it",
+        ),
         (
             "dialect",
             "where thinking_budget goes: `plain` (default; not sent), `vllm`, `dashscope`, \
@@ -63,7 +71,7 @@ fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> 
         stream: options.bool("stream", true)?,
         json: options.word(
             "json",
-            &[("schema", Json::Schema), ("object", Json::Object), ("off", Json::Off)],
+            &[("off", Json::Off), ("schema", Json::Schema), ("object", Json::Object)],
         )?,
         dialect: options.word(
             "dialect",
@@ -126,6 +134,9 @@ impl OpenAiChat {
         for (name, value) in &fields {
             body.json(name).raw(":").json(value).raw(",");
         }
+        if let Some(schema) = chat.schema.filter(|_| !self.extra.contains_key(FORMAT)) {
+            self.format(schema, &mut body);
+        }
         body.raw("\"messages\":[");
         for (i, message) in chat.messages.iter().enumerate() {
             body.raw(if i == 0 { "{\"role\":" } else { ",{\"role\":" });
@@ -162,7 +173,6 @@ impl OpenAiChat {
             put("stream", Some(json!(true)));
             put("stream_options", Some(json!({"include_usage": true})));
         }
-        put("response_format", chat.schema.as_ref().and_then(|schema| self.format(schema)));
         match (self.dialect, thinking_budget) {
             (_, None) | (Dialect::Plain, _) => {}
             (Dialect::Vllm, Some(n)) => put("thinking_token_budget", Some(json!(n))),
@@ -172,15 +182,16 @@ impl OpenAiChat {
         fields
     }
 
-    fn format(&self, schema: &Value) -> Option<Value> {
-        match self.json {
-            Json::Schema => Some(json!({
-                "type": "json_schema",
-                "json_schema": {"name": "reply", "schema": schema, "strict": true},
-            })),
-            Json::Object => Some(json!({"type": "json_object"})),
-            Json::Off => None,
-        }
+    fn format(&self, schema: &Schema, body: &mut Body) {
+        let format = match self.json {
+            Json::Schema => format!(
+                r#"{{"type":"json_schema","json_schema":{{"name":"reply","strict":true,"schema":{}}}}}"#,
+                schema.json_schema()
+            ),
+            Json::Object => r#"{"type":"json_object"}"#.to_owned(),
+            Json::Off => return,
+        };
+        body.json(FORMAT).raw(":").raw(&format).raw(",");
     }
 }
 

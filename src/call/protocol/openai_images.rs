@@ -8,7 +8,7 @@ use crate::call::http::{Body, Failure, Outgoing, Wire, decode};
 use crate::call::protocol::picture_words::withheld;
 use crate::call::protocol::tolerant::mend;
 use crate::call::protocol::{
-    Answer, Entry, Got, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
+    Answer, Entry, Got, OptionError, Protocol, ProtocolOptions, Serves, drawn_anew,
 };
 use crate::call::{ImageRequest, Request, Usage};
 use crate::media::Kind;
@@ -65,7 +65,7 @@ fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> 
 #[async_trait::async_trait]
 impl Protocol for OpenAiImages {
     async fn exchange(&self, request: &Request, wire: &Wire<'_>) -> Result<Answer, Failure> {
-        let Request::Image(image) = request else { return Err(wrong_sort(request, ENTRY.name)) };
+        let image = drawn_anew(request, ENTRY.name)?;
         let mut body = Body::default();
         body.json(&self.fields(image, wire.model));
         let mut out = Outgoing::post(wire.url("images/generations"), body);

@@ -12,7 +12,7 @@ use crate::call::protocol::openai_images::IMAGE_BYTES;
 use crate::call::protocol::picture_words::{refusal_of, withheld};
 use crate::call::protocol::vendors::{BFL, FAL, PLAIN, Preset, REPLICATE};
 use crate::call::protocol::{
-    Answer, Entry, Got, OptionError, Protocol, ProtocolOptions, Serves, wrong_sort,
+    Answer, Entry, Got, OptionError, Protocol, ProtocolOptions, Serves, drawn_anew,
 };
 use crate::call::{CallError, Fatal, ImageRequest, Request, Usage};
 use bytes::Bytes;
@@ -135,7 +135,7 @@ fn compile(options: &ProtocolOptions) -> Result<Arc<dyn Protocol>, OptionError> 
 #[async_trait::async_trait]
 impl Protocol for SubmitPoll {
     async fn exchange(&self, request: &Request, wire: &Wire<'_>) -> Result<Answer, Failure> {
-        let Request::Image(image) = request else { return Err(wrong_sort(request, ENTRY.name)) };
+        let image = drawn_anew(request, ENTRY.name)?;
         let mut url = wire.url(&self.submit.replace("{model}", wire.model));
         if self.submit.is_empty() {
             url = wire.base.clone();

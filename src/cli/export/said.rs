@@ -3,8 +3,9 @@
 use crate::cli::Done;
 use crate::cli::export::Args;
 use crate::cli::shared::{print_json, tell};
-use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
+use crate::deliver::official::OfficialReport;
+use crate::deliver::{DeliverError, OfficialError};
 use crate::export::report::{ExportReport, left_out};
 use crate::export::verify::Verdict;
 
@@ -71,6 +72,10 @@ fn remedy(error: &ExportError) -> Option<String> {
             "write it as SQL does, for instance --where \"category = 'counting' and score >= 0.8\"; \
              `coldstart export --columns` lists what it may name"
         }
+        ExportError::Benchmark { .. } => {
+            "to have it scored by its owners' script, `--format geneval-pp`, `wise` or `imagine`; if it \
+             is meant as training data all the same, say `--train-on-benchmark`"
+        }
         ExportError::NothingLeft { .. } => "the report says why each was left out",
         ExportError::NothingToTrain { .. } => {
             "choose other shares by `--split`, or another `--seed`"
@@ -94,4 +99,53 @@ fn remedy(error: &ExportError) -> Option<String> {
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+/// What was laid out for an evaluation set's own script.
+pub fn laid_out(written: &OfficialReport, json: bool) -> anyhow::Result<Done> {
+    if json {
+        return print_json(written);
+    }
+    let OfficialReport { format, set, rows, pictures, no_picture, not_run, .. } = written;
+    println!("format {format}: {rows} rows of {set}, {pictures} pictures");
+    for (what, n) in [
+        ("rows without a picture", *no_picture),
+        ("rows that were not run, or failed", *not_run),
+        ("pictures that no judge was asked about", written.unjudged),
+        ("pictures written anew as PNG, with the same pixels", written.as_png),
+        ("prompts with more than one rollout: the first is taken", written.more_rollouts),
+    ] {
+        if n > 0 {
+            println!("  {n} {what}");
+        }
+    }
+    if written.simulated {
+        println!("  SIMULATED: pictures and answers come from the simulated world");
+    }
+    Ok(Done::Well)
+}
+
+/// Why nothing was laid out, and the next step.
+pub fn not_laid_out(error: &OfficialError) -> anyhow::Error {
+    let remedy = match error {
+        OfficialError::NoRollouts => "`coldstart run agent --pool FILE` makes such a run",
+        OfficialError::OtherSet { .. } => {
+            "`coldstart export --formats` lists the layouts; the set is that of the pool's own files"
+        }
+        OfficialError::OtherPool | OfficialError::Pool { .. } => {
+            "name the set's own file or folder by `--pool`"
+        }
+        OfficialError::Taken { .. } => "choose another folder by `--out`, or say `--replace`",
+        OfficialError::Foreign { .. } => "choose an empty folder by `--out`",
+        OfficialError::Run(DeliverError::Pipeline { diagnostics, .. }) => {
+            tell(diagnostics);
+            "name the project's root by `--project`"
+        }
+        _ => "",
+    };
+    let chain = crate::diag::chain(error);
+    match remedy {
+        "" => anyhow::anyhow!("{chain}"),
+        remedy => anyhow::anyhow!("{chain}\n  {remedy}"),
+    }
 }

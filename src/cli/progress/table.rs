@@ -1,8 +1,7 @@
 //! The text of a run's progress: a table of stages, a table of roles, two lines of totals.
 //!
-//! Not here: terminals (`progress`). The one idea: text is a function of counters and of the room
-//! there is; what does not fit is left out by importance, never wrapped, so that a narrow window
-//! shows less and not garbage.
+//! The text is a function of the counters and of the room there is. What does not fit is left out by
+//! importance, never wrapped, so that a narrow window shows less and not garbage.
 
 use crate::call::RoleLive;
 use crate::run::StageNow;

@@ -1,14 +1,14 @@
 //! How a run ended, for people: the funnel, what is left to do, and the exit code.
 //!
-//! Not here: the funnel's text (`funnel`). The one idea: every ending names the next step, and for
-//! most of them it is the same command again.
+//! Every ending names the next step; for most of them it is the same command again.
 
 use crate::call::Fatal;
 use crate::cli::audit::look;
 use crate::cli::run::Args;
 use crate::cli::shared::{Format, print_json};
 use crate::cli::{Done, funnel};
-use crate::record::{Ending, Report};
+use crate::diag::chain;
+use crate::record::{Ending, Report, StageReport};
 use crate::run::RunError;
 use crate::run::shards::array_expression;
 
@@ -35,12 +35,12 @@ pub fn tell(args: &Args, result: Result<Report, RunError>) -> anyhow::Result<Don
         RunError::Stopped { .. } => {
             eprintln!("stopped before the end. What was bought is kept: the same command goes on.");
         }
-        RunError::Fatal { kind, what, report } => {
-            eprintln!("error: {what}\n  {}", remedy(*kind));
+        RunError::Fatal { kind, report, .. } => {
+            eprintln!("error: {}\n  {}", chain(&error), remedy(*kind));
             uncounted(report);
         }
         error => {
-            eprintln!("error: {:#}", Chain(error));
+            eprintln!("error: {}", chain(error));
             if let Some(remedy) = hint(error) {
                 eprintln!("  {remedy}");
             }
@@ -57,21 +57,6 @@ fn uncounted(report: &Report) {
             "{} paid replies (${:.4}) came too late to count; the successor buys them again",
             calls.uncounted, calls.uncounted_usd
         );
-    }
-}
-
-/// An error with its causes.
-struct Chain<'a>(&'a RunError);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = std::error::Error::source(self.0);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 
@@ -112,12 +97,21 @@ fn done(args: &Args, report: &Report) -> anyhow::Result<Done> {
             }
         }
     }
-    let failed: u64 = report.stages.iter().map(|s| s.failed).sum();
+    let failed: u64 = report.stages.iter().map(StageReport::to_try_again).sum();
     if failed > 0 {
         let records = if failed == 1 { "1 record" } else { &format!("{failed} records") };
         eprintln!(
             "{records} failed and are not in the dataset; `coldstart audit {out}` lists them, the \
              same command tries them again"
+        );
+    }
+    let undecided = report.undecided();
+    if undecided > 0 {
+        let records = if undecided == 1 { "1 record" } else { &format!("{undecided} records") };
+        eprintln!(
+            "{records} left undecided and not in the dataset: a judge that was asked again gave no answer \
+             that can be read. What it said is in the journal, so that the same command ends the same; \
+             another model or template of the stage asks anew"
         );
     }
     let ending = report.ended.unwrap_or_else(|| report.natural_ending());

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: the first lets calls come home, the second stops at once.
 //!
-//! Not here: what stopping means (`env`, `run`). The one idea: the streams are opened once, so that
-//! a signal between two waits is not missed.
+//! The streams of signals are opened once, so that a signal between two waits is not missed. What
+//! stopping means is said by `env` and `run`.
 
 use crate::cli::progress::Screen;
 use crate::env::{Env, Phase};
@@ -41,21 +41,21 @@ pub async fn watch(env: Env, screen: Screen, grace: Option<Duration>) {
 }
 
 #[cfg(unix)]
-struct Signals {
+pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn open() -> Option<Signals> {
+    pub fn open() -> Option<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
         let interrupt = signal(SignalKind::interrupt()).ok()?;
         let terminate = signal(SignalKind::terminate()).ok()?;
         Some(Signals { interrupt, terminate })
     }
 
-    async fn next(&mut self) {
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -64,15 +64,15 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+pub struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn open() -> Option<Signals> {
+    pub fn open() -> Option<Signals> {
         Some(Signals)
     }
 
-    async fn next(&mut self) {
+    pub async fn next(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
     }
 }

@@ -21,6 +21,11 @@ pub enum ExportError {
     EmptySystem,
     #[error("the system turn holds `{token}`, which trainers take for structure")]
     SystemToken { token: String },
+    /// Rows of evaluation sets, by set; nobody said that they are meant to be trained on.
+    #[error(
+        "{rows} rows are prompts of an evaluation set ({sets}): trained on, it measures nothing any more"
+    )]
+    Benchmark { rows: u64, sets: String },
     #[error("the judge's rules cannot be used")]
     Rules(Vec<Diagnostic>),
     /// Neither a RUN nor a folder of shards.

@@ -4,12 +4,14 @@
 //! Only names that an export writes are ever deleted, so that checkpoints and notes beside the data
 //! outlive a second export.
 
+use crate::benchmark::of_source;
 use crate::deliver::export::render::Job;
 use crate::deliver::export::{ExportError, Request, Shards, carry};
 use crate::export::formats;
 use crate::export::report::ExportReport;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use tokio::runtime::Handle;
 
 /// The export's own account, written last: a folder without it is not whole.
@@ -30,6 +32,10 @@ pub async fn write(
     replace: bool,
 ) -> Result<ExportReport, ExportError> {
     request.check()?;
+    let source = match request.train_on_benchmark {
+        true => source,
+        false => no_benchmark(source).await?,
+    };
     let trained = request.shares.names().into_iter().next().unwrap_or_default();
     let job = Job::new(request, source)?;
     make_room(out, replace).await?;
@@ -50,6 +56,28 @@ pub async fn write(
     }
     seal(out, &report).await?;
     Ok(report)
+}
+
+/// The source, where none of its rows is of an evaluation set.
+async fn no_benchmark(source: Shards) -> Result<Shards, ExportError> {
+    let handle = Handle::current();
+    let look = move || {
+        let (mut rows, mut sets) = (0, BTreeSet::new());
+        source.light(&handle, |row| {
+            if let Some(set) = of_source(&row.source) {
+                rows += 1;
+                sets.insert(set.title);
+            }
+        })?;
+        match rows {
+            0 => Ok(source),
+            _ => {
+                let sets = sets.into_iter().collect::<Vec<_>>().join(", ");
+                Err(ExportError::Benchmark { rows, sets })
+            }
+        }
+    };
+    tokio::task::spawn_blocking(look).await?
 }
 
 /// Makes room for an export: an empty folder is taken as it is, an unfinished export is begun

@@ -41,6 +41,7 @@ impl Job {
             measure: std::mem::replace(&mut request.measure, Measure::Estimate),
             max_tokens: request.max_tokens,
             max_image_pixels: request.max_image_pixels,
+            min_posterior: request.min_posterior,
         };
         let writer = (request.form.start)(&settings).map_err(ExportError::Encode)?;
         Ok(Job { request, source, screen, settings, writer, seals: HashMap::new(), report })
@@ -124,6 +125,11 @@ impl Job {
         let split = splits.get(&id).copied().unwrap_or(0);
         let split = self.settings.splits.get(split).cloned().unwrap_or_default();
         let example = Example { trajectory: &trajectory, turns, images: &images, split: &split };
+        if self.request.form.pairs && trajectory.rejected.is_none() {
+            let what = "it is no preference pair: `stages/rl_pairs` makes such";
+            self.leave(&id.hex(), "no_pair", what);
+            return Ok(());
+        }
         let Some(row) = self.writer.push(&example, files).map_err(ExportError::Encode)? else {
             self.leave(&id.hex(), "same_prompt", "its prompt is in already");
             return Ok(());

@@ -27,6 +27,8 @@ pub struct Request {
     pub max_tokens: u32,
     /// The pixels that an image is scaled down to by the trainer.
     pub max_image_pixels: u64,
+    /// Rows that are less sure of their verdicts are left out; 0: none is.
+    pub min_posterior: f64,
     /// The judge's rules, for forms that carry them; None: the source's own, else the built-in ones.
     pub rules: Option<diag::SourceFile>,
     /// Which share of the prompts goes to which split; prompts that are alike stay on one side.
@@ -37,10 +39,9 @@ pub struct Request {
     pub gpus: u32,
     /// Which rows; the same `seed` picks the same.
     pub selection: Selection,
+    /// Rows of evaluation sets are meant to be training data.
+    pub train_on_benchmark: bool,
 }
-
-/// The form whose ground truth holds the judge's rules.
-const WITH_RULES: &str = "verl-rl";
 
 impl Request {
     /// What can be wrong with a request whatever its source.
@@ -68,14 +69,13 @@ impl Request {
     }
 
     pub(super) fn settings(&self, source: &Shards) -> Result<Settings, ExportError> {
-        let with_rules = self.form.name == WITH_RULES;
         Ok(Settings {
             dialect: self.dialect,
             splits: self.shares.names(),
             max_tokens: self.max_tokens,
             max_image_pixels: self.max_image_pixels,
             gpus: self.gpus,
-            rules: if with_rules { self.rules(source)? } else { Vec::new() },
+            rules: if self.form.takes_rules { self.rules(source)? } else { Vec::new() },
             card: source.card.clone(),
         })
     }

@@ -3,17 +3,17 @@
 //! A RUN that has not come to its end has no shards, but its journal says what they would be by now;
 //! so they are made, and the rest is as with any dataset.
 
-use crate::archive::{self, ArchiveError};
+use crate::archive::{self, ArchiveError, RunDir, shards_in};
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
 use crate::deliver::rebuild::{self, Rebuilt, rebuild};
-use crate::diag;
+use crate::diag::{self, Diagnostic};
 use crate::env::Env;
 use crate::export::dataset::{self, DatasetError};
 use crate::export::table1::{Table1, Table1Row};
-use crate::plan::{Home, Manifest};
-use crate::stage::Does;
-use crate::store::{Layout, Store, StoreError};
+use crate::plan::{Manifest, ProjectBase};
+use crate::stage::{Does, Kinds};
+use crate::store::{Layout, Store};
 use std::path::Path;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -28,6 +28,8 @@ pub struct Shards {
     pub(super) rules: Option<diag::SourceFile>,
     /// How the shards of an unfinished RUN came out; None where they were there.
     pub rebuilt: Option<Rebuilt>,
+    /// Of the pipeline by which they were made.
+    pub warnings: Vec<Diagnostic>,
     /// Where the shards of an unfinished RUN were made; deleted when this is dropped.
     _scratch: Option<TempDir>,
 }
@@ -39,7 +41,7 @@ impl Shards {
     pub async fn open(
         env: &Env,
         uri: &str,
-        project: &Home,
+        project: &ProjectBase,
         near: Option<&Path>,
     ) -> Result<Shards, ExportError> {
         let store = Store::open(uri)?;
@@ -49,9 +51,9 @@ impl Shards {
             Err(error) => return Err(DeliverError::from(error).into()),
         };
         let folder = if manifest.is_some() { Layout::DATASET } else { "" };
-        let rules = manifest.as_ref().and_then(rules);
+        let rules = manifest.as_ref().and_then(|manifest| rules(manifest, project.kinds));
         let there = Shards::of(store, folder, rules).await?;
-        if !there.shards.is_empty() {
+        if !there.shards.is_empty() && (manifest.is_none() || sealed(uri).await?) {
             return Ok(there);
         }
         match manifest {
@@ -65,10 +67,11 @@ impl Shards {
         store: Store,
         folder: &str,
         rules: Option<diag::SourceFile>,
-    ) -> Result<Shards, StoreError> {
-        let shards = shards(&store, folder).await?;
+    ) -> Result<Shards, DeliverError> {
+        let shards = shards_in(&store, folder).await?.into_iter().map(|shard| shard.name).collect();
         let card = card(&store, folder).await;
-        Ok(Shards { store, shards, card, rules, rebuilt: None, _scratch: None })
+        let (rebuilt, warnings) = (None, Vec::new());
+        Ok(Shards { store, shards, card, rules, rebuilt, warnings, _scratch: None })
     }
 
     /// The dataset of a RUN that has none yet, made from its journal.
@@ -77,18 +80,18 @@ impl Shards {
         env: &Env,
         uri: &str,
         manifest: &Manifest,
-        project: &Home,
+        project: &ProjectBase,
         near: Option<&Path>,
     ) -> Result<Shards, ExportError> {
         let scratch = scratch(near).map_err(DeliverError::Scratch)?;
         let folder = scratch.path().to_string_lossy().into_owned();
-        let (plan, _) = rebuild::plan(&self.store, manifest, project, &[])?;
+        let (plan, warnings) = rebuild::plan(&self.store, manifest, project, &[]).await?;
         let rebuilt = rebuild(env, &self.store, manifest, plan, &folder, true).await?;
         if rebuilt.report.dataset.rows == 0 {
             return Err(ExportError::NoRows { place: uri.to_string() });
         }
         let made = Shards::of(Store::open(&folder)?, Layout::DATASET, self.rules).await?;
-        Ok(Shards { rebuilt: Some(rebuilt), _scratch: Some(scratch), ..made })
+        Ok(Shards { rebuilt: Some(rebuilt), warnings, _scratch: Some(scratch), ..made })
     }
 
     /// Calls `each` with all rows of all shards, without images. On a blocking thread.
@@ -108,6 +111,11 @@ impl Shards {
     }
 }
 
+/// Whether the shards of a RUN are its dataset, and not half of one.
+async fn sealed(uri: &str) -> Result<bool, DeliverError> {
+    Ok(RunDir::open(uri).await?.dataset().await?.is_some())
+}
+
 /// As much room is needed for a moment as the export takes, so it is taken from the same disk.
 fn scratch(near: Option<&Path>) -> std::io::Result<TempDir> {
     let near = near.and_then(|path| std::path::absolute(path).ok());
@@ -117,16 +125,6 @@ fn scratch(near: Option<&Path>) -> std::io::Result<TempDir> {
     }
 }
 
-/// The shards right inside `folder`, in order.
-async fn shards(store: &Store, folder: &str) -> Result<Vec<String>, StoreError> {
-    let names = store.list(folder).await?.into_iter().map(|(name, _)| name);
-    let inside = |name: &String| {
-        let rest = name.strip_prefix(folder).unwrap_or(name);
-        name.ends_with(".parquet") && !rest.trim_start_matches('/').contains('/')
-    };
-    Ok(names.filter(inside).collect())
-}
-
 async fn card(store: &Store, folder: &str) -> Option<String> {
     let name = format!("{folder}/README.md");
     let bytes = store.get(name.trim_start_matches('/')).await.ok()?;
@@ -134,10 +132,11 @@ async fn card(store: &Store, folder: &str) -> Option<String> {
 }
 
 /// The rules that the RUN's judge was shown.
-fn rules(manifest: &Manifest) -> Option<diag::SourceFile> {
-    let judge = manifest.stages.iter().find(|stage| {
-        crate::stage::kind(&stage.kind).is_some_and(|kind| kind.does == Does::Judge)
-    })?;
+fn rules(manifest: &Manifest, kinds: Kinds) -> Option<diag::SourceFile> {
+    let judge = manifest
+        .stages
+        .iter()
+        .find(|stage| kinds.get(&stage.kind).is_some_and(|kind| kind.does == Does::Judge))?;
     let name = judge.params.get("rules")?.trim_matches('"');
     let mut paths = [format!("data/{name}"), name.to_string()].into_iter();
     paths.find_map(|path| {

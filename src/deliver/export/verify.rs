@@ -68,6 +68,7 @@ fn prove(
             Container::Parquet => {
                 parquet(store, split, &format!("{split}.parquet"), &mut ahead, handle);
             }
+            Container::Documents => documents(store, split, &mut ahead, handle)?,
             Container::Shards => {
                 let stem = format!("data/{split}-");
                 for (name, _) in handle.block_on(store.list("data"))? {
@@ -101,6 +102,7 @@ fn empty(
     let (folder, stem) = match form.container {
         Container::Jsonl => ("", format!("{split}.jsonl")),
         Container::Parquet => ("", format!("{split}.parquet")),
+        Container::Documents => (split, format!("{split}/")),
         Container::Shards => ("data", format!("data/{split}-")),
     };
     for (name, _) in handle.block_on(store.list(folder))? {
@@ -130,6 +132,25 @@ fn parquet(store: &Store, split: &str, name: &str, ahead: &mut Ahead<'_, '_>, ha
             }
         }
     }
+}
+
+/// A JSON file a row, in the order of their names.
+fn documents(
+    store: &Store,
+    split: &str,
+    ahead: &mut Ahead<'_, '_>,
+    handle: &Handle,
+) -> Result<(), ExportError> {
+    let mut names: Vec<String> =
+        handle.block_on(store.list(split))?.into_iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    for name in names.iter().filter(|name| formats::writes(name)) {
+        match serde_json::from_slice::<Value>(&handle.block_on(store.get(name))?) {
+            Ok(row) => ahead.row(split, row, Vec::new()),
+            Err(error) => ahead.find("row", name, &error.to_string()),
+        }
+    }
+    Ok(())
 }
 
 /// The lines of a JSON file, read in steps; images are read when a line names them.

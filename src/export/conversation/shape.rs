@@ -1,8 +1,7 @@
 //! The shape of each turn: templates under `data/export/turns/`.
 //!
-//! Not here: which turn comes when, and what goes into it (`conversation`). The one idea: what a
-//! turn looks like is read off a file, and `grammar` reads it back without looking there, so that
-//! the two hold each other.
+//! What a turn looks like is read off a file, and `grammar` reads it back without looking there, so that
+//! the two hold each other. Which turn comes when, and what goes into it, is up to `conversation`.
 
 use crate::export::fill::fill;
 

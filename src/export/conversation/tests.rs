@@ -8,7 +8,7 @@ fn image(n: u8) -> ImageRef {
 }
 
 fn judgement(rationale: &str, satisfied: bool) -> Option<Judgement> {
-    Some(Judgement { rationale: rationale.into(), satisfied, score: 0.5, checks: Vec::new() })
+    Some(Judgement { rationale: rationale.into(), satisfied, score: 0.5, ..Judgement::default() })
 }
 
 fn round(k: u8, satisfied: Option<bool>) -> Round {

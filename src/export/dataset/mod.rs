@@ -1,9 +1,8 @@
 //! The dataset of a RUN: Parquet shards whose rows hold a whole trajectory and its images, written
 //! under a memory bound and read back as they were.
 //!
-//! Not here: where shards lie (`store`), which records they hold (`sample`), trainers' forms
-//! (`formats`). The one idea: a row is complete: the trajectory can be rebuilt from it, the
-//! conversation can be trained from it, and the pictures travel inside.
+//! A row is complete: the trajectory can be rebuilt from it, the conversation can be trained from it,
+//! and the pictures travel inside.
 
 mod face;
 mod pieces;
@@ -17,7 +16,7 @@ mod write;
 pub use face::Face;
 pub use read::{Light, Pair, PicturedRow, is_shard, light, read, table};
 pub use row::{DatasetRow, Provenance, RoundRow};
-pub use schema::{HUGGINGFACE, schema};
+pub use schema::{HUGGINGFACE, pairs_schema, schema};
 pub use table::ImageTable;
 pub use write::{ShardOptions, ShardWriter, image_name, properties};
 

@@ -1,8 +1,8 @@
 //! The far end of a Parquet writer: pieces of the file, to be taken away as they are ready.
 //!
-//! The one idea: a page of images is megabytes that the encoder already owns. The writer hands
-//! them over as a borrowed slice, so the page's owner is remembered when it leaves its store, and
-//! the slice is known again by its address: then the page itself goes on, not a copy.
+//! A page of images is megabytes that the encoder already owns. The writer hands them over as a
+//! borrowed slice, so the page's owner is remembered when it leaves its store, and the slice is known
+//! again by its address: then the page itself goes on, not a copy.
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};

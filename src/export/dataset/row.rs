@@ -2,8 +2,8 @@
 
 use crate::export::conversation::{self, ConversationOptions, Refusal, Speaker};
 use crate::record::{
-    Atom, Attempt, CallKey, Check, Comparison, Id, ImageRef, Judgement, Outcome, Prompt, Round,
-    Trajectory,
+    Atom, Attempt, CallKey, Check, Comparison, Id, ImageRef, Judgement, Outcome, Prompt, Rejected,
+    Round, Trajectory,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub struct DatasetRow {
     pub provenance: Provenance,
     #[serde(default)]
     pub licence: Option<String>,
+    /// A column of datasets of preference pairs only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejected>,
 }
 
 /// One message of the conversation.
@@ -62,6 +65,10 @@ pub struct RoundRow {
     score: Option<f32>,
     #[serde(default)]
     checks: Vec<Check>,
+    #[serde(default)]
+    posterior: Option<f32>,
+    #[serde(default)]
+    claims: Option<f32>,
 }
 
 /// What the pipeline knew and the model must not: never in training text.
@@ -113,6 +120,7 @@ impl DatasetRow {
             outcome,
             // What is not a trajectory's conversation stays with its run.
             rollouts: _,
+            rejected,
             calls,
             models,
             simulated,
@@ -143,6 +151,7 @@ impl DatasetRow {
                 escaped: conversation.escaped as u64,
             },
             licence: licence.clone(),
+            rejected: rejected.clone(),
         })
     }
 
@@ -170,6 +179,7 @@ impl DatasetRow {
             improved: self.improved,
             outcome,
             rollouts: Vec::new(),
+            rejected: self.rejected,
             calls,
             models,
             simulated,
@@ -196,8 +206,10 @@ fn round_rows(rounds: &[Round], shown: usize) -> Vec<RoundRow> {
         next += i32::from(index.is_some());
         let satisfied = judgement.as_ref().map(|j| j.satisfied);
         let score = judgement.as_ref().map(|j| j.score);
+        let posterior = judgement.as_ref().and_then(|j| j.posterior);
+        let claims = judgement.as_ref().and_then(|j| j.claims);
         let (rationale, checks) = match judgement {
-            Some(judgement) => (Some(judgement.rationale), judgement.checks),
+            Some(judgement) => (Some(judgement.rationale), bare(judgement.checks)),
             None => (None, Vec::new()),
         };
         RoundRow {
@@ -210,9 +222,16 @@ fn round_rows(rounds: &[Round], shown: usize) -> Vec<RoundRow> {
             satisfied,
             score,
             checks,
+            posterior,
+            claims,
         }
     };
     rounds.iter().map(row).collect()
+}
+
+/// Checks without what was asked: the judge's rules are no part of a dataset.
+fn bare(checks: Vec<Check>) -> Vec<Check> {
+    checks.into_iter().map(|check| Check { question: String::new(), ..check }).collect()
 }
 
 impl RoundRow {
@@ -227,6 +246,8 @@ impl RoundRow {
             satisfied: self.satisfied.unwrap_or(false),
             score: self.score.unwrap_or(0.0),
             checks: self.checks,
+            posterior: self.posterior,
+            claims: self.claims,
         });
         Round {
             thinking: self.thinking,

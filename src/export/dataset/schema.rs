@@ -16,7 +16,18 @@ pub const HUGGINGFACE: &str =
 /// The schema of `RUN/dataset/*.parquet`. Everything is nullable (`datasets` asks it of images);
 /// what is never null is said in README's table.
 pub fn schema() -> SchemaRef {
-    let fields = vec![
+    with(Vec::new())
+}
+
+/// The schema of a dataset of preference pairs: one column more.
+pub fn pairs_schema() -> SchemaRef {
+    let number = |name| column(name, DataType::Float64);
+    let rejected = vec![text("turn"), number("reward"), number("chosen_reward")];
+    with(vec![column("rejected", group(rejected))])
+}
+
+fn with(more: Vec<FieldRef>) -> SchemaRef {
+    let mut fields = vec![
         text("id"),
         text("prompt"),
         text("category"),
@@ -33,6 +44,7 @@ pub fn schema() -> SchemaRef {
         column("provenance", group(provenance())),
         text("licence"),
     ];
+    fields.extend(more);
     let metadata = [("huggingface", HUGGINGFACE), ("coldstart.dataset", VERSION)];
     let metadata: HashMap<String, String> =
         metadata.into_iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
@@ -63,6 +75,9 @@ fn round() -> Vec<FieldRef> {
         column("satisfied", DataType::Boolean),
         column("score", DataType::Float32),
         column("checks", list(check)),
+        // Null where no looks were added up.
+        column("posterior", DataType::Float32),
+        column("claims", DataType::Float32),
     ]
 }
 

@@ -24,6 +24,7 @@ fn full(n: u8) -> (Trajectory, Vec<Bytes>) {
     let check = Check {
         id: "a1".into(),
         source: CheckSource::Atom,
+        question: String::new(),
         answer: Answer::Unsure,
         evidence: "four, not five".into(),
     };
@@ -37,6 +38,8 @@ fn full(n: u8) -> (Trajectory, Vec<Bytes>) {
             satisfied,
             score: 0.1 * f32::from(k),
             checks: vec![check.clone()],
+            posterior: Some(0.995),
+            claims: None,
         }),
     };
     let spec = r#"{"include":[{"class":"clock","count":5}],"text":"noon"}"#;
@@ -70,6 +73,7 @@ fn full(n: u8) -> (Trajectory, Vec<Bytes>) {
         improved: true,
         outcome: Some(Outcome::Closed),
         rollouts: Vec::new(),
+        rejected: None,
         calls: vec![CallKey([n; 32])],
         models: vec!["m".into()],
         simulated: true,
@@ -153,4 +157,61 @@ fn the_schema_is_what_datasets_recognises() {
     assert!(images.is_nullable());
     let meta: serde_json::Value = serde_json::from_str(&schema.metadata()["huggingface"]).unwrap();
     assert_eq!(meta["info"]["features"]["images"]["_type"], "List");
+}
+
+/// A record whose pictures are as large as real ones of 256 pixels, and alike nowhere.
+fn noisy(n: u64) -> (Trajectory, Vec<Bytes>) {
+    let mut state = n + 1;
+    let mut noise = move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    let mut picture = || -> Bytes {
+        let rgb = (0..160 * 160 * 3).map(|_| noise()).collect();
+        Picture { width: 160, height: 160, rgb }.to_png().unwrap().into()
+    };
+    let images = vec![picture(), picture()];
+    let (mut trajectory, _) = full(1);
+    let text = format!("noise {n}");
+    trajectory.prompt.id = Id::of("test", "noise", &text);
+    trajectory.prompt.text = text;
+    for (round, bytes) in trajectory.rounds.iter_mut().zip(&images) {
+        round.image = Some(image(bytes));
+    }
+    (trajectory, images)
+}
+
+/// The pages of every column, by the file's own index.
+fn pages(bytes: &Bytes) -> Vec<Bytes> {
+    use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+    let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
+    let metadata = reader.parse_and_finish(bytes).unwrap();
+    let told = metadata.file_metadata().key_value_metadata().unwrap();
+    assert!(told.iter().any(|pair| pair.key == "content_defined_chunking"));
+    let mut out = Vec::new();
+    for (group, row_group) in metadata.row_groups().iter().enumerate() {
+        let index = metadata.page_index_for_row_group(group);
+        for column in 0..row_group.num_columns() {
+            for page in index.page_locations(column).expect("an index of every column") {
+                let (from, len) = (page.offset as usize, page.compressed_page_size as usize);
+                out.push(bytes.slice(from..from + len));
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn a_row_more_leaves_nearly_all_pages_as_they_were_and_each_is_found_by_the_index() {
+    let records: Vec<_> = (0..40).map(noisy).collect();
+    let before: std::collections::HashSet<Bytes> =
+        pages(&shard(&records, 32 << 20)).into_iter().collect();
+    let mut more = records;
+    more.insert(7, noisy(100));
+    let after = pages(&shard(&more, 32 << 20));
+    let size = |pages: &mut dyn Iterator<Item = &Bytes>| pages.map(Bytes::len).sum::<usize>();
+    let whole = size(&mut after.iter());
+    let new = size(&mut after.iter().filter(|page| !before.contains(*page)));
+    assert!(after.len() > 10 && new * 4 < whole, "{new} of {whole} bytes are new");
 }

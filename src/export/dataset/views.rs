@@ -1,8 +1,8 @@
 //! Image bytes in and out of Arrow without a copy: the column `images.bytes` as views into the
 //! pages of a file that is read, and into the images of a row that is written.
 //!
-//! The one idea: `binary` and `binary view` are the same bytes in Parquet; only the array in memory
-//! differs, so a file says `binary`, which every reader knows, and we hold views.
+//! `binary` and `binary view` are the same bytes in Parquet; only the array in memory differs. So a file
+//! says `binary`, which every reader knows, and we hold views.
 
 use arrow_array::builder::BinaryViewBuilder;
 use arrow_array::cast::AsArray;

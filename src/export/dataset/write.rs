@@ -2,11 +2,12 @@
 
 use crate::export::conversation::{self, ConversationOptions};
 use crate::export::dataset::table::ImageTable;
-use crate::export::dataset::{DatasetError, DatasetRow, schema};
+use crate::export::dataset::{DatasetError, DatasetRow, pairs_schema, schema};
 use crate::record::{Digest, ImageRef, Trajectory};
 use bytes::Bytes;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{CdcOptions, EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 /// How shards are made.
@@ -16,6 +17,8 @@ pub struct ShardOptions {
     pub pipeline: String,
     /// What shapes `messages`.
     pub conversation: ConversationOptions,
+    /// Whether the rows are preference pairs, which have a column more.
+    pub pairs: bool,
     /// A row group is closed at this size (bytes); what the writer holds is bounded by it.
     pub row_group_bytes: usize,
 }
@@ -25,18 +28,36 @@ impl Default for ShardOptions {
         ShardOptions {
             pipeline: String::new(),
             conversation: ConversationOptions::default(),
+            pairs: false,
             row_group_bytes: 32 << 20,
         }
     }
 }
 
+/// A page of images may be this large, should the chunker not have closed it before.
+const IMAGE_PAGE: usize = 4 << 20;
+
 /// The writer's properties: zstd and dictionaries for text; image bytes as they are, without
-/// dictionary or statistics, in 4 MB pages. `images` names the columns that hold image bytes.
+/// dictionary or statistics. `images` names the columns that hold image bytes.
+///
+/// Pages end where the content says so (between 256 KiB and 1 MiB, as `datasets` writes them), so
+/// that a store that keeps equal chunks once (the hub's) takes only what is new of a dataset that
+/// was made again with a few rows more. An index says where each page lies: viewers read the pages
+/// of the rows that they show. Both are told in the footer as `datasets` does.
 pub fn properties(images: &[&str], row_group_bytes: usize) -> WriterProperties {
     let zstd = ZstdLevel::try_new(3).map_or(Compression::UNCOMPRESSED, Compression::ZSTD);
+    let chunks = CdcOptions::default();
+    let told = serde_json::json!({
+        "min_chunk_size": chunks.min_chunk_size,
+        "max_chunk_size": chunks.max_chunk_size,
+        "norm_level": chunks.norm_level,
+    });
+    let told = KeyValue::new("content_defined_chunking".to_owned(), told.to_string());
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("coldstart ", env!("CARGO_PKG_VERSION")).to_string())
         .set_compression(zstd)
+        .set_content_defined_chunking(Some(chunks))
+        .set_key_value_metadata(Some(vec![told]))
         .set_max_row_group_row_count(None)
         .set_max_row_group_bytes(Some(row_group_bytes));
     for column in images {
@@ -46,7 +67,7 @@ pub fn properties(images: &[&str], row_group_bytes: usize) -> WriterProperties {
             .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
-            .set_column_data_page_size_limit(path, 4 << 20);
+            .set_column_data_page_size_limit(path, IMAGE_PAGE);
     }
     properties.build()
 }
@@ -59,7 +80,8 @@ pub struct ShardWriter {
 
 impl ShardWriter {
     pub fn new(options: ShardOptions) -> Result<ShardWriter, DatasetError> {
-        let table = ImageTable::new(schema(), options.row_group_bytes)?;
+        let schema = if options.pairs { pairs_schema() } else { schema() };
+        let table = ImageTable::new(schema, options.row_group_bytes)?;
         Ok(ShardWriter { table, options })
     }
 

@@ -2,8 +2,10 @@
 //!
 //! What training needs and where it comes from; without what only the filters saw.
 
+use crate::export::card::{CardFacts, pipeline_in};
 use crate::export::columns::{column, images, messages, text};
 use crate::export::conversation::Dialect;
+use crate::export::croissant::{self, Described};
 use crate::export::dataset::{DatasetError, HUGGINGFACE};
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::{
@@ -18,17 +20,20 @@ use std::sync::Arc;
 pub const FORM: Form = Form {
     name: "hf",
     about: "a `datasets` folder with a card, ready for `load_dataset` and the hub",
-    docs: "Writes `data/<split>-00000.parquet` and on (500 MB each), `README.md` and `publish.md` (the two \
-           commands that put the folder on the hub).\n\
+    docs: "Writes `data/<split>-00000.parquet` and on (500 MB each), `README.md`, `croissant.json` \
+           (provenance for machines) and `publish.md` (the two commands that put the folder on the hub).\n\
            Columns: `id`, `prompt`, `category`, `source`, `outcome`, `licence`, `models`, \
            `simulated`, `messages`, `images` (PIL).",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Shards,
-    beside: &[README, PUBLISH],
+    beside: &[README, croissant::FILE, PUBLISH],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| {
         let tables = Tables::new(schema(), Naming::Shards(SHARD));
-        Ok(Box::new(Hf { settings: settings.clone(), tables, simulated: 0 }))
+        let facts = CardFacts::default();
+        Ok(Box::new(Hf { settings: settings.clone(), tables, simulated: 0, facts }))
     },
     back: universal::back,
 };
@@ -43,6 +48,8 @@ struct Hf {
     settings: Settings,
     tables: Tables,
     simulated: u64,
+    /// Counted over the rows that went in.
+    facts: CardFacts,
 }
 
 fn schema() -> SchemaRef {
@@ -65,6 +72,7 @@ impl Writer for Hf {
         let trajectory = example.trajectory;
         let prompt = &trajectory.prompt;
         self.simulated += u64::from(trajectory.simulated);
+        self.facts.count(trajectory);
         let row = json!({
             "id": prompt.id,
             "prompt": prompt.text,
@@ -115,9 +123,39 @@ impl Writer for Hf {
         card.push('\n');
         card.push_str(&text);
         out.whole(README, card);
+        out.whole(croissant::FILE, self.described(rows, front));
         out.whole(PUBLISH, include_str!("../../../data/export/publish.md"));
         Ok(())
     }
+}
+
+impl Hf {
+    /// The description for machines; `front` is the front matter of the dataset's own card.
+    fn described(&self, rows: &BTreeMap<String, u64>, front: &str) -> String {
+        let said = |key: &str| front.lines().find_map(|line| line.strip_prefix(key));
+        let named = said("license_name: ").filter(|name| !name.starts_with("unset"));
+        let licence = named.or_else(|| said("license: "));
+        let card = self.settings.card.as_deref().unwrap_or_default();
+        let title = card.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default();
+        let facts = CardFacts {
+            title: pipeline_in(title).to_owned(),
+            pipeline: told(card, "pipeline").to_owned(),
+            licence: licence.map(|text| text.trim_matches('"').to_owned()),
+            ..self.facts.clone()
+        };
+        let pattern = |split: &String| (split.clone(), format!("data/{split}-*.parquet"));
+        let filled = |split: &&String| rows.get(*split).is_some_and(|n| *n > 0);
+        let splits: Vec<_> = self.settings.splits.iter().filter(filled).map(pattern).collect();
+        let (rows, simulated) = (rows.values().sum(), self.simulated > 0);
+        let digest = told(card, "digest");
+        croissant::render(&facts, Described { rows, simulated, splits: &splits, digest })
+    }
+}
+
+/// What a card says in the form "what `value`"; empty where it does not.
+fn told<'a>(card: &'a str, what: &str) -> &'a str {
+    let after = card.split_once(&format!(" {what} `")).map(|(_, after)| after);
+    after.and_then(|after| after.split_once('`')).map_or("", |(value, _)| value)
 }
 
 /// A card's front matter up to `configs`, and its text without the columns and the picture, which
@@ -135,7 +173,7 @@ fn parts(card: &str) -> (&str, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::parts;
+    use super::{parts, told};
 
     #[test]
     fn a_card_keeps_its_licence_and_loses_what_is_elsewhere() {
@@ -143,5 +181,10 @@ mod tests {
                     ![sample pictures, one](samples.png)\nrows\n\n## Columns\n\n| a |\n";
         assert_eq!(parts(card), ("license: mit\ntags:\n- x\n", "\n# T\nrows\n".to_string()));
         assert_eq!(parts("# T\n"), ("", "# T\n".to_string()));
+        let card = "\n3 rows; pipeline `ab`; digest `cd`.\n";
+        assert_eq!(
+            (told(card, "pipeline"), told(card, "digest"), told("", "digest")),
+            ("ab", "cd", "")
+        );
     }
 }

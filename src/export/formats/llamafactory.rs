@@ -24,9 +24,11 @@ pub const FORM: Form = Form {
            `cutoff_len` must fit: a cut row keeps its images and stops the run.\n\
            To stream, set `accelerator_config: {dispatch_batches: false}` and `max_steps`.",
     dialects: &[Dialect::Text, Dialect::Native],
+    takes_rules: false,
     container: Container::Jsonl,
     beside: &[DATASET_INFO, "sft.yaml", "ds_z3.json"],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| {
         Ok(Box::new(LlamaFactory { settings: settings.clone(), lines: Lines::default() }))
     },
@@ -129,7 +131,7 @@ pub fn dataset_info(
 }
 
 /// The splits that have rows: the loaders refuse an empty file.
-fn filled<'a>(
+pub(super) fn filled<'a>(
     settings: &'a Settings,
     rows: &'a BTreeMap<String, u64>,
 ) -> impl Iterator<Item = &'a String> {

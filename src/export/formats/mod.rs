@@ -1,15 +1,20 @@
 //! The trainers' forms, one file each: the files a trainer's own loader accepts with no edit.
 //!
-//! Not here: which examples go in (`screen`, `split`), or where the files lie (`deliver::export`).
-//! The one idea: a form is two functions that mirror each other, an example into rows and a row
-//! back into turns, so that `verify` proves of every form what was proved of the conversation.
+//! A form is two functions that mirror each other, an example into rows and a row back into turns, so
+//! that `verify` proves of every form what was proved of the conversation. Which examples go in is up to
+//! `screen` and `split`; where the files lie, to `deliver::export`.
 
+mod atif;
 mod hf;
 mod jsonl;
 mod llamafactory;
+mod llamafactory_pairs;
 mod ms_swift;
+mod ms_swift_rl;
 mod table;
 mod trl;
+mod trl_pairs;
+mod trl_rl;
 mod universal;
 mod verl_rl;
 mod verl_sft;
@@ -33,11 +38,15 @@ pub struct Form {
     /// What is written, who reads it, and what to mind.
     pub docs: &'static str,
     pub dialects: &'static [Dialect],
+    /// Whether its rows hold the judge's rules (ground truth, never shown to the trained model).
+    pub takes_rules: bool,
     pub container: Container,
     /// The files it writes beside rows and images, when it has all that they need.
     pub beside: &'static [&'static str],
     /// Where the rows hold the prompt alone: the most tokens it may have.
     pub prompt_tokens: Option<u32>,
+    /// It takes preference pairs, and nothing else.
+    pub pairs: bool,
     /// Begins an export.
     pub start: fn(&Settings) -> Result<Box<dyn Writer>, DatasetError>,
     /// A row of the container as turns; `what` is odd when it is not a row of this form.
@@ -52,7 +61,12 @@ pub const FORMS: &[&Form] = &[
     &verl_rl::FORM,
     &ms_swift::FORM,
     &trl::FORM,
+    &llamafactory_pairs::FORM,
+    &trl_pairs::FORM,
+    &ms_swift_rl::FORM,
+    &trl_rl::FORM,
     &hf::FORM,
+    &atif::FORM,
 ];
 
 /// The form of that name.
@@ -75,6 +89,7 @@ pub fn writes(name: &str) -> bool {
             }
             None => false,
         },
+        Some((stem, rest)) if split(stem) => atif::is_document(rest),
         Some(("data", rest)) => {
             let number = rest.strip_suffix(".parquet").and_then(|stem| stem.split_once('-'));
             number.is_some_and(|(stem, n)| split(stem) && n.parse::<u32>().is_ok())
@@ -95,6 +110,8 @@ pub enum Container {
     Parquet,
     /// `data/<split>-00000.parquet` and on, images inside.
     Shards,
+    /// A JSON file a row in folders under `<split>/`, in the order of their names; images as files.
+    Documents,
 }
 
 /// What a form needs to know beside the examples.
@@ -109,7 +126,7 @@ pub struct Settings {
     pub max_image_pixels: u64,
     /// GPUs that will train; the configurations accumulate accordingly.
     pub gpus: u32,
-    /// The judge's rules as `id` and text, for `verl-rl`'s ground truth only.
+    /// The judge's rules as `id` and text, where the form takes them.
     pub rules: Vec<(String, String)>,
     /// The dataset's card, for `hf`.
     pub card: Option<String>,

@@ -21,9 +21,11 @@ pub const FORM: Form = Form {
            paper's settings. Image paths are relative to the folder: `ROOT_IMAGE_DIR` says where \
            it is (`sft.sh` sets it).",
     dialects: &[Dialect::Text, Dialect::Native],
+    takes_rules: false,
     container: Container::Jsonl,
     beside: &["sft.sh"],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| Ok(Box::new(MsSwift { settings: settings.clone(), lines: Lines::default() })),
     back,
 };

@@ -25,9 +25,11 @@ pub const FORM: Form = Form {
            settings and `ds_z3.json`.\n\
            Set `max_length=None`: TRL's default of 1024 would cut image tokens.",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Parquet,
     beside: &["sft.py", "ds_z3.json"],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| {
         let tables = Tables::new(schema(), Naming::One);
         Ok(Box::new(Trl { settings: settings.clone(), tables }))
@@ -51,7 +53,7 @@ fn schema() -> SchemaRef {
 }
 
 /// The text as blocks: an image block for each `<image>`.
-fn blocks(turn: &Turn) -> Vec<Value> {
+pub(super) fn blocks(turn: &Turn) -> Vec<Value> {
     let block = |text: &str| json!({"type": "text", "text": text});
     if turn.images.is_empty() {
         return vec![block(&turn.text)];
@@ -105,6 +107,18 @@ impl Writer for Trl {
     }
 }
 
+/// A message's blocks as text, an `<image>` for each picture.
+pub(super) fn text_of(message: &Value) -> Result<String, String> {
+    let mut text = String::new();
+    for block in array(message, "content")? {
+        match string(block, "type")? {
+            "image" => text.push_str("<image>"),
+            _ => text.push_str(string(block, "text")?),
+        }
+    }
+    Ok(text)
+}
+
 fn back(row: &Value) -> Result<Back, String> {
     let mut turns = Vec::new();
     for message in array(row, "messages")? {
@@ -114,14 +128,7 @@ fn back(row: &Value) -> Result<Back, String> {
             "assistant" => Speaker::Model,
             other => return Err(format!("`{other}` is no role of this form")),
         };
-        let mut text = String::new();
-        for block in array(message, "content")? {
-            match string(block, "type")? {
-                "image" => text.push_str("<image>"),
-                _ => text.push_str(string(block, "text")?),
-            }
-        }
-        turns.push((speaker, text));
+        turns.push((speaker, text_of(message)?));
     }
     let id = string(row, "id")?.to_string();
     Ok(Back { id, turns, images: Vec::new(), prompt_only: false })

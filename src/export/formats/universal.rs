@@ -24,9 +24,11 @@ pub const FORM: Form = Form {
            LLaMAFactory copies the images into its cache (three times their size on disk); the \
            `llamafactory` form does not.",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Parquet,
     beside: &[DATASET_INFO, "sft.yaml", "ds_z3.json"],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| Ok(Box::new(Universal::new(settings))),
     back,
 };

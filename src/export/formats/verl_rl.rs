@@ -1,8 +1,9 @@
 //! verl 0.9.1, reinforcement (the paper's second stage): prompts, and what the reward needs to
-//! know of them as ground truth; reward function, image tool and configuration beside them.
+//! know of them as ground truth; agent loop, reward function, sampler and configuration beside them.
 //!
 //! The ground truth holds rules, checklist, spec, gloss and the reference's name. It is for the
-//! reward model: the prompt messages hold none of it.
+//! reward model: the prompt messages hold none of it. The Python is thin: pictures and rewards are
+//! `coldstart serve`'s.
 
 use crate::export::columns::{column, group, messages, text};
 use crate::export::conversation::{Dialect, Speaker};
@@ -23,43 +24,77 @@ pub const FORM: Form = Form {
     name: "verl-rl",
     about: "prompts with ground truth, reward function and configuration for verl's GRPO",
     docs: "Writes `<split>.parquet` (columns `data_source`, `prompt`, `ability`, `reward_model`, \
-           `extra_info`), `reward.py` (equations 6 and 7), `image_tool.py`, `tools.yaml` and \
-           `grpo.sh` with the paper's settings.\n\
+           `extra_info`, `agent_name`; the training split also `__rollout_n__` = 12), `loop.py` (an agent \
+           loop that speaks the supervised rows' bytes), `reward.py`, `sampler.py` (12 rollouts to 8, \
+           uniform over round counts), `agent.yaml`, `grpo.sh` with the paper's settings and \
+           `REQUIRED_VERL.txt`. Pictures and rewards come from `coldstart serve`; an outage raises, and \
+           the session is in no batch.\n\
            A prompt comes once, whatever its trajectories. `reward_model.ground_truth` is JSON: \
-           `prompt`, `rules`, `atoms`, `spec`, `gloss`, `reference` (the hint image's digest: its \
-           bytes are among the RUN's blobs); it must never be shown to the trained model.\n\
-           In rollouts verl renders a picture in a turn of role `tool`, which Qwen2.5-VL's template \
-           does not wrap in `<tool_response>` as the supervised rows do; a chat template of one's \
-           own (`actor_rollout_ref.model.custom_chat_template`) can.",
+           `prompt`, `rules`, `atoms`, `spec`, `gloss`, `category`, `reference` (the hint image's digest: \
+           its bytes are among the RUN's blobs); it must never be shown to the trained model.",
     dialects: &[Dialect::Text],
+    takes_rules: true,
     container: Container::Parquet,
-    beside: &["reward.py", "image_tool.py", "tools.yaml", "grpo.sh"],
+    beside: &[
+        "loop.py",
+        "reward.py",
+        "sampler.py",
+        "coldstart_service.py",
+        "coldstart_grammar.py",
+        "coldstart_resample.py",
+        "agent.yaml",
+        "REQUIRED_VERL.txt",
+        "grpo.sh",
+    ],
     prompt_tokens: Some(PROMPT_TOKENS),
+    pairs: false,
     start: |settings| {
-        let tables = Tables::new(schema(), Naming::One);
-        Ok(Box::new(VerlRl { settings: settings.clone(), tables, seen: HashSet::new(), index: 0 }))
+        let of = |schema| Tables::new(schema, Naming::One);
+        let (train, held) = (of(schema(true)), of(schema(false)));
+        Ok(Box::new(VerlRl {
+            settings: settings.clone(),
+            train,
+            held,
+            seen: HashSet::new(),
+            index: 0,
+        }))
     },
     back,
 };
 
 /// The longest prompt: verl drops longer ones with no more than a line in its log.
-const PROMPT_TOKENS: u32 = 2_048;
+pub const PROMPT_TOKENS: u32 = 2_048;
 
-const FILES: [(&str, &str); 3] = [
-    ("reward.py", include_str!("../../../data/export/verl_reward.py")),
-    ("image_tool.py", include_str!("../../../data/export/verl_image_tool.py")),
-    ("tools.yaml", include_str!("../../../data/export/verl_tools.yaml")),
+/// Rollouts of a prompt in training (the paper's G'), of which the sampler keeps 8.
+const ROLLOUTS: i64 = 12;
+
+/// What talks to the service, for every trainer's code.
+pub const SERVICE: &str = include_str!("../../../data/export/rl/coldstart_service.py");
+/// What follows a turn, for every trainer's code.
+pub const GRAMMAR: &str = include_str!("../../../data/export/rl/coldstart_grammar.py");
+
+const FILES: [(&str, &str); 8] = [
+    ("loop.py", include_str!("../../../data/export/rl/verl_loop.py")),
+    ("reward.py", include_str!("../../../data/export/rl/verl_reward.py")),
+    ("sampler.py", include_str!("../../../data/export/rl/verl_sampler.py")),
+    ("coldstart_service.py", SERVICE),
+    ("coldstart_grammar.py", GRAMMAR),
+    ("coldstart_resample.py", include_str!("../../../data/export/rl/coldstart_resample.py")),
+    ("agent.yaml", include_str!("../../../data/export/rl/verl_agent.yaml")),
+    ("REQUIRED_VERL.txt", include_str!("../../../data/export/rl/verl_required.txt")),
 ];
 const START: &str = include_str!("../../../data/export/verl_grpo.sh");
 
 struct VerlRl {
     settings: Settings,
-    tables: Tables,
+    /// The split that is trained, and the others: only rollouts that train are resampled.
+    train: Tables,
+    held: Tables,
     seen: HashSet<String>,
     index: i64,
 }
 
-fn schema() -> SchemaRef {
+fn schema(train: bool) -> SchemaRef {
     let extra = group(vec![
         column("index", DataType::Int64),
         text("split"),
@@ -67,18 +102,20 @@ fn schema() -> SchemaRef {
         text("category"),
         column("need_tools_kwargs", DataType::Boolean),
     ]);
-    Arc::new(Schema::new(vec![
+    let mut columns = vec![
         text("data_source"),
         column("prompt", messages()),
         text("ability"),
         column("reward_model", group(vec![text("style"), text("ground_truth")])),
         column("extra_info", extra),
         column("agent_name", DataType::Utf8),
-    ]))
+    ];
+    columns.extend(train.then(|| column("__rollout_n__", DataType::Int64)));
+    Arc::new(Schema::new(columns))
 }
 
 /// What the reward model is told of a prompt, as JSON text.
-fn ground_truth(trajectory: &Trajectory, rules: &[(String, String)]) -> String {
+pub fn ground_truth(trajectory: &Trajectory, rules: &[(String, String)]) -> String {
     let prompt = &trajectory.prompt;
     let rules: Vec<Value> =
         rules.iter().map(|(id, text)| json!({"id": id, "text": text})).collect();
@@ -88,6 +125,7 @@ fn ground_truth(trajectory: &Trajectory, rules: &[(String, String)]) -> String {
         "atoms": trajectory.atoms,
         "spec": prompt.spec,
         "gloss": prompt.gloss,
+        "category": prompt.category,
         "reference": prompt.reference.as_ref().map(crate::export::dataset::image_name),
     })
     .to_string()
@@ -103,7 +141,7 @@ impl Writer for VerlRl {
         if !self.seen.insert(prompt.text.clone()) {
             return Ok(None);
         }
-        let row = json!({
+        let mut row = json!({
             "data_source": "coldstart",
             "prompt": universal::message_list(example.turns),
             "ability": "t2i",
@@ -118,10 +156,15 @@ impl Writer for VerlRl {
                 "category": prompt.category,
                 "need_tools_kwargs": false,
             },
-            "agent_name": "tool_agent",
+            "agent_name": "coldstart_agent",
         });
+        let trains = self.settings.splits.first().is_none_or(|first| first == example.split);
+        if trains {
+            row["__rollout_n__"] = ROLLOUTS.into();
+        }
         self.index += 1;
-        self.tables.push(example, row, out).map(Some)
+        let tables = if trains { &mut self.train } else { &mut self.held };
+        tables.push(example, row, out).map(Some)
     }
 
     fn finish(
@@ -129,7 +172,10 @@ impl Writer for VerlRl {
         rows: &BTreeMap<String, u64>,
         out: &mut Files,
     ) -> Result<(), DatasetError> {
-        self.tables.finish(&self.settings.splits, out)?;
+        let splits = &self.settings.splits;
+        let (train, held) = splits.split_at(splits.len().min(1));
+        self.train.finish(train, out)?;
+        self.held.finish(held, out)?;
         for (name, content) in FILES {
             out.whole(name, content);
         }

@@ -19,9 +19,11 @@ pub const FORM: Form = Form {
            Text dialect only: Qwen2.5-VL's own template ignores a `tools` column and gives role \
            `tool` another rendering.",
     dialects: &[Dialect::Text],
+    takes_rules: false,
     container: Container::Parquet,
     beside: &["sft.sh"],
     prompt_tokens: None,
+    pairs: false,
     start: |settings| {
         let tables = universal::tables(settings);
         Ok(Box::new(VerlSft { settings: settings.clone(), tables }))

@@ -1,8 +1,8 @@
 //! How many tokens a conversation takes in training: text by the trainer's own tokenizer file,
 //! images by Qwen2.5-VL's rule.
 //!
-//! Not here: encoding to ids for any other use. The one idea: a cut row is worse than a missing
-//! one (it keeps its images and stops the run), so lengths are known before anything is written.
+//! A cut row is worse than a missing one (it keeps its images and stops the run), so lengths are known
+//! before anything is written.
 
 mod bpe;
 mod pieces;

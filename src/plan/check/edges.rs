@@ -3,7 +3,7 @@
 use crate::diag::{At, Diagnostic, ticked};
 use crate::plan::Edge;
 use crate::plan::check::known::Known;
-use crate::stage::{Arity, Kind};
+use crate::stage::{Arity, Does, Kind};
 use std::collections::BTreeSet;
 
 pub fn check_edges(known: &[Known], names: &[String], errors: &mut Vec<Diagnostic>) -> Vec<Edge> {
@@ -157,9 +157,15 @@ fn cycle(known: &[Known], edges: &[Edge], left: &BTreeSet<usize>) -> Diagnostic 
     }
 }
 
+/// Whether the pipeline is a service's: what comes out goes back to who asked.
+pub fn receives(known: &[Known]) -> bool {
+    known.iter().any(|k| k.kind.does == Does::Receive)
+}
+
 /// `whole`: every stage is known, so that what is missing is not one that was told of already.
 pub fn check_ends(known: &[Known], whole: bool, errors: &mut Vec<Diagnostic>) {
-    let sinks: Vec<&Known> = known.iter().filter(|k| k.kind.ports.is_empty()).collect();
+    let ends = |k: &&Known| k.kind.ports.is_empty() && k.kind.does != Does::Canary;
+    let sinks: Vec<&Known> = known.iter().filter(ends).collect();
     if whole && !known.iter().any(|k| k.kind.arity == Arity::None) {
         errors.push(
             Diagnostic::error("P14", "the pipeline has no source")
@@ -167,7 +173,7 @@ pub fn check_ends(known: &[Known], whole: bool, errors: &mut Vec<Diagnostic>) {
         );
     }
     match sinks[..] {
-        [] if !whole => {}
+        [] if !whole || receives(known) => {}
         [] => errors.push(
             Diagnostic::error("P14", "the pipeline has no end")
                 .help("add a stage of kind `write_dataset`"),

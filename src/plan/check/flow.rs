@@ -2,6 +2,7 @@
 
 use crate::diag::{Diagnostic, Severity};
 use crate::plan::Edge;
+use crate::plan::check::edges::receives;
 use crate::plan::check::known::Known;
 use crate::stage::{Arity, Facts, Port};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,9 +76,9 @@ fn check_ports(
         for port in stage.kind.ports {
             let mut readers = edges.iter().filter(|e| e.from == index && e.port == port.name);
             match (out.contains_key(&(index, port.name)), readers.next()) {
-                (true, None) => errors.push(goes_nowhere(stage, port)),
+                (true, None) if !receives(known) => errors.push(goes_nowhere(stage, port)),
                 (false, Some(edge)) => errors.push(never(stage, port, &known[edge.to])),
-                (true, Some(_)) | (false, None) => {}
+                (true, _) | (false, None) => {}
             }
         }
     }

@@ -5,6 +5,7 @@ mod flow;
 mod known;
 mod params;
 mod refs;
+mod votes;
 
 use crate::diag::{Diagnostic, Severity};
 use crate::plan::check::edges::{check_edges, check_ends, order};
@@ -12,6 +13,7 @@ use crate::plan::check::flow::check_flow;
 use crate::plan::check::known::Known;
 use crate::plan::check::params::{apply_overrides, know};
 use crate::plan::check::refs::{check_refs, check_used};
+use crate::plan::check::votes::check_votes;
 use crate::plan::overrides::Overrides;
 use crate::plan::raw::RawStage;
 use crate::plan::roles::Roles;
@@ -45,6 +47,7 @@ pub fn compile(project: &Project, overrides: &Overrides) -> Compiled {
         check_flow(&known, &edges, order, &mut errors);
     }
     check_used(&known, &roles, project, &mut errors);
+    check_votes(&known, &roles, &mut errors);
     let roles = roles.good;
     let stages = build(&known, &roles, project, overrides.seed, &mut errors);
     let failed = errors.iter().any(|d| d.severity == Severity::Error);

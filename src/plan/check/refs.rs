@@ -12,13 +12,12 @@ use std::sync::Arc;
 
 /// Roles, templates and files that parameters name.
 pub fn check_refs(stage: &Known, roles: &Roles, project: &Project, errors: &mut Vec<Diagnostic>) {
+    for (param, role, wants) in stage.kind.roles(&stage.params) {
+        check_role(stage, (param, role), wants.is_none(), roles, errors);
+    }
     for param in stage.kind.params {
         let word = stage.params.text(param.name);
         match param.ty {
-            Ty::Chat(_) | Ty::Image if !word.is_empty() => {
-                let wants_image = param.ty == Ty::Image;
-                check_role(stage, param.name, wants_image, roles, errors);
-            }
             Ty::Template { must, may } if !word.is_empty() => {
                 check_template(stage, param.name, (must, may), project, errors);
             }
@@ -41,12 +40,11 @@ pub fn check_refs(stage: &Known, roles: &Roles, project: &Project, errors: &mut 
 
 fn check_role(
     stage: &Known,
-    param: &str,
+    (param, word): (&str, &str),
     wants_image: bool,
     roles: &Roles,
     errors: &mut Vec<Diagnostic>,
 ) {
-    let word = stage.params.text(param);
     let list: Vec<&str> = roles.good.keys().map(String::as_str).collect();
     if roles.broken.contains(word) {
         return;
@@ -168,12 +166,8 @@ fn names_in(project: &Project, folder: &str) -> Vec<String> {
 }
 
 pub fn check_used(known: &[Known], roles: &Roles, project: &Project, errors: &mut Vec<Diagnostic>) {
-    let used: BTreeSet<&str> = known
-        .iter()
-        .flat_map(|k| k.kind.params.iter().map(move |p| (k, p)))
-        .filter(|(_, p)| matches!(p.ty, Ty::Chat(_) | Ty::Image))
-        .map(|(k, p)| k.params.text(p.name))
-        .collect();
+    let used: BTreeSet<&str> =
+        known.iter().flat_map(|k| k.kind.roles(&k.params).map(|(_, role, _)| role)).collect();
     let path = format!("stages/{}/_models.toml", project.pipeline);
     let Some(source) = project.text(&path) else { return };
     for name in roles.good.keys().filter(|name| !used.contains(name.as_str())) {

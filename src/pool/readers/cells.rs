@@ -1,7 +1,7 @@
 //! Columns of Arrow as rows: what Parquet files and the folders of `save_to_disk` have in common.
 
 use super::jsonl::{linked, looks_like_image};
-use crate::pool::draft::{Draft, Picture};
+use crate::pool::draft::Draft;
 use crate::pool::input::Input;
 use crate::pool::out::{Flow, Halt, Out};
 use arrow_array::cast::AsArray;
@@ -74,7 +74,7 @@ fn image(
         match picture(column, row) {
             Found::Bytes(bytes) => {
                 out.mapped("image", wanted);
-                draft.image = Picture::Bytes(bytes);
+                draft.image = Some(Ok(bytes));
             }
             Found::Path(path) if looks_like_image(&path) => {
                 out.mapped("image", wanted);

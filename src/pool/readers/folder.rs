@@ -4,7 +4,7 @@ use super::Reader;
 use super::tars::{IMAGES, is_image};
 use crate::pool::BadKind;
 use crate::pool::content::text_of;
-use crate::pool::draft::{Draft, Picture};
+use crate::pool::draft::Draft;
 use crate::pool::input::Input;
 use crate::pool::out::{Flow, Out};
 use std::collections::BTreeMap;
@@ -83,11 +83,11 @@ fn row(input: &Input, out: &mut Out, stem: &str, image: &str, text: &str) -> Flo
     draft.category = draft.category.or(folder);
     if out.wants_images() {
         out.mapped("image", "{name}.png|jpg|webp");
-        draft.image = match input.small_file(image, max) {
-            Ok(Some(bytes)) => Picture::Bytes(bytes.into()),
-            Ok(None) => Picture::Missing(image.to_owned()),
-            Err(e) => Picture::Missing(format!("{image} ({e})")),
-        };
+        draft.image = Some(match input.small_file(image, max) {
+            Ok(Some(bytes)) => Ok(bytes.into()),
+            Ok(None) => Err(image.to_owned()),
+            Err(e) => Err(format!("{image} ({e})")),
+        });
     }
     out.row(draft)
 }

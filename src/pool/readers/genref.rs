@@ -5,7 +5,7 @@ use super::Reader;
 use super::tars::{IMAGES, Sample, samples};
 use super::webdataset::tars;
 use crate::pool::BadKind;
-use crate::pool::draft::{Draft, Picture};
+use crate::pool::draft::Draft;
 use crate::pool::out::{Flow, Out};
 
 pub const READER: Reader = Reader {
@@ -32,10 +32,8 @@ fn wanted(ending: &str) -> bool {
 fn row(out: &mut Out, mut sample: Sample) -> Flow {
     let good: Vec<String> = IMAGES.iter().map(|e| format!("good_image.{e}")).collect();
     let good: Vec<&str> = good.iter().map(String::as_str).collect();
-    let image = match sample.take(&good) {
-        Some(bytes) => Picture::Bytes(bytes),
-        None => Picture::Missing(format!("{}.good_image.jpg", sample.key)),
-    };
+    let image = sample.take(&good);
+    let image = Some(image.ok_or_else(|| format!("{}.good_image.jpg", sample.key)));
     let texts = sample.text(&["prompt.txt"]).and_then(|p| Ok((p, sample.text(&["subset.txt"])?)));
     match texts {
         Ok((text, category)) => {

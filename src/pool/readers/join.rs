@@ -3,7 +3,7 @@
 
 use super::tars::{Member, is_image};
 use crate::pool::BadKind;
-use crate::pool::draft::{Draft, Picture};
+use crate::pool::draft::Draft;
 use crate::pool::out::{Flow, Halt, Out};
 use crate::store::{Spill, SpillRef, StoreError};
 use crate::text::hash;
@@ -61,7 +61,7 @@ impl Join {
         for row in waiting {
             let (wanted, mut draft) = self.row(out, row)?;
             if wanted == name && !std::mem::replace(&mut self.met[row as usize], true) {
-                draft.image = Picture::Bytes(bytes.clone());
+                draft.image = Some(Ok(bytes.clone()));
                 out.row(draft)?;
             }
         }
@@ -73,7 +73,7 @@ impl Join {
         for row in 0..self.rows.len() as u32 {
             if !self.met[row as usize] {
                 let (wanted, mut draft) = self.row(out, row)?;
-                draft.image = Picture::Missing(wanted);
+                draft.image = Some(Err(wanted));
                 out.row(draft)?;
             }
         }

@@ -4,7 +4,8 @@
 use super::Reader;
 use super::json_array;
 use crate::pool::BadKind;
-use crate::pool::draft::{Draft, Picture};
+use crate::pool::content::NOT_UTF8;
+use crate::pool::draft::Draft;
 use crate::pool::input::Input;
 use crate::pool::lines::{Line, Lines};
 use crate::pool::out::{Flow, Out};
@@ -95,7 +96,7 @@ pub(super) fn rows_of(
                 }
             }
             Ok(Some(Line::Encoding(number))) => {
-                out.bad(&format!("{name}#{number}"), BadKind::Encoding, "not UTF-8", false)?;
+                out.bad(&format!("{name}#{number}"), BadKind::Encoding, NOT_UTF8, false)?;
             }
             Ok(Some(Line::TooLong(number))) => {
                 let why = format!("a line over {} bytes", out.options.max_bytes);
@@ -139,7 +140,7 @@ pub(super) fn linked(
     draft: &mut Draft,
 ) -> Flow {
     if path.contains("://") {
-        draft.image = Picture::Missing(format!("{path} (web addresses are not fetched)"));
+        draft.image = Some(Err(format!("{path} (web addresses are not fetched)")));
         return Ok(());
     }
     let Some(safe) = safe_path(path) else {
@@ -148,11 +149,11 @@ pub(super) fn linked(
     };
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     let whole = if folder.is_empty() { safe } else { format!("{folder}/{safe}") };
-    draft.image = match input.small_file(&whole, out.options.max_bytes) {
-        Ok(Some(bytes)) => Picture::Bytes(Bytes::from(bytes)),
-        Ok(None) => Picture::Missing(whole),
-        Err(e) => Picture::Missing(format!("{whole} ({e})")),
-    };
+    draft.image = Some(match input.small_file(&whole, out.options.max_bytes) {
+        Ok(Some(bytes)) => Ok(Bytes::from(bytes)),
+        Ok(None) => Err(whole),
+        Err(e) => Err(format!("{whole} ({e})")),
+    });
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use super::Reader;
 use super::bounded::Records;
 use super::jsonl::table_row;
 use crate::pool::BadKind;
+use crate::pool::content::NOT_UTF8;
 use crate::pool::input::{Input, bare};
 use crate::pool::out::{Flow, Out};
 use serde_json::{Map, Value};
@@ -90,12 +91,7 @@ fn rows(input: &Input, name: &str, out: &mut Out) -> Flow {
         }
         match wrong {
             Some(column) => {
-                out.bad(
-                    &key,
-                    BadKind::Encoding,
-                    &format!("column `{column}` is not UTF-8"),
-                    false,
-                )?;
+                out.bad(&key, BadKind::Encoding, &format!("column `{column}`: {NOT_UTF8}"), false)?;
             }
             None => table_row(input, name, out, key, &Value::Object(row))?,
         }

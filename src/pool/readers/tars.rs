@@ -1,8 +1,8 @@
 //! Walking tar archives member by member, and grouping members into WebDataset samples.
 //!
-//! The one idea: a member is held only while it is handled, a sample only until the next begins, and
-//! of a sample only the parts that its format reads; the size of an archive never matters. A member
-//! that cannot be read is named; an archive that breaks off ends there and the next one goes on.
+//! A member is held only while it is handled, a sample only until the next begins, and of a sample only
+//! the parts that its format reads; the size of an archive never matters. A member that cannot be read is
+//! named; an archive that breaks off ends there and the next one goes on.
 
 use super::apart::Apart;
 use super::bounded::Records;

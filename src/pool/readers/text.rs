@@ -2,6 +2,7 @@
 
 use super::Reader;
 use crate::pool::BadKind;
+use crate::pool::content::NOT_UTF8;
 use crate::pool::draft::Draft;
 use crate::pool::input::{Input, bare};
 use crate::pool::lines::{Line, Lines};
@@ -61,7 +62,7 @@ fn lines(input: &Input, out: &mut Out, licence: Option<&str>) -> Flow {
                     })?
                 }
                 Ok(Some(Line::Encoding(n))) => {
-                    out.bad(&key(n), BadKind::Encoding, "not UTF-8", false)?
+                    out.bad(&key(n), BadKind::Encoding, NOT_UTF8, false)?
                 }
                 Ok(Some(Line::TooLong(n))) => {
                     out.bad(&key(n), BadKind::TooLarge, "the line is over the bound", false)?;

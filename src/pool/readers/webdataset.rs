@@ -3,7 +3,7 @@
 use super::Reader;
 use super::tars::{IMAGES, Sample, samples};
 use crate::pool::BadKind;
-use crate::pool::draft::{Draft, Picture};
+use crate::pool::draft::Draft;
 use crate::pool::input::Input;
 use crate::pool::out::{Flow, Out};
 use serde_json::Value;
@@ -59,20 +59,17 @@ pub fn row(out: &mut Out, mut sample: Sample, category: Option<&str>) -> Flow {
     if image.is_some() {
         out.mapped("image", "{key}.jpg|png|webp");
     }
-    let image = match image {
-        Some(bytes) => Picture::Bytes(bytes),
-        None => Picture::Missing(format!("{}.jpg", sample.key)),
-    };
+    let image = image.ok_or_else(|| format!("{}.jpg", sample.key));
     let category = category.map(str::to_owned).or(draft.category);
     let unread = draft.unread.or(match (left, &image) {
         (Some(left), _) => Some(format!(
             "`{left}` beside it is not read: a key ends at the first dot of a file's name"
         )),
-        (None, Picture::Bytes(_)) => Some(
+        (None, Ok(_)) => Some(
             "there is a picture of that key, no text near it: sort the tar (`tar --sort=name`)"
                 .to_owned(),
         ),
         (None, _) => None,
     });
-    out.row(Draft { text, unread, category, image, ..draft })
+    out.row(Draft { text, unread, category, image: Some(image), ..draft })
 }

@@ -1,13 +1,13 @@
 //! What a pool holds, before any money is spent on it: sizes, categories, lengths, languages,
 //! duplicates, contamination, images.
 //!
-//! Not here: printing (`cli`). The one idea: one pass over the rows in memory that does not grow
-//! with texts or images (about 250 bytes a row: hashes for duplicates, the texts in a scratch file).
+//! It takes one pass over the rows, in memory that does not grow with texts or images (about 250 bytes a
+//! row: hashes for duplicates, the texts in a scratch file).
 
 mod page;
 
-use crate::pool::{Bad, PoolError, PoolItem, RawPrompt};
-use crate::record::Id;
+use crate::pool::{Bad, PoolError, PoolItem};
+use crate::record::{Id, Prompt};
 use crate::store::{Spill, SpillRef};
 use crate::text::decontam::Fingerprints;
 use crate::text::dedup::{Dedup, Ruling};
@@ -107,7 +107,7 @@ pub async fn collect(
     let mut walk = Walk::new(fingerprints, threshold, seed)?;
     while let Some(item) = items.next().await {
         match item? {
-            PoolItem::Row(row) => walk.row(&row)?,
+            PoolItem::Row(row) => walk.row(&row.prompt)?,
             PoolItem::Bad(bad) => walk.bad(&bad),
             PoolItem::End(ending) => walk.report.unread_files += ending.unread,
         }
@@ -150,7 +150,7 @@ impl Walk<'_> {
         })
     }
 
-    fn row(&mut self, row: &RawPrompt) -> Result<(), PoolError> {
+    fn row(&mut self, row: &Prompt) -> Result<(), PoolError> {
         let report = &mut self.report;
         report.rows += 1;
         report.with_spec += u64::from(row.spec.is_some());
@@ -165,21 +165,19 @@ impl Walk<'_> {
         let length = words(&normalise(&row.text)).count() as u64;
         count_in(&mut report.words, length);
         self.lengths.push(length as u32);
-        if let Some(reference) = &row.reference {
-            let image = &reference.image;
+        if let Some(image) = &row.reference {
             report.images.count += 1;
             report.images.bytes += image.bytes;
             add(&mut report.images.by_type, image.mime.ext());
             count_in(&mut report.images.sides, u64::from(image.width.max(image.height)));
         }
-        let id = Id::of(&row.source, &row.key, &row.text);
-        self.dedup.offer(id, &row.text);
-        self.places.push((id, self.texts.push(row.text.as_bytes())?));
+        self.dedup.offer(row.id, &row.text);
+        self.places.push((row.id, self.texts.push(row.text.as_bytes())?));
         self.contamination(row);
         Ok(())
     }
 
-    fn contamination(&mut self, row: &RawPrompt) {
+    fn contamination(&mut self, row: &Prompt) {
         let found = self.fingerprints.check_all(&row.text, row.spec.as_ref(), row.gloss.as_deref());
         let report = &mut self.report.contamination;
         if let Some(hit) = found.iter().find(|hit| !hit.advisory) {

@@ -67,6 +67,16 @@ fn call(caption: &str) -> String {
     )
 }
 
+/// The later release's second tool.
+const EDITING: &str = "image_editing_tool";
+
+fn editing(instruction: &str) -> String {
+    let instruction = json!(format!("Change it so that it shows: {instruction}"));
+    format!(
+        "<tool_call>\n{{\"name\": \"{EDITING}\", \"arguments\": {{\"instruction\": {instruction}}}}}\n</tool_call>"
+    )
+}
+
 fn first(mind: &Mind, request: &str, habits: &Habits, rng: &mut Rng) -> String {
     let meaning = riddle::understand(&mind.world, "agent", request);
     let thought = prose::first_thought(request, meaning.as_ref(), rng);
@@ -105,8 +115,10 @@ fn later(mind: &Mind, chat: &Chat, request: &str, habits: &Habits, rng: &mut Rng
     findings.retain(|f| accepts == (f.answer == Answer::Yes) && !f.fact.is_empty());
     let rationale = prose::rationale(&seen, &findings, accepts, rng);
     let judged = format!("<judge>\n{rationale}\n</judge>");
+    let v2 = thinks_first(chat);
     if accepts {
-        return format!("{judged}\n<answer>done</answer>");
+        let thought = if v2 { "<think>\nNow to look at what came back.\n</think>\n" } else { "" };
+        return format!("{thought}{judged}\n<answer>done</answer>");
     }
     let faults: Vec<String> = findings.iter().map(|f| f.fact.clone()).collect();
     let thought = prose::second_thought(&faults, meaning.as_ref(), rng);
@@ -115,7 +127,16 @@ fn later(mind: &Mind, chat: &Chat, request: &str, habits: &Habits, rng: &mut Rng
         Some(meaning) if !rng.chance(habits.copies) => compose(meaning, emphasis, rng),
         _ => format!("{request}, once more, with every part of it clearly visible"),
     };
-    format!("{judged}\n<think>\n{thought}\n</think>\n{}", call(&caption))
+    let thought = format!("<think>\n{thought}\n</think>");
+    let (one, two) = if v2 { (thought, judged) } else { (judged, thought) };
+    let edits = chat.system.contains(EDITING) && rng.chance(0.5);
+    let call = if edits { editing(&caption) } else { call(&caption) };
+    format!("{one}\n{two}\n{call}")
+}
+
+/// The later grammar thinks before it judges; its system turn says so.
+fn thinks_first(chat: &Chat) -> bool {
+    chat.system.contains("think first: <think>")
 }
 
 /// One of the ways in which models break the grammar.

@@ -1,5 +1,6 @@
 //! A chat request as the simulated models read it: the task line, the tagged passages, the images.
 
+use crate::sim::World;
 use bytes::Bytes;
 
 /// What a conversation holds, whatever wire format it came in.
@@ -48,6 +49,26 @@ impl Chat {
             (seed, 0) => seed.to_string(),
             (seed, again) => format!("{seed}, asked again {again}"),
         }
+    }
+
+    /// Names this look: another role, model, wording, order of questions or draw is another one.
+    pub fn look(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for part in [&self.model, self.task(), &self.user, &self.draw()] {
+            hasher.update(part.as_bytes()).update(b"\n");
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+
+    /// Whether this reply cannot be read; told so, a model answers in the form asked for.
+    pub fn unparsed(&self, world: &World) -> bool {
+        self.again == 0 && world.rng(&["unparsed", &self.look()]).chance(world.unparsed)
+    }
+
+    /// The model's family: models of one maker see alike (`Qwen3-VL-30B` and `Qwen3-VL-235B`).
+    pub fn family(&self) -> &str {
+        let end = self.model.find(|c: char| !c.is_ascii_alphabetic());
+        &self.model[..end.unwrap_or(self.model.len())]
     }
 
     /// The user's request, without the agent's `Prompt: `.

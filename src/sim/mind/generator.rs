@@ -1,8 +1,9 @@
 //! The image generator: reads a caption literally, gets some of it wrong, draws the rest.
 //!
-//! Each possible fault has its own number, drawn from (seed, class, kind), and happens when that
-//! number is below a rate that the caption's clarity sets. So with the seed kept, a clearer caption
-//! can only remove faults: what was right stays right, as with a real generator's kept noise.
+//! Each possible fault has its own number, drawn from (seed, caption, class, kind), and happens when
+//! that number is below a rate that the caption's clarity sets. So a clearer caption draws better on
+//! the whole, and yet a new picture: with a real generator too, other words under the kept seed put
+//! what was right at risk.
 
 use crate::record::{Region, Relation, Size};
 use crate::sim::World;
@@ -23,7 +24,7 @@ pub struct Order<'a> {
 /// The picture as PNG bytes.
 pub fn picture(world: &World, order: &Order<'_>) -> Vec<u8> {
     let mut meaning = scene::parse(order.caption);
-    let seed = order.seed.to_string();
+    let seed = format!("{}, {}", order.seed, order.caption);
     if meaning.is_empty() {
         improvise(&mut meaning, world, &seed, order.caption);
     } else if !order.faithful {

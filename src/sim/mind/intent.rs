@@ -17,6 +17,19 @@ pub fn intent(world: &World, chat: &Chat) -> String {
         Some(wanted) => differences(&wanted, &scene::parse(refined)),
         None => (lost_words(request, refined), Vec::new()),
     };
+    let (mut missing, contradicts) = (missing, contradicts);
+    let mut rng = world.rng(&["intent", &chat.look()]);
+    let contradicts = match rng.chance(world.verifier_error) {
+        false => contradicts,
+        true if missing.is_empty() && contradicts.is_empty() => {
+            missing.push("part of what was asked for".to_owned());
+            contradicts
+        }
+        true => {
+            missing.clear();
+            Vec::new()
+        }
+    };
     let entails = missing.is_empty() && contradicts.is_empty();
     json!({"missing": missing, "contradicts": contradicts, "entails": entails}).to_string()
 }

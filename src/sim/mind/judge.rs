@@ -16,11 +16,30 @@ struct Answered<'a> {
     finding: Finding,
 }
 
-fn answer<'a>(world: &World, seen: &Seen, name: &str, entry: &Entry<'a>) -> Answered<'a> {
+/// Who looks at which picture, and in which look.
+struct Looker<'a> {
+    world: &'a World,
+    family: &'a str,
+    look: String,
+    seen: &'a Seen,
+    name: &'a str,
+}
+
+impl<'a> Looker<'a> {
+    fn new(world: &'a World, chat: &'a Chat, seen: &'a Seen, name: &'a str) -> Looker<'a> {
+        Looker { world, family: chat.family(), look: chat.look(), seen, name }
+    }
+
+    fn errs(&self, question: &str) -> bool {
+        self.world.judge_errs(self.family, &self.look, self.name, question)
+    }
+}
+
+fn answer<'a>(looker: &Looker<'_>, entry: &Entry<'a>) -> Answered<'a> {
     let ask = Ask::of(entry.text, entry.expected);
-    let mut finding = look::check(seen, &ask);
-    let slip = world.rng(&["judge", name, entry.text]).chance(world.judge_error);
-    if slip && finding.answer != Answer::Unsure && !seen.is_blank() {
+    let mut finding = look::check(looker.seen, &ask);
+    let slip = looker.errs(entry.text);
+    if slip && finding.answer != Answer::Unsure && !looker.seen.is_blank() {
         finding = turned(&finding, entry);
     }
     Answered { id: entry.id, ask, finding }
@@ -125,8 +144,21 @@ struct Report {
 
 fn examine(world: &World, chat: &Chat, seen: &Seen, name: &str) -> Report {
     let (rules, atoms) = (chat.entries("rules"), chat.entries("checklist"));
-    let answered: Vec<Answered> = atoms.iter().map(|e| answer(world, seen, name, e)).collect();
-    let ruled: Vec<Finding> = rules.iter().map(|e| rule(e.text, seen, &answered)).collect();
+    let looker = Looker::new(world, chat, seen, name);
+    let mut answered: Vec<Answered> = atoms.iter().map(|e| answer(&looker, e)).collect();
+    let stamped = world.rng(&["stamp", &looker.look, name]).chance(world.rubber_stamp);
+    if stamped {
+        for (a, entry) in answered.iter_mut().zip(&atoms) {
+            if a.finding.answer != Answer::Yes {
+                a.finding = turned(&Finding { answer: Answer::No, ..a.finding.clone() }, entry);
+            }
+        }
+    }
+    let rule = |e: &Entry| match stamped {
+        true => pixels(true, "All as it should be.", ""),
+        false => rule(e.text, seen, &answered),
+    };
+    let ruled: Vec<Finding> = rules.iter().map(rule).collect();
     let line = |id: &str, f: &Finding| {
         let answer = match f.answer {
             Answer::Yes => "yes",
@@ -145,7 +177,7 @@ fn examine(world: &World, chat: &Chat, seen: &Seen, name: &str) -> Report {
     findings.extend(ruled);
     let good = findings.iter().filter(|f| f.answer == Answer::Yes).count();
     let passed = good as f64 / findings.len().max(1) as f64;
-    let satisfied = good == findings.len() && !seen.is_blank();
+    let satisfied = good == findings.len() && (stamped || !seen.is_blank());
     findings.retain(|f| !f.fact.is_empty());
     Report { checks, findings, satisfied, passed }
 }
@@ -156,8 +188,11 @@ pub fn judge(mind: &Mind, chat: &Chat, scored: bool) -> String {
     let Some((seen, name)) = mind.look(chat, 0) else {
         return json!({"checks": [], "rationale": "There is no picture to look at."}).to_string();
     };
+    if chat.unparsed(world) {
+        return "The picture is much as one would expect, on the whole.".to_owned();
+    }
     let report = examine(world, chat, &seen, &name);
-    let mut rng = world.rng(&["rationale", chat.task(), &name, chat.request()]);
+    let mut rng = world.rng(&["rationale", &chat.look(), &name, chat.request()]);
     // Told of the contradiction, it looks again.
     let slip = rng.chance(world.contradiction) && chat.again == 0;
     let rationale = prose::rationale(&seen, &report.findings, report.satisfied != slip, &mut rng);
@@ -169,15 +204,43 @@ pub fn judge(mind: &Mind, chat: &Chat, scored: bool) -> String {
     serde_json::to_string(&judged).unwrap_or_default()
 }
 
+/// `tell`: the rationale of answers that are settled; what it is told is all that it speaks of.
+pub fn tell(mind: &Mind, chat: &Chat) -> String {
+    let Some((seen, name)) = mind.look(chat, 0) else {
+        return json!({"rationale": "There is no picture to look at."}).to_string();
+    };
+    let fact = |entry: &Entry, holds: bool| {
+        // What breaks a rule is told as it was seen, not as a question.
+        if !holds && entry.expected.is_empty() {
+            let fact = prose::clause(entry.text);
+            let evidence = entry.text.to_owned();
+            return Finding { answer: Answer::No, evidence, fact };
+        }
+        let finding = look::check(&seen, &Ask::of(entry.text, entry.expected));
+        let agrees = (finding.answer == Answer::Yes) == holds;
+        if agrees { finding } else { turned(&finding, entry) }
+    };
+    let (right, wrong) = (chat.entries("right"), chat.entries("wrong"));
+    let mut findings: Vec<Finding> = right.iter().map(|e| fact(e, true)).collect();
+    findings.extend(wrong.iter().map(|e| fact(e, false)));
+    let mut rng = mind.world.rng(&["rationale", &chat.look(), &name, chat.request()]);
+    let rationale = prose::rationale(&seen, &findings, wrong.is_empty(), &mut rng);
+    json!({ "rationale": rationale }).to_string()
+}
+
 /// `pairwise`.
 pub fn compare(mind: &Mind, chat: &Chat) -> String {
     let world = &mind.world;
     let (Some((a, name_a)), Some((b, name_b))) = (mind.look(chat, 0), mind.look(chat, 1)) else {
         return json!({"evidence": "Two pictures are needed.", "better": "tie"}).to_string();
     };
+    if chat.unparsed(world) {
+        return "Both have their merits.".to_owned();
+    }
     let atoms = chat.entries("checklist");
     let score = |seen: &Seen, name: &str| {
-        let yes = |e: &&Entry| answer(world, seen, name, e).finding.answer == Answer::Yes;
+        let looker = Looker::new(world, chat, seen, name);
+        let yes = |e: &&Entry| answer(&looker, e).finding.answer == Answer::Yes;
         let extra = seen
             .things
             .iter()
@@ -188,8 +251,9 @@ pub fn compare(mind: &Mind, chat: &Chat) -> String {
         atoms.iter().filter(yes).count() as f64 - 0.4 * extra as f64
     };
     let (sa, sb) = (score(&a, &name_a), score(&b, &name_b));
-    let mut rng = world.rng(&["pairwise", &name_a, &name_b, chat.request()]);
+    let mut rng = world.rng(&["pairwise", &name_a, &name_b, &chat.look()]);
     let better = match sa - sb {
+        _ if rng.chance(world.place_bias) => "A",
         d if d > 0.1 => "A",
         d if d < -0.1 => "B",
         // A judge with nothing to go by leans to what it saw first.

@@ -58,6 +58,7 @@ impl Mind {
             "checklist" => plain(checklist::checklist(world, chat)),
             "judge" => plain(judge::judge(self, chat, false)),
             "pointwise" => plain(judge::judge(self, chat, true)),
+            "tell" => plain(judge::tell(self, chat)),
             "pairwise" => plain(judge::compare(self, chat)),
             "leak" => plain(text::leak(world, chat)),
             "rederive" => plain(text::rederive(world, chat)),

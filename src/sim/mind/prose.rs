@@ -16,6 +16,12 @@ pub fn sentence(text: &str) -> String {
     chars.next().map_or(String::new(), |c| c.to_uppercase().chain(chars).collect())
 }
 
+/// A sentence as a part of another: its first letter in lower case, without its full stop.
+pub fn clause(sentence: &str) -> String {
+    let mut chars = sentence.trim().trim_end_matches('.').chars();
+    chars.next().map_or(String::new(), |c| c.to_lowercase().chain(chars).collect())
+}
+
 /// What goes through a teacher's mind before its first caption.
 pub fn first_thought(request: &str, meaning: Option<&Meaning>, rng: &mut Rng) -> String {
     let short: String = request.chars().take(90).collect();

@@ -78,6 +78,9 @@ pub fn leak(world: &World, chat: &Chat) -> String {
 
 /// `rederive`.
 pub fn rederive(world: &World, chat: &Chat) -> String {
+    if chat.unparsed(world) {
+        return "It is hard to say.".to_owned();
+    }
     let text = chat.tag("judgement");
     let wrong = world.rng(&["rederive", text]).chance(world.verifier_error);
     let verdict = match prose::conclusion(text) {

@@ -1,10 +1,9 @@
 //! The game: whose turn it is, and what becomes of a turn.
 
-use crate::call::{Message, Part, Speaker};
 use crate::export::conversation::{Dialect, observation, user_turn};
 use crate::markup;
-use crate::record::{Ended, ImageRef, Rollout, RolloutTurn};
-use crate::stage::agent::{Act, Grammar, Mode, Rules, Setting, lax, turn};
+use crate::record::{Ended, ImageRef, Message, Part, Rollout, RolloutTurn, Speaker};
+use crate::stage::agent::{Act, Grammar, Mode, Rules, Setting, ToolCall, lax, turn};
 
 /// Attempts of the released clients.
 const ATTEMPTS: u32 = 3;
@@ -22,6 +21,11 @@ pub enum Ask {
     },
     /// The generator.
     Draw(String),
+    /// The editor: the last picture, changed.
+    Edit {
+        instruction: String,
+        picture: ImageRef,
+    },
     Nobody,
 }
 
@@ -37,7 +41,7 @@ pub struct Heard {
 
 enum Next {
     Speak,
-    Draw(String),
+    Draw(ToolCall),
     Over,
 }
 
@@ -63,7 +67,7 @@ pub struct Game<'a> {
 impl<'a> Game<'a> {
     pub fn new(rules: &'a Rules, prompt: &'a str, draw: u32) -> Game<'a> {
         let next = match rules.setting {
-            Setting::Raw => Next::Draw(prompt.to_owned()),
+            Setting::Raw => Next::Draw(ToolCall::drawing(prompt)),
             Setting::Agent | Setting::WithoutTool => Next::Speak,
         };
         let ended = Ended::Raw;
@@ -78,14 +82,25 @@ impl<'a> Game<'a> {
             again: 0,
             pictures: 0,
             kept: None,
-            rollout: Rollout { draw, turns: Vec::new(), instead: None, ended, scores: Vec::new() },
+            rollout: Rollout {
+                draw,
+                turns: Vec::new(),
+                instead: None,
+                ended,
+                scores: Vec::new(),
+                reward: None,
+                advantage: None,
+            },
         }
     }
 
     pub fn ask(&self) -> Ask {
         match &self.next {
             Next::Speak => Ask::Agent { messages: self.messages.clone(), again: self.again },
-            Next::Draw(caption) => Ask::Draw(caption.clone()),
+            Next::Draw(ToolCall { text, edits }) => match self.kept.filter(|_| *edits) {
+                Some(picture) => Ask::Edit { instruction: text.clone(), picture },
+                None => Ask::Draw(text.clone()),
+            },
             Next::Over => Ask::Nobody,
         }
     }
@@ -113,8 +128,8 @@ impl<'a> Game<'a> {
         let apart = if text.contains("<think>") { "" } else { heard.reasoning.as_str() };
         let seen = turn::read(self.rules.grammar, first, &text, apart);
         let (fault, what) = seen.fault.map_or(("", String::new()), |(code, what)| (code, what));
-        let caption = match &seen.act {
-            Act::Call(caption) | Act::Both(caption) => Some(caption.clone()),
+        let call = match &seen.act {
+            Act::Call(call) | Act::Both(call) => Some(call),
             Act::Answer | Act::Nothing => None,
         };
         self.rollout.turns.push(RolloutTurn {
@@ -122,7 +137,8 @@ impl<'a> Game<'a> {
             text: text.clone(),
             fault: fault.to_owned(),
             what,
-            caption,
+            caption: call.map(|call| call.text.clone()),
+            edits: call.is_some_and(|call| call.edits),
             answer: matches!(seen.act, Act::Answer | Act::Both(_)),
             thinking: seen.thinking,
             judgement: seen.judgement,
@@ -147,7 +163,7 @@ impl<'a> Game<'a> {
         }
         text.truncate(end);
         let thought = heard.reasoning.trim();
-        let leads = self.pictures == 0 || self.rules.grammar == Grammar::V2;
+        let leads = self.pictures == 0 || self.rules.grammar.is_v2();
         if leads && !thought.is_empty() && !text.contains("<think>") {
             let joint = if self.pictures == 0 { " " } else { "\n" };
             text = format!("<think>{thought}</think>{joint}{text}");
@@ -167,10 +183,10 @@ impl<'a> Game<'a> {
             Act::Call(_) | Act::Both(_) if self.pictures >= self.rules.most() => {
                 self.end(Ended::Cut);
             }
-            Act::Call(caption) => self.next = Next::Draw(caption),
-            Act::Both(caption) => {
+            Act::Call(call) => self.next = Next::Draw(call),
+            Act::Both(call) => {
                 self.closing = true;
-                self.next = Next::Draw(caption);
+                self.next = Next::Draw(call);
             }
             Act::Answer => self.end(Ended::Answer),
             Act::Nothing => self.end(Ended::Malformed),
@@ -189,22 +205,27 @@ impl<'a> Game<'a> {
             }
         };
         match act {
-            Act::Call(caption) | Act::Both(caption) => {
+            // There is no picture to change: the client's request fails.
+            Act::Call(call) | Act::Both(call) if call.edits && self.kept.is_none() => {
+                self.attempt_dies();
+            }
+            Act::Call(call) | Act::Both(call) => {
                 self.say(text.to_owned());
                 self.closing =
                     lax::act(self.rules.grammar, text).is_ok_and(|a| matches!(a, Act::Both(_)));
                 if let Some(turn) = self.rollout.turns.last_mut() {
-                    turn.caption = Some(caption.clone());
+                    turn.caption = Some(call.text.clone());
+                    turn.edits = call.edits;
                 }
-                self.next = Next::Draw(caption);
+                self.next = Next::Draw(call);
             }
             Act::Answer => self.close_attempt(Ended::Answer),
             Act::Nothing => {
                 // v1 sends the same request again; v2 lets the turn stand and asks on.
-                if self.rules.grammar == Grammar::V2 {
+                if self.rules.grammar.is_v2() {
                     self.say(text.to_owned());
                 }
-                let most = if self.rules.grammar == Grammar::V2 { 10 } else { 9 };
+                let most = if self.rules.grammar.is_v2() { 10 } else { 9 };
                 if self.asked >= most {
                     self.attempt_dies();
                 }
@@ -288,7 +309,7 @@ impl<'a> Game<'a> {
 
     /// The released client starts anew; its third attempt keeps what it has drawn.
     fn attempt_dies(&mut self) {
-        let keeps = self.rules.grammar == Grammar::V2 || self.attempt == ATTEMPTS;
+        let keeps = self.rules.grammar.is_v2() || self.attempt == ATTEMPTS;
         if self.attempt == ATTEMPTS && keeps && self.kept.is_some() && self.has_kept() {
             self.rollout.instead = self.kept.filter(|_| self.pictures == 0);
             return self.end(Ended::TurnLimit);
@@ -300,13 +321,13 @@ impl<'a> Game<'a> {
         self.messages = opening(self.rules, self.prompt);
         self.next = Next::Speak;
         if self.attempt > ATTEMPTS {
-            self.next = Next::Draw(self.prompt.to_owned());
+            self.next = Next::Draw(ToolCall::drawing(self.prompt));
         }
     }
 
     /// v1 resets its picture at each attempt.
     fn has_kept(&self) -> bool {
-        self.rules.grammar == Grammar::V2 || self.pictures > 0
+        self.rules.grammar.is_v2() || self.pictures > 0
     }
 }
 

@@ -1,22 +1,22 @@
 //! A turn as the released clients read it: by searching for tags, wherever they stand.
 
-use crate::stage::agent::{Act, Grammar};
-use crate::stage::grammar::TOOL;
+use crate::stage::agent::{Act, Grammar, ToolCall};
+use crate::stage::grammar::{EDITING_TOOL, TOOL};
 use serde_json::Value;
 
 /// What the client makes of a turn; Err where it raises, which ends the attempt.
 pub fn act(grammar: Grammar, text: &str) -> Result<Act, String> {
     let done = match grammar {
-        Grammar::V2 => text.contains("<answer>done</answer>"),
+        Grammar::V2 { .. } => text.contains("<answer>done</answer>"),
         Grammar::V1 | Grammar::Native => text.contains("</answer>"),
     };
     let call = match text.split("<tool_call>").nth(1) {
-        Some(inner) => Some(caption(grammar, inner.split("</tool_call>").next().unwrap_or(""))?),
+        Some(inner) => Some(tool_call(grammar, inner.split("</tool_call>").next().unwrap_or(""))?),
         None => None,
     };
     Ok(match (call, done) {
-        (Some(caption), false) => Act::Call(caption),
-        (Some(caption), true) => Act::Both(caption),
+        (Some(call), false) => Act::Call(call),
+        (Some(call), true) => Act::Both(call),
         (None, true) => Act::Answer,
         (None, false) => Act::Nothing,
     })
@@ -24,20 +24,27 @@ pub fn act(grammar: Grammar, text: &str) -> Result<Act, String> {
 
 /// v1 never looks at the name and needs a caption; v2 looks at it and takes a missing caption for
 /// an empty one.
-fn caption(grammar: Grammar, json: &str) -> Result<String, String> {
+fn tool_call(grammar: Grammar, json: &str) -> Result<ToolCall, String> {
     let call = serde_json::from_str::<Value>(json.trim());
-    let call = match (call, grammar) {
-        (Ok(call), _) => call,
-        (Err(_), Grammar::V2) => python(json).ok_or("the call is neither JSON nor a literal")?,
-        (Err(error), _) => return Err(format!("the call is not JSON: {error}")),
-    };
-    let caption = call["arguments"]["caption"].as_str().map(str::to_owned);
-    match grammar {
-        Grammar::V1 | Grammar::Native => caption.ok_or_else(|| "no `arguments.caption`".to_owned()),
-        Grammar::V2 if call["name"] != TOOL => {
-            Err(format!("`{}` cannot be called here", call["name"].as_str().unwrap_or_default()))
+    let call = match call {
+        Ok(call) => call,
+        Err(_) if grammar.is_v2() => {
+            python(json).ok_or("the call is neither JSON nor a literal")?
         }
-        Grammar::V2 => Ok(caption.unwrap_or_default()),
+        Err(error) => return Err(format!("the call is not JSON: {error}")),
+    };
+    let argument = |name: &str| call["arguments"][name].as_str().map(str::to_owned);
+    match (grammar, call["name"].as_str().unwrap_or_default()) {
+        (Grammar::V1 | Grammar::Native, _) => argument("caption")
+            .map(ToolCall::drawing)
+            .ok_or_else(|| "no `arguments.caption`".to_owned()),
+        (Grammar::V2 { .. }, TOOL) => {
+            Ok(ToolCall::drawing(argument("caption").unwrap_or_default()))
+        }
+        (Grammar::V2 { edits: true }, EDITING_TOOL) => {
+            Ok(ToolCall { text: argument("instruction").unwrap_or_default(), edits: true })
+        }
+        (Grammar::V2 { .. }, name) => Err(format!("`{name}` cannot be called here")),
     }
 }
 

@@ -8,26 +8,24 @@
 
 mod game;
 mod lax;
+mod replay;
 mod story;
 mod turn;
 
 pub use game::{Ask, Game, Heard};
+pub use replay::{numbered, replay, take};
 pub use story::conversation;
-pub use turn::{Act, Seen, read};
+pub use turn::{Act, Seen, ToolCall, read};
 
 use crate::export::conversation::{SYSTEM_NATIVE, SYSTEM_TEXT};
-
-/// The kinds that play and score, for who looks for their stages in a RUN.
-pub const PLAYS: &str = "roll_out";
-pub const SCORES: &str = "score";
 
 /// How the agent writes its turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grammar {
     /// The paper's: judge before think, all in text.
     V1,
-    /// The later release's: think before judge, and an editing tool.
-    V2,
+    /// The later release's: think before judge, and an editing tool where something edits.
+    V2 { edits: bool },
     /// v1's turns as the Qwen chat template renders tools and their answers.
     Native,
 }
@@ -67,7 +65,7 @@ impl Rules {
     /// them. `system` empty: ours for the grammar.
     pub fn of(grammar: &str, mode: &str, setting: &str, n_max: usize, system: &str) -> Rules {
         let grammar = match grammar {
-            "v2" => Grammar::V2,
+            "v2" => Grammar::V2 { edits: false },
             "native" => Grammar::Native,
             _ => Grammar::V1,
         };
@@ -81,6 +79,18 @@ impl Rules {
         Rules { grammar, mode, setting, n_max: n_max.max(1), system }
     }
 
+    /// With an editing tool, which v2 alone knows.
+    pub fn editing(mut self) -> Rules {
+        if let Grammar::V2 { edits: false } = self.grammar {
+            let ours = self.system == self.grammar.system();
+            self.grammar = Grammar::V2 { edits: true };
+            if ours {
+                self.system = self.grammar.system();
+            }
+        }
+        self
+    }
+
     /// Pictures after which nothing is drawn.
     fn most(&self) -> usize {
         if self.setting == Setting::WithoutTool { 1 } else { self.n_max }
@@ -88,11 +98,20 @@ impl Rules {
 }
 
 impl Grammar {
+    pub fn is_v2(self) -> bool {
+        matches!(self, Grammar::V2 { .. })
+    }
+
     /// Our system turn.
     fn system(self) -> String {
         match self {
             Grammar::V1 => SYSTEM_TEXT.to_owned(),
-            Grammar::V2 => include_str!("../../../data/export/system_v2.txt").to_owned(),
+            Grammar::V2 { edits: false } => {
+                include_str!("../../../data/export/system_v2.txt").to_owned()
+            }
+            Grammar::V2 { edits: true } => {
+                include_str!("../../../data/export/system_v2_edit.txt").to_owned()
+            }
             Grammar::Native => {
                 let tools = include_str!("../../../data/export/qwen_tools.txt");
                 format!("{SYSTEM_NATIVE}{tools}")

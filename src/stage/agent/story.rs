@@ -11,7 +11,8 @@ pub fn conversation(trajectory: &mut Trajectory, rollout: &Rollout) -> bool {
             let satisfied = turn.answer;
             let score = f32::from(u8::from(satisfied));
             let rationale = rationale.clone();
-            round.judgement = Some(Judgement { rationale, satisfied, score, checks: Vec::new() });
+            round.judgement =
+                Some(Judgement { rationale, satisfied, score, ..Judgement::default() });
         }
         if let Some(caption) = &turn.caption {
             rounds.push(Round {

@@ -1,6 +1,9 @@
 //! Turns and games without a model: what is read of a turn, and whose turn is next.
 
-use super::{Act, Ask, Game, Grammar, Heard, Rules, conversation, read};
+use super::{
+    Act, Ask, Game, Grammar, Heard, Rules, ToolCall, conversation, numbered, read, replay,
+};
+use crate::call::{ChatRequest, ImageRequest, Output, Reply, Request, Sampling, Usage};
 use crate::export::conversation::{ConversationOptions, Speaker as Says, call_json, turns};
 use crate::record::{Digest, Ended, Id, ImageRef, Mime, Prompt, Rollout, Trajectory};
 
@@ -21,7 +24,7 @@ fn play(rules: &Rules, script: &[&str]) -> (Rollout, Vec<Ask>) {
         asks.push(ask.clone());
         match ask {
             Ask::Nobody => break,
-            Ask::Draw(_) => {
+            Ask::Draw(_) | Ask::Edit { .. } => {
                 drawn += 1;
                 game.drawn(picture(drawn), 5, 0);
             }
@@ -62,10 +65,10 @@ fn each_fault_of_a_turn_has_its_name_and_hides_no_call() {
         assert_eq!(code(first, &text), Some(expected), "{text}");
     }
     let stray = read(Grammar::V1, true, &format!("Sure! <think>t</think>{good}"), "");
-    assert_eq!(stray.act, Act::Call("p".into()));
+    assert_eq!(stray.act, Act::Call(ToolCall::drawing("p")));
     // v2 thinks before it judges.
     let later = format!("<think>t</think><judge>j</judge>{good}");
-    assert_eq!(read(Grammar::V2, false, &later, "").fault, None);
+    assert_eq!(read(Grammar::V2 { edits: false }, false, &later, "").fault, None);
     // Thinking that the server serves apart is thinking.
     assert_eq!(read(Grammar::V1, true, &good, "t").fault, None);
 }
@@ -101,18 +104,18 @@ fn strict_play_judges_the_last_picture_and_asks_nothing_twice() {
 fn flat(asks: &[Ask]) -> Vec<Vec<(String, String)>> {
     let messages = asks.iter().filter_map(|ask| match ask {
         Ask::Agent { messages, .. } => Some(messages),
-        Ask::Draw(_) | Ask::Nobody => None,
+        Ask::Draw(_) | Ask::Edit { .. } | Ask::Nobody => None,
     });
-    let text = |parts: &[crate::call::Part]| -> String {
+    let text = |parts: &[crate::record::Part]| -> String {
         parts
             .iter()
             .map(|part| match part {
-                crate::call::Part::Text(text) => text.as_str(),
-                crate::call::Part::Image(_) => "<image>",
+                crate::record::Part::Text(text) => text.as_str(),
+                crate::record::Part::Image(_) => "<image>",
             })
             .collect()
     };
-    let of = |m: &crate::call::Message| (format!("{:?}", m.speaker), text(&m.parts));
+    let of = |m: &crate::record::Message| (format!("{:?}", m.speaker), text(&m.parts));
     messages.map(|m| m.iter().map(of).collect()).collect()
 }
 
@@ -172,6 +175,9 @@ struct Cases {
 struct Case {
     what: String,
     grammar: Option<String>,
+    /// Something edits.
+    #[serde(default)]
+    edits: bool,
     n_max: Option<usize>,
     /// The agent's turns, `{P}` for a call of caption P.
     says: Vec<String>,
@@ -200,6 +206,7 @@ fn parity_does_what_the_released_client_does() {
     for case in cases.case {
         let grammar = case.grammar.as_deref().unwrap_or("v1");
         let rules = Rules::of(grammar, "parity", "agent", case.n_max.unwrap_or(2), "");
+        let rules = if case.edits { rules.editing() } else { rules };
         let says: Vec<String> = case.says.iter().map(|text| spelt(text)).collect();
         let says: Vec<&str> = says.iter().map(String::as_str).collect();
         let (rollout, asks) = play(&rules, &says);
@@ -208,6 +215,9 @@ fn parity_does_what_the_released_client_does() {
             .filter_map(|ask| match ask {
                 Ask::Agent { messages, .. } => Some(format!("A{}", messages.len())),
                 Ask::Draw(caption) => Some(format!("D {caption}")),
+                Ask::Edit { instruction, picture } => {
+                    Some(format!("E {instruction} of {}", picture.digest.0[0]))
+                }
                 Ask::Nobody => None,
             })
             .collect();
@@ -215,4 +225,95 @@ fn parity_does_what_the_released_client_does() {
         assert_eq!(rollout.ended.as_str(), case.ended, "{}", case.what);
         assert_eq!(rollout.pictures().len(), case.pictures, "{}", case.what);
     }
+}
+
+fn asked(draw: u32) -> Request {
+    Request::Chat(ChatRequest {
+        role: "agent".into(),
+        model: "m".into(),
+        messages: Vec::new(),
+        sampling: Sampling::default(),
+        schema: None,
+        draw,
+    })
+}
+
+fn drawing(caption: &str, draw: u32) -> Request {
+    Request::Image(ImageRequest {
+        role: "generator".into(),
+        model: "g".into(),
+        prompt: caption.into(),
+        negative_prompt: None,
+        width: 1,
+        height: 1,
+        steps: None,
+        guidance: None,
+        seed: 7,
+        draw,
+        edits: None,
+    })
+}
+
+fn reply(output: Output) -> Reply {
+    Reply {
+        output,
+        finish: String::new(),
+        usage: Usage::default(),
+        served: String::new(),
+        cost: Default::default(),
+        simulated: true,
+        attempts: 1,
+        latency_ms: 9,
+    }
+}
+
+#[test]
+fn a_refused_call_shifts_no_other_rollout() {
+    let rules = Rules::of("v1", "strict", "agent", 3, "");
+    let text = |text: String| reply(Output::Text { text, reasoning: String::new() });
+    let first = |caption: &str| text(format!("<think>t</think> {}", call(caption)));
+    let shown = |n: u8| reply(Output::Image { image: picture(n), blank: false, bytes: None });
+    let done = text("<judge>\nyes\n</judge>\n<answer>done</answer>".to_owned());
+    // The second turn of the first rollout outgrew the context: nothing of it was journaled.
+    let calls = [
+        (asked(numbered(0, 0)), first("a")),
+        (drawing("a", 0), shown(1)),
+        (asked(numbered(1, 0)), first("b")),
+        (drawing("b", 1), shown(2)),
+        (asked(numbered(1, 1)), done),
+    ];
+    let of = |number| replay(&rules, "two cats", number, calls.iter().map(|(r, a)| (r, a)));
+    let (one, two) = (of(0), of(1));
+    assert_eq!((one.ended, one.turns.len(), one.pictures()), (Ended::Refused, 2, vec![picture(1)]));
+    assert_eq!((two.ended, two.turns.len(), two.pictures()), (Ended::Answer, 2, vec![picture(2)]));
+    assert_eq!((two.turns[0].seed, two.turns[0].draw_ms), (Some(7), 9));
+    // A rollout of which nothing is left is no endless loop.
+    assert_eq!(of(2).ended, Ended::Refused);
+    let lax = Rules::of("v1", "parity", "agent", 3, "");
+    assert_eq!(replay(&lax, "two cats", 2, []).ended, Ended::Refused);
+}
+
+#[test]
+fn a_v2_agent_has_its_last_picture_changed_where_something_edits() {
+    let edit = |text: &str| {
+        let call =
+            serde_json::json!({"name": "image_editing_tool", "arguments": {"instruction": text}});
+        format!("<tool_call>\n{call}\n</tool_call>")
+    };
+    let first = format!("<think>t</think> {}", call("one"));
+    let change = format!("<think>t</think><judge>no</judge>{}", edit("make it red"));
+    let done = "<think>t</think><judge>yes</judge><answer>done</answer>";
+    let rules = Rules::of("v2", "strict", "agent", 3, "").editing();
+    assert!(rules.system.contains("image_editing_tool"));
+    let (rollout, asks) = play(&rules, &[&first, &change, done]);
+    let wanted = Ask::Edit { instruction: "make it red".into(), picture: picture(1) };
+    assert!(asks.contains(&wanted), "{asks:?}");
+    assert_eq!((rollout.ended, rollout.pictures().len()), (Ended::Answer, 2));
+    assert!(rollout.is_whole() && rollout.turns[1].edits);
+    // Nothing edits, or nothing is there to be edited.
+    let without = Rules::of("v2", "strict", "agent", 3, "");
+    let (rollout, _) = play(&without, &[&first, &change]);
+    assert_eq!((rollout.ended, rollout.turns[1].fault.as_str()), (Ended::Malformed, "wrong_tool"));
+    let early = read(rules.grammar, true, &format!("<think>t</think>{}", edit("x")), "");
+    assert_eq!(early.fault.map(|f| f.0), Some("wrong_tool"));
 }

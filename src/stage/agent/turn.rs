@@ -4,18 +4,34 @@
 //! stray word costs a count and not the rollout.
 
 use crate::stage::agent::Grammar;
-use crate::stage::grammar::{TOOL, clip};
+use crate::stage::grammar::{EDITING_TOOL, TOOL, clip};
 use serde_json::Value;
 
 /// What a turn does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    Call(String),
+    Call(ToolCall),
     Answer,
     /// A call and an answer in one turn.
-    Both(String),
+    Both(ToolCall),
     /// Nothing that can be done.
     Nothing,
+}
+
+/// A call that can be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// A caption to draw, or how the last picture is to be changed.
+    pub text: String,
+    /// It is the editing tool that is called.
+    pub edits: bool,
+}
+
+impl ToolCall {
+    /// A call that draws anew.
+    pub fn drawing(text: impl Into<String>) -> ToolCall {
+        ToolCall { text: text.into(), edits: false }
+    }
 }
 
 /// A turn taken apart.
@@ -42,12 +58,14 @@ pub fn read(grammar: Grammar, first: bool, text: &str, thought: &str) -> Seen {
     let Parts { found, fault } = parts(text);
     let all =
         |tag: &'static str| found.iter().filter(move |(t, _)| *t == tag).map(|(_, inner)| *inner);
-    let calls: Vec<Result<String, (&'static str, String)>> =
-        all("tool_call").map(caption).collect();
+    // There is nothing to edit before the first picture.
+    let edits = grammar == Grammar::V2 { edits: true } && !first;
+    let calls: Vec<Result<ToolCall, (&'static str, String)>> =
+        all("tool_call").map(|json| tool_call(json, edits)).collect();
     let runs = calls.iter().find_map(|call| call.as_ref().ok().cloned());
     let act = match (runs, all("answer").next()) {
-        (Some(caption), None) => Act::Call(caption),
-        (Some(caption), Some(_)) => Act::Both(caption),
+        (Some(call), None) => Act::Call(call),
+        (Some(call), Some(_)) => Act::Both(call),
         (None, Some(_)) => Act::Answer,
         (None, None) => Act::Nothing,
     };
@@ -106,23 +124,23 @@ impl Parts<'_> {
     }
 }
 
-/// The caption of a call; Err says what is wrong with it.
-fn caption(json: &str) -> Result<String, (&'static str, String)> {
+/// A call of one of the tools; Err says what is wrong with it.
+fn tool_call(json: &str, edits: bool) -> Result<ToolCall, (&'static str, String)> {
     let call: Value = serde_json::from_str(json.trim())
         .map_err(|e| ("bad_json", format!("the call is not JSON: {e}")))?;
     let name = call["name"].as_str().unwrap_or_default();
-    if name != TOOL {
-        return Err(("wrong_tool", format!("calls `{}`; the tool is `{TOOL}`", clip(name))));
-    }
-    match call["arguments"].as_object() {
-        Some(arguments) if arguments.len() == 1 => match arguments.get("caption") {
-            Some(Value::String(text)) if text.trim().is_empty() => {
-                Err(("empty_caption", "the caption is empty".to_owned()))
-            }
-            Some(Value::String(text)) => Ok(text.trim().to_owned()),
-            _ => Err(("wrong_arguments", "the one argument is a text `caption`".to_owned())),
-        },
-        _ => Err(("wrong_arguments", "the one argument is a text `caption`".to_owned())),
+    let edits = match name {
+        TOOL => false,
+        EDITING_TOOL if edits => true,
+        _ => return Err(("wrong_tool", format!("calls `{}`; the tool is `{TOOL}`", clip(name)))),
+    };
+    let argument = if edits { "instruction" } else { "caption" };
+    let wrong = || ("wrong_arguments", format!("the one argument is a text `{argument}`"));
+    let arguments = call["arguments"].as_object().filter(|all| all.len() == 1).ok_or_else(wrong)?;
+    let text = arguments.get(argument).and_then(Value::as_str).ok_or_else(wrong)?.trim();
+    match text {
+        "" => Err(("empty_caption", format!("the {argument} is empty"))),
+        text => Ok(ToolCall { text: text.to_owned(), edits }),
     }
 }
 
@@ -133,7 +151,7 @@ fn order(
     kinds: &[&str],
     thought: bool,
 ) -> Option<(&'static str, String)> {
-    let v2 = grammar == Grammar::V2;
+    let v2 = grammar.is_v2();
     let forms: &[&[&str]] = match (first, v2) {
         (true, _) => &[&["think", "tool_call"]],
         (false, false) => &[&["judge", "answer"], &["judge", "think", "tool_call"]],

@@ -5,6 +5,7 @@ use crate::diag::Diagnostic;
 use crate::record::{Attempt, Evidence, Trajectory, Vote};
 use crate::stage::checklist::Checklist;
 use crate::stage::judging::{Judged, Judging};
+use crate::stage::looks::{JUDGE, LOOK_AT, MAX_LOOKS, PRICES, PURITY, WORTH};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Role, Stage,
     StageError, Step, Ty, Wants,
@@ -73,6 +74,12 @@ pub const KIND: Kind = Kind {
             default: Some("judge_rules.toml"),
             doc: "the judge's rules",
         },
+        JUDGE,
+        PURITY,
+        MAX_LOOKS,
+        LOOK_AT,
+        WORTH,
+        PRICES,
         Param {
             name: "checklist",
             ty: Ty::Chat(Wants::JSON),
@@ -103,7 +110,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         generator: cx.role("generator")?,
         draws: cx.params.int("draws") as u32,
         refuse_blank: cx.params.bool("refuse_blank"),
-        judging: Judging::compile(cx, false)?,
+        judging: Judging::compile_verdict(cx)?,
         checklist: Checklist::compile(cx)?,
     })))
 }
@@ -137,9 +144,11 @@ impl Each for AttemptStage {
             votes.push(Vote {
                 ask: format!("draw_{number}"),
                 answer: if satisfied { "satisfied" } else { "unsatisfied" }.into(),
-                call: judged.evidence.votes.first().and_then(|v| v.call),
+                call: judged.evidence.votes.iter().find_map(|v| v.call),
             });
-            votes.extend(judged.evidence.votes.into_iter().filter(Vote::is_of_reading));
+            let looks = self.judging.looks.is_some();
+            let kept = |v: &Vote| looks || v.is_of_reading();
+            votes.extend(judged.evidence.votes.into_iter().filter(kept));
             if satisfied {
                 let note = format!("draw {number} of {} satisfied the judge", self.draws);
                 let evidence = Evidence { note, score: Some(best), votes, ..Evidence::default() };

@@ -1,5 +1,6 @@
 //! `consistency`: J, T, P and the verdicts agree (paper, section 3.2; practice, section 6).
 
+use crate::call::Schema;
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Judgement, Trajectory, Vote};
 use crate::rules::reading::{Conclusion, conclusion, field, flag, id};
@@ -96,11 +97,21 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     Ok(Stage::Each(Arc::new(Consistency {
-        rederive: Asker::compile(cx, "model", "template")?,
-        intent: Asker::compile(cx, "model", "intent_template")?,
+        rederive: Asker::compile(cx, "model", "template")?.shaped(&CONCLUDED),
+        intent: Asker::compile(cx, "model", "intent_template")?.shaped(&INTENT),
         max_words: cx.params.int("max_words") as usize,
     })))
 }
+
+/// What the blind reader answers.
+const CONCLUDED: Schema =
+    Schema::Fields(&[("verdict", Schema::Word(&["satisfied", "unsatisfied", "unclear"]))]);
+const INTENT: Schema = Schema::Fields(&[
+    ("missing", Schema::List(&Schema::Text)),
+    ("contradicts", Schema::List(&Schema::Text)),
+    ("unaddressed", Schema::List(&Schema::Text)),
+    ("entails", Schema::Bool),
+]);
 
 struct Consistency {
     rederive: Asker,

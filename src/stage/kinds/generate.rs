@@ -118,6 +118,27 @@ pub async fn draw(
     seed: u64,
     draw: u32,
 ) -> Result<Result<Drawn, (&'static str, Evidence)>, StageError> {
+    make(role, cx, prompt, None, (seed, draw)).await
+}
+
+/// `picture` changed as `instruction` says, or the drop reason.
+pub async fn edit(
+    role: &Role,
+    cx: &Cx<'_>,
+    instruction: &str,
+    picture: ImageRef,
+    seed_and_draw: (u64, u32),
+) -> Result<Result<Drawn, (&'static str, Evidence)>, StageError> {
+    make(role, cx, instruction, Some(picture), seed_and_draw).await
+}
+
+async fn make(
+    role: &Role,
+    cx: &Cx<'_>,
+    prompt: &str,
+    edits: Option<ImageRef>,
+    (seed, draw): (u64, u32),
+) -> Result<Result<Drawn, (&'static str, Evidence)>, StageError> {
     let RoleKind::Image { width, height, steps, guidance, negative_prompt } = &role.kind else {
         return Err(StageError::Record {
             code: "wrong_role",
@@ -135,6 +156,7 @@ pub async fn draw(
         guidance: *guidance,
         seed,
         draw,
+        edits,
     });
     Ok(match cx.call(&request).await?.output {
         Output::Image { image, blank, .. } => Ok(Drawn { image, blank }),

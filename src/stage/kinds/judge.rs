@@ -4,6 +4,7 @@ use crate::diag::Diagnostic;
 use crate::record::{Evidence, Trajectory};
 use crate::stage::checklist::Checklist;
 use crate::stage::judging::Judging;
+use crate::stage::looks::{JUDGE, LOOK_AT, MAX_LOOKS, PRICES, PURITY, WORTH};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
     Step, Ty, Wants,
@@ -22,7 +23,10 @@ pub const KIND: Kind = Kind {
            asked again with what was wrong; in vain, the record fails as `undecided`. \
            The rules are shown to the judge and absent from the training text (paper, section 3.2): \
            a rationale that quotes one is dropped. `votes` asks several times and takes the \
-           majority. J is made before any hint is shown.",
+           majority. With `judge`, looks are bought one at a time and added up question by question, \
+           each weighed by what its judge is worth, until the verdict is as probable as `purity` says; \
+           J is then a rationale whose every answer is as settled, or one more that is written given \
+           the settled answers. J is made before any hint is shown.",
     does: Does::Judge,
     accepts: &["satisfied"],
     rejects: &["unsatisfied"],
@@ -70,6 +74,12 @@ pub const KIND: Kind = Kind {
             default: Some("leak_patterns.toml"),
             doc: "phrases that speak of what the agent never saw, as data",
         },
+        JUDGE,
+        PURITY,
+        MAX_LOOKS,
+        LOOK_AT,
+        WORTH,
+        PRICES,
         Param {
             name: "checklist",
             ty: Ty::Chat(Wants::JSON),

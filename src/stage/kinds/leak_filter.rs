@@ -1,5 +1,6 @@
 //! `leak_filter`: drops what speaks of the hint (paper, section 3.2; practice, section 5).
 
+use crate::call::Schema;
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Trajectory, Vote};
 use crate::rules::Rules;
@@ -79,11 +80,14 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     let asker = if cx.params.text("model").is_empty() {
         None
     } else {
-        Some(Asker::compile(cx, "model", "template")?)
+        Some(Asker::compile(cx, "model", "template")?.shaped(&SCHEMA))
     };
     let (rules, patterns) = (cx.rules("rules")?, cx.patterns("patterns")?);
     Ok(Stage::Each(Arc::new(LeakFilter { asker, rules, patterns })))
 }
+
+/// What the model reader answers.
+const SCHEMA: Schema = Schema::Fields(&[("leak", Schema::Bool), ("quote", Schema::Text)]);
 
 struct LeakFilter {
     asker: Option<Asker>,

@@ -4,6 +4,7 @@ use crate::diag::Diagnostic;
 use crate::record::{Evidence, Preference, Trajectory};
 use crate::stage::checklist::Checklist;
 use crate::stage::judging::Judging;
+use crate::stage::looks::{JUDGE, LOOK_AT, MAX_LOOKS, PRICES, PURITY, WORTH};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
     Step, Ty, Wants,
@@ -19,7 +20,10 @@ pub const KIND: Kind = Kind {
            score is asked again, as one without an answer is (see `judge`). What was better \
            (by `pairwise`, which must come before; a tie is not better) but is not good leaves by \
            `improved` when `keep_improved` is set: such records can become open trajectories; else \
-           they are dropped (paper, section 3.2: pointwise filter).",
+           they are dropped (paper, section 3.2: pointwise filter). With `rest = \"pass\"` they leave by \
+           `not_good` instead: where verdicts are trusted, a picture that meets the request beats one \
+           that does not, and only the rest needs a comparison. `judge` and what goes with it: see \
+           `judge`.",
     does: Does::Judge,
     accepts: &["good"],
     rejects: &["improved", "not_good"],
@@ -27,6 +31,7 @@ pub const KIND: Kind = Kind {
     ports: &[
         Port { name: "good", doc: "meets the request" },
         Port { name: "improved", doc: "better than before, not good" },
+        Port { name: "not_good", doc: "does not meet the request (with `rest = \"pass\"`)" },
     ],
     reasons: &[
         Reason { code: "not_good", doc: "does not meet the request" },
@@ -78,11 +83,23 @@ pub const KIND: Kind = Kind {
             doc: "let better-but-not-good records go on as `improved`",
         },
         Param {
+            name: "rest",
+            ty: Ty::Choice(&["drop", "pass"]),
+            default: Some(""),
+            doc: "what becomes of a picture that is not good: dropped (unless given), or out by `not_good`",
+        },
+        Param {
             name: "patterns",
             ty: Ty::File,
             default: Some("leak_patterns.toml"),
             doc: "phrases that speak of what the agent never saw, as data",
         },
+        JUDGE,
+        PURITY,
+        MAX_LOOKS,
+        LOOK_AT,
+        WORTH,
+        PRICES,
         Param {
             name: "checklist",
             ty: Ty::Chat(Wants::JSON),
@@ -110,6 +127,9 @@ fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, Str
     if facts.compared && params.bool("keep_improved") {
         ports.push(("improved", after));
     }
+    if params.text("rest") == "pass" {
+        ports.push(("not_good", after));
+    }
     Ok(ports)
 }
 
@@ -123,6 +143,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         standard: cx.params.text("standard").to_owned(),
         min_score,
         keep_improved: cx.params.bool("keep_improved"),
+        pass_rest: cx.params.text("rest") == "pass",
     })))
 }
 
@@ -133,6 +154,7 @@ struct Pointwise {
     standard: String,
     min_score: f32,
     keep_improved: bool,
+    pass_rest: bool,
 }
 
 #[async_trait::async_trait]
@@ -166,6 +188,7 @@ impl Each for Pointwise {
         Ok(match (good, t.improved && self.keep_improved) {
             (true, _) => Step::out(t, "good").with(judged.evidence),
             (false, true) => Step::out(t, "improved").with(judged.evidence),
+            (false, false) if self.pass_rest => Step::out(t, "not_good").with(judged.evidence),
             (false, false) => Step::drop(t, "not_good", judged.evidence),
         })
     }

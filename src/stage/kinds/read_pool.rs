@@ -1,14 +1,14 @@
 //! `read_pool`: brings prompts in from files, archives and buckets.
 
-use crate::call::{CallError, Fatal};
+use crate::call::CallError;
 use crate::diag::Diagnostic;
-use crate::pool::{self, PoolItem, Sources};
-use crate::record::{Digest, Evidence, Id, Prompt, Trajectory};
+use crate::pool::{self, PoolItem, PoolRow, Sources};
+use crate::record::{Cause, Evidence, Trajectory};
 use crate::stage::{
     Arity, Compile, Does, Facts, Kind, Param, Params, Port, Reason, Source, SourceCx, SourceItem,
     Stage, StageError, Ty,
 };
-use crate::store::{Blobs, Store, StoreError};
+use crate::store::Blobs;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
@@ -111,18 +111,11 @@ struct ReadPool {
 
 /// Reference images on their way into the store at once: a bucket answers late, but to many.
 const PUTS: usize = 16;
-/// Pools up to this size are digested by content, larger ones by names and sizes.
-const DIGEST_BYTES: u64 = 64 << 20;
 
 #[async_trait::async_trait]
 impl Source for ReadPool {
     async fn digest(&self) -> Result<Option<String>, StageError> {
-        let mut hasher = blake3::Hasher::new_derive_key("coldstart 2026 pool v1");
-        for source in &self.sources.list {
-            digest_into(&mut hasher, &source.path).await.map_err(store_error)?;
-            hasher.update(format!("{:?}", source.options).as_bytes());
-        }
-        Ok(Some(hasher.finalize().to_hex().to_string()))
+        pool::digest(&self.sources).await.map(Some).map_err(fatal)
     }
 
     fn size_hint(&self) -> Option<u64> {
@@ -154,10 +147,7 @@ impl Source for ReadPool {
                         reason: bad.kind.as_str(),
                         what: bad.detail,
                     })),
-                    Err(error) => Some(Err(StageError::Call(CallError::Fatal {
-                        kind: Fatal::Store,
-                        what: error.to_string(),
-                    }))),
+                    Err(error) => Some(Err(fatal(error))),
                 }
             })
             .buffered(PUTS)
@@ -179,78 +169,17 @@ fn unread(ending: &pool::Ending) -> Option<String> {
     })
 }
 
-async fn record(row: pool::RawPrompt, blobs: &Blobs) -> Result<SourceItem, StageError> {
-    let reference = match row.reference {
-        None => None,
-        Some(reference) => {
-            blobs.put(reference.bytes).await.map_err(store_error)?;
-            Some(reference.image)
-        }
-    };
+async fn record(row: PoolRow, blobs: &Blobs) -> Result<SourceItem, StageError> {
+    if let Some(bytes) = row.image {
+        blobs.put(bytes).await.map_err(fatal)?;
+    }
     let lost = Evidence::note(row.losses.join("; "));
-    let prompt = Prompt {
-        id: Id::of(&row.source, &row.key, &row.text),
-        text: row.text,
-        category: row.category,
-        source: row.source,
-        key: Some(row.key),
-        reference,
-        spec: row.spec,
-        gloss: row.gloss,
-        licence: row.licence,
-    };
-    Ok(SourceItem::Record(Box::new(Trajectory::new(prompt)), lost))
+    Ok(SourceItem::Record(Box::new(Trajectory::new(row.prompt)), lost))
 }
 
-/// Where standard input was put, for a path that names it.
-fn spool_of(path: &str) -> Result<Option<String>, StoreError> {
-    match pool::spooled(path) {
-        Ok(spooled) => Ok(spooled),
-        Err(pool::PoolError::Store(error)) => Err(error),
-        Err(error) => Err(StoreError::Other { place: path.to_owned(), what: error.to_string() }),
-    }
-}
-
-/// Names, sizes and, of small pools, contents.
-async fn digest_into(hasher: &mut blake3::Hasher, path: &str) -> Result<(), StoreError> {
-    let spooled = spool_of(path)?;
-    let path = spooled.as_deref().unwrap_or(path);
-    let (folder, name) = folder_and_name(path);
-    let store = Store::open(folder)?;
-    let mut files = store.list(name).await?;
-    if files.is_empty() && !name.is_empty() && store.exists(name).await? {
-        files.push((name.to_owned(), store.size(name).await?));
-    }
-    // Told here, a path that is not there has not yet made a RUN.
-    if files.is_empty() {
-        return Err(StoreError::NotFound { place: path.to_owned() });
-    }
-    let total: u64 = files.iter().map(|(_, size)| size).sum();
-    for (name, size) in files {
-        hasher.update(name.as_bytes());
-        hasher.update(&size.to_le_bytes());
-        if total <= DIGEST_BYTES {
-            hasher.update(&Digest::of(&store.get(&name).await?).0);
-        }
-    }
-    Ok(())
-}
-
-/// A path as a folder to open and what to list in it; a bucket's root, `.` and `/` have no name.
-fn folder_and_name(path: &str) -> (&str, &str) {
-    let trimmed = path.trim_end_matches('/');
-    match trimmed.rsplit_once('/') {
-        _ if trimmed.is_empty() => ("/", ""),
-        _ if trimmed.ends_with("/.") || trimmed.ends_with("..") || trimmed == "." => (trimmed, ""),
-        Some(("", name)) => ("/", name),
-        Some((scheme, _)) if scheme.ends_with(":/") => (trimmed, ""),
-        Some((folder, name)) => (folder, name),
-        None => (".", trimmed),
-    }
-}
-
-fn store_error(error: StoreError) -> StageError {
-    StageError::Call(CallError::Fatal { kind: Fatal::Store, what: error.to_string() })
+/// Of the whole source: reading it cannot go on.
+fn fatal(error: impl std::error::Error + Send + Sync + 'static) -> StageError {
+    StageError::Call(CallError::Store(Cause::new(error)))
 }
 
 #[cfg(test)]
@@ -303,30 +232,6 @@ mod tests {
         for kind in BadKind::ALL {
             let known = KIND.reasons.iter().any(|reason| reason.code == kind.as_str());
             assert!(known, "{}", kind.as_str());
-        }
-    }
-}
-
-#[cfg(test)]
-mod path_tests {
-    use super::folder_and_name;
-
-    #[test]
-    fn every_path_has_a_folder_that_can_be_opened() {
-        for (path, folder, name) in [
-            ("data/pool", "data", "pool"),
-            ("data/pool/", "data", "pool"),
-            ("prompts.jsonl", ".", "prompts.jsonl"),
-            ("/prompts.jsonl", "/", "prompts.jsonl"),
-            ("/", "/", ""),
-            (".", ".", ""),
-            ("../..", "../..", ""),
-            ("s3://bucket", "s3://bucket", ""),
-            ("s3://bucket/", "s3://bucket", ""),
-            ("s3://bucket/a.jsonl", "s3://bucket", "a.jsonl"),
-            ("s3://bucket/a/b", "s3://bucket/a", "b"),
-        ] {
-            assert_eq!(folder_and_name(path), (folder, name), "{path}");
         }
     }
 }

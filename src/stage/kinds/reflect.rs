@@ -2,7 +2,8 @@
 
 use crate::call::{ImageRequest, Output, Request};
 use crate::diag::Diagnostic;
-use crate::record::{ImageRef, Trajectory};
+use crate::record::{Evidence, ImageRef, Trajectory};
+use crate::stage::hint::{HINT_JUDGE, HINT_RULES, HINT_TEMPLATE, Held, HintJudge};
 use crate::stage::teaching::{
     AGAIN, Copy, FORMAT_REASONS, FORMAT_REJECTS, LANGUAGE, META_TALK, TALK, THINKING, Teacher,
 };
@@ -20,7 +21,10 @@ pub const KIND: Kind = Kind {
            section 3.2: the reference image). `hint` says which: the prompt's `reference` image, \
            the `gloss` (plain meaning, as text), `both`, or `none`. Where `reference` is wanted \
            and a record has none, the role `illustrator` (if set) draws one from the plain \
-           meaning, once per prompt. J1 was made before any hint is shown, so it cannot leak. A \
+           meaning, once per prompt. A reference can be wrong (an illustrator draws a riddle's raw \
+           words): the role `hint_judge` holds it to the checklist before it is shown, and one that \
+           fails is not shown, which the evidence says (answers `hint`). J1 was made before any hint \
+           is shown, so it cannot leak. A \
            turn that breaks the form is asked for once more, then dropped with what was wrong.",
     does: Does::Turn { hinted: true },
     accepts: &["passed"],
@@ -61,6 +65,9 @@ pub const KIND: Kind = Kind {
             default: Some(""),
             doc: "the role that draws a reference where a record has none; absent: go without",
         },
+        HINT_JUDGE,
+        HINT_TEMPLATE,
+        HINT_RULES,
     ],
     flow,
     flow_all: None,
@@ -93,6 +100,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     Ok(Stage::Each(Arc::new(Reflect {
         teacher,
         illustrator,
+        hint_judge: HintJudge::compile(cx)?,
         show_image: matches!(hint, "reference" | "both"),
         show_text: matches!(hint, "gloss" | "both"),
         seed: cx.seed,
@@ -102,6 +110,7 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
 struct Reflect {
     teacher: Teacher,
     illustrator: Option<Role>,
+    hint_judge: Option<HintJudge>,
     show_image: bool,
     show_text: bool,
     seed: u64,
@@ -110,10 +119,21 @@ struct Reflect {
 #[async_trait::async_trait]
 impl Each for Reflect {
     async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
-        if self.show_image && t.prompt.reference.is_none() {
+        let drawn = self.show_image && t.prompt.reference.is_none();
+        if drawn {
             t.prompt.reference = self.illustrate(&t, cx).await?;
         }
-        let Some(context) = self.context(&t) else {
+        let hint = t.prompt.reference.filter(|_| self.show_image);
+        let held = match (&self.hint_judge, hint) {
+            (Some(judge), Some(image)) => Some(judge.hold(cx, &t, image).await?),
+            _ => None,
+        };
+        let hint = hint.filter(|_| held.as_ref().is_none_or(|held| held.good));
+        if drawn {
+            // What was drawn for this record alone, and is wrong, is nobody's reference.
+            t.prompt.reference = hint;
+        }
+        let Some(context) = self.context(&t, hint) else {
             return Err(StageError::Record {
                 code: "not_judged",
                 what: "the last round has no judged image".into(),
@@ -122,17 +142,26 @@ impl Each for Reflect {
         let before = t.rounds.last().map(|r| r.refined.clone()).unwrap_or_default();
         let what = "the new caption repeats the one that failed";
         Ok(match self.teacher.turn(cx, context, Some(Copy { of: &before, what })).await? {
-            Err((reason, evidence)) => Step::drop(t, reason, evidence),
+            Err((reason, evidence)) => Step::drop(t, reason, with(evidence, held)),
             Ok((round, evidence)) => {
                 t.rounds.push(round);
-                Step::out(t, "passed").with(evidence)
+                Step::out(t, "passed").with(with(evidence, held))
             }
         })
     }
 }
 
+/// `evidence`, and what was found of the hint.
+fn with(mut evidence: Evidence, held: Option<Held>) -> Evidence {
+    let Some(Held { note, votes, .. }) = held else { return evidence };
+    evidence.votes.extend(votes);
+    let notes = [evidence.note, note];
+    evidence.note = notes.into_iter().filter(|n| !n.is_empty()).collect::<Vec<_>>().join("; ");
+    evidence
+}
+
 impl Reflect {
-    fn context(&self, t: &Trajectory) -> Option<Context> {
+    fn context(&self, t: &Trajectory, hint: Option<ImageRef>) -> Option<Context> {
         let last = t.rounds.last()?;
         let mut context = Context::new()
             .text("prompt", &t.prompt.text)
@@ -140,8 +169,8 @@ impl Reflect {
             .text("refined", &last.refined)
             .text("thinking", &last.thinking)
             .text("judgement", &last.judgement.as_ref()?.rationale);
-        context = match t.prompt.reference.filter(|_| self.show_image) {
-            Some(reference) => context.image("hint", reference),
+        context = match hint {
+            Some(hint) => context.image("hint", hint),
             None => context.text("hint", ""),
         };
         let plain = t.prompt.gloss.as_deref().filter(|_| self.show_text);
@@ -177,6 +206,7 @@ impl Reflect {
             guidance: *guidance,
             seed,
             draw: 0,
+            edits: None,
         });
         Ok(match cx.call(&request).await?.output {
             Output::Image { image, .. } => Some(image),

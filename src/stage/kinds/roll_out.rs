@@ -1,15 +1,16 @@
 //! `roll_out`: an agent takes turns with a generator (paper, section 4; design, section 9).
 
-use super::generate::draw;
-use crate::call::{CallError, ChatRequest, Output, Reply, Request};
+use super::generate::{Drawn, draw, edit};
+use crate::call::{CallError, ChatRequest, Request};
 use crate::diag::Diagnostic;
 use crate::record::{Ended, Evidence, Rollout, Trajectory, Vote};
-use crate::stage::agent::{Ask, Game, Heard, Rules, conversation};
+use crate::stage::agent::{Ask, Game, Rules, conversation, numbered, take};
 use crate::stage::grammar::clip;
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Role, RoleKind, Stage,
     StageError, Step, Ty, Wants,
 };
+use futures::future::join_all;
 use std::sync::Arc;
 
 pub const KIND: Kind = Kind {
@@ -17,9 +18,10 @@ pub const KIND: Kind = Kind {
     about: "An agent thinks, calls the generator, looks and goes on, up to `n_max` pictures.",
     docs: "One growing conversation: the agent is asked with all that was said and shown before, and \
            each call is journaled, so that a killed run buys no turn twice. `grammar` is how it \
-           writes: `v1` (the paper's), `v2` (thinks before it judges; its editing tool is not \
-           served here, and a call to it is a fault), `native` (v1's turns with tools as the Qwen \
-           template renders them; the server must not parse them). `mode = \"strict\"` keeps and \
+           writes: `v1` (the paper's), `v2` (thinks before it judges; with an `editor` it may have the \
+           last picture changed, without one a call of that tool is a fault; its rollouts are scored \
+           and told in tables, and not written as rows, whose turns are v1's), `native` (v1's turns \
+           with tools as the Qwen template renders them; the server must not parse them). `mode = \"strict\"` keeps and \
            counts every malformed turn, runs a call where one can be read, asks nothing twice and \
            always asks for the judgement of the last picture. `mode = \"parity\"` does what the \
            released client does: tags are searched for wherever they stand, a turn without one is \
@@ -49,6 +51,12 @@ pub const KIND: Kind = Kind {
             doc: "the role that draws",
         },
         Param {
+            name: "editor",
+            ty: Ty::Image,
+            default: Some(""),
+            doc: "the role that changes the last picture when a v2 agent calls its editing tool",
+        },
+        Param {
             name: "n_max",
             ty: Ty::Int { min: 1, max: 16 },
             default: Some("3"),
@@ -58,7 +66,13 @@ pub const KIND: Kind = Kind {
             name: "draws",
             ty: Ty::Int { min: 1, max: 64 },
             default: Some("1"),
-            doc: "rollouts a prompt, one after the other",
+            doc: "rollouts a prompt, side by side",
+        },
+        Param {
+            name: "branch",
+            ty: Ty::Bool,
+            default: Some("false"),
+            doc: "all rollouts of a prompt share the first turn and picture, and part after it",
         },
         Param {
             name: "grammar",
@@ -111,35 +125,55 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     };
     let word = |name| cx.params.text(name);
     let n_max = cx.params.int("n_max") as usize;
+    let rules = Rules::of(word("grammar"), word("mode"), word("setting"), n_max, &system);
+    let (editor, rules) = match word("editor") {
+        "" => (None, rules),
+        _ => (Some(cx.role("editor")?), rules.editing()),
+    };
     Ok(Stage::Each(Arc::new(RollOut {
         agent: cx.role("agent")?,
         generator: cx.role("generator")?,
-        rules: Rules::of(word("grammar"), word("mode"), word("setting"), n_max, &system),
+        editor,
+        rules,
         draws: cx.params.int("draws") as u32,
         one_seed: word("seed") == "record",
+        branch: cx.params.bool("branch"),
     })))
 }
 
 struct RollOut {
     agent: Role,
     generator: Role,
+    editor: Option<Role>,
     rules: Rules,
     draws: u32,
     one_seed: bool,
+    /// The first turn and picture are asked for as the first rollout asks for them.
+    branch: bool,
 }
 
 #[async_trait::async_trait]
 impl Each for RollOut {
     async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
+        // Side by side; a row's calls stand rollout by rollout, whatever came back first. Where one
+        // fails, the others still come to their ends: their turns are being paid.
+        let parts: Vec<Cx<'_>> = (0..self.draws).map(|_| cx.part()).collect();
+        let plays = (0..).zip(&parts).map(|(number, cx)| self.play(&t.prompt.text, cx, number));
+        let played = join_all(plays).await;
+        cx.join(parts);
         let mut votes = Vec::new();
-        // One after the other: a row's calls stand in the order in which they were started.
-        for number in 0..self.draws {
-            let rollout = self.play(&t.prompt.text, cx, number, &mut votes).await?;
+        for played in played {
+            let (rollout, said) = played?;
             t.rollouts.push(rollout);
+            votes.extend(said);
         }
         let evidence = Evidence { note: note(&t.rollouts), votes, ..Evidence::default() };
         if let Some(first) = t.rollouts.first().cloned() {
             conversation(&mut t, &first);
+        }
+        // Rows are written in v1's order of turns: one of v2 would not be what was said.
+        if self.rules.grammar.is_v2() {
+            t.outcome = None;
         }
         Ok(Step::out(t, "played").with(evidence))
     }
@@ -151,15 +185,16 @@ impl RollOut {
         prompt: &str,
         cx: &Cx<'_>,
         number: u32,
-        votes: &mut Vec<Vote>,
-    ) -> Result<Rollout, StageError> {
+    ) -> Result<(Rollout, Vec<Vote>), StageError> {
+        let mut votes = Vec::new();
         let mut game = Game::new(&self.rules, prompt, number);
         loop {
             match game.ask() {
-                Ask::Nobody => return Ok(game.over()),
+                Ask::Nobody => return Ok((game.over(), votes)),
                 Ask::Agent { messages, again } => {
-                    let request = self.request(messages, number, again)?;
-                    let reply = match cx.call(&request).await {
+                    let first = self.branch && game.pictures() == 0;
+                    let request = self.request(messages, if first { 0 } else { number }, again)?;
+                    let (reply, key) = match cx.call_with_key(&request).await {
                         // A conversation that has outgrown the context is a fact of the agent.
                         Err(CallError::Record { what }) if game.pictures() > 0 => {
                             game.refused(&clip(&what));
@@ -167,24 +202,33 @@ impl RollOut {
                         }
                         reply => reply?,
                     };
-                    take(&mut game, reply);
-                    votes.push(vote(number, &game, request.key()));
+                    take(&mut game, &request, &reply);
+                    votes.push(vote(number, &game, key));
                 }
                 Ask::Draw(caption) => {
-                    let place = if self.one_seed { 0 } else { game.pictures() };
-                    let seed = cx.rng(&format!("rollout {number} picture {place}")).image_seed();
-                    match draw(&self.generator, cx, &caption, seed, number).await? {
-                        Ok(drawn) => game.drawn(drawn.image, seed, 0),
-                        Err((_, evidence)) => game.refused(&evidence.note),
-                    }
+                    let shared = if self.branch { 0 } else { number };
+                    let seed = self.seed(&game, cx, shared);
+                    let drawn = draw(&self.generator, cx, &caption, seed, shared).await?;
+                    shown(&mut game, drawn, seed);
+                }
+                Ask::Edit { instruction, picture } => {
+                    let seed = self.seed(&game, cx, number);
+                    let editor = self.editor.as_ref().unwrap_or(&self.generator);
+                    let drawn = edit(editor, cx, &instruction, picture, (seed, number)).await?;
+                    shown(&mut game, drawn, seed);
                 }
             }
         }
     }
 
+    fn seed(&self, game: &Game<'_>, cx: &Cx<'_>, number: u32) -> u64 {
+        let place = if self.one_seed { 0 } else { game.pictures() };
+        cx.rng(&format!("rollout {number} picture {place}")).image_seed()
+    }
+
     fn request(
         &self,
-        messages: Vec<crate::call::Message>,
+        messages: Vec<crate::record::Message>,
         number: u32,
         again: u32,
     ) -> Result<Request, StageError> {
@@ -196,31 +240,22 @@ impl RollOut {
         };
         let mut sampling = sampling.clone();
         sampling.seed = sampling.seed.map(|seed| seed.wrapping_add(u64::from(number)));
-        // The same conversation asked again, and another rollout, are requests of their own.
-        let draw = number * 1000 + again;
         Ok(Request::Chat(ChatRequest {
             role: self.agent.name.clone(),
             model: self.agent.model.clone(),
             messages,
             sampling,
             schema: None,
-            draw,
+            draw: numbered(number, again),
         }))
     }
 }
 
-/// A reply into the game; who reads a RUN does the same.
-fn take(game: &mut Game<'_>, reply: Reply) {
-    match reply.output {
-        Output::Text { text, reasoning } => game.heard(&Heard {
-            text,
-            reasoning,
-            tokens_in: reply.usage.input,
-            tokens_out: reply.usage.output + reply.usage.thinking,
-            ms: reply.latency_ms,
-        }),
-        Output::Refused { reason } => game.refused(&clip(&reason)),
-        Output::Image { .. } => game.refused("an image came back where text was asked"),
+/// A picture, or why there is none, into the game.
+fn shown(game: &mut Game<'_>, drawn: Result<Drawn, (&'static str, Evidence)>, seed: u64) {
+    match drawn {
+        Ok(drawn) => game.drawn(drawn.image, seed, 0),
+        Err((_, evidence)) => game.refused(&evidence.note),
     }
 }
 

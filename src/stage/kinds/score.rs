@@ -1,24 +1,19 @@
 //! `score`: what a rollout's pictures are worth, by an evaluation set's own judge or by checklist and
 //! rules.
 
-use crate::benchmark::official::{Wording, wording};
-use crate::benchmark::{BENCHMARKS, Benchmark, Counted, Read, TRIES, of_source};
-use crate::call::{ChatRequest, Message, Output, Part, Request, Speaker};
+use crate::benchmark::{Benchmark, Counted, find, of_source};
 use crate::diag::Diagnostic;
-use crate::record::{CallKey, Digest, Evidence, ImageRef, Trajectory, Vote};
-use crate::stage::ask::Asker;
+use crate::record::{Evidence, ImageRef, Trajectory, Vote};
 use crate::stage::checklist::Checklist;
-use crate::stage::judging::{Judging, bound};
+use crate::stage::judging::bound;
+use crate::stage::scoring::{Judged, MAY, Scorer, UNPARSED};
 use crate::stage::{
-    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Role, RoleKind,
-    Stage, StageError, Step, Ty, Wants,
+    Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
+    Step, Ty, Wants,
 };
-use crate::template::Context;
+use futures::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Variables of the sets' templates; each uses those of its rows.
-const MAY: &[&str] = &["explanation", "checklist", "note", "instruction"];
 
 const fn template(name: &'static str, file: &'static str) -> Param {
     Param {
@@ -132,67 +127,19 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
-    let protocol = cx.params.text("protocol");
-    let mut sets = BTreeMap::new();
-    for set in BENCHMARKS {
-        if protocol != "auto" && protocol != set.name {
-            continue;
-        }
-        let asker = Asker::compile(cx, "model", set.name)?;
-        sets.insert(set.name, Words { asker, official: official(cx, set)? });
-    }
     Ok(Stage::Each(Arc::new(Score {
-        role: cx.role("model")?,
-        protocol: protocol.to_owned(),
+        protocol: cx.params.text("protocol").to_owned(),
         pictures: cx.params.text("pictures").to_owned(),
-        official_limit: cx.params.text("limit") == "official",
-        sets,
-        judging: Judging::compile(cx, false)?,
+        scorer: Scorer::compile(cx)?,
         checklist: Checklist::compile(cx)?,
     })))
 }
 
-/// The script's own words, where a checkout is named that holds it.
-fn official(cx: &Compile<'_>, set: &Benchmark) -> Result<Option<Wording>, Vec<Diagnostic>> {
-    let folder = cx.params.text("official").trim_end_matches('/');
-    if folder.is_empty() {
-        return Ok(None);
-    }
-    let path = cx.place("official", &format!("{folder}/{}", set.script));
-    // A checkout is of one owner's repository: the other sets keep our words.
-    let Some(script) = cx.files.outside(&path) else {
-        let named = cx.params.text("protocol") == set.name;
-        let fault = || vec![cx.fault("official", "P08", format!("no script `{path}`"))];
-        return if named { Err(fault()) } else { Ok(None) };
-    };
-    let read = wording(&script.text);
-    read.map(Some).map_err(|what| {
-        let title = format!("`{path}` is not the script that is known: {what}");
-        vec![cx.fault("official", "P08", title)]
-    })
-}
-
-struct Words {
-    asker: Asker,
-    official: Option<Wording>,
-}
-
 struct Score {
-    role: Role,
     protocol: String,
     pictures: String,
-    official_limit: bool,
-    sets: BTreeMap<&'static str, Words>,
-    judging: Judging,
+    scorer: Scorer,
     checklist: Checklist,
-}
-
-/// A picture's score.
-#[derive(Debug, Clone)]
-struct Judged {
-    read: Read,
-    call: Option<CallKey>,
-    note: String,
 }
 
 #[async_trait::async_trait]
@@ -200,40 +147,33 @@ impl Each for Score {
     async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
         let set = match self.protocol.as_str() {
             "auto" => of_source(&t.prompt.source),
-            name => crate::benchmark::find(name),
+            name => find(name),
         };
         if set.is_none()
             && let Some(what) = self.checklist.ensure(&mut t, cx).await?
         {
             return Ok(Step::drop(t, "no_checklist", Evidence::note(what)));
         }
-        let mut known: BTreeMap<[u8; 32], Judged> = BTreeMap::new();
-        let (mut votes, mut notes, mut last) = (Vec::new(), Vec::new(), None);
-        for (draw, pictures) in pictures(&t).into_iter().enumerate() {
+        let drawn = pictures(&t);
+        let known = self.judge_all(cx, &t, set, &drawn).await?;
+        let (mut votes, mut note, mut last) = (Vec::new(), String::new(), None);
+        for (draw, pictures) in drawn.iter().enumerate() {
             let mut scores = Vec::new();
             for (place, image) in pictures.iter().enumerate() {
-                if !self.wants(place, pictures.len()) {
-                    scores.push(None);
-                    continue;
-                }
-                let Digest(digest) = image.digest;
-                let judged = match known.get(&digest) {
-                    Some(judged) => judged.clone(),
-                    None => self.judge(cx, &t, set, *image).await?,
-                };
-                known.insert(digest, judged.clone());
-                scores.push(judged.read.strict.map(|s| s as f32));
-                push(&mut votes, draw, place, &judged);
+                let judged =
+                    known.get(&image.digest.0).filter(|_| self.wants(place, pictures.len()));
+                scores.push(judged.and_then(|judged| judged.read.strict).map(|s| s as f32));
+                let Some(judged) = judged else { continue };
+                push(&mut votes, draw, place, judged);
                 if draw == 0 && place + 1 == pictures.len() {
                     last = judged.read.strict.map(|s| (s / set.map_or(1.0, |s| s.most)) as f32);
-                    notes.push(judged.note);
+                    note = bound(&judged.note, 300);
                 }
             }
             if let Some(rollout) = t.rollouts.get_mut(draw) {
                 rollout.scores = scores;
             }
         }
-        let note = bound(&notes.join("; "), 300);
         let evidence = Evidence { note, score: last, votes, ..Evidence::default() };
         let whole = t.rollouts.first().is_none_or(|r| r.is_whole());
         Ok(match (known.is_empty(), whole && t.outcome.is_some()) {
@@ -259,9 +199,10 @@ fn push(votes: &mut Vec<Vote>, draw: usize, place: usize, judged: &Judged) {
     };
     let official = match judged.read.official {
         Counted::As(score) => score.to_string(),
-        Counted::LeftOut | Counted::Again => "left_out".to_owned(),
+        Counted::LeftOut | Counted::Again if judged.unscored == UNPARSED => "left_out".to_owned(),
+        Counted::LeftOut | Counted::Again => judged.unscored.to_owned(),
     };
-    let strict = judged.read.strict.map_or("unparsed".to_owned(), |score| score.to_string());
+    let strict = judged.read.strict.map_or(judged.unscored.to_owned(), |s| s.to_string());
     let vote = |ask, answer| Vote { ask, answer, call: judged.call };
     votes.push(vote(name.clone(), official));
     votes.push(vote(format!("strict_{name}"), strict));
@@ -276,125 +217,29 @@ impl Score {
         }
     }
 
-    async fn judge(
+    /// Each different picture once, all at once; by their digests.
+    async fn judge_all(
         &self,
         cx: &Cx<'_>,
         t: &Trajectory,
         set: Option<&'static Benchmark>,
-        image: ImageRef,
-    ) -> Result<Judged, StageError> {
-        match set.and_then(|set| Some((set, self.sets.get(set.name)?))) {
-            Some((set, words)) => self.by_set(cx, t, set, words, image).await,
-            None => self.by_checklist(cx, t, image).await,
-        }
-    }
-
-    /// All conditions or nothing. A judge that cannot be read gives no score.
-    async fn by_checklist(
-        &self,
-        cx: &Cx<'_>,
-        t: &Trajectory,
-        image: ImageRef,
-    ) -> Result<Judged, StageError> {
-        Ok(match self.judging.judge(cx, t, image, None, 1).await? {
-            Ok(judged) => {
-                let score = f64::from(judged.judgement.satisfied);
-                let call = judged.evidence.votes.first().and_then(|vote| vote.call);
-                let read = Read { official: Counted::As(score), strict: Some(score) };
-                Judged { read, call, note: judged.evidence.note }
-            }
-            Err(unjudged) => {
-                let (_, evidence) = unjudged.reason();
-                let read = Read { official: Counted::LeftOut, strict: None };
-                Judged { read, call: None, note: evidence.note }
-            }
-        })
-    }
-
-    /// Up to three tries, as the scripts make them.
-    async fn by_set(
-        &self,
-        cx: &Cx<'_>,
-        t: &Trajectory,
-        set: &Benchmark,
-        words: &Words,
-        image: ImageRef,
-    ) -> Result<Judged, StageError> {
-        let mut last = None;
-        let mut note = String::new();
-        for draw in 0..TRIES {
-            let request = self.request(t, set, words, image, draw)?;
-            let reply = cx.call(&request).await?;
-            last = Some(request.key());
-            match reply.output {
-                Output::Text { text, .. } => {
-                    let read = (set.read)(&text);
-                    note = text;
-                    if read.official != Counted::Again {
-                        return Ok(Judged { read, call: last, note });
-                    }
+        drawn: &[Vec<ImageRef>],
+    ) -> Result<BTreeMap<[u8; 32], Judged>, StageError> {
+        let mut asked: Vec<ImageRef> = Vec::new();
+        for pictures in drawn {
+            let wanted =
+                pictures.iter().enumerate().filter(|(n, _)| self.wants(*n, pictures.len()));
+            for (_, image) in wanted {
+                if asked.iter().all(|known| known.digest != image.digest) {
+                    asked.push(*image);
                 }
-                Output::Refused { reason } => note = reason,
-                Output::Image { .. } => note = "an image came back where text was asked".to_owned(),
             }
         }
-        let strict = (set.read)(&note).strict;
-        Ok(Judged { read: Read { official: set.unread, strict }, call: last, note })
-    }
-
-    fn request(
-        &self,
-        t: &Trajectory,
-        set: &Benchmark,
-        words: &Words,
-        image: ImageRef,
-        draw: u32,
-    ) -> Result<Request, StageError> {
-        let values = (set.asks)(&t.prompt);
-        let mut request = match &words.official {
-            Some(wording) => self.in_their_words(wording, &values, image, draw)?,
-            None => {
-                let mut context = Context::new().image("image", image);
-                let known =
-                    values.iter().filter(|(name, _)| *name == "prompt" || MAY.contains(name));
-                for (name, value) in known {
-                    context = context.text(name, value);
-                }
-                Request::Chat(words.asker.request(&context, draw)?)
-            }
-        };
-        if let Request::Chat(chat) = &mut request
-            && self.official_limit
-        {
-            chat.sampling.max_tokens = Some(set.max_tokens);
-        }
-        Ok(request)
-    }
-
-    fn in_their_words(
-        &self,
-        wording: &Wording,
-        values: &[(&'static str, String)],
-        image: ImageRef,
-        draw: u32,
-    ) -> Result<Request, StageError> {
-        let fault = |what| StageError::Record { code: "official", what };
-        let RoleKind::Chat(sampling) = &self.role.kind else {
-            return Err(fault(format!("role `{}` draws and cannot judge", self.role.name)));
-        };
-        let user = wording.fill(values).map_err(fault)?;
-        let message = |speaker, parts| Message { speaker, parts };
-        let system = vec![Part::Text(wording.system.clone())];
-        Ok(Request::Chat(ChatRequest {
-            role: self.role.name.clone(),
-            model: self.role.model.clone(),
-            messages: vec![
-                message(Speaker::System, system),
-                message(Speaker::User, vec![Part::Text(user), Part::Image(image)]),
-            ],
-            sampling: sampling.clone(),
-            schema: None,
-            draw,
-        }))
+        let parts: Vec<Cx<'_>> = asked.iter().map(|_| cx.part()).collect();
+        let judging =
+            asked.iter().zip(&parts).map(|(image, cx)| self.scorer.judge(cx, t, set, *image));
+        let judged = join_all(judging).await;
+        cx.join(parts);
+        asked.iter().zip(judged).map(|(image, judged)| Ok((image.digest.0, judged?))).collect()
     }
 }

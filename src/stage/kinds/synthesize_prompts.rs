@@ -1,6 +1,7 @@
 //! `synthesize_prompts`: specs rewritten so that what is drawn must be reasoned out (genagent.md,
 //! section 7).
 
+use crate::call::Schema;
 use crate::diag::Diagnostic;
 use crate::env::Rng;
 use crate::record::{Evidence, Id, Prompt, Spec, Trajectory, Vote};
@@ -112,8 +113,8 @@ fn flow(_: &Params, _: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     let vocabulary = Arc::new(Vocabulary::parse(&cx.file("vocabulary")?)?);
     let make = Make {
-        writer: Asker::compile(cx, "writer", "riddle_template")?,
-        solver: Asker::compile(cx, "solver", "solve_template")?,
+        writer: Asker::compile(cx, "writer", "riddle_template")?.shaped(&RIDDLE),
+        solver: Asker::compile(cx, "solver", "solve_template")?.shaped(&SOLUTION),
         vocabulary: vocabulary.clone(),
     };
     let source = Specs {
@@ -197,6 +198,27 @@ impl Specs {
 
 /// The longest riddle, in characters: one or two sentences are asked for.
 const MAX_RIDDLE: usize = 2000;
+
+/// What a writer and a solver answer.
+const RIDDLE: Schema = Schema::Fields(&[("prompt", Schema::Text)]);
+const SOLUTION: Schema =
+    Schema::Fields(&[("spec", SPEC), ("ambiguous", Schema::Bool), ("why", Schema::Text)]);
+const SPEC: Schema = Schema::Fields(&[
+    ("include", Schema::List(&INCLUDED)),
+    ("relations", Schema::List(&RELATED)),
+    ("text", Schema::Maybe(&Schema::Text)),
+]);
+const INCLUDED: Schema = Schema::Fields(&[
+    ("class", Schema::Text),
+    ("count", Schema::Whole),
+    ("color", Schema::Maybe(&Schema::Text)),
+    ("region", Schema::Maybe(&REGION)),
+    ("size", Schema::Maybe(&Schema::Word(&["larger", "smaller"]))),
+    ("material", Schema::Maybe(&Schema::Text)),
+]);
+const RELATED: Schema =
+    Schema::Fields(&[("subject", Schema::Whole), ("region", REGION), ("object", Schema::Whole)]);
+const REGION: Schema = Schema::Word(&["left", "right", "above", "below"]);
 
 /// The part that calls: riddle, then solution.
 struct Make {

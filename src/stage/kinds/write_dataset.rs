@@ -3,6 +3,7 @@
 use crate::diag::Diagnostic;
 use crate::export::card::{self, CardFacts};
 use crate::export::conversation;
+use crate::export::croissant::{self, Described};
 use crate::export::dataset::{DatasetError, ShardOptions, ShardWriter};
 use crate::record::{Digest, Trajectory};
 use crate::stage::{
@@ -20,7 +21,8 @@ pub const KIND: Kind = Kind {
     docs: "Rows are shuffled by a keyed hash of their ids, so that shards are alike. A shard is \
            closed at `shard_mb`; row groups are bounded by bytes, so that memory is flat. Beside \
            the shards: README.md (the card, with funnel, strata, models, licences, and the \
-           simulation's label where it is one) and samples.png.",
+           simulation's label where it is one), croissant.json (the same for machines, with \
+           provenance) and samples.png.",
     does: Does::Write,
     accepts: &[],
     rejects: &[],
@@ -126,12 +128,13 @@ impl Sink for WriteDataset {
         }
         let mut sealed = shards.finish().await?;
         sealed.failed = failed;
+        sealed.purity = facts.purity.purity();
         write_card(cx, &sealed, facts, &samples).await?;
         Ok(sealed)
     }
 }
 
-/// The card, and the sheet of sample pictures that it shows.
+/// The card, the sheet of sample pictures that it shows, and the description for machines.
 async fn write_card(
     cx: &SinkCx,
     sealed: &Sealed,
@@ -144,6 +147,14 @@ async fn write_card(
     }
     let failed = sealed.failed.len() as u64;
     let about = card::sealed(cx.about.clone(), sealed.rows, failed, &sealed.digest);
+    let splits = [(facts.split.clone(), format!("{}-*.parquet", facts.split))];
+    let described = Described {
+        rows: sealed.rows,
+        simulated: about.simulated,
+        splits: &splits,
+        digest: &sealed.digest,
+    };
+    put(cx, croissant::FILE, croissant::render(&facts, described).into()).await?;
     put(cx, "README.md", card::render(&about, &facts).into()).await
 }
 
@@ -203,6 +214,7 @@ impl<'a> Shards<'a> {
         if self.open.is_none() {
             let options = ShardOptions {
                 pipeline: self.cx.pipeline_digest.clone(),
+                pairs: t.rejected.is_some(),
                 ..ShardOptions::default()
             };
             let name = Layout::dataset_shard(&self.stage.split, self.number);
@@ -249,16 +261,13 @@ impl<'a> Shards<'a> {
     async fn finish(mut self) -> Result<Sealed, StageError> {
         self.close().await?;
         let digest = Digest(*self.digest.finalize().as_bytes()).hex();
-        Ok(Sealed { rows: self.rows, digest, failed: Vec::new() })
+        Ok(Sealed { rows: self.rows, digest, ..Sealed::default() })
     }
 }
 
 /// Of the whole dataset: writing it cannot go on.
-fn store(error: impl std::fmt::Display) -> StageError {
-    StageError::Call(crate::call::CallError::Fatal {
-        kind: crate::call::Fatal::Store,
-        what: error.to_string(),
-    })
+fn store(error: impl std::error::Error + Send + Sync + 'static) -> StageError {
+    StageError::Call(crate::call::CallError::Store(crate::record::Cause::new(error)))
 }
 
 fn parquet(error: impl std::fmt::Display) -> StageError {

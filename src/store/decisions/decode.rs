@@ -230,6 +230,8 @@ fn check(field: Field<'_>) -> Result<Check, String> {
     Ok(Check {
         id: field("id")?.unwrap_or_default(),
         source: value(&SOURCES, &field("source")?.unwrap_or_default())?,
+        // Tables of before checks carried their question have no such column.
+        question: field("question").ok().flatten().unwrap_or_default(),
         answer: value(&ANSWERS, &field("answer")?.unwrap_or_default())?,
         evidence: field("evidence")?.unwrap_or_default(),
     })

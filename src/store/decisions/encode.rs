@@ -178,7 +178,7 @@ fn push_vote(to: &mut StructBuilder, vote: &Vote) {
 }
 
 fn push_check(to: &mut StructBuilder, check: &Check) {
-    let Check { id, source, answer, evidence } = check;
+    let Check { id, source, question, answer, evidence } = check;
     let (source, answer) = (word(&SOURCES, source), word(&ANSWERS, answer));
     texts(
         to,
@@ -187,6 +187,7 @@ fn push_check(to: &mut StructBuilder, check: &Check) {
             Some(&source.to_string()),
             Some(&answer.to_string()),
             Some(evidence),
+            Some(question),
         ],
     );
 }

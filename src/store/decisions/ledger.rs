@@ -55,7 +55,7 @@ impl Ledger {
         let name = format!("{}/{:08}.jsonl.zst", Layout::LEDGER, *next);
         let written = match zstd::bulk::compress(&lines, 1) {
             Ok(bytes) => self.store.put(&name, Bytes::from(bytes)).await,
-            Err(e) => Err(StoreError::Other { place: name, what: e.to_string() }),
+            Err(e) => Err(StoreError::of(name, e)),
         };
         match &written {
             Ok(()) => *next += 1,
@@ -64,6 +64,22 @@ impl Ledger {
             }
         }
         written
+    }
+
+    /// Writes what is buffered as the next object and then removes those before it: for rows that say
+    /// again all that the ledger said. Whenever it is cut off, no row is lost.
+    pub async fn replace(&self) -> Result<(), StoreError> {
+        let before = *self.next.lock().await;
+        self.flush().await?;
+        if *self.next.lock().await == before {
+            return Ok(());
+        }
+        for (name, _) in self.store.list(Layout::LEDGER).await? {
+            if number(&name).is_some_and(|n| n < before) {
+                self.store.delete(&name).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes the ledger: the stage tables have taken its place.

@@ -39,7 +39,7 @@ pub async fn scan_decisions(
     for source in sources(store, stage).await? {
         match source {
             Rows::Part(name) => decode_decisions(store.get(&name).await?, each)
-                .map_err(|what| StoreError::Damaged { place: store.place(&name), what })?,
+                .map_err(|what| StoreError::damaged(store.place(&name), what))?,
             Rows::Ledger(rows) => rows.into_iter().for_each(&mut *each),
         }
     }
@@ -55,7 +55,7 @@ pub async fn scan_slim(
     for source in sources(store, stage).await? {
         match source {
             Rows::Part(name) => scan_slim_part(store.get(&name).await?, each)
-                .map_err(|what| StoreError::Damaged { place: store.place(&name), what })?,
+                .map_err(|what| StoreError::damaged(store.place(&name), what))?,
             Rows::Ledger(rows) => rows.iter().for_each(|row| each(slim(row))),
         }
     }

@@ -15,7 +15,13 @@ pub(super) fn vote_fields() -> Fields {
 }
 
 pub(super) fn check_fields() -> Fields {
-    Fields::from(vec![text("id"), text("source"), text("answer"), text("evidence")])
+    Fields::from(vec![
+        text("id"),
+        text("source"),
+        text("answer"),
+        text("evidence"),
+        text("question"),
+    ])
 }
 
 /// What a list's elements are called: Parquet's own word, which all readers agree on.

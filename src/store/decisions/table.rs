@@ -69,27 +69,27 @@ impl DecisionWriter {
         self.file_rows += rows.len();
         let file = match self.file.take() {
             Some(file) => file,
-            None => start().map_err(|e| self.error(&e.to_string()))?,
+            None => start().map_err(|e| self.error(e))?,
         };
         let file = self.file.insert(file);
         let written = match rows.is_empty() {
             true => Ok(()),
             false => batch(&rows).map_err(Into::into).and_then(|batch| file.write(&batch)),
         };
-        written.map_err(|e| self.error(&e.to_string()))
+        written.map_err(|e| self.error(e))
     }
 
     async fn end_part(&mut self) -> Result<(), StoreError> {
         let Some(file) = self.file.take() else { return Ok(()) };
-        let bytes = file.into_inner().map_err(|e| self.error(&e.to_string()))?;
+        let bytes = file.into_inner().map_err(|e| self.error(e))?;
         self.store.put(&Layout::stage_part(&self.stage, self.part), Bytes::from(bytes)).await?;
         self.part += 1;
         self.file_rows = 0;
         Ok(())
     }
 
-    fn error(&self, what: &str) -> StoreError {
+    fn error(&self, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
         let place = self.store.place(&Layout::stage_part(&self.stage, self.part));
-        StoreError::Other { place, what: what.to_string() }
+        StoreError::of(place, error)
     }
 }

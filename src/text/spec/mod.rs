@@ -6,9 +6,11 @@
 //! simulated world's richer grammar.
 
 mod parse;
+mod plain;
 mod singular;
 
 pub use parse::parse;
+pub use plain::plainer;
 pub use singular::{class, plural, singular};
 
 use crate::record::{Region, Size, Spec, SpecObject};

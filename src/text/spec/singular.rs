@@ -44,7 +44,7 @@ const IRREGULAR: [(&str, &str); 36] = [
 ];
 
 /// One name for a thing that prompts call differently.
-const SYNONYMS: [(&str, &str); 20] = [
+const SYNONYMS: [(&str, &str); 51] = [
     ("television", "tv"),
     ("tv set", "tv"),
     ("sofa", "couch"),
@@ -65,6 +65,37 @@ const SYNONYMS: [(&str, &str); 20] = [
     ("wineglass", "wine glass"),
     ("computer mouse", "mouse"),
     ("hamburger", "burger"),
+    ("television set", "tv"),
+    ("tv screen", "tv"),
+    ("settee", "couch"),
+    ("phone", "cell phone"),
+    ("smart phone", "cell phone"),
+    ("mobile", "cell phone"),
+    ("blow dryer", "hair drier"),
+    ("push bike", "bicycle"),
+    ("cycle", "bicycle"),
+    ("aircraft", "airplane"),
+    ("motor bike", "motorcycle"),
+    ("automobile", "car"),
+    ("lorry", "truck"),
+    ("coach", "bus"),
+    ("icebox", "refrigerator"),
+    ("laptop computer", "laptop"),
+    ("notebook computer", "laptop"),
+    ("computer keyboard", "keyboard"),
+    ("microwave oven", "microwave"),
+    ("rucksack", "backpack"),
+    ("knapsack", "backpack"),
+    ("brolly", "umbrella"),
+    ("necktie", "tie"),
+    ("hydrant", "fire hydrant"),
+    ("stoplight", "traffic light"),
+    ("traffic signal", "traffic light"),
+    ("house plant", "potted plant"),
+    ("houseplant", "potted plant"),
+    ("teddy", "teddy bear"),
+    ("pizza pie", "pizza"),
+    ("timepiece", "clock"),
 ];
 
 /// The singular of one lower-case word.

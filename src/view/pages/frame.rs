@@ -4,6 +4,7 @@ use crate::archive::RunDir;
 use crate::audit::AuditError;
 use crate::audit::show::{count, hidden, line};
 use crate::record::ImageRef;
+use crate::view::pages::rollout::plays;
 use crate::view::query::{Filter, PAGE};
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
@@ -58,6 +59,7 @@ impl<'a> Here<'a> {
                         nav {
                             a class=(tab("pipeline")) href={ (self.base) "/" } { "Pipeline" }
                             a class=(tab("search")) href={ (self.base) "/search" } { "Records" }
+                            @if plays(self.snapshot) { a class=(tab("tables")) href={ (self.base) "/tables" } { "Tables" } }
                             a class=(tab("work")) href={ (self.base) "/work" } { "Label" }
                         }
                         span.run { (run_name(run)) }

@@ -1,7 +1,7 @@
 //! The first page: the pipeline with counts on its edges, and the funnel as a table.
 
 use crate::audit::dag;
-use crate::audit::panels::{Links, figures, funnel_table, split_table, strata_table};
+use crate::audit::panels::{Links, figures, funnel_table, purity_table, split_table, strata_table};
 use crate::view::pages::frame::Here;
 use crate::view::query::Filter;
 use crate::view::server::Viewer;
@@ -31,7 +31,10 @@ pub async fn pipeline(State(viewer): State<Arc<Viewer>>) -> Response {
                 section.graph { (dag::svg(shape, funnel, link)) }
                 div {
                     section { h2 { "Funnel" } (funnel_table(funnel, &Links { href: &link, rows: true })) }
-                    @if let Some(report) = &snapshot.run.report { (strata_table(&report.dataset.strata)) }
+                    @if let Some(report) = &snapshot.run.report {
+                        (purity_table(&report.dataset.purity))
+                        (strata_table(&report.dataset.strata))
+                    }
                     (split_table("Categories", "category", &funnel.by_category, &Links { href: &category, rows: true }))
                     (split_table("Sources", "source", &funnel.by_source, &Links { href: &source, rows: true }))
                 }

@@ -8,6 +8,7 @@ use crate::audit::steps::{LifeCall, LifeStep};
 use crate::call::Output;
 use crate::record::{Disposition, Id};
 use crate::view::pages::frame::{Here, said};
+use crate::view::pages::rollout::{rollouts, talk};
 use crate::view::pages::stage::{outcome, record_link};
 use crate::view::pages::story::{figure, story};
 use crate::view::query::Filter;
@@ -41,6 +42,10 @@ pub async fn record(
         Ok(life) => life,
         Err(err) => return here.fault(&err),
     };
+    let (plays, most) = match rollouts(&viewer, &snapshot, &id, &life.source).await {
+        Ok(found) => found,
+        Err(err) => return here.fault(&err),
+    };
     // Labels that cannot be read are not a reason to hide the record.
     let mut labels = snapshot.run.labels().await.unwrap_or_default();
     labels.retain(|label| label.id == id);
@@ -57,7 +62,7 @@ pub async fn record(
             @for part in &life.unreadable {
                 p.alert { (part.name) " cannot be read: " (said(&part.what)) "; its decision is not shown." }
             }
-            (story(&here, &life))
+            @if plays.is_empty() { (story(&here, &life)) } @else { (talk(&here, &plays, most)) }
             (steps(&here, &life, &list, &filter, &Own { labels: &labels, me: viewer.annotator() }))
         },
     )

@@ -28,11 +28,18 @@ pub fn judgement(rationale: &str, satisfied: bool) -> Option<Judgement> {
     let check = Check {
         id: format!("{CANARY}-check"),
         source: CheckSource::Rule,
+        question: format!("{CANARY} rule"),
         answer: if satisfied { Answer::Yes } else { Answer::No },
         evidence: format!("{CANARY} evidence"),
     };
     let score = if satisfied { 1.0 } else { 0.5 };
-    Some(Judgement { rationale: rationale.into(), satisfied, score, checks: vec![check] })
+    Some(Judgement {
+        rationale: rationale.into(),
+        satisfied,
+        score,
+        checks: vec![check],
+        ..Judgement::default()
+    })
 }
 
 /// The prompt of record n: n + 1 has that of n, and n + 2 nearly that, where n divides by ten.

@@ -1,9 +1,9 @@
 //! A scripted model, records, and what the tests of stages ask about both.
 
-use coldstart::call::{CallError, Model, Output, Part, Reply, Request, Usage};
+use coldstart::call::{CallError, KeyedRequest, Model, Output, Reply, Request, Usage};
 use coldstart::plan::{Home, Overrides, Plan, Project, compile};
 use coldstart::record::{
-    Atom, AtomKind, Digest, Id, ImageRef, Judgement, Mime, NanoUsd, Prompt, Round, Trajectory,
+    Atom, AtomKind, Digest, Id, ImageRef, Judgement, Mime, NanoUsd, Part, Prompt, Round, Trajectory,
 };
 use coldstart::stage::{Cx, Each, Stage, StageError, Step, To};
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 pub type Answers = dyn Fn(&Request, usize) -> String + Send + Sync;
 
 /// A model that answers by a function of the request and of how many came before. `image:N` is the
-/// picture number N, `refused` a refusal; everything else is text.
+/// picture number N, `blank:N` one of one colour, `refused` a refusal; everything else is text.
 pub struct Script {
     asked: Mutex<Vec<Request>>,
     answer: Box<Answers>,
@@ -36,17 +36,19 @@ impl Script {
 
 #[async_trait::async_trait]
 impl Model for Script {
-    async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+    async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
+        let request = request.request();
         let before = {
             let mut asked = self.asked.lock().expect("no panic");
             asked.push(request.clone());
             asked.len() - 1
         };
         let said = (self.answer)(request, before);
-        let output = match said.strip_prefix("image:") {
+        let drawn = |prefix| said.strip_prefix(prefix);
+        let output = match drawn("image:").or_else(|| drawn("blank:")) {
             Some(n) => Output::Image {
                 image: picture(n.parse().expect("a number")),
-                blank: false,
+                blank: said.starts_with("blank:"),
                 bytes: None,
             },
             None if said == "refused" => Output::Refused { reason: "policy".into() },
@@ -103,7 +105,7 @@ pub fn prompt(text: &str) -> Trajectory {
 
 pub fn judgement(satisfied: bool, rationale: &str) -> Judgement {
     let rationale = rationale.to_owned();
-    Judgement { rationale, satisfied, score: 0.5, checks: vec![] }
+    Judgement { rationale, satisfied, score: 0.5, ..Judgement::default() }
 }
 
 pub fn round(refined: &str, image: Option<u8>, judgement: Option<Judgement>) -> Round {

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import ray
 
@@ -40,12 +39,11 @@ def draining() -> bool:
         return False
 
 
-def ask_to_stop(child: subprocess.Popen) -> None:
-    while child.poll() is None:
+def ask_to_stop(child: subprocess.Popen, over: threading.Event) -> None:
+    while not over.wait(DRAIN_POLL_S):
         if draining():
             child.send_signal(signal.SIGTERM)
             return
-        time.sleep(DRAIN_POLL_S)
 
 
 @ray.remote(max_retries=100, retry_exceptions=[Again], scheduling_strategy="SPREAD", max_calls=1)
@@ -55,13 +53,19 @@ def work(argv: list, env: dict, index: int, of: int) -> dict:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     command = [find_coldstart_bin(), *argv, "--shard", f"{index}/{of}", "--format", "json"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **env})
-    threading.Thread(target=ask_to_stop, args=(child,), daemon=True).start()
+    over = threading.Event()
+    watch = threading.Thread(target=ask_to_stop, args=(child, over), daemon=True)
+    watch.start()
     try:
         out, _ = child.communicate()
     except BaseException:
         child.terminate()
         child.wait(20)
         raise
+    finally:
+        # A worker that ends while a thread of it still asks Ray is aborted.
+        over.set()
+        watch.join()
     # The report is believed, not the exit code; no report is a fault that no retry mends.
     try:
         report = json.loads(out or b"{}")

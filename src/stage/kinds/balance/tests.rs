@@ -1,5 +1,6 @@
 //! Outcomes, cuts, quotas and their independence of order.
 
+use super::quotas::rejected;
 use super::*;
 use crate::record::{Judgement, Prompt, Round};
 
@@ -27,7 +28,7 @@ fn record(key: &str, verdicts: &[bool], improved: bool) -> Trajectory {
                 rationale: "j".into(),
                 satisfied,
                 score: 0.0,
-                checks: vec![],
+                ..Judgement::default()
             }),
         })
         .collect();

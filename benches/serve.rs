@@ -1,0 +1,281 @@
+//! The service for trainers: what `/reward` adds to its judge calls, a GRPO step of 2,880 trajectories
+//! against a world of 200 ms and 256 slots, and 3,000 trajectories at once with stalls and errors.
+//!
+//! The world is a stand-in that answers at once or late and looks at nothing, so that a machine of two
+//! cores measures the service and not the judge. The service is the binary, its CPU and memory are the
+//! system's own account of that process.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use coldstart::env::Env;
+use futures::stream::{self, StreamExt};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// How the world answers.
+#[derive(Clone)]
+struct World {
+    env: Env,
+    latency: Duration,
+    slots: Arc<Semaphore>,
+    /// One in so many requests gets a 500, and one in so many no answer for long; 0: none.
+    fails: u64,
+    stalls: u64,
+    asked: Arc<AtomicU64>,
+}
+
+/// What every judge says: yes to everything.
+fn judgement(rules: &[String]) -> Value {
+    let checks: Vec<Value> = rules
+        .iter()
+        .map(String::as_str)
+        .chain(["a1"])
+        .map(|id| json!({"id": id, "answer": "yes", "evidence": "It is there."}))
+        .collect();
+    json!({"rationale": "Two red cubes are to be seen. The request is met.", "checks": checks})
+}
+
+async fn chat(State((world, said)): State<(World, Arc<[String; 2]>)>, body: Bytes) -> Response {
+    let number = world.asked.fetch_add(1, Ordering::Relaxed);
+    if world.fails > 0 && number % world.fails == 7 % world.fails {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "no").into_response();
+    }
+    if world.stalls > 0 && number % world.stalls == 11 % world.stalls {
+        world.env.sleep(Duration::from_secs(30)).await;
+    }
+    let _slot = world.slots.acquire().await;
+    world.env.sleep(world.latency).await;
+    let text = String::from_utf8_lossy(&body);
+    let pictures = text.matches("data:image").count();
+    let content = &said[usize::from(pictures > 1)];
+    let reply = json!({
+        "id": "x", "object": "chat.completion", "model": "m",
+        "choices": [{"index": 0, "finish_reason": "stop",
+                     "message": {"role": "assistant", "content": content}}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 200},
+    });
+    ([("content-type", "application/json")], reply.to_string()).into_response()
+}
+
+/// The address of a world.
+async fn world(env: &Env, latency_ms: u64, fails: u64, stalls: u64) -> anyhow::Result<String> {
+    let rules = std::fs::read_to_string("data/judge_rules.toml")?;
+    let ids = rules
+        .lines()
+        .filter_map(|line| line.strip_prefix("id"))
+        .filter_map(|l| l.split('"').nth(1));
+    let ids: Vec<String> = ids.map(str::to_owned).collect();
+    let said = [judgement(&ids).to_string(), json!({"better": "B", "evidence": "x"}).to_string()];
+    let world = World {
+        env: env.clone(),
+        latency: Duration::from_millis(latency_ms),
+        slots: Arc::new(Semaphore::new(256)),
+        fails,
+        stalls,
+        asked: Arc::default(),
+    };
+    let app = axum::Router::new()
+        .route("/v1/chat/completions", axum::routing::post(chat))
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .with_state((world, Arc::new(said)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let base = format!("http://{}", listener.local_addr()?);
+    env.spawn(async move { axum::serve(listener, app).await });
+    Ok(base)
+}
+
+/// The service, as a process of its own.
+struct Service {
+    child: Child,
+    url: String,
+    http: reqwest::Client,
+    pictures: Vec<String>,
+}
+
+impl Service {
+    async fn start(folder: &Path, base: &str, sim: &str) -> anyhow::Result<Service> {
+        let chat = |role: &str| {
+            format!("[role.{role}]\nprotocol = \"openai-chat\"\nurls = [\"{base}/v1\"]\n\n")
+        };
+        let endpoints = format!(
+            "[default]\nprices = {{}}\nmax_in_flight = 256\nfirst_byte_timeout = \"3s\"\n\n{}{}{}\
+             [role.generator]\nprotocol = \"openai-images\"\nurls = [\"{sim}/v1\"]\n",
+            chat("judge"),
+            chat("comparator"),
+            chat("checklist")
+        );
+        let file = folder.join("endpoints.toml");
+        std::fs::write(&file, endpoints)?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coldstart"));
+        command.args(["serve", "--mix-simulated", "--listen", "127.0.0.1:0", "--endpoints"]);
+        command.arg(file).arg("--out").arg(folder.join("run"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let stdout = child.stdout.take().ok_or_else(|| anyhow::anyhow!("no stdout"))?;
+        let mut url = String::new();
+        BufReader::new(stdout).read_line(&mut url)?;
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(300)).build()?;
+        let mut service = Service { child, url: url.trim().to_owned(), http, pictures: Vec::new() };
+        for caption in CAPTIONS {
+            let asked = json!({"caption": caption, "seed": 1, "bytes": false});
+            let drawn = service.post("/image", &asked).await?;
+            service.pictures.push(drawn["digest"].as_str().unwrap_or_default().to_owned());
+        }
+        Ok(service)
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = self.http.post(format!("{}{path}", self.url));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let reply = request.send().await?;
+        let status = reply.status();
+        let text = reply.text().await?;
+        anyhow::ensure!(status.is_success(), "{status}: {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// A rollout of one or two pictures whose judges are asked nothing twice.
+    fn rollout(&self, n: usize, pictures: usize) -> Value {
+        let call = |caption: &str| {
+            let arguments = json!({"caption": caption});
+            format!(
+                "<tool_call>\n{{\"name\": \"image_generation_tool\", \"arguments\": {arguments}}}\n</tool_call>"
+            )
+        };
+        let mut turns = vec![format!("<think>a</think> {}", call(CAPTIONS[0]))];
+        if pictures > 1 {
+            let again = call(CAPTIONS[1]);
+            turns.push(format!("<judge>\nNo.\n</judge>\n<think>\nb\n</think>\n{again}"));
+        }
+        turns.push("<judge>\nYes.\n</judge>\n<answer>done</answer>".to_owned());
+        let rounds = CAPTIONS.iter().zip(&self.pictures).take(pictures);
+        let rounds: Vec<Value> =
+            rounds.map(|(caption, digest)| json!({"caption": caption, "digest": digest})).collect();
+        let atom = json!({"id": "a1", "kind": "object", "question": "Are there cubes?", "expected": "cubes"});
+        json!({"id": format!("{pictures}_{n}"), "prompt": format!("two red cubes, number {n}"),
+               "truth": {"atoms": [atom]}, "turns": turns, "rounds": rounds, "ended": "answer"})
+    }
+
+    /// CPU time of the process, user and system.
+    fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.unwrap_or_default();
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// The most memory it ever had, MB.
+    fn memory(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kb = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kb.unwrap_or(0.0) / 1024.0
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+const CAPTIONS: [&str; 2] = ["two red cubes", "two red cubes, seen clearly"];
+
+async fn added(env: &Env, sim: &str) -> anyhow::Result<()> {
+    const COUNT: usize = 200;
+    let folder = tempfile::tempdir()?;
+    let service = Service::start(folder.path(), &world(env, 0, 0, 0).await?, sim).await?;
+    let mut took = Vec::new();
+    let before = service.cpu();
+    for n in 0..COUNT {
+        let body = service.rollout(n, 1);
+        let begun = env.now();
+        service.post("/reward", &body).await?;
+        took.push(env.now().duration_since(begun));
+    }
+    let first = (service.cpu() - before) / COUNT as u32;
+    took.sort();
+    let (mut again, before) = (Vec::new(), service.cpu());
+    for n in 0..COUNT {
+        let body = service.rollout(n, 1);
+        let begun = env.now();
+        service.post("/reward", &body).await?;
+        again.push(env.now().duration_since(begun));
+    }
+    again.sort();
+    let second = (service.cpu() - before) / COUNT as u32;
+    println!(
+        "reward, judge answers at once: median {:.2} ms, p95 {:.2} ms, {} us CPU with its judge call",
+        ms(took[COUNT / 2]),
+        ms(took[COUNT * 95 / 100]),
+        first.as_micros()
+    );
+    println!(
+        "the same rollouts again: median {:.2} ms, {} us CPU",
+        ms(again[COUNT / 2]),
+        second.as_micros()
+    );
+    Ok(())
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+async fn all(
+    env: &Env,
+    sim: &str,
+    count: usize,
+    (latency, fails, stalls): (u64, u64, u64),
+) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let base = world(env, latency, fails, stalls).await?;
+    let service = Service::start(folder.path(), &base, sim).await?;
+    let (begun, before) = (env.now(), service.cpu());
+    let asks = (0..count).map(|n| {
+        let body = service.rollout(n, 2);
+        let service = &service;
+        async move { service.post("/reward", &body).await }
+    });
+    let scored: Vec<anyhow::Result<Value>> =
+        stream::iter(asks).buffer_unordered(count).collect().await;
+    let took = env.now().duration_since(begun).as_secs_f64();
+    let right = scored.iter().filter(|one| one.as_ref().is_ok_and(|v| v["score"].is_number()));
+    let right = right.count();
+    let ideal = (2 * count).div_ceil(256) as f64 * latency as f64 / 1000.0;
+    println!(
+        "{count} trajectories of two pictures at once (one 500 in {fails}, one stall in {stalls}; 0: none): {right} \
+         scored in {took:.2} s, {:.2} x ideal, {} us CPU each, {:.0} MB at most",
+        took / ideal,
+        ((service.cpu() - before) / count as u32).as_micros(),
+        service.memory()
+    );
+    if let Some(Err(error)) = scored.iter().find(|one| one.is_err()) {
+        println!("  the first that was not: {error}");
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let env = Env::real();
+    let (sim, _world) = coldstart::sim::Server::start(
+        env.clone(),
+        coldstart::sim::World::default(),
+        coldstart::sim::SimOptions::default(),
+    )
+    .await?;
+    added(&env, &sim).await?;
+    all(&env, &sim, 2_880, (200, 0, 0)).await?;
+    all(&env, &sim, 3_000, (200, 20, 600)).await
+}

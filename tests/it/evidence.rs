@@ -1,0 +1,120 @@
+//! What looks add up to, and what judges are worth: by properties, and by worlds whose rates are known.
+
+use coldstart::env::Rng;
+use coldstart::rules::evidence::{
+    Belief, Count, Question, Worth, believe, family, gain, log_odds, probability,
+};
+use coldstart::rules::fit::{Asked, fit};
+
+fn question(rng: &mut Rng, judges: usize) -> Question {
+    let mut rate = || 0.5 + rng.unit() * 0.499;
+    let worth = |_| Worth { sensitivity: rate(), specificity: rate(), repeat: rate() };
+    let worths = (0..judges).map(worth).collect();
+    Question { holds: 0.05 + rng.unit() * 0.9, worths }
+}
+
+#[test]
+fn a_yes_never_lowers_and_a_no_never_raises_what_is_believed() {
+    let mut rng = Rng::keyed(1, &["monotone"]);
+    for _ in 0..2000 {
+        let judges = 1 + rng.below(4);
+        let q = question(&mut rng, judges);
+        let families: Vec<usize> = (0..judges).map(|_| rng.below(judges)).collect();
+        let mut count = || Count { yes: rng.below(9) as u32, no: rng.below(9) as u32, unsure: 0 };
+        let counts: Vec<Count> = (0..judges).map(|_| count()).collect();
+        let before = log_odds(&q, &families, &counts);
+        for j in 0..judges {
+            let (mut up, mut down) = (counts.clone(), counts.clone());
+            up[j].yes += 1;
+            down[j].no += 1;
+            assert!(log_odds(&q, &families, &up) >= before - 1e-12);
+            assert!(log_odds(&q, &families, &down) <= before + 1e-12);
+            assert!(gain(&q, &families, &counts, j) >= 0.0);
+        }
+    }
+}
+
+#[test]
+fn one_family_saturates_and_another_goes_beyond() {
+    let q = Question { holds: 0.5, worths: vec![Worth::even(0.15, 0.5); 2] };
+    let at = |families: &[usize], yes: [u32; 2]| {
+        let counts = yes.map(|yes| Count { yes, ..Count::default() });
+        probability(log_odds(&q, families, &counts))
+    };
+    assert!(at(&[0, 0], [40, 40]) < 0.93, "{}", at(&[0, 0], [40, 40]));
+    assert!(at(&[0, 1], [3, 3]) > 0.99);
+    // Where nothing repeats, looks of one judge do as well.
+    let free = Question { worths: vec![Worth::even(0.15, 0.0)], ..q };
+    let four = log_odds(&free, &[0], &[Count { yes: 4, ..Count::default() }]);
+    assert!((four - 4.0 * (0.85_f64 / 0.15).ln()).abs() < 0.2, "{four}");
+}
+
+#[test]
+fn a_fault_must_be_one_that_can_be_named() {
+    assert_eq!(believe(&[0.999, 0.999], 0.99), Belief::Satisfied(0.999 * 0.999));
+    assert!(matches!(believe(&[0.999, 0.005], 0.99), Belief::Unsatisfied(p) if p > 0.99));
+    assert!(matches!(believe(&[0.1; 9], 0.99), Belief::Open(_)));
+    assert!(matches!(believe(&[], 0.9), Belief::Open(_)));
+}
+
+#[test]
+fn makers_are_told_by_the_name() {
+    for (model, name) in [
+        ("Qwen3-VL-30B-A3B-Instruct", "qwen"),
+        ("Qwen/Qwen2.5-VL-7B", "qwen"),
+        ("gemini-2.5-flash", "gemini"),
+        ("4o", "4o"),
+    ] {
+        assert_eq!(family(model), name);
+    }
+}
+
+/// Questions of a world with known rates.
+fn world(n: usize, errors: [f64; 2], repeats: f64, known: f64) -> Vec<Asked> {
+    let mut rng = Rng::keyed(7, &["fit"]);
+    let mut ask = |kind: &str, holds: f64| {
+        let truth = rng.chance(holds);
+        let counts = errors.map(|error| {
+            let lasting = rng.chance(error * repeats);
+            let anew = (error - error * repeats) / (1.0 - error * repeats);
+            let look = |_| truth != (lasting || rng.chance(anew));
+            Count::of(&(0..3).map(look).collect::<Vec<_>>())
+        });
+        let truth = rng.chance(known).then_some(truth);
+        Asked { kind: kind.to_owned(), counts: counts.to_vec(), truth }
+    };
+    (0..n).map(|i| if i % 2 == 0 { ask("count", 0.6) } else { ask("color", 0.85) }).collect()
+}
+
+fn judges() -> Vec<String> {
+    vec!["a-1".to_owned(), "b-1".to_owned()]
+}
+
+#[test]
+fn rates_are_found_again_without_any_label() {
+    let asked = world(1200, [0.1, 0.25], 0.0, 0.0);
+    let fit = fit(&judges(), &[0, 1], &asked);
+    let of = |model: &str| fit.judges.iter().find(|j| j.model == model && j.kind.is_none());
+    let (a, b) = (of("a-1").expect("a"), of("b-1").expect("b"));
+    assert!((a.sensitivity.value - 0.9).abs() < 0.03, "{a:?}");
+    assert!((b.specificity.value - 0.75).abs() < 0.04, "{b:?}");
+    assert!((fit.holds["count"] - 0.6).abs() < 0.05, "{:?}", fit.holds);
+    assert!(a.repeat <= 0.2, "{}", a.repeat);
+}
+
+#[test]
+fn what_a_family_repeats_is_found_by_another() {
+    let asked = world(1500, [0.15, 0.15], 0.5, 0.05);
+    let fit = fit(&judges(), &[0, 1], &asked);
+    let all: Vec<f64> = fit.judges.iter().map(|j| j.repeat).collect();
+    assert!(all.iter().all(|r| (0.3..=0.7).contains(r)), "{all:?}");
+}
+
+#[test]
+fn the_order_of_questions_shows_nowhere() {
+    let asked = world(80, [0.1, 0.2], 0.3, 0.1);
+    let mut turned = asked.clone();
+    turned.reverse();
+    let (one, other) = (fit(&judges(), &[0, 1], &asked), fit(&judges(), &[0, 1], &turned));
+    assert_eq!(one.worths("x"), other.worths("x"));
+}
