@@ -11,7 +11,7 @@ use coldstart::audit::gather::{Depth, gather};
 use coldstart::audit::lineage::life;
 use coldstart::audit::{AuditReport, Index, sql};
 use coldstart::env::Env;
-use coldstart::view::Viewer;
+use coldstart::view::{Viewer, Work};
 use made::{Plan, make};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -86,7 +86,9 @@ async fn measure(dir: &str) {
 async fn pages(env: &Env, run: RunDir, id: &str) {
     let start = env.now();
     let ms = |from| env.now().duration_since(from).as_secs_f64() * 1e3;
-    let served = Viewer::serve(env.clone(), run, 0).await.unwrap();
+    let served = Viewer::serve(env.clone(), run, 0, "bench".to_owned(), Work::default(), None)
+        .await
+        .unwrap();
     println!("viewer ready: {:.0} ms", ms(start));
     let url = served.url.clone();
     env.spawn(served.run());

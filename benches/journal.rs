@@ -280,6 +280,7 @@ fn decision(n: u64) -> Decision {
         calls,
         cost: NanoUsd(n),
         prompt: text(n, 100),
+        prompt_chars: 0,
     }
 }
 

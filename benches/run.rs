@@ -164,6 +164,7 @@ async fn go(
         into_changed_pipeline: false,
         write_dataset: true,
         commit_wait: Duration::from_millis(20),
+        budget: None,
         progress: Arc::new(Progress::default()),
     };
     reset_peak();

@@ -45,5 +45,5 @@ exec python3 -m verl.trainer.main_ppo \
     trainer.project_name=coldstart \
     trainer.experiment_name=grpo \
     trainer.logger='["console"]' \
-    trainer.n_gpus_per_node="${GPUS:-8}" \
+    trainer.n_gpus_per_node="${GPUS:-{{gpus}}}" \
     "$@"

@@ -36,6 +36,34 @@ pub struct Label {
     pub by: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<u64>,
+    /// It settles what people disagree on, and is no person's own label.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub adjudicates: bool,
+    /// The label of this person on this decision is taken back; the lines before it stay in the file.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub retracted: bool,
+}
+
+fn is_false(word: &bool) -> bool {
+    !word
+}
+
+impl Label {
+    /// A label that says nothing yet.
+    pub fn blank(id: Id, stage: &str, by: &str) -> Label {
+        Label {
+            id,
+            stage: stage.to_owned(),
+            agree: None,
+            truth: None,
+            weight: None,
+            note: String::new(),
+            by: by.to_owned(),
+            at_ms: None,
+            adjudicates: false,
+            retracted: false,
+        }
+    }
 }
 
 /// Labels of a file's text. Lines without an answer (a sample not yet filled in) are skipped and
@@ -49,7 +77,7 @@ pub fn parse(text: &str, place: &str) -> Result<(Vec<Label>, usize), ArchiveErro
             line: at + 1,
             source,
         })?;
-        if label.agree.is_none() && label.truth.is_none() {
+        if label.agree.is_none() && label.truth.is_none() && !label.retracted {
             open += 1;
         } else {
             out.push(label);
@@ -58,13 +86,15 @@ pub fn parse(text: &str, place: &str) -> Result<(Vec<Label>, usize), ArchiveErro
     Ok((out, open))
 }
 
-/// The last label of each (id, stage, by), in order.
+/// The last label of each (id, stage, by), adjudications apart, in order; what was taken back is not
+/// among them.
 pub fn latest(labels: Vec<Label>) -> Vec<Label> {
-    let mut by_key: BTreeMap<(Id, String, String), Label> = BTreeMap::new();
+    let mut by_key: BTreeMap<(Id, String, String, bool), Label> = BTreeMap::new();
     for label in labels {
-        by_key.insert((label.id, label.stage.clone(), label.by.clone()), label);
+        let key = (label.id, label.stage.clone(), label.by.clone(), label.adjudicates);
+        by_key.insert(key, label);
     }
-    by_key.into_values().collect()
+    by_key.into_values().filter(|label| !label.retracted).collect()
 }
 
 #[cfg(test)]

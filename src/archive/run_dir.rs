@@ -70,10 +70,12 @@ impl RunDir {
         run.reload_report().await?;
         let stages = rows::stages(&run.store).await?;
         if !found && stages.is_empty() && !run.has_journal().await? {
-            return Err(ArchiveError::NotARun {
-                place: uri.to_owned(),
-                what: "it has no manifest.json, no stages/ and no journal/".to_owned(),
-            });
+            let nothing = run.store.local_path("").is_some_and(|path| !path.exists());
+            let what = match nothing {
+                true => "there is nothing at that path",
+                false => "it has no manifest.json, no stages/ and no journal/",
+            };
+            return Err(ArchiveError::NotARun { place: uri.to_owned(), what: what.to_owned() });
         }
         run.add_unplanned(stages);
         Ok(run)

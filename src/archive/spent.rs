@@ -1,9 +1,9 @@
 //! What the journaled calls of a RUN have cost: `--budget` is for all runs on it together.
 
-use crate::archive::error::ArchiveError;
+use crate::archive::error::{ArchiveError, Unreadable};
 use crate::journal::ReadJournal;
-use crate::record::NanoUsd;
-use crate::store::{Layout, Store};
+use crate::record::{KeptBudget, NanoUsd};
+use crate::store::{Layout, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// By every process that ever worked on the RUN at `store`, which need not be there yet.
@@ -11,6 +11,21 @@ pub async fn spent(store: &Store) -> Result<NanoUsd, ArchiveError> {
     let mut cost = NanoUsd(0);
     ReadJournal::open(store).await?.scan(&mut |entry, _| cost += entry.reply.cost).await?;
     Ok(cost)
+}
+
+/// What all runs on the RUN at `store` may spend together, as the last command that bounded it said.
+pub async fn budget(store: &Store) -> Result<Option<NanoUsd>, ArchiveError> {
+    let bytes = match store.get(Layout::BUDGET).await {
+        Err(StoreError::NotFound { .. }) => return Ok(None),
+        bytes => bytes?,
+    };
+    let what = |error: serde_json::Error| Unreadable {
+        name: Layout::BUDGET.to_owned(),
+        what: format!("{error}; `--budget` writes it anew"),
+    };
+    let kept: KeptBudget =
+        serde_json::from_slice(&bytes).map_err(|e| ArchiveError::Damaged(what(e)))?;
+    Ok(Some(NanoUsd(kept.nano_usd)))
 }
 
 /// By the processes of each shard, by the shard's folder (`Layout::shard`).

@@ -157,7 +157,9 @@ fn agreement(pairs: &[Pair]) -> Agreement {
     let overlap = share(pairs, |p| p.accepted || p.truth, both);
     // As Cohen did, chance is taken as known; then kappa follows from the share that agrees.
     let chance = chance_agreement(tp, fp, fn_, tn);
-    let beyond = |agreed: f64| (agreed - chance) / (1.0 - chance);
+    // Where chance alone agrees nearly always, the interval of what agrees leads far below -1, which
+    // no kappa can be.
+    let beyond = |agreed: f64| ((agreed - chance) / (1.0 - chance)).clamp(-1.0, 1.0);
     Agreement {
         labels: pairs.len() as u64,
         true_accept: tp,
@@ -244,6 +246,15 @@ mod tests {
         assert!(a.error.unwrap().low == 0.0 && a.error.unwrap().high > 0.3, "{:?}", a.error);
         for figure in [a.precision, a.recall, a.f1, a.kappa].map(Option::unwrap) {
             assert!(figure.high == 1.0 && figure.low < 0.9, "{figure:?}");
+        }
+    }
+
+    #[test]
+    fn kappa_and_its_interval_stay_where_kappa_can_be() {
+        for cells in [[40, 0, 1, 0], [38, 1, 1, 0], [9, 1, 0, 0], [0, 5, 5, 0], [1, 0, 0, 30]] {
+            let Some(kappa) = agreement(&pairs(cells)).kappa else { continue };
+            assert!(kappa.low >= -1.0 && kappa.high <= 1.0, "{cells:?}: {kappa:?}");
+            assert!(kappa.holds(kappa.value), "{cells:?}: {kappa:?}");
         }
     }
 

@@ -6,11 +6,12 @@
 
 use crate::archive::Shape;
 use crate::audit::index::{Index, Record, StageRows};
+use crate::audit::row_diff::RowsDiff;
 use crate::audit::show::way;
 use crate::audit::textdiff::{TextDiff, text_diffs};
 use crate::record::{Disposition, Id};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One side: a RUN read from disk, or rows computed by a replay (`Index::assemble`).
 pub struct Side<'a> {
@@ -18,6 +19,8 @@ pub struct Side<'a> {
     pub name: String,
     pub shape: &'a Shape,
     pub index: &'a Index,
+    /// Made from another's journal: what failed here is not known, since a call is missing.
+    pub replayed: bool,
 }
 
 /// What differs between A and B.
@@ -36,8 +39,12 @@ pub struct Diff {
     pub changed: u64,
     pub only_in_a: u64,
     pub only_in_b: u64,
-    /// Records that passed the last stage in A only, in B only, in both.
+    /// Records of which a replay cannot say what would become of them: a call is not in the journal.
+    pub unknown: u64,
+    /// Records that passed the last stage in A only, in B only, in both; unknown ones are in none.
     pub kept: [u64; 3],
+    /// The datasets' rows; absent where one of the two has none.
+    pub rows: Option<RowsDiff>,
 }
 
 /// One stage in both.
@@ -69,8 +76,8 @@ pub struct ChangedRecord {
 
 const EXAMPLES: usize = 5;
 
-/// A decision without its evidence: disposition, port, reason.
-type BareDecision<'a> = (Disposition, &'a str, &'a str);
+/// A decision without its evidence: disposition, port, reason, and the bits of its score.
+type BareDecision<'a> = (Disposition, &'a str, &'a str, u32);
 
 /// Compares. Linear in the rows.
 pub fn diff(a: &Side, b: &Side) -> Diff {
@@ -88,8 +95,11 @@ pub fn diff(a: &Side, b: &Side) -> Diff {
         changed: 0,
         only_in_a: 0,
         only_in_b: 0,
+        unknown: 0,
         kept: [0; 3],
+        rows: None,
     };
+    let mut unknown: BTreeSet<Id> = BTreeSet::new();
     let mut groups: BTreeMap<(usize, String, String), Vec<Record>> = BTreeMap::new();
     for (ra, id) in a.index.records.id.iter().enumerate() {
         let Some(rb) = b.index.records.find(id) else {
@@ -99,19 +109,27 @@ pub fn diff(a: &Side, b: &Side) -> Diff {
         let first = (0..stages.len()).find_map(|s| {
             let sa = said(a.index, s, of_a[s][ra], &stages);
             let sb = said(b.index, s, of_b[s][rb as usize], &stages);
-            (sa != sb).then(|| (s, words(sa), words(sb)))
+            (sa != sb).then(|| {
+                let lost = b.replayed && sb.is_some_and(|said| said.0 == Disposition::Failed);
+                let (from, to) = (words(sa), words(sb));
+                let scored = from == to;
+                let to = if scored { format!("{to}, another score") } else { to };
+                (lost, (s, from, to))
+            })
         });
         match first {
             None => out.same += 1,
-            Some(key) => {
+            Some((true, _)) => drop(unknown.insert(*id)),
+            Some((_, key)) => {
                 out.changed += 1;
                 groups.entry(key).or_default().push(ra as Record);
             }
         }
     }
-    let both = out.same + out.changed;
+    out.unknown = unknown.len() as u64;
+    let both = out.same + out.changed + out.unknown;
     out.only_in_b = b.index.records.len() as u64 - both;
-    out.kept = kept(a.index, b.index);
+    out.kept = kept(a.index, b.index, &unknown);
     out.changes = groups
         .into_iter()
         .map(|((stage, from, to), records)| Change {
@@ -166,11 +184,12 @@ fn said<'a>(
     let (_, rows) = index.stage(&stages[stage])?;
     let row = row as usize;
     let disposition = *rows.disposition.get(row)?;
-    Some((disposition, index.names.get(rows.port[row]), index.names.get(rows.reason[row])))
+    let (port, reason) = (index.names.get(rows.port[row]), index.names.get(rows.reason[row]));
+    Some((disposition, port, reason, rows.score[row].to_bits()))
 }
 
 fn words(said: Option<BareDecision>) -> String {
-    said.map_or("not there".to_owned(), |(disposition, port, reason)| {
+    said.map_or("not there".to_owned(), |(disposition, port, reason, _)| {
         way(disposition, port, reason)
     })
 }
@@ -232,12 +251,13 @@ fn said_of(shape: &Shape, other: &Shape) -> BTreeMap<String, String> {
     out
 }
 
-fn kept(a: &Index, b: &Index) -> [u64; 3] {
+fn kept(a: &Index, b: &Index, unknown: &BTreeSet<Id>) -> [u64; 3] {
     let passed = |index: &Index| -> Vec<Id> {
         let Some(rows) = index.stages.last() else { return Vec::new() };
         let mut ids: Vec<Id> = (0..rows.len())
             .filter(|row| rows.disposition[*row] == Disposition::Passed)
             .map(|row| index.records.id[rows.record[row] as usize])
+            .filter(|id| !unknown.contains(id))
             .collect();
         ids.sort();
         ids.dedup();
@@ -271,6 +291,7 @@ mod tests {
                     calls: Vec::new(),
                     cost: NanoUsd(0),
                     prompt: format!("prompt {n}"),
+                    prompt_chars: 0,
                 },
                 Reading::Prompts,
             );
@@ -292,7 +313,12 @@ mod tests {
             Index::assemble(vec![pool(), judged_b, end_b]),
         );
         let shape = Shape::default();
-        let side = |name: &str, index| Side { name: name.to_owned(), shape: &shape, index };
+        let side = |name: &str, index| Side {
+            name: name.to_owned(),
+            shape: &shape,
+            index,
+            replayed: false,
+        };
         let diff = diff(&side("A", &a), &side("B", &b));
         assert_eq!((diff.same, diff.changed), (1, 1));
         assert_eq!(diff.changes.len(), 1);

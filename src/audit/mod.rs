@@ -6,6 +6,7 @@
 //! by `archive`; pages served to a browser are `view`'s, printing is `cli`'s, and nothing here
 //! needs an endpoint.
 
+pub mod agreement;
 pub mod calibrate;
 pub mod dag;
 pub mod deep;
@@ -26,6 +27,7 @@ mod report;
 pub mod roles;
 pub mod rollouts;
 pub mod rounds;
+mod row_diff;
 mod samples;
 pub mod sampling;
 pub mod show;
@@ -42,5 +44,6 @@ pub use funnel::{Costs, Funnel, Split, StageFunnel, funnel};
 pub use index::{Conflict, HashedMap, HashedSet, Index, Record, Records, StageRows};
 pub use page::{Page, Sample, page};
 pub use report::AuditReport;
+pub use row_diff::{RowsDiff, faces, row_diff};
 pub use samples::samples;
 pub use textdiff::TextDiff;

@@ -154,7 +154,7 @@ pub fn stage_cards(deep: &StageAudit) -> Markup {
             @for length in &deep.lengths {
                 (distribution(&format!("{}: {}, characters", length.role, length.text), &length.chars, 0, ""))
             }
-            @if let Some(chars) = &deep.prompt_chars { (distribution("Prompt, characters", chars, 0, " · cut at 200")) }
+            @if let Some(chars) = &deep.prompt_chars { (distribution("Prompt, characters", chars, 0, "")) }
         }
     }
 }

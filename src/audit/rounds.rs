@@ -256,6 +256,7 @@ mod tests {
                 calls: Vec::new(),
                 cost: NanoUsd(0),
                 prompt: String::new(),
+                prompt_chars: 0,
             },
             calls: vec![call(asked)],
         };

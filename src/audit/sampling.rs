@@ -30,17 +30,16 @@ pub struct Asked {
 /// Assumed spread of the error in sure, middling and unsure strata: how densely each is sampled.
 const DENSITY: [f64; 3] = [0.1, 0.3, 0.5];
 
-/// About `size` rows over the given stages; order and picks follow from `seed` alone.
+/// `size` rows over the given stages, or all where there are fewer; order and picks follow from `seed`
+/// alone.
 pub fn sample(index: &Index, shape: &Shape, stages: &[&str], size: usize, seed: u64) -> Vec<Asked> {
     let mut strata: Vec<Stratum> = Vec::new();
     for rows in index.stages.iter().filter(|rows| stages.contains(&rows.stage.as_str())) {
         strata.extend(split(index, shape.known(&rows.stage), rows));
     }
-    let total: f64 = strata.iter().map(Stratum::pull).sum();
+    let takes = takes(&strata, size);
     let mut out = Vec::new();
-    for mut stratum in strata {
-        let share = stratum.pull() / total * size as f64;
-        let take = (share.round() as usize).max(2).min(stratum.rows.len());
+    for (mut stratum, take) in strata.into_iter().zip(takes).filter(|(_, take)| *take > 0) {
         let rows = stratum.of;
         let id = |row: usize| index.records.id[rows.record[row] as usize];
         stratum.rows.sort_by_key(|row| (id(*row).keyed("calibrate sample", seed), *row));
@@ -51,6 +50,23 @@ pub fn sample(index: &Index, shape: &Shape, stages: &[&str], size: usize, seed: 
     }
     out.sort_by_key(|a| a.id.keyed("calibrate order", seed));
     out
+}
+
+/// How many of each stratum are taken: one of each where `size` reaches for that, the rest by pull, the
+/// largest remainders first; `size` in all.
+fn takes(strata: &[Stratum], size: usize) -> Vec<usize> {
+    let mut takes = vec![0; strata.len()];
+    for _ in 0..size {
+        // The stratum that is furthest behind its pull; of equal ones the first.
+        let behind = |at: usize| (takes[at] as f64 + 0.5) / strata[at].pull();
+        let open = (0..strata.len()).filter(|at| takes[*at] < strata[*at].rows.len());
+        let next = open.min_by(|a, b| {
+            (takes[*a] > 0).cmp(&(takes[*b] > 0)).then(behind(*a).total_cmp(&behind(*b)))
+        });
+        let Some(next) = next else { break };
+        takes[next] += 1;
+    }
+    takes
 }
 
 struct Stratum<'a> {

@@ -25,6 +25,7 @@ mod stack;
 mod twins;
 
 pub use error::{CallError, Fatal};
+pub use flow::Allowance;
 pub use flow::BreakerState;
 pub use live::{RoleLive, UrlLive};
 pub use price::Prices;

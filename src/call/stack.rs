@@ -5,16 +5,15 @@
 
 use crate::call::endpoints::{Endpoint, Endpoints};
 use crate::call::flow::{
-    Balanced, Budget, Guard, Limited, Limits, RetryBudget, Retrying, RoleStats, Stats,
+    Allowance, Balanced, Budget, Guard, Limited, Limits, RetryBudget, Retrying, RoleStats, Stats,
 };
-use crate::call::http::{Http, Key, Target, client};
+use crate::call::http::{Http, Target, client};
 use crate::call::live::{RoleLive, role_live};
 use crate::call::otlp::Meter;
 use crate::call::twins::Twins;
 use crate::call::{CallError, Fatal, Images, KeyedRequest, Model, Output, Reply, Request};
 use crate::diag::Diagnostic;
 use crate::env::{Env, Phase};
-use crate::record::NanoUsd;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,8 +23,8 @@ use tracing::Instrument;
 /// What a run adds to the endpoints file.
 #[derive(Debug, Clone, Default)]
 pub struct StackOptions {
-    /// What this process may still spend. A run that goes on passes what is left.
-    pub budget: Option<NanoUsd>,
+    /// What this process may spend, and what went of it before.
+    pub budget: Option<Allowance>,
     /// Where the durations of tries are told.
     pub meter: Option<Arc<Meter>>,
 }
@@ -54,6 +53,10 @@ impl Stack {
         images: Arc<dyn Images>,
         options: StackOptions,
     ) -> Result<Stack, Vec<Diagnostic>> {
+        let keyless = endpoints.without_keys();
+        if !keyless.is_empty() {
+            return Err(keyless);
+        }
         let stats = Arc::new(Stats::new(endpoints.iter().map(|(role, _)| role)));
         let shared = Shared {
             env: env.clone(),
@@ -151,7 +154,7 @@ fn targets(
     images: &Arc<dyn Images>,
     meter: Option<&Arc<Meter>>,
 ) -> Result<Vec<Http>, Diagnostic> {
-    let key = key(endpoint)?;
+    let key = endpoint.key()?;
     let client = client(&endpoint.connection).map_err(|what| {
         Diagnostic::error("E12", format!("no client for role `{}`: {what}", endpoint.role))
     })?;
@@ -201,26 +204,6 @@ pub async fn ask_url(
     })?;
     let target = all.get(url).ok_or_else(|| fatal("no such URL".to_owned()))?;
     Ok(target.attempt(request.keyed()).await?)
-}
-
-fn key(endpoint: &Endpoint) -> Result<Option<Key>, Diagnostic> {
-    let Some(name) = &endpoint.key_env else { return Ok(None) };
-    let fault = |title: String| {
-        let error = Diagnostic::error("E11", title).help(format!("export {name}=…"));
-        match &endpoint.key_span {
-            Some((source, range)) => error.at(source, range.clone(), "read here"),
-            None => error,
-        }
-    };
-    let text = std::env::var(name).unwrap_or_default();
-    if text.trim().is_empty() {
-        return Err(fault(format!("the environment has no `{name}`")));
-    }
-    let key = Key::new(name, &text);
-    match key.header("") {
-        Some(_) => Ok(Some(key)),
-        None => Err(fault(format!("`{name}` holds characters that no key has"))),
-    }
 }
 
 fn hopeless(role: &str, which: &str, last: &CallError) -> CallError {

@@ -49,12 +49,14 @@ enum Shape {
     Csv,
 }
 
-/// Colours are for a terminal on stdout that did not refuse them; so is its width.
+/// Colours are for a terminal on stdout that did not refuse them; so is its width (else `COLUMNS` says it).
 pub fn look() -> Look {
     let colour = std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let width = terminal_size::terminal_size_of(std::io::stdout());
-    let width = width.map_or(Look::PLAIN.width, |(width, _)| usize::from(width.0));
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let width = width.map(|(width, _)| usize::from(width.0)).or(told.filter(|width| *width >= 20));
+    let width = width.unwrap_or(Look::PLAIN.width);
     Look { colour, width }
 }
 

@@ -83,5 +83,6 @@ fn of_file(
     let used = plan.map(Plan::roles_used).unwrap_or_default();
     let roles: Vec<&str> = used.iter().map(|role| role.name.as_str()).collect();
     found.extend(endpoints.missing(&roles));
+    found.extend(endpoints.without_keys());
     Ok(Some(endpoints))
 }

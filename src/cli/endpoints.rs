@@ -1,15 +1,17 @@
 //! `coldstart endpoints`: examples of the endpoints file, its keys, the protocols, and a check.
 
+mod new;
+
 use crate::call::endpoints::{EXAMPLES, Endpoints, FIELDS, example};
 use crate::call::metrics::{Listed, METRICS, list};
 use crate::call::protocol::{Entry, PROTOCOLS};
 use crate::cli::Done;
+use crate::cli::run::parse_endpoints;
 use crate::cli::shared::{Format, print_json, rows, tell};
-use crate::diag::{Severity, SourceFile, summary};
+use crate::diag::{Severity, summary};
 use crate::run::metrics as stage_metrics;
 use clap::{Args as ClapArgs, Subcommand};
 use std::io::Write;
-use std::sync::Arc;
 
 /// The endpoints file: which server answers which role.
 #[derive(Debug, ClapArgs)]
@@ -29,7 +31,8 @@ enum What {
         #[arg(long, value_name = "URL", conflicts_with = "name")]
         sim: Option<String>,
     },
-    /// Check an endpoints file: all its errors at once. Calls nothing.
+    New(new::Args),
+    /// Check an endpoints file: all its errors at once, and its keys' variables. Calls nothing.
     Check {
         file: std::path::PathBuf,
         #[arg(long, value_enum, default_value = "text")]
@@ -56,6 +59,7 @@ enum What {
 pub fn run(args: Args) -> anyhow::Result<Done> {
     match args.what {
         What::Example { name, sim } => print_example(&name, sim.as_deref()),
+        What::New(args) => new::run(args),
         What::Check { file, format } => check(&file, format),
         What::Fields { format: Format::Text } => {
             let list = FIELDS.iter().map(|(name, about)| format!("{name:<20} {about}\n"));
@@ -123,14 +127,12 @@ fn print_example(name: &str, sim: Option<&str>) -> anyhow::Result<Done> {
 }
 
 fn check(file: &std::path::Path, format: Format) -> anyhow::Result<Done> {
-    let path = file.display().to_string();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| anyhow::anyhow!("`{path}` cannot be read: {error}"))?;
-    let found = Endpoints::parse(Arc::new(SourceFile { path, text }));
+    let found = parse_endpoints(&file.display().to_string())?;
     let faults = match &found {
-        Ok(endpoints) => endpoints.warnings(),
-        Err(faults) => faults,
+        Ok(endpoints) => [endpoints.warnings(), &endpoints.without_keys()].concat(),
+        Err(faults) => faults.clone(),
     };
+    let faults = &faults;
     match format {
         Format::Json => {
             print_json(&rows(faults))?;

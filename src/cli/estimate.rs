@@ -1,6 +1,8 @@
 //! `coldstart estimate`: what a dataset will take, from a finished run or from a pilot.
 
+use crate::audit::show::{Grid, fit};
 use crate::call::estimate::{Estimate, Range};
+use crate::cli::audit::look;
 use crate::cli::shared::{Format, PipelineArgs, block_on, print_json};
 use crate::cli::{Done, run};
 use crate::deliver::DeliverError;
@@ -30,7 +32,7 @@ pub struct Args {
     /// Trajectories wanted
     #[arg(long, default_value_t = 32_000, value_name = "N")]
     target: u64,
-    /// For the pilot, and for how many calls of a role may be in flight
+    /// For the pilot; its prices and limits are those of the estimate
     #[arg(long, default_value = "sim", value_name = "FILE")]
     endpoints: String,
     /// Calls in flight of a role that states no `max_in_flight`
@@ -80,11 +82,15 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         return print_json(&found);
     }
     if found.simulated {
-        println!(
+        let said = format!(
             "SIMULATED: `{}` holds replies of the simulated world; real models keep, cost and take \
-             something else\n",
+             something else\n\n",
             args.run
         );
+        print!("{}", fit(&said, look().width));
+    }
+    if endpoints.is_some() {
+        println!("prices and limits as `{}` states them\n", args.endpoints);
     }
     if let Some(dearer) = &found.purity {
         println!(
@@ -92,7 +98,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             dearer.wanted, dearer.of_run, dearer.calls
         );
     }
-    print!("{}", text(&found.estimate));
+    print!("{}", text(&found.estimate, look().width));
     Ok(Done::Well)
 }
 
@@ -131,39 +137,33 @@ fn pilot(args: &Args, k: u64) -> anyhow::Result<Done> {
     Ok(if came { Done::Well } else { Done::Findings })
 }
 
-fn text(found: &Estimate) -> String {
+fn text(found: &Estimate, width: usize) -> String {
     let Estimate { target, records, kept, prompts, cost_usd, hours, roles } = found;
     let mut out = format!(
         "for {target} trajectories (from {records} records, of which {kept} were kept; in \
          brackets what holds in nine of ten)\n\n\
-         prompts  {}\ncost     ${}\nhours    {} (the slowest endpoint; all work at the same time)\n\n\
-         {:<12} {:>26} {:>26} {:>26} {:>22} {:>20} {:>18} {:>6}\n",
+         prompts  {}\ncost     ${}\nhours    {} (the slowest endpoint; all work at the same time)\n\n",
         whole(prompts),
         small(cost_usd),
         small(hours),
-        "role",
-        "calls",
-        "tokens in",
-        "tokens out",
-        "pictures",
-        "dollars",
-        "hours",
-        "slots",
     );
+    // Three tables, so that none is wider than a terminal.
+    let mut bought = Grid::new("lrrr");
+    bought.row(["role", "calls", "pictures", "dollars"]);
+    let mut used = Grid::new("lrr");
+    used.row(["role", "tokens in", "tokens out"]);
+    let mut time = Grid::new("lrr");
+    time.row(["role", "hours", "slots"]);
     for r in roles {
-        out.push_str(&format!(
-            "{:<12} {:>26} {:>26} {:>26} {:>22} {:>20} {:>18} {:>6}\n",
-            r.role,
-            whole(&r.calls),
-            whole(&r.tokens_in),
-            whole(&r.tokens_out),
-            whole(&r.images),
-            small(&r.cost_usd),
-            small(&r.hours),
-            r.slots
-        ));
+        let pictures = if r.images.high > 0.0 { whole(&r.images) } else { "-".to_owned() };
+        bought.row([r.role.clone(), whole(&r.calls), pictures, small(&r.cost_usd)]);
+        let tokens = |range: &Range| if range.high > 0.0 { whole(range) } else { "-".to_owned() };
+        used.row([r.role.clone(), tokens(&r.tokens_in), tokens(&r.tokens_out)]);
+        time.row([r.role.clone(), small(&r.hours), r.slots.to_string()]);
     }
-    out
+    let tables = [bought, used, time].map(|grid| format!("{}\n", grid.lines().join("\n")));
+    out.push_str(&tables.join("\n"));
+    fit(&out, width)
 }
 
 fn whole(range: &Range) -> String {

@@ -1,11 +1,14 @@
 //! `coldstart export`: a dataset in a trainer's own form; `--verify` proves one; `--table1` describes
 //! the data.
 
+mod loader;
 mod said;
 
 use crate::cli::shared::{ProjectArg, block_on, print_json, tell};
 use crate::cli::{Done, memory};
-use crate::deliver::export::{ExportError, Request, Shards, Verified, table1, verify, write};
+use crate::deliver::export::{
+    COLUMNS, ExportError, Request, Selection, Shards, Verified, table1, verify, write,
+};
 use crate::deliver::official::{self, LAYOUTS, OfficialLayout, OfficialRequest};
 use crate::diag;
 use crate::env::Env;
@@ -26,7 +29,7 @@ use std::path::{Path, PathBuf};
     An export can be told whole by its `export.json`, which is written last.")]
 pub struct Args {
     /// A RUN (finished or not), or a folder of dataset shards: a directory or a bucket URI
-    #[arg(required_unless_present_any = ["verify", "formats"])]
+    #[arg(required_unless_present_any = ["verify", "formats", "columns"])]
     source: Option<String>,
     /// The trainer's or evaluation set's form; with --verify and --table1: text or json
     #[arg(long, value_name = "F")]
@@ -40,7 +43,16 @@ pub struct Args {
     /// Shares of train, validation and test; prompts that are alike stay on one side
     #[arg(long, default_value = "1", value_parser = Shares::parse, value_name = "SHARES")]
     split: Shares,
-    /// Which prompts fall on which side is a function of it
+    /// Only rows that this SQL expression holds for, over the columns of `--columns`
+    #[arg(long = "where", value_name = "EXPR")]
+    filter: Option<String>,
+    /// Take N rows, balanced again over category and outcome
+    #[arg(long, value_name = "N")]
+    take: Option<u64>,
+    /// List the columns that `--where` may name
+    #[arg(long)]
+    columns: bool,
+    /// Which rows `--take` picks, and which prompts fall on which side, is a function of it
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// How tools and observations are written
@@ -61,6 +73,9 @@ pub struct Args {
     /// The pixels an image is scaled down to by the trainer
     #[arg(long, default_value_t = 768 * 768, value_name = "N")]
     max_image_pixels: u64,
+    /// GPUs that will train: the configurations accumulate to the paper's batch of 256
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    gpus: u32,
     /// Leave out rows of which it is less probable that every verdict is right, and rows that do
     /// not say it (0 to 1)
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
@@ -76,6 +91,21 @@ pub struct Args {
     /// Re-read an export and prove all that it promises
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     verify: Option<String>,
+    /// With --verify: load it by the trainer's own code as well, where this environment's Python has it
+    /// (LLaMAFactory, verl, ms-swift, TRL, `datasets`): rows, tokens, the first example with what is trained
+    #[arg(long, requires = "verify")]
+    loader: bool,
+    /// The Python that has the trainer (default: the active environment's, else the path's)
+    #[arg(long, value_name = "PATH", requires = "loader")]
+    python: Option<PathBuf>,
+    /// The model whose tokenizer the trainer uses: a folder or a name on the hub
+    #[arg(
+        long,
+        value_name = "MODEL",
+        requires = "loader",
+        default_value = "Qwen/Qwen2.5-VL-7B-Instruct"
+    )]
+    model: String,
     /// Print the paper's Table 1 diagnostics of the data; write nothing
     #[arg(long, conflicts_with_all = ["out", "verify"])]
     table1: bool,
@@ -172,11 +202,22 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         print_formats();
         return Ok(Done::Well);
     }
+    if args.columns {
+        for (name, about) in COLUMNS {
+            println!("{}", format!("{name:14} {about}").trim_end());
+        }
+        return Ok(Done::Well);
+    }
     if args.verify.is_some() || args.table1 {
         args.check_report_format()?;
     }
     if let Some(dir) = &args.verify {
-        return block_on(prove(dir, &args));
+        let proved = block_on(prove(dir, &args))?;
+        if !args.loader {
+            return Ok(proved);
+        }
+        let loaded = loader::load(dir, args.python.as_deref(), &args.model)?;
+        return Ok(if proved == Done::Well { loaded } else { proved });
     }
     let source = args.source.as_deref().context("a RUN or a dataset folder is missing")?;
     if args.table1 {
@@ -274,6 +315,8 @@ fn request(form: &'static Form, args: &Args) -> anyhow::Result<Request> {
         rules: rules.transpose()?,
         shares: args.split.clone(),
         seed: args.seed,
+        gpus: args.gpus,
+        selection: Selection { filter: args.filter.clone(), take: args.take },
         train_on_benchmark: args.train_on_benchmark,
     })
 }

@@ -5,21 +5,21 @@ use crate::record::{Report, StageReport};
 use std::fmt::Write;
 
 /// The funnel with a bar per stage, and what follows from it.
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Report, width: usize) -> String {
     let mut out = String::new();
     if report.simulated {
         out.push_str("SIMULATED: these replies come from coldstart's own simulated world, not from real models.\n\n");
     }
-    stages(&mut out, &report.stages);
+    stages(&mut out, &report.stages, width);
     calls(&mut out, report);
     strata(&mut out, report);
     if report.complete && !report.dataset.digest.is_empty() {
         let _ = writeln!(
             out,
-            "dataset   {} rows{}, digest {}",
+            "dataset   {} rows, digest {}{}",
             report.dataset.rows,
-            short(report),
-            report.dataset.digest
+            report.dataset.digest,
+            short(report)
         );
     }
     if let Some(all) = report.dataset.purity.get("all") {
@@ -35,25 +35,42 @@ pub fn render(report: &Report) -> String {
     out
 }
 
-/// ` of 32000 wanted: 31791 short` where the strata ran dry.
+/// Where the strata ran dry: that all was taken, and how to get nearer to the target.
 fn short(report: &Report) -> String {
     let (rows, target) = (report.dataset.rows, report.dataset.target);
-    match target.checked_sub(rows) {
-        Some(missing) if missing > 0 => format!(" of {target} wanted ({missing} short)"),
-        _ => String::new(),
+    if rows == 0 || rows >= target {
+        return String::new();
     }
+    format!(
+        "\n          all that this pool gave; the target is {target}: more prompts (`--pool`) bring more rows, \
+         `--target {rows}` asks for no more"
+    )
 }
 
-fn stages(out: &mut String, stages: &[StageReport]) {
+/// What to do with a finished run, for whoever has just made his first.
+pub fn next(out: &str) -> String {
+    format!(
+        "next      coldstart view {out}                      look at records, pictures and verdicts\n\
+         \u{20}         coldstart audit {out}                     what each filter kept, cost and dropped\n\
+         \u{20}         coldstart export {out} --format llamafactory --out sft\n"
+    )
+}
+
+fn stages(out: &mut String, stages: &[StageReport], room: usize) {
     let width = stages.iter().map(|s| s.stage.len()).max().unwrap_or(0);
+    // Where the reasons begin; what does not fit stands below, broken between reasons only.
+    let bars = if room < 100 { 0 } else { BAR };
+    let indent = width + 3 * 9 + 8 + 2 + if bars > 0 { bars + 2 } else { 0 };
+    let gap = " ".repeat(if bars > 0 { bars + 2 } else { 0 });
     let most = stages.iter().map(|s| s.entered).max().unwrap_or(0).max(1);
     let _ = writeln!(
         out,
-        "{:width$} {:>8} {:>8} {:>8} {:>7}  {:20}  why",
-        "stage", "in", "passed", "dropped", "failed", ""
+        "{:width$} {:>8} {:>8} {:>8} {:>7}  {gap}why",
+        "stage", "in", "passed", "dropped", "failed"
     );
     for s in stages {
-        let bar = "█".repeat((s.passed * 20).div_ceil(most) as usize);
+        let bar = "█".repeat((s.passed * bars as u64).div_ceil(most) as usize);
+        let bar = if bars > 0 { format!("{bar:bars$}  ") } else { bar };
         let mut reasons: Vec<(&String, &u64)> = s.reasons.iter().collect();
         reasons.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
         let mut why: Vec<String> = Vec::new();
@@ -63,15 +80,38 @@ fn stages(out: &mut String, stages: &[StageReport]) {
         why.extend(reasons.into_iter().map(|(reason, n)| format!("{reason} {n}")));
         let _ = writeln!(
             out,
-            "{:width$} {:>8} {:>8} {:>8} {:>7}  {bar:20}  {}",
+            "{:width$} {:>8} {:>8} {:>8} {:>7}  {bar}{}",
             s.stage,
             s.entered,
             s.passed,
             s.dropped,
             s.failed,
-            why.join(", ")
+            folded(&why, indent, room)
         );
     }
+}
+
+/// The longest bar, cells.
+const BAR: usize = 20;
+
+/// Items with commas between, on lines that end before `width` and begin at `indent` but for the first.
+fn folded(items: &[String], indent: usize, width: usize) -> String {
+    let (mut out, mut column) = (String::new(), indent);
+    for (at, item) in items.iter().enumerate() {
+        let comma = if at + 1 < items.len() { "," } else { "" };
+        let room = item.chars().count() + comma.len();
+        if at > 0 && column + 1 + room > width {
+            let _ = write!(out, "\n{:indent$}", "");
+            column = indent;
+        } else if at > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(item);
+        out.push_str(comma);
+        column += room;
+    }
+    out
 }
 
 fn calls(out: &mut String, report: &Report) {

@@ -12,6 +12,7 @@ mod endpoints;
 mod estimate;
 mod explain;
 mod export;
+mod forecast;
 mod funnel;
 mod graph;
 mod init;
@@ -138,6 +139,10 @@ pub fn main() -> ExitCode {
             ExitCode::from(1)
         }
         Err(panic) if is_broken_pipe(panic.as_ref()) => ExitCode::SUCCESS,
+        Err(panic) if unwritable(panic.as_ref()).is_some() => {
+            eprintln!("error: stdout: {}", unwritable(panic.as_ref()).unwrap_or_default());
+            ExitCode::from(1)
+        }
         Ok(Ok(Done::Ended(_))) | Err(_) => {
             eprintln!("this is a defect of coldstart, not of your input: please report it");
             ExitCode::from(2)
@@ -160,12 +165,15 @@ fn is_broken_pipe(panic: &(dyn std::any::Any + Send)) -> bool {
     panic.downcast_ref::<String>().is_some_and(|text| text.contains("Broken pipe"))
 }
 
+/// What the system says where `println!` could not write: a full disk is the user's to mend.
+fn unwritable(panic: &(dyn std::any::Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<String>()?.strip_prefix("failed printing to stdout: ")
+}
+
 fn quiet_broken_pipes() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        let broken =
-            info.payload().downcast_ref::<String>().is_some_and(|t| t.contains("Broken pipe"));
-        if !broken {
+        if !is_broken_pipe(info.payload()) && unwritable(info.payload()).is_none() {
             before(info);
         }
     }));

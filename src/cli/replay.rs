@@ -3,6 +3,7 @@
 use crate::audit::show::diff_text;
 use crate::cli::Done;
 use crate::cli::audit::look;
+use crate::cli::forecast;
 use crate::cli::shared::{Format, ProjectArg, block_on, parse_set, print_json, tell};
 use crate::deliver::DeliverError;
 use crate::deliver::replay::{Replay, replay};
@@ -55,19 +56,31 @@ async fn tell_replay(args: Args) -> anyhow::Result<Done> {
 }
 
 fn show(found: &Replay, format: Format) -> anyhow::Result<Done> {
-    let Replay { rebuilt, diff, .. } = found;
+    let Replay { rebuilt, diff, unbought, .. } = found;
     let (report, missing) = (&rebuilt.report, &rebuilt.missing);
     if format == Format::Json {
         return print_json(&serde_json::json!({
-            "missing_calls": missing, "report": report, "diff": diff,
+            "missing_calls": missing, "report": report, "diff": diff, "unbought": unbought,
         }));
     }
     print!("{}", diff_text(diff, look()));
-    println!("\ndataset   {} rows", report.dataset.rows);
+    match diff.unknown {
+        0 => println!("\ndataset   {} rows", report.dataset.rows),
+        n => println!(
+            "\ndataset   {} rows for certain; {n} records are unknown until their calls are bought",
+            report.dataset.rows
+        ),
+    }
     let (answered, wanted) = (report.calls.made, rebuilt.wanted());
     println!("calls     {answered} answered by the journal, {wanted} missing");
     for (role, n) in missing {
-        println!("  {role}: at least {n} missing; a run buys these, and what follows from them");
+        println!("  {role}: at least {n} missing");
+    }
+    if let Some(unbought) = unbought {
+        print!(
+            "\nbuying them, and what follows from them, would take\n{}",
+            forecast::text(unbought, look())
+        );
     }
     Ok(Done::Well)
 }

@@ -1,12 +1,14 @@
 //! `coldstart run`: from a prompt pool to a dataset; the same command again goes on.
 
+mod ahead;
 mod ending;
 pub mod signals;
 
+use crate::archive;
 use crate::call::endpoints::Endpoints;
 use crate::call::otlp::{self, Meter};
 use crate::call::probe::{Worlds, worlds};
-use crate::call::{Stack, StackOptions, metrics};
+use crate::call::{Allowance, Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
 use crate::cli::{Done, log, memory, shard, table};
@@ -14,11 +16,11 @@ use crate::deliver::budget::{Unspent, unspent};
 use crate::diag::{Diagnostic, SourceFile};
 use crate::env::Env;
 use crate::journal::BlobImages;
-use crate::plan::{Flag, Manifest, Plan};
+use crate::plan::{Flag, Manifest, Plan, compile};
 use crate::record::NanoUsd;
 use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, shards};
 use crate::sim;
-use crate::stage::Does;
+use crate::stage::{Does, WRITTEN_PROMPTS};
 use crate::store::{Blobs, Layout, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,9 +64,10 @@ pub struct Args {
     /// Records in flight at once
     #[arg(long, default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_in_flight: u32,
-    /// Spend no more than this in this and later runs together, in US dollars; shards share it
-    #[arg(long, value_name = "USD", value_parser = parse_usd)]
-    budget: Option<f64>,
+    /// Spend no more than this in this and later runs together, in US dollars; shards share it. The RUN
+    /// remembers it: a higher one raises it, `none` lifts it
+    #[arg(long, value_name = "USD|none", value_parser = parse_budget)]
+    budget: Option<Bound>,
     /// Work only on shard I of N (from 0); then run once without it to assemble. Default: what
     /// COLDSTART_SHARD_INDEX and COLDSTART_SHARD_COUNT or the scheduler's own variables say
     #[arg(long, value_name = "I/N", value_parser = shard::parse)]
@@ -81,6 +84,19 @@ pub struct Args {
     /// Go on although the RUN was made by another pipeline, seed or pool
     #[arg(long)]
     into_changed_pipeline: bool,
+    /// Say what would be bought (calls, tokens, pictures, dollars, hours, by stage), and do nothing. A
+    /// changed template or parameter counts as it would in a run
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on without asking: before a run that spends, a terminal is asked
+    #[arg(long, short)]
+    yes: bool,
+    /// Take the forecast's shares and sizes from this RUN, for instance a pilot (default: from `--out`)
+    #[arg(long, value_name = "RUN")]
+    like: Option<String>,
+    /// For the forecast: of a stage's records this share goes on, for instance `hard=0.4`
+    #[arg(long, value_name = "STAGE=SHARE", value_parser = parse_share)]
+    share: Vec<(String, f64)>,
     /// Let simulated models stand beside real ones; all that comes of it is labelled simulated
     #[arg(long)]
     mix_simulated: bool,
@@ -96,10 +112,28 @@ pub struct Args {
     format: Format,
 }
 
-pub fn parse_usd(text: &str) -> Result<f64, String> {
+fn parse_share(text: &str) -> Result<(String, f64), String> {
+    let wrong = || "write STAGE=SHARE with a share from 0 to 1, for instance hard=0.4".to_owned();
+    let (stage, share) = text.split_once('=').ok_or_else(wrong)?;
+    let share: f64 = share.trim().parse().map_err(|_| wrong())?;
+    if (0.0..=1.0).contains(&share) { Ok((stage.trim().to_owned(), share)) } else { Err(wrong()) }
+}
+
+/// What `--budget` says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bound {
+    Most(NanoUsd),
+    /// What the RUN remembers is lifted.
+    Lifted,
+}
+
+pub fn parse_budget(text: &str) -> Result<Bound, String> {
+    if text == "none" {
+        return Ok(Bound::Lifted);
+    }
     match text.trim_start_matches('$').parse::<f64>() {
-        Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(usd),
-        _ => Err("write US dollars, for instance 25 or 0.5".to_owned()),
+        Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(Bound::Most(NanoUsd::from_usd(usd))),
+        _ => Err("write US dollars, for instance 25 or 0.5, or `none`".to_owned()),
     }
 }
 
@@ -124,7 +158,12 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
             kind: crate::stage::POOL_KIND,
             param: "path",
             value,
+            unless: None,
         });
+        // Whoever brings prompts wants those.
+        let (kind, param, unless) = WRITTEN_PROMPTS;
+        let (value, unless) = ("0".to_owned(), Some(unless));
+        overrides.flags.push(Flag { flag: "--pool", kind, param, value, unless });
     }
     if let Some(folder) = &args.official {
         let value = folder.clone();
@@ -133,6 +172,7 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
             kind: crate::stage::SCORE_KIND,
             param: "official",
             value,
+            unless: None,
         });
     }
     if let Some(target) = args.target {
@@ -142,14 +182,44 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
             kind: crate::stage::QUOTA_KIND,
             param: "target",
             value,
+            unless: None,
         });
     }
     let Some(plan) = compile_or_tell(&project, &overrides) else { return Ok(Done::Findings) };
-    block_on(start(args, plan))
+    if args.pool.is_some() && !args.quiet {
+        say_unwritten(&plan);
+    }
+    // A plan is used up by what runs it; the forecast runs it first.
+    let spare = match args.dry_run || args.endpoints != "sim" {
+        true => compile(&project, &overrides).plan,
+        false => None,
+    };
+    let unknown =
+        args.share.iter().find(|(stage, _)| !plan.stages.iter().any(|s| s.name == *stage));
+    if let Some((stage, _)) = unknown {
+        anyhow::bail!("`--share {stage}=…`: the pipeline has no stage `{stage}`");
+    }
+    block_on(start(args, plan, spare))
 }
 
-async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
+/// Says which stages write no prompts, since the user brings his own.
+fn say_unwritten(plan: &Plan) {
+    let (kind, count, _) = WRITTEN_PROMPTS;
+    for stage in plan.stages.iter().filter(|s| s.kind.name == kind && s.params.int(count) == 0) {
+        eprintln!(
+            "note: stage `{0}` writes no prompts beside your own; `--set {0}.{count}=80` has it write 80",
+            stage.name
+        );
+    }
+}
+
+async fn start(args: Args, plan: Plan, spare: Option<Plan>) -> anyhow::Result<Done> {
     let env = Env::real();
+    if args.dry_run
+        && let Some(plan) = spare
+    {
+        return dry(&env, &args, plan).await;
+    }
     let world = match args.endpoints.as_str() {
         "sim" => Some(
             sim::Server::start(env.clone(), sim::World::default(), sim::SimOptions::default())
@@ -165,9 +235,11 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         },
     };
     let endpoints = shared(&args, endpoints).await?;
+    let store = Store::open(&args.out)?;
+    let budget = budget_of(&store, args.budget).await?;
     let roles: Vec<&str> = plan.roles_used().iter().map(|r| r.name.as_str()).collect();
     let mut unfit = endpoints.missing(&roles);
-    if args.budget.is_some() {
+    if budget.is_some() {
         let roles: Vec<(&str, &str)> =
             plan.roles_used().iter().map(|r| (r.name.as_str(), r.model.as_str())).collect();
         unfit.extend(endpoints.unpriced(&roles));
@@ -186,14 +258,29 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         eprintln!("{}", refused_mix(&worlds));
         return Ok(Done::Findings);
     }
-    let store = Store::open(&args.out)?;
+    let keyless = endpoints.without_keys();
+    if !keyless.is_empty() {
+        tell(&keyless);
+        return Ok(Done::Findings);
+    }
+    if let Some(spare) = spare
+        && args.shard.is_none()
+        && ahead::spends(&plan, &endpoints, &worlds.simulated)
+    {
+        let found = ahead::look_ahead(&env, &args, spare, &store, Some(&endpoints)).await?;
+        ahead::say(&found, budget, &endpoints);
+        if !found.is_nothing() && !ahead::agreed(&args) {
+            eprintln!("Nothing was run; no model was called.");
+            return Ok(Done::Findings);
+        }
+    }
     let blobs = Blobs::new(store.clone(), 64 << 20);
-    let budget = match args.budget.map(NanoUsd::from_usd) {
+    let allowance = match budget {
         Some(budget) => Some(left(&store, budget, args.shard).await?),
         None => None,
     };
     let meter = meter(&env);
-    let options = StackOptions { budget, meter: meter.clone() };
+    let options = StackOptions { budget: allowance, meter: meter.clone() };
     let images = Arc::new(BlobImages(blobs.clone()));
     let stack = match Stack::build(&env, &endpoints, images, options) {
         Ok(stack) => stack,
@@ -203,8 +290,9 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         }
     };
     let simulated = world.is_some() || (mixed && !worlds.simulated.is_empty());
+    let run = Opened { store, blobs, stack, simulated, budget };
     let sending = meter.clone().map(|meter| env.spawn(meter.keep_sending()));
-    let done = drive(&env, args, plan, store, blobs, stack, simulated).await;
+    let done = drive(&env, args, plan, run).await;
     if let (Some(meter), Some(sending)) = (meter, sending) {
         sending.abort();
         // The last of it; a collector that is away costs its time-out and nothing else.
@@ -213,6 +301,46 @@ async fn start(args: Args, plan: Plan) -> anyhow::Result<Done> {
         }
     }
     done
+}
+
+/// `--dry-run`: endpoints are read for their prices and bounds, and not asked.
+async fn dry(env: &Env, args: &Args, plan: Plan) -> anyhow::Result<Done> {
+    let endpoints = match args.endpoints.as_str() {
+        "sim" => None,
+        path => match read_endpoints(path)? {
+            Some(endpoints) => Some(endpoints),
+            None => return Ok(Done::Findings),
+        },
+    };
+    let store = Store::open(&args.out)?;
+    let found = ahead::look_ahead(env, args, plan, &store, endpoints.as_ref()).await?;
+    ahead::show(&found, args, endpoints.as_ref())?;
+    Ok(Done::Well)
+}
+
+/// What a run works with.
+struct Opened {
+    store: Store,
+    blobs: Blobs,
+    stack: Stack,
+    simulated: bool,
+    budget: Option<NanoUsd>,
+}
+
+/// The budget in force: what the command says, else what the RUN remembers.
+pub async fn budget_of(store: &Store, said: Option<Bound>) -> anyhow::Result<Option<NanoUsd>> {
+    let kept = archive::budget(store).await?;
+    Ok(match (said, kept) {
+        (Some(Bound::Most(most)), _) => Some(most),
+        (None, Some(kept)) => {
+            eprintln!(
+                "budget ${:.4}, as this RUN remembers; `--budget USD` changes it, `--budget none` lifts it",
+                kept.usd()
+            );
+            Some(kept)
+        }
+        (Some(Bound::Lifted), _) | (None, None) => None,
+    })
 }
 
 /// The meter that the environment asks for; what is wrong with it is no reason not to run.
@@ -238,9 +366,13 @@ pub fn refused_mix(worlds: &Worlds) -> String {
     )
 }
 
-/// What this process may still spend of `budget`; tells what was spent before.
-pub async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyhow::Result<NanoUsd> {
-    let Unspent { spent, share, left } =
+/// What this process may spend of `budget`; tells what was spent before.
+pub async fn left(
+    store: &Store,
+    budget: NanoUsd,
+    shard: Option<Shard>,
+) -> anyhow::Result<Allowance> {
+    let Unspent { spent, share, own, .. } =
         unspent(store, budget, shard, &closed(store).await?).await?;
     if spent.0 > 0 {
         eprintln!("${:.4} of ${:.4} were spent before", spent.usd(), budget.usd());
@@ -248,15 +380,17 @@ pub async fn left(store: &Store, budget: NanoUsd, shard: Option<Shard>) -> anyho
     if let Some(share) = share {
         eprintln!("this shard's share is ${:.4}", share.usd());
     }
-    Ok(left)
+    Ok(Allowance { most: share.unwrap_or(budget), spent: own })
 }
 
 /// The endpoints of a file, or its faults.
 pub fn parse_endpoints(path: &str) -> anyhow::Result<Result<Endpoints, Vec<Diagnostic>>> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
-        anyhow::anyhow!(
-            "endpoints file `{path}`: {e}\n  `coldstart endpoints example` prints one; `coldstart run` needs none (`sim`)"
-        )
+    let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => anyhow::anyhow!(
+            "the path of the endpoints file is wrong: there is no file `{path}`\n  `coldstart endpoints \
+             new` writes one, `coldstart endpoints example` prints one; `coldstart run` needs none"
+        ),
+        _ => anyhow::anyhow!("the endpoints file `{path}` cannot be read: {e}"),
     })?;
     Ok(Endpoints::parse(Arc::new(SourceFile { path: path.to_owned(), text })))
 }
@@ -301,10 +435,7 @@ async fn drive(
     env: &Env,
     args: Args,
     plan: Plan,
-    store: Store,
-    blobs: Blobs,
-    stack: Stack,
-    simulated: bool,
+    Opened { store, blobs, stack, simulated, budget }: Opened,
 ) -> anyhow::Result<Done> {
     let shown = Arc::new(Progress::default());
     if let Some(address) = args.metrics {
@@ -331,6 +462,7 @@ async fn drive(
         buy_missing: args.buy_missing,
         into_changed_pipeline: args.into_changed_pipeline,
         write_dataset: true,
+        budget,
         progress: shown.clone(),
     };
     let quiet = args.quiet || args.format == Format::Json;
@@ -344,8 +476,12 @@ async fn drive(
         result
     };
     let work = work.instrument(tracing::error_span!("run", run = %args.out));
-    let (result, ()) = tokio::join!(work, screen.draw(env, shown, stack, finished));
+    let drawn = screen.draw(env, shown.clone(), stack, finished);
+    let (result, ()) = tokio::join!(work, drawn);
     signals.abort();
+    for said in shown.said() {
+        eprintln!("note: {said}");
+    }
     let tables = plays && result.is_ok() && args.shard.is_none() && args.format == Format::Text;
     let done = ending::tell(&args, result)?;
     if tables {

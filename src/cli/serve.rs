@@ -3,13 +3,12 @@
 use crate::call::probe::{Worlds, worlds};
 use crate::call::{Stack, StackOptions};
 use crate::cli::run::signals::Signals;
-use crate::cli::run::{left, parse_usd, read_endpoints, refused_mix};
+use crate::cli::run::{Bound, budget_of, left, parse_budget, read_endpoints, refused_mix};
 use crate::cli::shared::{PipelineArgs, ProjectArg, block_on, compile_or_tell, parse_set, tell};
 use crate::cli::{Done, log, memory};
 use crate::env::{Env, Phase};
 use crate::journal::BlobImages;
 use crate::plan::Plan;
-use crate::record::NanoUsd;
 use crate::run::{Progress, RunError, RunOptions};
 use crate::serve::{Options, Server};
 use crate::sim;
@@ -57,9 +56,10 @@ pub struct Args {
     /// Requests admitted at once; further ones get 429 and are told when to come again
     #[arg(long, default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     queue: u32,
-    /// Spend no more than this in this and later processes together, in US dollars
-    #[arg(long, value_name = "USD", value_parser = parse_usd)]
-    budget: Option<f64>,
+    /// Spend no more than this in this and later processes together, in US dollars. The RUN remembers
+    /// it: a higher one raises it, `none` lifts it
+    #[arg(long, value_name = "USD|none", value_parser = parse_budget)]
+    budget: Option<Bound>,
     /// After the first SIGTERM or Ctrl-C, give admitted requests so long (default: as long as they take)
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u64>,
@@ -122,10 +122,12 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
             None => return Ok(Done::Findings),
         },
     };
+    let store = Store::open(&args.out)?;
+    let budget = budget_of(&store, args.budget).await?;
     let used = plan.roles_used();
     let roles: Vec<&str> = used.iter().map(|role| role.name.as_str()).collect();
     let mut unfit = endpoints.missing(&roles);
-    if args.budget.is_some() {
+    if budget.is_some() {
         let models = used.iter().map(|role| (role.name.as_str(), role.model.as_str()));
         unfit.extend(endpoints.unpriced(&models.collect::<Vec<_>>()));
     }
@@ -143,14 +145,14 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         eprintln!("{}", refused_mix(&worlds));
         return Ok(Done::Findings);
     }
-    let store = Store::open(&args.out)?;
     let blobs = Blobs::new(store.clone(), 256 << 20);
-    let budget = match args.budget.map(NanoUsd::from_usd) {
+    let allowance = match budget {
         Some(budget) => Some(left(&store, budget, None).await?),
         None => None,
     };
     let images = Arc::new(BlobImages(blobs.clone()));
-    let stack = match Stack::build(&env, &endpoints, images, StackOptions { budget, meter: None }) {
+    let options = StackOptions { budget: allowance, meter: None };
+    let stack = match Stack::build(&env, &endpoints, images, options) {
         Ok(stack) => stack,
         Err(found) => {
             tell(&found);
@@ -171,6 +173,7 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         buy_missing: false,
         into_changed_pipeline: args.into_changed_pipeline,
         write_dataset: false,
+        budget,
         progress: Arc::new(Progress::default()),
     };
     serve(&env, args, plan, run, stack, token).await

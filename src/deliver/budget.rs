@@ -13,6 +13,8 @@ pub struct Unspent {
     pub spent: NanoUsd,
     /// What a shard may spend over all its runs; None without shards.
     pub share: Option<NanoUsd>,
+    /// What counts against the share, or without shards against the budget: this shard's, or all.
+    pub own: NanoUsd,
     /// What this process may still spend.
     pub left: NanoUsd,
 }
@@ -44,7 +46,7 @@ fn divide(
 ) -> Unspent {
     let Some(shard) = shard else {
         let left = NanoUsd(budget.0.saturating_sub(all.0));
-        return Unspent { spent: all, share: None, left };
+        return Unspent { spent: all, share: None, own: all, left };
     };
     let of = |index: u32| by_shard.get(&Layout::shard(index, shard.of)).map_or(0, |cost| cost.0);
     // They spend no more, so nothing is promised twice.
@@ -54,7 +56,7 @@ fn divide(
         / u64::from(shard.of).saturating_sub(closed.len() as u64).max(1);
     let own = of(shard.index);
     let left = NanoUsd(share.saturating_sub(own));
-    Unspent { spent: all, share: Some(NanoUsd(share)), left }
+    Unspent { spent: all, share: Some(NanoUsd(share)), own: NanoUsd(own), left }
 }
 
 #[cfg(test)]

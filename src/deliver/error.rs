@@ -26,6 +26,9 @@ pub enum DeliverError {
     /// The pipeline that a RUN was made by, with the parameters asked for, is not valid here.
     #[error("the pipeline of `{place}` cannot be compiled here")]
     Pipeline { place: String, diagnostics: Vec<Diagnostic> },
+    /// A dataset's rows cannot be read, so nothing can be compared with them.
+    #[error("{what}")]
+    Rows { what: String },
     /// A folder for what is only needed for a moment cannot be made.
     #[error("no temporary folder can be made")]
     Scratch(#[source] std::io::Error),

@@ -4,9 +4,10 @@
 use crate::archive::{self, Reading, RunDir};
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
+use crate::call::{Request, Usage};
 use crate::deliver::DeliverError;
 use crate::plan::Manifest;
-use crate::record::{CallKey, Disposition, Id};
+use crate::record::{CallKey, Disposition, Id, NanoUsd};
 use crate::rules::evidence::logit;
 use crate::stage::{Does, Kinds};
 use crate::store::Store;
@@ -36,8 +37,8 @@ pub struct Dearer {
 
 /// What `target` trajectories will take, by what the records of the RUN at `uri` took.
 ///
-/// `endpoints` say how many calls of a role may be in flight; a role that is not in them, or has no
-/// bound there, has `in_flight`.
+/// `endpoints` say what a role's tokens and pictures cost (else: what they did cost) and how many calls
+/// may be in flight; a role that is not in them, or has no bound there, has `in_flight`.
 ///
 /// # Errors
 /// `NothingKept` where no record of the RUN came to its end.
@@ -54,7 +55,7 @@ pub async fn estimate(
     };
     let dearer = |wanted: f64| looks.purity.map(|of_run| logit(wanted) / logit(of_run));
     let factor = purity.and_then(dearer).unwrap_or(1.0);
-    let (samples, simulated, calls) = samples(uri, &looks.calls, factor).await?;
+    let (samples, simulated, calls) = samples(uri, endpoints, &looks.calls, factor).await?;
     let purity = purity.zip(looks.purity).map(|(wanted, of_run)| Dearer { wanted, of_run, calls });
     let pace = |role: &str| pace(endpoints, role, in_flight);
     match estimate::estimate(&samples, target, &pace) {
@@ -63,7 +64,8 @@ pub async fn estimate(
     }
 }
 
-fn pace(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
+/// How fast `role` can be asked, by the bounds of its endpoint; `in_flight` where it states none.
+pub fn pace(endpoints: Option<&Endpoints>, role: &str, in_flight: u64) -> Pace {
     match endpoints.and_then(|endpoints| endpoints.get(role)) {
         None => Pace { endpoint: role.to_owned(), slots: in_flight, ..Pace::default() },
         Some(endpoint) => Pace {
@@ -105,6 +107,7 @@ async fn looks(uri: &str) -> Result<Looks, DeliverError> {
 /// if looks become `factor` times as many.
 async fn samples(
     uri: &str,
+    endpoints: Option<&Endpoints>,
     looks: &HashSet<CallKey>,
     factor: f64,
 ) -> Result<(Vec<Sample>, bool, f64), DeliverError> {
@@ -119,7 +122,11 @@ async fn samples(
         .scan(&mut |entry, again| {
             simulated |= entry.reply.simulated;
             if !again {
-                calls.insert(entry.key, (roles.of(entry.request.role()), Use::of(&entry.reply)));
+                let mut used = Use::of(&entry.reply);
+                if let Some(cost) = repriced(endpoints, &entry.request, &entry.reply.usage) {
+                    used.cost = cost.usd();
+                }
+                calls.insert(entry.key, (roles.of(entry.request.role()), used));
             }
         })
         .await?;
@@ -144,6 +151,17 @@ async fn samples(
         }
     }
     Ok((samples.into_values().collect(), simulated, all.1 / f64::max(all.0, 1.0)))
+}
+
+/// What a call would cost by the prices that `endpoints` know for its role.
+pub(super) fn repriced(
+    endpoints: Option<&Endpoints>,
+    request: &Request,
+    usage: &Usage,
+) -> Option<NanoUsd> {
+    let endpoint = endpoints?.get(request.role())?;
+    let prices = endpoint.known_prices(endpoint.wire_model(request.model()))?;
+    Some(prices.cost(usage))
 }
 
 /// Names by number: a journal holds millions of calls and a dozen roles.

@@ -8,6 +8,7 @@ pub mod budget;
 mod error;
 pub mod estimate;
 pub mod export;
+pub mod forecast;
 pub mod official;
 pub mod rebuild;
 pub mod replay;

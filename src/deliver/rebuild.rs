@@ -5,6 +5,7 @@ use crate::call::{CallError, KeyedRequest, Model, Output, Reply};
 use crate::deliver::DeliverError;
 use crate::diag::Diagnostic;
 use crate::env::Env;
+use crate::export::dataset::Face;
 use crate::journal::ReadJournal;
 use crate::plan::{Compiled, Manifest, Overrides, Plan, ProjectBase, compile};
 use crate::record::Report;
@@ -25,6 +26,8 @@ const IN_FLIGHT: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Rebuilt {
     pub report: Report,
+    /// The rows of its dataset, where it was only counted.
+    pub rows: Vec<Face>,
     /// Calls that the journal does not hold, by role; each ended its record as failed. What would
     /// have followed from them is not counted, so a run needs at least so many.
     pub missing: BTreeMap<String, u64>,
@@ -87,6 +90,7 @@ pub async fn rebuild(
         blobs: blobs.clone(),
         missing: Mutex::default(),
     });
+    let progress = Arc::new(Progress::default());
     let options = RunOptions {
         store: Store::open(scratch)?,
         blobs,
@@ -100,11 +104,12 @@ pub async fn rebuild(
         into_changed_pipeline: false,
         commit_wait: Duration::from_millis(20),
         write_dataset: dataset,
-        progress: Arc::new(Progress::default()),
+        budget: None,
+        progress: progress.clone(),
     };
     let report = execute(env, plan, options).await?;
     let missing = recorded.missing.lock().clone();
-    Ok(Rebuilt { report, missing })
+    Ok(Rebuilt { report, missing, rows: progress.counted() })
 }
 
 /// Answers from a RUN's journal; counts what is not there.

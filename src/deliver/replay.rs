@@ -1,12 +1,13 @@
 //! What a dataset would be with other parameters, answered from the journal alone, as a difference.
 
 use crate::archive::{Reading, RunDir};
-use crate::audit::{Diff, Index, Side, diff};
+use crate::audit::{AuditError, Diff, Index, Side, diff, faces, row_diff};
 use crate::deliver::DeliverError;
+use crate::deliver::forecast::{Forecast, History, forecast};
 use crate::deliver::rebuild::{Rebuilt, plan, rebuild};
 use crate::diag::Diagnostic;
 use crate::env::Env;
-use crate::plan::ProjectBase;
+use crate::plan::{Manifest, ProjectBase};
 
 /// What a replay found.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Replay {
     pub rebuilt: Rebuilt,
     /// The RUN (A) against the replay (B).
     pub diff: Diff,
+    /// What buying the missing calls, and what follows from them, would take; None where none is missing.
+    pub unbought: Option<Forecast>,
     /// Warnings of the pipeline as it was replayed.
     pub warnings: Vec<Diagnostic>,
 }
@@ -32,6 +35,8 @@ pub async fn replay(
     before.shape.kinds = project.kinds;
     let manifest = before.manifest().await?;
     let (plan, warnings) = plan(before.store(), &manifest, project, set).await?;
+    let manifest_after =
+        Manifest::of(&plan, manifest.simulated, Default::default(), manifest.limit);
     let folder = tempfile::tempdir().map_err(DeliverError::Scratch)?;
     let scratch = folder.path().to_string_lossy().into_owned();
     let rebuilt = rebuild(env, before.store(), &manifest, plan, &scratch, false).await?;
@@ -39,7 +44,25 @@ pub async fn replay(
     after.shape.kinds = project.kinds;
     let old = Index::assemble(before.tables(Reading::Prompts).await?.columns);
     let new = Index::assemble(after.tables(Reading::Prompts).await?.columns);
-    let a = Side { name: uri.to_owned(), shape: &before.shape, index: &old };
-    let b = Side { name: "replay".to_owned(), shape: &after.shape, index: &new };
-    Ok(Replay { rebuilt, diff: diff(&a, &b), warnings })
+    let a = Side { name: uri.to_owned(), shape: &before.shape, index: &old, replayed: false };
+    let b = Side { name: "replay".to_owned(), shape: &after.shape, index: &new, replayed: true };
+    let mut diff = diff(&a, &b);
+    // Rows of a replay that lacks calls are not those that a run would have.
+    if rebuilt.wanted() == 0
+        && let Some(rows) = faces(&before).await.map_err(audit)?
+    {
+        diff.rows = Some(row_diff(&rows, &rebuilt.rows));
+    }
+    let unbought = match rebuilt.wanted() {
+        0 => None,
+        _ => Some(forecast(&manifest_after, &rebuilt.report, &History::of(&before, None).await?)),
+    };
+    Ok(Replay { rebuilt, diff, warnings, unbought })
+}
+
+fn audit(error: AuditError) -> DeliverError {
+    match error {
+        AuditError::Archive(error) => error.into(),
+        AuditError::Input { what } => DeliverError::Rows { what },
+    }
 }

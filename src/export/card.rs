@@ -12,7 +12,13 @@ pub struct CardFacts {
     pub title: String,
     /// The pipeline's digest.
     pub pipeline: String,
-    /// Models as their servers named them (the empty name: one did not), with the number of rows each had a part in.
+    /// Each role's model, as the pipeline names it: the generator and the illustrator too, whose servers
+    /// name none.
+    pub roles: Vec<(String, String)>,
+    /// Prompts by language (ISO 639-1, `und`: unknown), as `text::language` guesses it.
+    pub languages: BTreeMap<String, u64>,
+    /// Models as their servers named them, with the number of rows each had a part in. Servers that name
+    /// none are under the empty name, which the card leaves to the roles.
     pub models: BTreeMap<String, u64>,
     /// Rows by the licence of their prompt's source; the empty name is "not stated".
     pub licences: BTreeMap<String, u64>,
@@ -39,6 +45,8 @@ impl CardFacts {
         let licence = trajectory.prompt.licence.clone().unwrap_or_default();
         *self.licences.entry(licence).or_default() += 1;
         *self.sources.entry(trajectory.prompt.source.clone()).or_default() += 1;
+        let language = crate::text::language::guess(&trajectory.prompt.text).to_owned();
+        *self.languages.entry(language).or_default() += 1;
         let judged = |r: &crate::record::Round| r.judgement.as_ref().map(|j| j.satisfied);
         self.acceptance.add(trajectory.rounds.iter().map(judged));
         self.purity.count(trajectory);
@@ -59,8 +67,7 @@ pub fn sealed(mut report: Report, rows: u64, failed: u64, digest: &str) -> Repor
 /// The card as Markdown with the hub's front matter.
 pub fn render(report: &Report, facts: &CardFacts) -> String {
     let mut out = front_matter(report, facts);
-    let title = if facts.title.is_empty() { "trajectories" } else { &facts.title };
-    let _ = writeln!(out, "\n# {}\n", plain(title));
+    let _ = writeln!(out, "\n# {}\n", plain(&title(facts)));
     if report.simulated {
         out.push_str(SIMULATED);
     }
@@ -73,16 +80,73 @@ pub fn render(report: &Report, facts: &CardFacts) -> String {
     if let Some(grid) = &facts.grid {
         let _ = writeln!(out, "\n![sample pictures, one block a trajectory]({grid})");
     }
+    loading(&mut out, facts);
     funnel(&mut out, &report.stages);
     strata(&mut out, report);
     acceptance(&mut out, &facts.acceptance);
     purity(&mut out, facts);
-    let models = named(&facts.models, "not named by its server");
-    table(&mut out, "Models", ("model", "rows"), &models);
+    models(&mut out, facts);
     table(&mut out, "Sources", ("source", "rows"), &facts.sources);
     licences(&mut out, facts);
     out.push_str(COLUMNS);
     out
+}
+
+/// What the dataset is, for people: the pipeline's own name says it to few.
+fn title(facts: &CardFacts) -> String {
+    let pipeline = if facts.title.is_empty() { "trajectories" } else { &facts.title };
+    format!("{TITLE} ({pipeline})")
+}
+
+const TITLE: &str = "Image-agent cold-start trajectories";
+
+/// The pipeline's name in a card's title; another title as it is.
+pub fn pipeline_in(title: &str) -> &str {
+    let inside = title.strip_prefix(TITLE).and_then(|rest| rest.strip_prefix(" ("));
+    inside.and_then(|rest| rest.strip_suffix(')')).unwrap_or(title)
+}
+
+/// Code that loads the dataset from where the card lies.
+fn loading(out: &mut String, facts: &CardFacts) {
+    let split = split(facts);
+    let _ = write!(
+        out,
+        "\n## Load\n\n```python\nfrom datasets import load_dataset\n\n\
+         data = load_dataset(\".\", split=\"{split}\")  # this folder, or the dataset's name on the hub\n\
+         row = data[0]\n\
+         print(row[\"prompt\"], row[\"outcome\"], row[\"messages\"][-1][\"content\"])\n\
+         row[\"images\"][0].show()  # PIL, in the order of the <image> marks\n```\n"
+    );
+}
+
+fn split(facts: &CardFacts) -> &str {
+    if facts.split.is_empty() { "train" } else { &facts.split }
+}
+
+/// Every role with its model, and how many rows a model had a part in where its server says its name.
+fn models(out: &mut String, facts: &CardFacts) {
+    if facts.roles.is_empty() {
+        let named = named(&facts.models, "not named by its server");
+        return table(out, "Models", ("model", "rows"), &named);
+    }
+    out.push_str("\n## Models\n\n| role | model |\n|---|---|\n");
+    for (role, model) in &facts.roles {
+        let _ = writeln!(out, "| {} | {} |", plain(role), plain(model));
+    }
+    let served: BTreeMap<String, u64> = facts
+        .models
+        .iter()
+        .filter(|(name, _)| !name.is_empty() && !facts.roles.iter().any(|(_, m)| m == *name))
+        .map(|(name, rows)| (name.clone(), *rows))
+        .collect();
+    if !served.is_empty() {
+        out.push_str(
+            "\nServers that named themselves otherwise:\n\n| model | rows |\n|---|---:|\n",
+        );
+        for (name, rows) in served {
+            let _ = writeln!(out, "| {} | {rows} |", plain(&name));
+        }
+    }
 }
 
 const SIMULATED: &str = "> **SIMULATED DATA.** The replies behind these rows come from \
@@ -105,8 +169,6 @@ const COLUMNS: &str = r#"
 | `improved` `comparisons` `atoms` `attempts` | what the filters saw |
 | `truth` | spec, gloss and reference: **never to be shown to the trained model** |
 | `provenance` | call keys, models, pipeline digest, whether simulated |
-
-`datasets.load_dataset` yields `images` as PIL images with no code.
 "#;
 
 fn front_matter(report: &Report, facts: &CardFacts) -> String {
@@ -117,17 +179,37 @@ fn front_matter(report: &Report, facts: &CardFacts) -> String {
         100_000..1_000_000 => "100K<n<1M",
         _ => "1M<n<10M",
     };
-    let licence = facts.licence.as_deref().unwrap_or("other");
-    let plain = licence.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
-    let quoted = serde_json::Value::from(licence).to_string();
-    let licence = if plain { licence } else { &quoted };
-    let split = if facts.split.is_empty() { "train" } else { &facts.split };
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let split = split(facts);
     let simulated = if report.simulated { "\n- simulated" } else { "" };
+    // A guess at a short prompt is often wrong, so a language must have its share.
+    let all: u64 = facts.languages.values().sum();
+    let spoken = facts.languages.iter().filter(|(code, n)| *code != "und" && **n * 20 >= all);
+    let languages: String = spoken.map(|(code, _)| format!("- {code}\n")).collect();
+    let languages = match languages.is_empty() {
+        true => String::new(),
+        false => format!("language:\n{languages}"),
+    };
     format!(
-        "---\nlicense: {licence}\ntask_categories:\n- text-to-image\nsize_categories:\n- {size}\n\
-         tags:\n- agent\n- trajectories\n- coldstart{simulated}\nconfigs:\n- config_name: default\n  \
-         data_files:\n  - split: {split}\n    path: {split}-*.parquet\n---\n"
+        "---\npretty_name: {}\n{}{languages}task_categories:\n- text-to-image\nsize_categories:\n- \
+         {size}\ntags:\n- agent\n- trajectories\n- coldstart{simulated}\nconfigs:\n- config_name: \
+         default\n  data_files:\n  - split: {split}\n    path: {split}-*.parquet\n---\n",
+        quoted(&title(facts)),
+        licence(facts, quoted),
     )
+}
+
+/// The hub knows licences by its own names; another one is `other` with a name, since a card without is
+/// refused there.
+fn licence(facts: &CardFacts, quoted: impl Fn(&str) -> String) -> String {
+    match facts.licence.as_deref() {
+        Some(own) if own.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')) => {
+            format!("license: {}\n", own.to_lowercase())
+        }
+        Some(own) => format!("license: other\nlicense_name: {}\n", quoted(own)),
+        None => "license: other\nlicense_name: unset-see-the-licences-of-prompts-and-models\n"
+            .to_owned(),
+    }
 }
 
 fn funnel(out: &mut String, stages: &[StageReport]) {
@@ -156,10 +238,14 @@ fn strata(out: &mut String, report: &Report) {
     if report.dataset.strata.is_empty() {
         return;
     }
-    out.push_str("\n## Strata\n\n| category / outcome | available | wanted | taken |\n");
-    out.push_str("|---|---:|---:|---:|\n");
+    let _ = writeln!(
+        out,
+        "\n## Strata\n\nWanted is what an even {} over these strata would be.\n\n| category / outcome | available | wanted | taken |\n|---|---:|---:|---:|",
+        report.dataset.target
+    );
     for (name, s) in &report.dataset.strata {
-        let _ = writeln!(out, "| {} | {} | {} | {} |", plain(name), s.available, s.quota, s.taken);
+        let (wanted, name) = (s.wanted.max(s.quota), plain(name));
+        let _ = writeln!(out, "| {name} | {} | {wanted} | {} |", s.available, s.taken);
     }
 }
 
@@ -254,8 +340,30 @@ mod tests {
     }
 
     #[test]
+    fn every_role_is_there_with_its_model_and_the_language_of_the_prompts() {
+        let facts = CardFacts {
+            title: "paper".into(),
+            roles: vec![("generator".into(), "flux".into()), ("judge".into(), "qwen".into())],
+            languages: [("en", 50), ("zh", 9), ("nl", 1), ("und", 20)]
+                .map(|(code, rows)| (code.to_owned(), rows))
+                .into(),
+            models: [("qwen".to_owned(), 3), (String::new(), 3), ("qwen-0901".to_owned(), 1)]
+                .into(),
+            ..CardFacts::default()
+        };
+        let card = render(&Report::default(), &facts);
+        assert!(card.contains("\nlanguage:\n- en\n- zh\n"), "{card}");
+        assert!(card.contains("| generator | flux |\n| judge | qwen |\n"), "{card}");
+        assert!(card.contains("| qwen-0901 | 1 |") && !card.contains("| qwen | 3 |"), "{card}");
+        assert!(card.contains("# Image-agent cold-start trajectories (paper)"));
+        assert_eq!((pipeline_in(&title(&facts)), pipeline_in("Mine")), ("paper", "Mine"));
+        assert!(card.contains("pretty_name: \"Image-agent cold-start trajectories (paper)\""));
+    }
+
+    #[test]
     fn the_card_says_what_is_simulated_and_escapes_what_is_foreign() {
-        let strata = [("a|b/open".to_string(), Stratum { available: 3, quota: 2, taken: 2 })];
+        let strata =
+            [("a|b/open".to_string(), Stratum { available: 3, quota: 2, wanted: 7, taken: 2 })];
         let report = Report {
             simulated: true,
             stages: vec![StageReport {
@@ -285,9 +393,12 @@ mod tests {
         };
         let other = render(&report, &other);
         assert!(other.contains("path: held_out-*.parquet"));
-        assert!(other.starts_with("---\nlicense: \"mine: all rights\"\n"));
+        assert!(other.contains("\nlicense: other\nlicense_name: \"mine: all rights\"\n"));
         assert!(card.contains("SIMULATED") && card.contains("\n- simulated\n"));
-        assert!(card.contains("| a\\|b/open | 3 | 2 | 2 |"));
+        assert!(card.contains("| a\\|b/open | 3 | 7 | 2 |"));
+        assert!(card.contains("\nlicense: other\nlicense_name: unset"));
+        assert!(card.contains("load_dataset(\".\", split=\"train\")"));
+        assert_eq!(card.matches("SIMULATED DATA").count(), 1);
         assert!(card.contains("| \\<script\\>\\|x | 2 |"));
         assert!(card.contains("| hard | 9 |"));
         let real = Report { simulated: false, ..report };

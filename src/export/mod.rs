@@ -15,6 +15,7 @@ pub mod formats;
 pub mod grammar;
 pub mod grid;
 pub mod purity;
+pub mod recipe;
 pub mod report;
 pub mod screen;
 pub mod seal;

@@ -15,6 +15,11 @@ pub struct ExportReport {
     /// BLAKE3 of the system turn's text.
     pub system_digest: String,
     pub seed: u64,
+    /// The expression of `--where`, and how many were to be taken of what it holds for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take: Option<u64>,
     pub max_tokens: u32,
     pub max_image_pixels: u64,
     /// False when token counts are estimates, for want of a tokenizer file.
@@ -53,6 +58,10 @@ pub struct LeftOut {
     pub examples: Vec<String>,
 }
 
+/// Why a split that was asked for has no rows, and what to do.
+const EMPTY: &str = "prompts that are alike stay together, and there were too few groups of them, or \
+    all its rows were left out; export more rows or ask for fewer splits";
+
 /// How many examples a report keeps of each code.
 const EXAMPLES: usize = 5;
 
@@ -76,8 +85,18 @@ impl ExportReport {
         use std::fmt::Write;
         let mut out = String::new();
         let _ = writeln!(out, "format {}, dialect {}", self.format, self.dialect);
+        if let Some(filter) = &self.selected {
+            let _ = writeln!(out, "  where {filter}");
+        }
+        if let Some(take) = self.take {
+            let _ = writeln!(out, "  {take} rows were asked for, balanced, seed {}", self.seed);
+        }
         let exact = if self.tokens_exact { "tokens" } else { "tokens (estimated)" };
         for (name, split) in &self.splits {
+            if split.rows == 0 {
+                let _ = writeln!(out, "  {name:<10} no rows, so it is not written: {EMPTY}");
+                continue;
+            }
             let mean = split.tokens / split.rows.max(1);
             let _ = writeln!(
                 out,
@@ -123,6 +142,19 @@ pub fn readme(form: &Form, report: &ExportReport) -> String {
          pixels. {} control tokens of prompts and model text were broken by a space.",
         report.dialect, report.max_tokens, report.max_image_pixels, report.escaped
     );
+    if let Some(filter) = &report.selected {
+        let _ = writeln!(out, "\nSelected: `{}`.", filter.replace('`', "'"));
+    }
+    if let Some(take) = report.take {
+        let _ = writeln!(
+            out,
+            "\nTaken: {take}, balanced over category and outcome, seed {}.",
+            report.seed
+        );
+    }
+    for (name, _) in report.splits.iter().filter(|(_, split)| split.rows == 0) {
+        let _ = writeln!(out, "- split `{name}` has no rows and is not written");
+    }
     for (code, left) in &report.left_out {
         let _ = writeln!(out, "- left out: `{code}` {}", left.count);
     }

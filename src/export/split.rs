@@ -109,7 +109,8 @@ impl Groups {
         self.parents[high as usize] = low;
     }
 
-    /// Each record's split, as an index into `Shares::names`.
+    /// Each record's split, as an index into `Shares::names`. Where there are groups enough, every
+    /// split that is asked for gets one, however small its share.
     pub fn assign(mut self, shares: &Shares, seed: u64) -> HashMap<Id, usize> {
         let mut lowest: HashMap<u32, u64> = HashMap::new();
         for at in 0..self.ids.len() as u32 {
@@ -121,15 +122,55 @@ impl Groups {
         for at in 0..self.ids.len() as u32 {
             *sizes.entry(self.root(at)).or_default() += 1;
         }
+        let mut placed: Vec<Placed> = lowest
+            .iter()
+            .map(|(root, lowest)| {
+                // The smallest of n uniform numbers is not uniform; its power is.
+                let low = (lowest >> 11) as f64 / (1u64 << 53) as f64;
+                let unit = 1.0 - (1.0 - low).powi(sizes[root] as i32);
+                Placed { root: *root, lowest: *lowest, unit, split: shares.at(unit) }
+            })
+            .collect();
+        fill_empty(&mut placed, shares);
+        let split: HashMap<u32, usize> = placed.iter().map(|p| (p.root, p.split)).collect();
         let mut out = HashMap::with_capacity(self.ids.len());
         for at in 0..self.ids.len() as u32 {
             let root = self.root(at);
-            // The smallest of n uniform numbers is not uniform; its power is.
-            let low = (lowest[&root] >> 11) as f64 / (1u64 << 53) as f64;
-            let unit = 1.0 - (1.0 - low).powi(sizes[&root] as i32);
-            out.insert(self.ids[at as usize], shares.at(unit));
+            out.insert(self.ids[at as usize], split[&root]);
         }
         out
+    }
+}
+
+/// A group with the number in 0..1 that it stands at.
+struct Placed {
+    root: u32,
+    /// The smallest keyed hash of its members: the group's own name, whatever the order.
+    lowest: u64,
+    unit: f64,
+    split: usize,
+}
+
+/// Gives each split without a group the one that stands nearest to its share, out of a split that has
+/// others left.
+fn fill_empty(placed: &mut [Placed], shares: &Shares) {
+    placed.sort_by_key(|group| group.lowest);
+    let mut counts = vec![0usize; shares.0.len()];
+    placed.iter().for_each(|group| counts[group.split] += 1);
+    let mut upto = 0.0;
+    for (empty, (_, share)) in shares.0.iter().enumerate() {
+        let middle = upto + share / 2.0;
+        upto += share;
+        if counts[empty] > 0 {
+            continue;
+        }
+        let away = |group: &Placed| (group.unit - middle).abs();
+        let spare = placed.iter_mut().filter(|group| counts[group.split] > 1);
+        if let Some(nearest) = spare.min_by(|a, b| away(a).total_cmp(&away(b))) {
+            counts[nearest.split] -= 1;
+            counts[empty] += 1;
+            nearest.split = empty;
+        }
     }
 }
 
@@ -170,6 +211,24 @@ mod tests {
         let shares = Shares::parse("0.8,0.2").unwrap();
         let held = groups.assign(&shares, 7).values().filter(|split| **split == 1).count();
         assert!((250..550).contains(&held), "{held}");
+    }
+
+    #[test]
+    fn a_small_share_gets_a_group_where_there_are_enough() {
+        for seed in 0..40 {
+            let mut groups = Groups::default();
+            for n in 0..9 {
+                groups.add(Id::of("t", &n.to_string(), ""), []);
+            }
+            let shares = Shares::parse("0.98,0.01,0.01").unwrap();
+            let splits = groups.assign(&shares, seed);
+            let of = |split: usize| splits.values().filter(|s| **s == split).count();
+            assert_eq!((of(0), of(1), of(2)), (7, 1, 1), "seed {seed}");
+        }
+        let mut one = Groups::default();
+        one.add(Id::of("t", "1", ""), []);
+        let splits = one.assign(&Shares::parse("0.5,0.5").unwrap(), 0);
+        assert_eq!(splits.len(), 1);
     }
 
     proptest! {

@@ -18,4 +18,6 @@ pub struct Flag {
     pub kind: &'static str,
     pub param: &'static str,
     pub value: String,
+    /// A parameter by which a stage refuses it; with one, no stage need be of that kind either.
+    pub unless: Option<&'static str>,
 }

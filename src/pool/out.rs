@@ -25,6 +25,10 @@ const AT_ONCE: usize = 8;
 /// of images.
 const LINE: Bounds = Bounds { count: 2 * AT_ONCE, bytes: 16 << 20 };
 
+/// The category of a row whose source names none: its own word, and not the file's name, which says
+/// nothing of the prompt.
+pub const NO_CATEGORY: &str = "uncategorised";
+
 /// Smaller images are hashed sooner than handed over.
 const SMALL: usize = 16 << 10;
 
@@ -273,7 +277,7 @@ impl<'a> Out<'a> {
         let own = own.map(|c| c.trim().to_owned()).filter(|c| !c.is_empty());
         let map = &self.options.categories;
         let mapped = own.as_ref().and_then(|c| map.get(c)).or_else(|| map.get("*")).cloned();
-        mapped.or(own).unwrap_or_else(|| self.name.to_string())
+        mapped.or(own).unwrap_or_else(|| NO_CATEGORY.to_owned())
     }
 
     /// While on, what cannot be used is not counted: for what is walked again.

@@ -125,4 +125,7 @@ pub struct Decision {
     pub cost: NanoUsd,
     /// The prompt's first 200 characters, so that a table can be read alone.
     pub prompt: String,
+    /// Characters of the whole prompt; 0 in tables of before they were counted.
+    #[serde(default)]
+    pub prompt_chars: u32,
 }

@@ -28,7 +28,7 @@ pub use prompt::{Prompt, Region, Relation, Size, Spec, SpecObject};
 pub use report::{CallsReport, DatasetReport, Purity, Report, RoleReport, StageReport, Stratum};
 pub use reward::{Rejected, Reward};
 pub use rollout::{Ended, Rollout, RolloutTurn};
-pub use session::Session;
+pub use session::{KeptBudget, Session};
 pub use trajectory::{
     Answer, Atom, AtomKind, Attempt, Check, CheckSource, Comparison, ImageRef, Judgement, Mime,
     Outcome, Preference, Round, Trajectory,

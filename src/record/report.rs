@@ -127,6 +127,10 @@ pub struct Purity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stratum {
     pub available: u64,
+    /// What it may give, filled up by the others' shortfalls.
     pub quota: u64,
+    /// What an even target would have of it, whatever is there. 0 in reports of earlier versions.
+    #[serde(default)]
+    pub wanted: u64,
     pub taken: u64,
 }

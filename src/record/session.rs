@@ -3,6 +3,13 @@
 use crate::record::Ending;
 use serde::{Deserialize, Serialize};
 
+/// `RUN/budget.json`: what all runs on a RUN may spend together, so that a command that does not say it
+/// again is bound by it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptBudget {
+    pub nano_usd: u64,
+}
+
 /// What a process had in flight when it was last seen. A process that was killed cannot say how
 /// many calls were on their way, and those are all that can be paid twice: so each says it while it
 /// lives.

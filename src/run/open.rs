@@ -3,7 +3,7 @@
 use crate::env::{Env, Phase};
 use crate::journal::{Journal, Journaled};
 use crate::plan::{Manifest, Plan};
-use crate::record::{Ending, Report, StageReport};
+use crate::record::{Ending, KeptBudget, NanoUsd, Report, StageReport};
 use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::{Guard, Held};
@@ -53,6 +53,20 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
     Ok(report)
 }
 
+/// Keeps the budget in the RUN, or takes it away where there is none any more.
+async fn keep_budget(options: &RunOptions) -> Result<(), StoreError> {
+    match options.budget {
+        Some(NanoUsd(nano_usd)) => {
+            let text = format!("{}\n", serde_json::json!(KeptBudget { nano_usd }));
+            options.store.put(Layout::BUDGET, text.into()).await
+        }
+        None if options.store.exists(Layout::BUDGET).await? => {
+            options.store.delete(Layout::BUDGET).await
+        }
+        None => Ok(()),
+    }
+}
+
 /// A RUN taken over by this process, with the plan's model behind its journal.
 pub(super) struct Opened {
     pub manifest: Manifest,
@@ -72,6 +86,7 @@ pub(super) async fn open(env: &Env, plan: &Plan, options: &RunOptions) -> Result
     }
     let kinds: Vec<&Kind> = plan.stages.iter().map(|stage| stage.kind).collect();
     let manifest = agree(manifest, &kinds, options).await?;
+    keep_budget(options).await?;
     let (dir, side) = place_of(options, &manifest).await?;
     let journal =
         Arc::new(Journal::open(env.clone(), &options.store, &dir, options.commit_wait).await?);

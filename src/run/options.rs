@@ -1,7 +1,7 @@
 //! How a run is to be done: where, with which models, how much of the pool.
 
 use crate::call::Model;
-use crate::record::Id;
+use crate::record::{Id, NanoUsd};
 use crate::run::progress::Progress;
 use crate::store::{Blobs, Store};
 use std::sync::Arc;
@@ -42,5 +42,7 @@ pub struct RunOptions {
     pub commit_wait: Duration,
     /// Whether to write the dataset's shards; without, its records are only counted.
     pub write_dataset: bool,
+    /// What all runs on it may spend together: the RUN keeps it for those to come. `model` holds to it.
+    pub budget: Option<NanoUsd>,
     pub progress: Arc<Progress>,
 }

@@ -1,5 +1,6 @@
 //! What a run is doing now, for whoever draws it: counters only, no lock on a hot path.
 
+use crate::export::dataset::Face;
 use crate::record::NanoUsd;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -32,6 +33,10 @@ pub struct Progress {
     /// Sources whose size is not.
     unsized_sources: AtomicI64,
     pub in_flight: AtomicU64,
+    /// What the user should hear of the sources.
+    said: Mutex<Vec<String>>,
+    /// The rows of a dataset that was counted and not written.
+    counted: Mutex<Vec<Face>>,
 }
 
 /// One stage's counters.
@@ -66,6 +71,26 @@ impl Progress {
     /// So many more (or fewer) sources are of unknown size.
     pub fn expect_unsized(&self, more: i64) {
         self.unsized_sources.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Something that the user should hear when the run is over.
+    pub fn say(&self, what: String) {
+        self.said.lock().push(what);
+    }
+
+    /// What was said, in order.
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().clone()
+    }
+
+    /// A row that a dataset would have had.
+    pub fn count_row(&self, face: Face) {
+        self.counted.lock().push(face);
+    }
+
+    /// The rows of a dataset that was counted and not written.
+    pub fn counted(&self) -> Vec<Face> {
+        self.counted.lock().clone()
     }
 
     pub fn start(&self, names: impl Iterator<Item = String>) -> Vec<std::sync::Arc<Cell>> {

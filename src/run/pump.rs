@@ -34,6 +34,10 @@ impl Engine {
                     self.start(&pending, permit, async move { engine.enter(at, *t, said).await });
                 }
                 Ok(SourceItem::Bad { place, reason, what }) => self.bad(at, &place, reason, what),
+                Ok(SourceItem::Aside { what }) => {
+                    ours -= 1;
+                    self.progress.say(format!("stage `{}`: {what}", self.names[at]));
+                }
                 Err(error) => {
                     self.stage_failed(error);
                     break;

@@ -6,6 +6,7 @@
 
 use crate::call::CallError;
 use crate::env::Phase;
+use crate::export::dataset::Face;
 use crate::record::{Cause, Id};
 use crate::run::RunError;
 use crate::run::engine::Node;
@@ -23,7 +24,11 @@ impl Run<'_> {
         let order = engine.sink_order(i);
         if !self.options.write_dataset {
             for &(_, at) in &order {
-                engine.sunk(i, &gate.read(at)?, None);
+                let t = gate.read(at)?;
+                engine.sunk(i, &t, None);
+                if let Some(face) = Face::of_trajectory(&t) {
+                    engine.progress.count_row(face);
+                }
             }
             return Ok(Some(Sealed { rows: order.len() as u64, ..Sealed::default() }));
         }

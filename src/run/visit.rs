@@ -88,6 +88,7 @@ impl Engine {
             calls: Vec::new(),
             cost: NanoUsd::default(),
             prompt: String::new(),
+            prompt_chars: 0,
         };
         self.arrive(at);
         self.keep(at, decision);
@@ -125,6 +126,7 @@ impl Engine {
             calls: used.iter().map(|u| u.key).collect(),
             cost: used.iter().map(|u| u.cost).sum::<NanoUsd>(),
             prompt: prompt.text.chars().take(200).collect(),
+            prompt_chars: prompt.text.chars().count() as u32,
         }
     }
 

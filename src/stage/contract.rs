@@ -91,6 +91,8 @@ pub enum SourceItem {
     Record(Box<Trajectory>, Evidence),
     /// Something at `place` that is not a record (a row without a prompt, a damaged member).
     Bad { place: String, reason: &'static str, what: String },
+    /// What the user should hear of the source as a whole: files that it left alone.
+    Aside { what: String },
 }
 
 /// What a source may reach.

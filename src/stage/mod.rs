@@ -34,6 +34,6 @@ pub use facts::Facts;
 pub use grammar::{Call, Fault, parse_call};
 pub use judging::read_judgement;
 pub use kind::{Arity, Kind, Param, Port, Reason, Ty, Wants, kind};
-pub use kinds::{KINDS, POOL_KIND, QUOTA_KIND, SCORE_KIND, draw};
+pub use kinds::{KINDS, POOL_KIND, QUOTA_KIND, SCORE_KIND, WRITTEN_PROMPTS, draw};
 pub use looks::PURE;
 pub use params::{Params, Value, value_of, value_of_text};

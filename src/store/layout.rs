@@ -11,6 +11,8 @@ impl Layout {
     pub const LEDGER: &'static str = "ledger";
     /// The final report as JSON.
     pub const REPORT: &'static str = "report.json";
+    /// What all runs on it may spend together (JSON).
+    pub const BUDGET: &'static str = "budget.json";
     pub const STAGES: &'static str = "stages";
     pub const DATASET: &'static str = "dataset";
     /// Human labels made in the viewer (JSON lines).

@@ -7,10 +7,12 @@
 //! only to its own name.
 
 mod guard;
+mod labels;
 mod pages;
 mod query;
 mod server;
 mod snapshot;
 mod thumbs;
 
+pub use labels::Work;
 pub use server::{Served, Viewer};

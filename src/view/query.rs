@@ -19,9 +19,12 @@ pub struct Filter {
     pub category: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub source: String,
-    /// `score`, `-score`, `cost`, `-cost`; else the table's order.
+    /// One of `SORTS`; else the table's order.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sort: String,
+    /// `grid`: as pictures; else as lines.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub view: String,
     /// From 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub page: usize,
@@ -30,6 +33,10 @@ pub struct Filter {
 fn is_zero(n: &usize) -> bool {
     *n == 0
 }
+
+/// Orders of every list; a minus turns one round.
+pub const SORTS: [&str; 8] =
+    ["score", "-score", "cost", "-cost", "category", "-category", "prompt", "-prompt"];
 
 /// Rows on a page.
 pub const PAGE: usize = 50;
@@ -45,6 +52,7 @@ impl Filter {
             ("category", &self.category),
             ("source", &self.source),
             ("sort", &self.sort),
+            ("view", &self.view),
         ];
         let mut out = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -55,6 +63,15 @@ impl Filter {
         }
         let query = out.finish();
         if query.is_empty() { query } else { format!("?{query}") }
+    }
+
+    /// The same records as pictures, or as lines.
+    pub fn shown_as(&self, view: &str) -> Filter {
+        Filter { view: view.to_owned(), page: 0, ..self.clone() }
+    }
+
+    pub fn is_grid(&self) -> bool {
+        self.view == "grid"
     }
 
     pub fn at(&self, page: usize) -> Filter {

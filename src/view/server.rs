@@ -1,7 +1,6 @@
 //! The server: state, routes, and what is not a page (pictures, labels, assets, liveness).
 
 use crate::archive::RunDir;
-use crate::archive::labels::Label;
 use crate::audit::AuditError;
 use crate::audit::deep::{self, StageAudit};
 use crate::audit::gather::costs;
@@ -9,20 +8,20 @@ use crate::audit::rollouts::Truth;
 use crate::env::{Env, Phase};
 use crate::journal::ReadJournal;
 use crate::media::Kind;
-use crate::record::{Digest, Id};
+use crate::record::Digest;
 use crate::store::Layout;
 use crate::view::guard::{Guard, guard};
+use crate::view::labels::{LabelFile, Queue, Work, label, unlabel};
 use crate::view::pages;
 use crate::view::snapshot::{Snapshot, changed};
 use crate::view::thumbs::Thumbs;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use bytes::Bytes;
 use parking_lot::RwLock;
-use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +30,7 @@ use tokio::net::TcpListener;
 /// A RUN being viewed.
 pub struct Viewer {
     env: Env,
-    run: RunDir,
+    pub(super) run: RunDir,
     snapshot: RwLock<Arc<Snapshot>>,
     /// Deep figures by stage; of a live run those of a moment ago.
     deep: RwLock<HashMap<String, Arc<StageAudit>>>,
@@ -39,15 +38,11 @@ pub struct Viewer {
     /// The judge that cannot err, where somebody knows one.
     pub(super) truth: Option<Truth>,
     thumbs: Thumbs,
-    labels: tokio::sync::Mutex<LabelFile>,
+    pub(super) labels: tokio::sync::Mutex<LabelFile>,
+    pub(super) work: Work,
+    pub(super) queued: Queue,
     /// `/<token>`: what every link of a page starts with.
     pub(super) base: String,
-}
-
-/// This viewer's own labels file: written whole each time, so that it works in a bucket too.
-struct LabelFile {
-    name: String,
-    lines: String,
 }
 
 /// A server that listens.
@@ -63,16 +58,14 @@ pub struct Served {
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Viewer {
-    /// Reads the RUN and listens on the loopback; `port` 0 takes a free one.
-    pub async fn serve(env: Env, run: RunDir, port: u16) -> Result<Served, AuditError> {
-        Viewer::serve_with(env, run, port, None).await
-    }
-
-    /// As `serve`; `truth` is asked about pictures of simulated runs.
-    pub async fn serve_with(
+    /// Reads the RUN and listens on the loopback; `port` 0 takes a free one. `token` is what addresses
+    /// begin with: whoever knows it is let in. `truth` is asked about pictures of simulated runs.
+    pub async fn serve(
         env: Env,
         run: RunDir,
         port: u16,
+        token: String,
+        work: Work,
         truth: Option<Truth>,
     ) -> Result<Served, AuditError> {
         let journal = run.journal().await?;
@@ -81,15 +74,21 @@ impl Viewer {
             AuditError::input(format!("cannot listen on 127.0.0.1:{port}: {err}; try `--port 0`"))
         })?;
         let port = listener.local_addr().map_err(|err| AuditError::input(err.to_string()))?.port();
-        let token = format!("{:016x}{:016x}", env.entropy(), env.entropy());
         let base = format!("/{token}");
         let viewer = Arc::new(Viewer {
             labels: tokio::sync::Mutex::new(LabelFile {
-                name: format!("{}/{}-{}.jsonl", Layout::LABELS, env.unix_ms(), &token[..8]),
+                name: format!(
+                    "{}/{}-{:08x}.jsonl",
+                    Layout::LABELS,
+                    env.unix_ms(),
+                    env.entropy() as u32
+                ),
                 lines: String::new(),
             }),
             env: env.clone(),
             run,
+            work,
+            queued: Queue::default(),
             snapshot: RwLock::new(snapshot),
             deep: RwLock::default(),
             journal,
@@ -106,6 +105,11 @@ impl Viewer {
             .with_state(viewer)
             .layer(middleware::from_fn_with_state(guarding, guard));
         Ok(Served { url: format!("http://127.0.0.1:{port}{base}/"), listener, router, env })
+    }
+
+    /// Unix milliseconds.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.env.unix_ms()
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
@@ -184,10 +188,14 @@ fn routes() -> Router<Arc<Viewer>> {
         .route("/stage/{name}", get(pages::stage))
         .route("/record/{id}", get(pages::record))
         .route("/search", get(pages::search))
+        .route("/search/rows.jsonl", get(pages::search_rows))
+        .route("/stage/{name}/rows.jsonl", get(pages::stage_rows))
         .route("/tables", get(pages::table))
         .route("/image/{digest}", get(image))
         .route("/thumb/{digest}", get(thumb))
+        .route("/work", get(pages::work))
         .route("/label", post(label))
+        .route("/unlabel", post(unlabel))
         .route("/live", get(live))
         .route("/app.js", get(script))
         .route("/style.css", get(style))
@@ -251,58 +259,4 @@ async fn thumb(State(viewer): State<Arc<Viewer>>, Path(digest): Path<String>) ->
         Err(what) => return (StatusCode::NOT_FOUND, what).into_response(),
     };
     picture(viewer.thumbs.make(digest, bytes.clone()).await.unwrap_or(bytes))
-}
-
-#[derive(Deserialize)]
-struct LabelForm {
-    id: String,
-    stage: String,
-    agree: String,
-    #[serde(default)]
-    note: String,
-    /// Where to go back to, relative to the token's root.
-    #[serde(default)]
-    back: String,
-}
-
-/// A note's longest length, characters.
-const NOTE: usize = 2000;
-
-async fn label(State(viewer): State<Arc<Viewer>>, Form(said): Form<LabelForm>) -> Response {
-    let bad = |what: String| (StatusCode::BAD_REQUEST, what).into_response();
-    let id: Id = match said.id.parse() {
-        Ok(id) => id,
-        Err(err) => return bad(format!("{err}\n")),
-    };
-    let snapshot = viewer.snapshot();
-    let known = snapshot.index.stage(&said.stage).is_some();
-    if !known || snapshot.index.records.find(&id).is_none() {
-        return bad("there is no such record or stage\n".to_owned());
-    }
-    let label = Label {
-        id,
-        stage: said.stage,
-        agree: Some(said.agree == "yes"),
-        truth: None,
-        weight: None,
-        note: said.note.chars().take(NOTE).collect(),
-        by: "viewer".to_owned(),
-        at_ms: Some(viewer.env.unix_ms()),
-    };
-    if let Err(err) = keep(&viewer, &label).await {
-        return (StatusCode::INTERNAL_SERVER_ERROR, format!("{err}\n")).into_response();
-    }
-    // Only our own pages: a full address or another host cannot be slipped in.
-    let back = if said.back.starts_with("record/") { said.back } else { format!("record/{id}") };
-    let clean: String = back.chars().filter(|c| !c.is_control()).collect();
-    Redirect::to(&format!("{}/{clean}", viewer.base)).into_response()
-}
-
-async fn keep(viewer: &Viewer, label: &Label) -> Result<(), AuditError> {
-    let line = serde_json::to_string(label).map_err(|err| AuditError::input(err.to_string()))?;
-    let mut file = viewer.labels.lock().await;
-    let lines = format!("{}{line}\n", file.lines);
-    viewer.run.store().put(&file.name, Bytes::from(lines.clone())).await?;
-    file.lines = lines;
-    Ok(())
 }

@@ -61,21 +61,44 @@ impl Snapshot {
                     && test.words(self, record, rows.note.get(row))
             })
             .collect();
-        match filter.sort.as_str() {
-            "score" => out.sort_by(|a, b| rows.score[*a].total_cmp(&rows.score[*b])),
-            "-score" => out.sort_by(|a, b| rows.score[*b].total_cmp(&rows.score[*a])),
-            "cost" => out.sort_by_key(|row| rows.cost[*row]),
-            "-cost" => out.sort_by_key(|row| std::cmp::Reverse(rows.cost[*row])),
+        self.sort(&mut out, &filter.sort, |row| (stage, *row));
+        out
+    }
+
+    /// Sorts as `by` says; `at` gives an item's stage and row. Equal ones keep the table's order.
+    fn sort(&self, items: &mut [usize], by: &str, at: impl Fn(&usize) -> (usize, usize)) {
+        let (name, back) = by.strip_prefix('-').map_or((by, false), |name| (name, true));
+        let record = |item: &usize| {
+            let (stage, row) = at(item);
+            self.index.stages[stage].record[row] as usize
+        };
+        let score = |item: &usize| {
+            let (stage, row) = at(item);
+            self.index.stages[stage].score[row]
+        };
+        let cost = |item: &usize| {
+            let (stage, row) = at(item);
+            self.index.stages[stage].cost[row]
+        };
+        let records = &self.index.records;
+        let category = |item: &usize| self.index.names.get(records.category[record(item)]);
+        let turned = |order: std::cmp::Ordering| if back { order.reverse() } else { order };
+        match name {
+            "score" => items.sort_by(|a, b| turned(score(a).total_cmp(&score(b)))),
+            "cost" => items.sort_by(|a, b| turned(cost(a).cmp(&cost(b)))),
+            "category" => items.sort_by(|a, b| turned(category(a).cmp(category(b)))),
+            "prompt" => items.sort_by(|a, b| {
+                turned(records.prompt.get(record(a)).cmp(records.prompt.get(record(b))))
+            }),
             _ => {}
         }
-        out
     }
 
     /// Records that `filter` lets through; disposition, port and reason are of the last row.
     pub fn search(&self, filter: &Filter) -> Vec<usize> {
         let records = &self.index.records;
         let test = Test::of(self, filter);
-        (0..records.len())
+        let mut out: Vec<usize> = (0..records.len())
             .filter(|&record| {
                 let (stage, row) = self.last[record];
                 let (rows, row) = (&self.index.stages[stage as usize], row as usize);
@@ -83,7 +106,12 @@ impl Snapshot {
                     && test.record(records.category[record], records.source[record])
                     && test.words(self, record, rows.note.get(row))
             })
-            .collect()
+            .collect();
+        self.sort(&mut out, &filter.sort, |record| {
+            let (stage, row) = self.last[*record];
+            (stage as usize, row as usize)
+        });
+        out
     }
 }
 

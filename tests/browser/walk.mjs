@@ -85,6 +85,10 @@ async function walk(width, height, scheme) {
   });
   assert.deepEqual(broken, [], "pictures that do not show");
   await shot(page, name("record-open"));
+  // A label is written only where its form is in sight: a first press shows it.
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.keyboard.press("a");
+  await page.waitForTimeout(150);
   await page.keyboard.press("a");
   await page.waitForSelector('form.label button.on[value="yes"]');
   await page.fill('.step.marked form.label input[name="note"]', "seen by the walk");

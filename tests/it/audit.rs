@@ -71,6 +71,8 @@ async fn calibrate_finds_the_error_rate_the_world_was_set_to() {
         note: String::new(),
         by: String::new(),
         at_ms: None,
+        adjudicates: false,
+        retracted: false,
     };
     let labels: Vec<Label> = truth.judged.iter().map(label).collect();
     let all = calibrate(&index, &run.shape, &labels).unwrap();
@@ -351,7 +353,7 @@ fn a_replay_is_the_run_and_a_changed_rule_shows_what_it_changes() {
     let more = replay(&["--set", "judged.purity=0.9999"]);
     let looks = |role: &str| more["missing_calls"][role].as_u64().unwrap_or(0);
     assert!(looks("judge") + looks("second_judge") > 0, "{}", more["missing_calls"]);
-    assert!(more["diff"]["changed"].as_u64().unwrap() > 0);
+    assert!(more["diff"]["unknown"].as_u64().unwrap() > 0);
     let after = std::fs::read(std::path::Path::new(uri).join("report.json")).unwrap();
     assert_eq!(before, after, "the RUN is only read");
 }

@@ -26,6 +26,7 @@ fn row(n: usize, disposition: Disposition, reason: &str, votes: &[(&str, &str)])
         calls: Vec::new(),
         cost: NanoUsd(0),
         prompt: "p".into(),
+        prompt_chars: 0,
     }
 }
 

@@ -3,7 +3,7 @@
 use coldstart::deliver::DeliverError;
 use coldstart::deliver::budget::unspent;
 use coldstart::deliver::estimate::estimate;
-use coldstart::deliver::export::{ExportError, Request, Shards, table1, verify, write};
+use coldstart::deliver::export::{ExportError, Request, Selection, Shards, table1, verify, write};
 use coldstart::deliver::replay::replay;
 use coldstart::env::Env;
 use coldstart::export::control::ControlTokens;
@@ -37,6 +37,8 @@ fn request(system: Option<&str>) -> Request {
         rules: None,
         shares: Shares::default(),
         seed: 0,
+        gpus: 8,
+        selection: Selection::default(),
         train_on_benchmark: false,
     }
 }

@@ -122,9 +122,18 @@ fn done_and_out_of_budget() {
     let priced = |text: String| text.replace("prices = {}", "prices = { image = 0.01 }");
     let bench = Bench::new(SimOptions::default(), priced);
     is(&bench.run(&["--budget", "0.05"]), 5, "out_of_budget");
-    is(&bench.run(&[]), 0, "done");
+    // The RUN remembers it, and the second stop tells the same sums.
+    let again = bench.run(&[]);
+    is(&again, 5, "out_of_budget");
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(said.contains("budget $0.0500, as this RUN remembers"), "{said}");
+    assert!(said.contains("of a budget of $0.0500, $0.05"), "{said}");
+    is(&bench.run(&["--budget", "none"]), 0, "done");
+    assert!(!bench.out().join("budget.json").exists(), "it is lifted");
     let words = bench.ended("");
-    assert_eq!(words, [Some("out_of_budget".to_owned()), Some("done".to_owned())]);
+    let [first, second, third] = &words[..] else { panic!("{words:?}") };
+    assert!(first == second && first.as_deref() == Some("out_of_budget"), "{words:?}");
+    assert_eq!(third.as_deref(), Some("done"));
     let report = std::fs::read(bench.out().join("report.json")).expect("a report");
     let report: Value = serde_json::from_slice(&report).expect("JSON");
     assert_eq!(report["ended"], "done");

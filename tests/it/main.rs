@@ -48,4 +48,5 @@ mod stages;
 mod store;
 mod telemetry;
 mod templates;
+mod users;
 mod view;

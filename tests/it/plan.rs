@@ -62,12 +62,19 @@ fn apply(case: &str, files: &mut BTreeMap<String, String>) -> Overrides {
             }
             Some(("pool", value)) => {
                 let value = value.to_owned();
-                let flag = Flag { flag: "--pool", kind: "read_pool", param: "path", value };
+                let flag =
+                    Flag { flag: "--pool", kind: "read_pool", param: "path", value, unless: None };
                 overrides.flags.push(flag);
             }
             Some(("target", value)) => {
                 let value = value.to_owned();
-                let flag = Flag { flag: "--target", kind: "balance", param: "target", value };
+                let flag = Flag {
+                    flag: "--target",
+                    kind: "balance",
+                    param: "target",
+                    value,
+                    unless: None,
+                };
                 overrides.flags.push(flag);
             }
             _ => {}

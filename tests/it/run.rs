@@ -90,6 +90,7 @@ impl Go<'_> {
             into_changed_pipeline: self.into_changed,
             write_dataset: true,
             commit_wait: Duration::from_millis(2),
+            budget: None,
             progress: Arc::new(Progress::default()),
         };
         execute(env, plan, options).await

@@ -201,6 +201,7 @@ async fn run(shape: &Shape, max_in_flight: usize) -> (Report, Store) {
         into_changed_pipeline: false,
         commit_wait: Duration::ZERO,
         write_dataset: true,
+        budget: None,
         progress: Arc::new(Progress::default()),
     };
     let report = execute(&Env::test(1), plan(shape), options).await.expect("runs");

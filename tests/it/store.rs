@@ -240,6 +240,7 @@ fn decision(n: u64) -> Decision {
         calls: vec![call; n as usize % 3],
         cost: NanoUsd(n * 1000),
         prompt: format!("{n} red cubes"),
+        prompt_chars: 0,
     }
 }
 

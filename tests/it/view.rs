@@ -16,8 +16,13 @@ pub struct Viewer {
 
 impl Viewer {
     pub fn start(run: &str) -> Viewer {
+        Viewer::with(run, &[])
+    }
+
+    fn with(run: &str, more: &[&str]) -> Viewer {
         let mut child = Command::new(env!("CARGO_BIN_EXE_coldstart"))
             .args(["view", run])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -56,6 +61,14 @@ impl Viewer {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
+    }
+
+    fn post(&self, path: &str, body: &str) -> String {
+        let host = format!("127.0.0.1:{}", self.port());
+        let origin = format!("http://{host}");
+        let kind = "application/x-www-form-urlencoded";
+        let headers = [("Host", &*host), ("Origin", &*origin), ("Content-Type", kind)];
+        self.ask("POST", &format!("{}{path}", self.base()), &headers, body).0
     }
 
     pub fn get(&self, path: &str) -> (String, String) {
@@ -212,4 +225,134 @@ async fn a_walk_in_a_browser() {
     assert!(said.contains("walked"));
     let labels = std::fs::read_dir(Path::new(uri).join("labels")).unwrap().count();
     assert_eq!(labels, 1, "one file of labels a viewer");
+}
+
+/// The value of a hidden field of the queue's form.
+fn field(page: &str, name: &str) -> String {
+    let form = page.split("class=\"label work\"").nth(1).expect("a form");
+    let value = form.split(&format!("name=\"{name}\" value=\"")).nth(1).expect("a field");
+    value.split('"').next().expect("a value").to_owned()
+}
+
+#[tokio::test]
+async fn people_label_blind_take_back_and_are_held_against_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    make(uri, Plan { prompts: 60, ..Plan::default() }).await;
+    let start = |name: &str| {
+        Viewer::with(uri, &["--as", name, "--stage", "judged", "--queue", "6", "--overlap", "1"])
+    };
+    let calibrate = |more: &[&str]| {
+        let args = [&["calibrate", uri][..], more].concat();
+        let out = Command::new(env!("CARGO_BIN_EXE_coldstart")).args(args).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    let say = |viewer: &Viewer, truth: &str| -> (String, String) {
+        let (_, page) = viewer.get("work");
+        let (id, stage) = (field(&page, "id"), field(&page, "stage"));
+        assert!(!page.contains("<h3>judgement"), "the verdict is hidden");
+        let head = viewer
+            .post("label", &format!("id={id}&stage={stage}&truth={truth}&back=work%3Fskip%3D0"));
+        assert_eq!(status(&head), "303", "{head}");
+        assert!(head.contains(&format!("last={id}:{stage}")), "{head}");
+        (id, stage)
+    };
+    let ann = start("ann");
+    let (first, stage) = say(&ann, "accept");
+    let (_, after) = ann.get(&format!("work?last={first}:{stage}"));
+    assert!(
+        after.contains("You said") && after.contains("1</span>") | after.contains("1 done"),
+        "{after}"
+    );
+    // Taken back, it is asked again; both lines stay in the file.
+    let head = ann.post("unlabel", &format!("id={first}&stage={stage}"));
+    assert_eq!(status(&head), "303");
+    assert_eq!(field(&ann.get("work").1, "id"), first);
+    let answers = ["accept", "reject", "accept", "reject", "accept", "accept"];
+    let done: Vec<_> = answers.iter().map(|truth| say(&ann, truth)).collect();
+    assert!(ann.get("work").1.contains("All labelled"));
+
+    let bob = start("bob");
+    for truth in ["accept", "reject", "accept", "accept", "accept", "accept"] {
+        say(&bob, truth);
+    }
+    let found: serde_json::Value =
+        serde_json::from_str(&calibrate(&["--agreement", "--format", "json"])).unwrap();
+    assert_eq!(
+        (&found["labels"]["ann"], &found["labels"]["bob"], &found["shared"]),
+        (&6.into(), &6.into(), &6.into()),
+        "{found}"
+    );
+    assert_eq!(found["pairs"][0]["agree"], 5);
+    assert!(found["alpha"].as_f64().unwrap() > 0.4, "{found}");
+    assert_eq!(found["open"][0]["id"], serde_json::json!(done[3].0));
+
+    let (_, page) = bob.get("work?adjudicate=true");
+    assert_eq!(field(&page, "id"), done[3].0);
+    assert!(page.contains("<b>ann</b>") && page.contains("<b>bob</b>"));
+    let body =
+        format!("id={}&stage=judged&truth=reject&adjudicate=true&back=work%3Fskip%3D0", done[3].0);
+    assert_eq!(status(&bob.post("label", &body)), "303");
+    assert!(calibrate(&["--agreement"]).contains("0 to adjudicate"));
+    let held: serde_json::Value = serde_json::from_str(&calibrate(&["--format", "json"])).unwrap();
+    assert_eq!(held[0]["all"]["labels"], 6, "one label a decision counts");
+
+    // To Argilla and back, under the names of those who said it.
+    let file = dir.path().join("records.json");
+    std::fs::write(&file, calibrate(&["--export", "argilla", "--sample", "4"])).unwrap();
+    let records: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert!(records.as_array().unwrap().len() >= 6 && records[0]["fields"]["prompt"].is_string());
+    let other = tempfile::tempdir().unwrap();
+    let second = other.path().to_str().unwrap();
+    make(second, Plan { prompts: 60, ..Plan::default() }).await;
+    let args = ["calibrate", second, "--import", file.to_str().unwrap()];
+    let out = Command::new(env!("CARGO_BIN_EXE_coldstart")).args(args).output().unwrap();
+    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(told.starts_with("12 labels taken"), "{told}{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[tokio::test]
+async fn lists_are_sorted_shown_as_pictures_and_given_as_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().to_str().unwrap();
+    make(uri, Plan { prompts: 60, ..Plan::default() }).await;
+    let viewer = Viewer::start(uri);
+    let (head, rows) = viewer.get("stage/judged/rows.jsonl?port=unsatisfied&sort=-score");
+    assert_eq!(status(&head), "200");
+    let scores: Vec<f64> = rows
+        .lines()
+        .filter_map(|line| line.strip_prefix('{').map(|_| line))
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["score"].as_f64().unwrap()
+        })
+        .collect();
+    assert!(scores.len() > 3 && scores.windows(2).all(|pair| pair[0] >= pair[1]), "{scores:?}");
+    let (_, grid) = viewer.get("stage/judged?view=grid&port=unsatisfied");
+    assert!(grid.contains("rows grid") && grid.contains("/thumb/"), "no pictures");
+    assert!(grid.contains("view=grid") && grid.contains("as lines"));
+    assert!(viewer.get("search?view=grid&sort=prompt").1.contains("/thumb/"));
+}
+
+#[tokio::test]
+async fn a_token_that_is_kept_gives_the_same_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let uri = dir.path().join("run");
+    let uri = uri.to_str().unwrap();
+    make(uri, Plan { prompts: 6, calls: false, ..Plan::default() }).await;
+    let file = dir.path().join("token");
+    let file = file.to_str().unwrap();
+    let base =
+        |more: &[&str]| Viewer::with(uri, &[&["--token-file", file][..], more].concat()).base();
+    let first = base(&[]);
+    assert_eq!(first, base(&[]));
+    assert_ne!(first, base(&["--new-token"]));
+    assert_ne!(Viewer::start(uri).base(), Viewer::start(uri).base());
+    std::fs::write(file, "short").unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_coldstart"))
+        .args(["view", uri, "--token-file", file])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&out.stderr).contains("--new-token"));
 }

@@ -37,6 +37,7 @@ def paper(model, report):
     batch = training_args.per_device_train_batch_size * training_args.gradient_accumulation_steps
     assert batch * 8 == 256 and training_args.learning_rate == 1e-5
     assert training_args.num_train_epochs == 3 and str(training_args.optim) in ("adamw_torch", "OptimizerNames.ADAMW_TORCH")
+    assert training_args.lr_scheduler_type == "cosine"
     assert finetuning_args.stage == "sft" and finetuning_args.finetuning_type == "full"
     assert finetuning_args.freeze_vision_tower and finetuning_args.freeze_multi_modal_projector
     assert data_args.template == "qwen2_vl" and data_args.cutoff_len == report["max_tokens"]

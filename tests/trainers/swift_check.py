@@ -62,6 +62,7 @@ def command(folder, model):
     assert not rest, rest
     batch = args.per_device_train_batch_size * args.gradient_accumulation_steps
     assert batch * 8 == 256 and args.learning_rate == 1e-5 and args.num_train_epochs == 3
+    assert args.lr_scheduler_type == "cosine" and args.warmup_ratio == 0.03
     assert args.freeze_vit and args.freeze_aligner and args.tuner_type == "full"
     assert args.max_length == common.account(folder)["max_tokens"]
     print("ms-swift sft.sh: the parser takes the paper's settings")

@@ -19,7 +19,18 @@ def settings(start, folder, model):
 
     taken = {}
 
+    class Parameter:
+        requires_grad = True
+
+    parts = {"model.visual.merger.mlp": Parameter(), "model.language_model.embed": Parameter()}
+
+    class Model:
+        def named_parameters(self):
+            return parts.items()
+
     class Trainer:
+        model = Model()
+
         def __init__(self, **given):
             taken.update(given)
 
@@ -29,7 +40,10 @@ def settings(start, folder, model):
     class Config(trl.SFTConfig):
         def __init__(self, **given):
             # What a CPU cannot.
-            super().__init__(**{**given, "bf16": False, "output_dir": common.scratch()})
+            with open(given["deepspeed"]) as file:
+                assert json.load(file)["zero_optimization"]["stage"] == 3
+            here = {"bf16": False, "deepspeed": None, "output_dir": common.scratch()}
+            super().__init__(**{**given, **here})
 
     os.chdir(folder)
     code = start.replace("Qwen/Qwen2.5-VL-7B-Instruct", model)
@@ -38,6 +52,9 @@ def settings(start, folder, model):
     args = taken["args"]
     assert args.per_device_train_batch_size * args.gradient_accumulation_steps * 8 == 256
     assert args.learning_rate == 1e-5 and args.num_train_epochs == 3 and taken["trained"]
+    assert args.lr_scheduler_type == "cosine" and args.get_warmup_steps(1000) == 30
+    assert [parts[name].requires_grad for name in parts] == [False, True]
+    assert (args.eval_strategy == "epoch") == (taken["eval_dataset"] is not None)
     assert args.assistant_only_loss and args.max_length is None
     assert isinstance(taken["train_dataset"], datasets.Dataset)
     print("trl sft.py: runs, with the paper's settings")

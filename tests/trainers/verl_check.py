@@ -95,6 +95,8 @@ def configurations(sft_folder, rl_folder, model):
     config = compose("sft_trainer_engine", words[words.index("verl.trainer.sft_trainer") + 1 :])
     longest = common.account(sft_folder)["max_tokens"]
     assert config.data.train_batch_size == 256 and config.optim.lr == 1e-5
+    assert config.optim.lr_scheduler_type == "cosine" and config.optim.lr_warmup_steps_ratio == 0.03
+    assert config.trainer.test_freq == "after_each_epoch"
     assert config.trainer.total_epochs == 3 and config.optim.optimizer == "AdamW"
     assert config.data.max_length == config.data.max_token_len_per_gpu == longest
     assert os.path.exists(config.data.train_files) and os.path.exists(config.data.val_files)

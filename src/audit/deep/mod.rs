@@ -32,7 +32,7 @@ pub struct StageAudit {
     pub reasons: Vec<ReasonAudit>,
     /// Of rows that have a score.
     pub scores: Option<Distribution>,
-    /// Characters of the prompt (of its first 200).
+    /// Characters of the whole prompt (in a RUN of before they were counted, of its first 200).
     pub prompt_chars: Option<Distribution>,
     /// Of what models said at this stage, role by role; of a sample of its calls.
     pub lengths: Vec<LengthAudit>,
@@ -132,7 +132,10 @@ impl Deep {
         if let Some(score) = row.evidence.score {
             self.scores.push(f64::from(score));
         }
-        self.prompt_chars.push(row.prompt.chars().count() as f64);
+        self.prompt_chars.push(match row.prompt_chars {
+            0 => row.prompt.chars().count() as f64,
+            chars => f64::from(chars),
+        });
         self.calls.push(row.calls.len() as f64);
         row.calls.iter().for_each(|key| self.sample_call(*key));
         self.vote(row);
@@ -304,6 +307,7 @@ mod tests {
             },
             calls: Vec::new(),
             cost: NanoUsd(0),
+            prompt_chars: 0,
             prompt: "p".to_owned(),
         }
     }

@@ -1,6 +1,7 @@
 //! A difference of two runs as text.
 
 use crate::audit::diff::Diff;
+use crate::audit::row_diff::RowsDiff;
 use crate::audit::show::{Grid, Look, count, line};
 
 /// Changed lines shown per text.
@@ -19,16 +20,19 @@ pub fn diff_text(diff: &Diff, look: Look) -> String {
         out.push_str(&format!("{what}: {} -> {}\n", side(a), side(b)));
     }
     out.push_str(&format!(
-        "{} records decide the same, {} changed, {} only in A, {} only in B\n\
-         kept: {} in both, {} only in A, {} only in B\n",
+        "{} records decide the same, {} changed, {} only in A, {} only in B{}\n\
+         kept: {} in both, {} only in A, {} only in B{}\n",
         count(diff.same),
         count(diff.changed),
         count(diff.only_in_a),
         count(diff.only_in_b),
+        unknown(diff.unknown),
         count(diff.kept[2]),
         count(diff.kept[0]),
         count(diff.kept[1]),
+        unknown(diff.unknown),
     ));
+    out.push_str(&rows(diff.rows.as_ref()));
     out.push_str(&funnels(diff, look));
     out.push_str(&changes(diff, look));
     for text in &diff.texts {
@@ -45,6 +49,31 @@ pub fn diff_text(diff: &Diff, look: Look) -> String {
         if text.lines.len() > LINES {
             out.push_str(&look.dim(&format!("  … {} more lines\n", text.lines.len() - LINES)));
         }
+    }
+    out
+}
+
+/// Records whose fate would have to be bought.
+fn unknown(n: u64) -> String {
+    if n == 0 { String::new() } else { format!(", {} unknown (calls are missing)", count(n)) }
+}
+
+/// The datasets' rows: the same decisions may end in other rows.
+fn rows(rows: Option<&RowsDiff>) -> String {
+    let Some(rows) = rows else {
+        return "rows: not compared, one side has no dataset of its own\n".into();
+    };
+    let changed: u64 = rows.changes.iter().map(|change| change.count).sum();
+    let mut out = format!(
+        "rows: {} the same, {} changed, {} only in A, {} only in B\n",
+        count(rows.same),
+        count(changed),
+        count(rows.only_in_a),
+        count(rows.only_in_b)
+    );
+    for change in &rows.changes {
+        let ids: Vec<String> = change.examples.iter().map(|id| id.hex()[..8].to_owned()).collect();
+        out.push_str(&format!("    {} {}: {}\n", count(change.count), change.what, ids.join(" ")));
     }
     out
 }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod diff;
+mod fit;
 mod grid;
 mod inline;
 mod life;
@@ -14,6 +15,7 @@ use crate::record::Disposition;
 
 pub use audit::audit_text;
 pub use diff::diff_text;
+pub use fit::fit;
 pub use grid::{Grid, Side};
 pub use inline::Inline;
 pub use life::{LifeLook, life_text};

@@ -2,7 +2,7 @@
 
 use crate::archive::ShapeStage;
 use crate::audit::deep::{CheckAudit, LengthAudit, OrderAudit, StageAudit};
-use crate::audit::show::{Grid, Look, bar, count, line, way};
+use crate::audit::show::{Grid, Look, bar, count, fit, line, way};
 use crate::audit::stats::Distribution;
 
 /// What `coldstart audit RUN --stage S` prints.
@@ -29,7 +29,7 @@ pub fn stage_text(audit: &StageAudit, shape: &ShapeStage, look: Look) -> String 
     out.push_str(&audit.orders.as_ref().map_or(String::new(), |o| orders(o, look)));
     out.push_str(&checks(&audit.checks, look));
     out.push_str(&categories(audit, look));
-    out
+    fit(&out, look.width)
 }
 
 fn reasons(audit: &StageAudit, look: Look) -> String {

@@ -1,15 +1,17 @@
 //! The endpoints file: which server answers which role, and within what bounds.
 //!
 //! A user's TOML (`table`) becomes the checked type `Endpoints`, and every fault of the file is told
-//! in one go, with its place. Keys are not read here: they come from the environment when the stack
-//! is built. Connections are made in `http`.
+//! in one go, with its place. Keys are no part of it: they come from the environment (`keys`) when the
+//! stack is built. Connections are made in `http`.
 //!
 //! `call` may otherwise use only `record` and `env`; this folder also uses `diag`, since the file is
 //! configuration and its faults have spans.
 
 mod examples;
 mod fields;
+mod keys;
 mod parse;
+mod presets;
 mod secrets;
 mod sim;
 mod table;
@@ -17,6 +19,7 @@ mod values;
 
 pub use examples::{EXAMPLES, example};
 pub use fields::FIELDS;
+pub use presets::{MARK, PRESETS, Preset, preset, table};
 
 use crate::call::http::Connection;
 use crate::call::price::{Prices, listed};

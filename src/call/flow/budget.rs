@@ -13,6 +13,13 @@ struct Account {
     reserved: u64,
 }
 
+/// What a process may spend: `most` in all, of which `spent` went before it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowance {
+    pub most: NanoUsd,
+    pub spent: NanoUsd,
+}
+
 /// A run's purse; shared by all roles.
 #[derive(Debug)]
 pub struct Budget {
@@ -29,8 +36,9 @@ pub struct Reservation {
 }
 
 impl Budget {
-    pub fn new(most: NanoUsd) -> Arc<Budget> {
-        Arc::new(Budget { most, account: Mutex::default(), settled: Notify::new() })
+    pub fn new(Allowance { most, spent }: Allowance) -> Arc<Budget> {
+        let account = Account { spent: spent.0, reserved: 0 };
+        Arc::new(Budget { most, account: Mutex::new(account), settled: Notify::new() })
     }
 
     /// Sets `amount` aside; waits while calls in flight may still give some back.
@@ -58,8 +66,7 @@ impl Budget {
         CallError::Fatal {
             kind: Fatal::Money,
             what: format!(
-                "the next call may cost ${:.4}, of a budget of ${:.4} ${:.4} are spent; run \
-                 again with a higher `--budget` to go on",
+                "the next call may cost ${:.4}, and of a budget of ${:.4}, ${:.4} are spent",
                 amount.usd(),
                 self.most.usd(),
                 NanoUsd(spent).usd()

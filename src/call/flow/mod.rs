@@ -21,7 +21,7 @@ mod tokens;
 
 pub use balanced::Balanced;
 pub use breaker::BreakerState;
-pub use budget::Budget;
+pub use budget::{Allowance, Budget};
 pub use limited::{Limited, Limits};
 pub use queue::Priority;
 pub use retrying::{RetryBudget, Retrying};

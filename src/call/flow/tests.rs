@@ -3,7 +3,7 @@
 //! must never come too early and how many were under way.
 
 use crate::call::flow::{
-    Balanced, BreakerState, Budget, Limited, Limits, RetryBudget, Retrying, Stats,
+    Allowance, Balanced, BreakerState, Budget, Limited, Limits, RetryBudget, Retrying, Stats,
 };
 use crate::call::http::{Failure, Target};
 use crate::call::{
@@ -236,7 +236,8 @@ async fn a_budget_is_never_passed_and_what_fits_is_bought() {
     let price = NanoUsd::from_usd(0.5);
     let prices = Prices { input: price, output: price, thinking: price, ..Prices::default() };
     // A call costs 10,000 nano-dollars and may cost as much: 20 output tokens at 500 each.
-    let budget = Budget::new(NanoUsd(105_000));
+    // What went before counts too.
+    let budget = Budget::new(Allowance { most: NanoUsd(305_000), spent: NanoUsd(200_000) });
     let prices = Box::new(move |_: &Request| prices);
     let limits = Limits { prices, billed: |_| 2, budget: Some(budget), ..none() };
     let model = stack(&env, std::slice::from_ref(&server), Some(64), limits);
@@ -246,6 +247,9 @@ async fn a_budget_is_never_passed_and_what_fits_is_bought() {
         matches!(o, Err(CallError::Fatal { kind: Fatal::Money, .. }))
     };
     assert_eq!(outcomes.iter().filter(|o| money(o)).count(), 190);
+    let told = outcomes.iter().find_map(|o| o.as_ref().err().filter(|_| money(o)));
+    let told = told.map(ToString::to_string).unwrap_or_default();
+    assert!(told.contains("budget of $0.0003, $0.0003 are spent"), "{told}");
     assert_eq!(server.seen.load(Ordering::SeqCst), 10);
 }
 

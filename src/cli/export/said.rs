@@ -68,6 +68,10 @@ pub fn remedied(error: &ExportError) -> anyhow::Error {
 fn remedy(error: &ExportError) -> Option<String> {
     let text = match error {
         ExportError::SystemToken { .. } => "take it out of the text",
+        ExportError::Where { .. } => {
+            "write it as SQL does, for instance --where \"category = 'counting' and score >= 0.8\"; \
+             `coldstart export --columns` lists what it may name"
+        }
         ExportError::Benchmark { .. } => {
             "to have it scored by its owners' script, `--format geneval-pp`, `wise` or `imagine`; if it \
              is meant as training data all the same, say `--train-on-benchmark`"

@@ -3,6 +3,7 @@
 //! Every ending names the next step; for most of them it is the same command again.
 
 use crate::call::Fatal;
+use crate::cli::audit::look;
 use crate::cli::run::Args;
 use crate::cli::shared::{Format, print_json};
 use crate::cli::{Done, funnel};
@@ -89,7 +90,12 @@ fn done(args: &Args, report: &Report) -> anyhow::Result<Done> {
             "shard {}/{} is done. When all are, run once without `--shard` to assemble the dataset.",
             s.index, s.of
         ),
-        None => eprintln!("RUN {out}: dataset in {out}/dataset, stage tables in {out}/stages"),
+        None => {
+            eprintln!("RUN {out}: dataset in {out}/dataset, stage tables in {out}/stages");
+            if report.dataset.rows > 0 && !args.quiet {
+                eprint!("{}", funnel::next(out));
+            }
+        }
     }
     let failed: u64 = report.stages.iter().map(StageReport::to_try_again).sum();
     if failed > 0 {
@@ -133,7 +139,7 @@ fn show(args: &Args, report: &Report) -> anyhow::Result<()> {
     match args.format {
         Format::Json => print_json(report).map(|_| ()),
         Format::Text => {
-            print!("{}", funnel::render(report));
+            print!("{}", funnel::render(report, look().width));
             Ok(())
         }
     }
@@ -143,7 +149,10 @@ fn remedy(kind: Fatal) -> &'static str {
     match kind {
         Fatal::Key => "set the key's environment variable to a valid key; the same command goes on",
         Fatal::Model => "mend the endpoints file or the server; the same command goes on",
-        Fatal::Money => "raise `--budget` or the account's limit; the same command goes on",
+        Fatal::Money => {
+            "raise it by a higher `--budget` (the RUN remembers this one; `none` lifts it), or raise the \
+             account's limit; then the same command goes on"
+        }
         Fatal::Quota => "wait until the quota resets; the same command goes on",
         Fatal::Endpoint => "look at the endpoint; when it answers again, the same command goes on",
         Fatal::Store => {

@@ -61,6 +61,12 @@ pub enum ExportError {
     /// No line of an export is so long; it is not read into memory.
     #[error("`{name}` has a line of more than {most} bytes")]
     LongLine { name: String, most: usize },
+    /// The selection's expression cannot be read, or holds for no row.
+    #[error("`--where {filter}`: {what}")]
+    Where { filter: String, what: String },
+    /// Our own defect: the table that rows are selected from.
+    #[error("rows cannot be selected")]
+    Select(#[source] rusqlite::Error),
     /// What carries pieces to the store has ended; its own error says why.
     #[error("writing has stopped")]
     Stopped,

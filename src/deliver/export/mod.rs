@@ -11,11 +11,13 @@ mod place;
 mod proof;
 mod render;
 mod request;
+mod select;
 mod source;
 mod verify;
 
 pub use error::ExportError;
 pub use place::{ACCOUNT, write};
 pub use request::Request;
+pub use select::{COLUMNS, Selection};
 pub use source::{Shards, table1};
 pub use verify::{Verified, verify};

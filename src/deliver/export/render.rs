@@ -3,7 +3,8 @@
 //! How their bytes get to the store is `carry`'s, and where rows come from is `source`'s.
 
 use crate::deliver::export::carry::Sender;
-use crate::deliver::export::{ExportError, Request, Shards, groups};
+use crate::deliver::export::select::Picked;
+use crate::deliver::export::{ExportError, Request, Shards, groups, select};
 use crate::diag;
 use crate::env::ahead::{Bounds, Walk};
 use crate::export::conversation;
@@ -48,8 +49,14 @@ impl Job {
 
     /// Renders everything; the pieces go to `sender`.
     pub fn run(mut self, handle: &Handle, sender: &Sender) -> Result<ExportReport, ExportError> {
-        let Request { shares, seed, .. } = &self.request;
-        let splits = groups::splits(&self.source, shares, *seed, handle)?;
+        let Request { shares, seed, selection, .. } = &self.request;
+        let picked = select::pick(&self.source, selection, *seed, handle)?;
+        let among = picked.as_ref().map(|picked| &picked.ids);
+        let splits = groups::splits(&self.source, shares, *seed, among, handle)?;
+        let picked = picked.map(|Picked { ids, left }| {
+            self.report.left_out.extend(left);
+            ids
+        });
         let mut files = Files::default();
         for shard in self.source.shards.clone() {
             let ranges = handle.block_on(self.source.store.ranges(&shard))?;
@@ -57,6 +64,8 @@ impl Job {
                 .map_err(|source| ExportError::Shard { name: shard.clone(), source })?;
             while let Some(item) = rows.pull()? {
                 match item {
+                    Ok((item, _)) if picked.as_ref().is_some_and(|p| !p.contains(&item.row.id)) => {
+                    }
                     Ok((item, digests)) => self.push(item, &digests, &splits, &mut files)?,
                     // The rest of this shard is lost, and only that.
                     Err(error) => self.leave(&shard, "shard_damaged", &diag::chain(&error)),

@@ -1,6 +1,6 @@
 //! What is asked of an export, checked before a RUN is read or a folder cleared.
 
-use crate::deliver::export::{ExportError, Shards};
+use crate::deliver::export::{ExportError, Selection, Shards};
 use crate::diag;
 use crate::export::control::{self, ControlTokens};
 use crate::export::conversation::{ConversationOptions, Dialect};
@@ -35,6 +35,10 @@ pub struct Request {
     pub shares: Shares,
     /// Which prompts fall on which side is a function of it.
     pub seed: u64,
+    /// GPUs that will train.
+    pub gpus: u32,
+    /// Which rows; the same `seed` picks the same.
+    pub selection: Selection,
     /// Rows of evaluation sets are meant to be training data.
     pub train_on_benchmark: bool,
 }
@@ -70,6 +74,7 @@ impl Request {
             splits: self.shares.names(),
             max_tokens: self.max_tokens,
             max_image_pixels: self.max_image_pixels,
+            gpus: self.gpus,
             rules: if self.form.takes_rules { self.rules(source)? } else { Vec::new() },
             card: source.card.clone(),
         })
@@ -84,6 +89,8 @@ impl Request {
             control_tokens: format!("{:?}", self.control).to_lowercase(),
             system_digest: Digest::of(self.options().system().as_bytes()).hex(),
             seed: self.seed,
+            selected: self.selection.filter.clone(),
+            take: self.selection.take,
             max_tokens: self.max_tokens,
             max_image_pixels: self.max_image_pixels,
             tokens_exact: matches!(self.measure, Measure::Exact(_)),

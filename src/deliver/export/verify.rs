@@ -58,7 +58,11 @@ fn prove(
 ) -> Result<Verdict, ExportError> {
     let mut verifier = Verifier::new(form, report, measure);
     let mut ahead = Ahead::new(store, &mut verifier, handle);
-    for split in report.splits.keys() {
+    for (split, sums) in &report.splits {
+        if sums.rows == 0 {
+            empty(store, form, split, &mut ahead, handle)?;
+            continue;
+        }
         match form.container {
             Container::Jsonl => lines(store, split, &mut ahead, handle)?,
             Container::Parquet => {
@@ -84,6 +88,31 @@ fn prove(
         verifier.beside(name, *digest, bytes.as_deref());
     }
     Ok(verifier.finish())
+}
+
+/// A split without rows has no file: `datasets` (and with it TRL and verl) refuses the whole folder
+/// where one is empty.
+fn empty(
+    store: &Store,
+    form: &'static Form,
+    split: &str,
+    ahead: &mut Ahead<'_, '_>,
+    handle: &Handle,
+) -> Result<(), ExportError> {
+    let (folder, stem) = match form.container {
+        Container::Jsonl => ("", format!("{split}.jsonl")),
+        Container::Parquet => ("", format!("{split}.parquet")),
+        Container::Documents => (split, format!("{split}/")),
+        Container::Shards => ("data", format!("data/{split}-")),
+    };
+    for (name, _) in handle.block_on(store.list(folder))? {
+        if name.starts_with(&stem) {
+            let what =
+                format!("split `{split}` has no rows: loaders refuse the file; export again");
+            ahead.find("split_empty", &name, &what);
+        }
+    }
+    Ok(())
 }
 
 /// The rows of a Parquet file; damage is a finding.

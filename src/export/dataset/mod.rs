@@ -4,6 +4,7 @@
 //! A row is complete: the trajectory can be rebuilt from it, the conversation can be trained from it,
 //! and the pictures travel inside.
 
+mod face;
 mod pieces;
 mod read;
 mod row;
@@ -12,6 +13,7 @@ mod table;
 mod views;
 mod write;
 
+pub use face::Face;
 pub use read::{Light, Pair, PicturedRow, is_shard, light, read, table};
 pub use row::{DatasetRow, Provenance, RoundRow};
 pub use schema::{HUGGINGFACE, pairs_schema, schema};

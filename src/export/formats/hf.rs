@@ -2,7 +2,7 @@
 //!
 //! What training needs and where it comes from; without what only the filters saw.
 
-use crate::export::card::CardFacts;
+use crate::export::card::{CardFacts, pipeline_in};
 use crate::export::columns::{column, images, messages, text};
 use crate::export::conversation::Dialect;
 use crate::export::croissant::{self, Described};
@@ -20,14 +20,14 @@ use std::sync::Arc;
 pub const FORM: Form = Form {
     name: "hf",
     about: "a `datasets` folder with a card, ready for `load_dataset` and the hub",
-    docs: "Writes `data/<split>-00000.parquet` and on (500 MB each), `README.md` and \
-           `croissant.json` (provenance for machines).\n\
+    docs: "Writes `data/<split>-00000.parquet` and on (500 MB each), `README.md`, `croissant.json` \
+           (provenance for machines) and `publish.md` (the two commands that put the folder on the hub).\n\
            Columns: `id`, `prompt`, `category`, `source`, `outcome`, `licence`, `models`, \
            `simulated`, `messages`, `images` (PIL).",
     dialects: &[Dialect::Text],
     takes_rules: false,
     container: Container::Shards,
-    beside: &[README, croissant::FILE],
+    beside: &[README, croissant::FILE, PUBLISH],
     prompt_tokens: None,
     pairs: false,
     start: |settings| {
@@ -37,6 +37,9 @@ pub const FORM: Form = Form {
     },
     back: universal::back,
 };
+
+/// How the folder gets to the hub, by the hub's own tool.
+const PUBLISH: &str = "publish.md";
 
 /// The hub's own recommendation for a shard.
 const SHARD: u64 = 500 << 20;
@@ -98,11 +101,15 @@ impl Writer for Hf {
             card.push_str(if self.simulated > 0 { "- simulated\n" } else { "" });
         }
         card.push_str("configs:\n- config_name: default\n  data_files:\n");
-        for split in &self.settings.splits {
+        // A pattern that matches no file is an error of `datasets`.
+        let filled = |split: &&String| rows.get(*split).is_some_and(|n| *n > 0);
+        let splits: Vec<&String> = self.settings.splits.iter().filter(filled).collect();
+        for split in &splits {
             let _ = writeln!(card, "  - split: {split}\n    path: data/{split}-*.parquet");
         }
         card.push_str("---\n\n");
-        if self.simulated > 0 {
+        // The card's own notice is enough; a card without one gets ours.
+        if self.simulated > 0 && !known.contains("**SIMULATED DATA") {
             let _ = writeln!(
                 card,
                 "> **SIMULATED DATA**: {} of the rows come from coldstart's simulated world.\n",
@@ -110,13 +117,14 @@ impl Writer for Hf {
             );
         }
         card.push_str("| split | rows |\n|---|---:|\n");
-        for split in &self.settings.splits {
+        for split in splits {
             let _ = writeln!(card, "| {split} | {} |", rows.get(split).unwrap_or(&0));
         }
         card.push('\n');
         card.push_str(&text);
         out.whole(README, card);
         out.whole(croissant::FILE, self.described(rows, front));
+        out.whole(PUBLISH, include_str!("../../../data/export/publish.md"));
         Ok(())
     }
 }
@@ -124,17 +132,20 @@ impl Writer for Hf {
 impl Hf {
     /// The description for machines; `front` is the front matter of the dataset's own card.
     fn described(&self, rows: &BTreeMap<String, u64>, front: &str) -> String {
-        let licence = front.lines().find_map(|line| line.strip_prefix("license: "));
+        let said = |key: &str| front.lines().find_map(|line| line.strip_prefix(key));
+        let named = said("license_name: ").filter(|name| !name.starts_with("unset"));
+        let licence = named.or_else(|| said("license: "));
         let card = self.settings.card.as_deref().unwrap_or_default();
         let title = card.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default();
         let facts = CardFacts {
-            title: title.to_owned(),
+            title: pipeline_in(title).to_owned(),
             pipeline: told(card, "pipeline").to_owned(),
             licence: licence.map(|text| text.trim_matches('"').to_owned()),
             ..self.facts.clone()
         };
         let pattern = |split: &String| (split.clone(), format!("data/{split}-*.parquet"));
-        let splits: Vec<_> = self.settings.splits.iter().map(pattern).collect();
+        let filled = |split: &&String| rows.get(*split).is_some_and(|n| *n > 0);
+        let splits: Vec<_> = self.settings.splits.iter().filter(filled).map(pattern).collect();
         let (rows, simulated) = (rows.values().sum(), self.simulated > 0);
         let digest = told(card, "digest");
         croissant::render(&facts, Described { rows, simulated, splits: &splits, digest })

@@ -11,6 +11,7 @@ use crate::export::formats::jsonl::Lines;
 use crate::export::formats::{
     Back, Container, Example, Files, Form, Settings, Writer, array, string,
 };
+use crate::export::recipe;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -145,15 +146,14 @@ pub fn sft_yaml(settings: &Settings, rows: &BTreeMap<String, u64>) -> String {
         )
     });
     let train = settings.splits.first().map_or("train", String::as_str);
-    fill(
-        SFT,
-        &[
-            ("train", format!("coldstart_{train}")),
-            ("eval", eval),
-            ("max_tokens", settings.max_tokens.to_string()),
-            ("max_pixels", settings.max_image_pixels.to_string()),
-        ],
-    )
+    let mut values = vec![
+        ("train", format!("coldstart_{train}")),
+        ("eval", eval),
+        ("max_tokens", settings.max_tokens.to_string()),
+        ("max_pixels", settings.max_image_pixels.to_string()),
+    ];
+    values.extend(recipe::slots(settings.gpus));
+    fill(SFT, &values)
 }
 
 fn back(row: &Value) -> Result<Back, String> {

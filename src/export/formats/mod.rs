@@ -124,6 +124,8 @@ pub struct Settings {
     pub max_tokens: u32,
     /// The pixels an image is scaled down to.
     pub max_image_pixels: u64,
+    /// GPUs that will train; the configurations accumulate accordingly.
+    pub gpus: u32,
     /// The judge's rules as `id` and text, where the form takes them.
     pub rules: Vec<(String, String)>,
     /// The dataset's card, for `hf`.

@@ -10,6 +10,7 @@ use crate::export::formats::jsonl::Lines;
 use crate::export::formats::{
     Back, Container, Example, Files, Form, Settings, Writer, array, string,
 };
+use crate::export::recipe;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -81,12 +82,19 @@ impl Writer for MsSwift {
         self.lines.finish(out);
         let splits = &self.settings.splits;
         let held = splits.get(1).filter(|split| rows.get(*split).is_some_and(|n| *n > 0));
-        let values = [
+        let val = |split: &String| {
+            format!(
+                "--val_dataset \"$here/{split}.jsonl\" --eval_strategy epoch \
+                 --per_device_eval_batch_size 1 "
+            )
+        };
+        let mut values = vec![
             ("train", splits.first().map_or("train", String::as_str).to_string()),
-            ("val", held.map_or(String::new(), |s| format!("--val_dataset \"$here/{s}.jsonl\" "))),
+            ("val", held.map_or(String::new(), val)),
             ("max_tokens", self.settings.max_tokens.to_string()),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
+        values.extend(recipe::slots(self.settings.gpus));
         out.whole("sft.sh", fill(START, &values));
         Ok(())
     }

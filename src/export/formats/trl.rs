@@ -7,10 +7,12 @@ use crate::export::columns::{column, group, images, list, text};
 use crate::export::conversation::{Dialect, Speaker, Turn};
 use crate::export::dataset::DatasetError;
 use crate::export::fill::fill;
+use crate::export::formats::llamafactory::DEEPSPEED;
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::{
     Back, Container, Example, Files, Form, Settings, Writer, array, string,
 };
+use crate::export::recipe;
 use arrow_schema::{Schema, SchemaRef};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -19,13 +21,13 @@ use std::sync::Arc;
 pub const FORM: Form = Form {
     name: "trl",
     about: "Parquet with content blocks and PIL images for TRL's SFTTrainer",
-    docs: "Writes `<split>.parquet` (columns `id`, `messages`, `images`) and `sft.py` with the \
-           paper's settings.\n\
+    docs: "Writes `<split>.parquet` (columns `id`, `messages`, `images`) `sft.py` with the paper's \
+           settings and `ds_z3.json`.\n\
            Set `max_length=None`: TRL's default of 1024 would cut image tokens.",
     dialects: &[Dialect::Text],
     takes_rules: false,
     container: Container::Parquet,
-    beside: &["sft.py"],
+    beside: &["sft.py", "ds_z3.json"],
     prompt_tokens: None,
     pairs: false,
     start: |settings| {
@@ -94,11 +96,13 @@ impl Writer for Trl {
         let file = |split: &String| format!("\"{split}\": \"{split}.parquet\"");
         let filled = |split: &&String| rows.get(*split).is_some_and(|n| *n > 0);
         let files: Vec<String> = self.settings.splits.iter().filter(filled).map(file).collect();
-        let values = [
+        let mut values = vec![
             ("files", format!("{{{}}}", files.join(", "))),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
+        values.extend(recipe::slots(self.settings.gpus));
         out.whole("sft.py", fill(START, &values));
+        out.whole("ds_z3.json", DEEPSPEED);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@
 use crate::export::columns::{bounded_images, column, messages, text};
 use crate::export::conversation::{Dialect, Speaker, Turn};
 use crate::export::dataset::DatasetError;
-use crate::export::formats::llamafactory::{DATASET_INFO, dataset_info, sft_yaml};
+use crate::export::formats::llamafactory::{DATASET_INFO, DEEPSPEED, dataset_info, sft_yaml};
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::{
     Back, Container, Example, Files, Form, Settings, Writer, array, string,
@@ -92,7 +92,7 @@ impl Writer for Universal {
         let info = dataset_info(&self.settings, rows, "parquet", &columns, tags);
         out.whole(DATASET_INFO, info);
         out.whole("sft.yaml", sft_yaml(&self.settings, rows));
-        out.whole("ds_z3.json", include_str!("../../../data/export/ds_z3.json"));
+        out.whole("ds_z3.json", DEEPSPEED);
         Ok(())
     }
 }

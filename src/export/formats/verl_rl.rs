@@ -13,6 +13,7 @@ use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::{
     Back, Container, Example, Files, Form, Settings, Writer, array, string, universal,
 };
+use crate::export::recipe;
 use crate::record::Trajectory;
 use arrow_schema::{DataType, Schema, SchemaRef};
 use serde_json::{Value, json};
@@ -181,13 +182,14 @@ impl Writer for VerlRl {
         let splits = &self.settings.splits;
         let train = splits.first().map_or("train", String::as_str);
         let held = splits.get(1).filter(|split| rows.get(*split).is_some_and(|n| *n > 0));
-        let values = [
+        let mut values = vec![
             ("train", train.to_string()),
             ("val", held.map_or(train, String::as_str).to_string()),
             ("max_tokens", self.settings.max_tokens.to_string()),
             ("max_prompt", PROMPT_TOKENS.to_string()),
             ("max_response", self.settings.max_tokens.saturating_sub(PROMPT_TOKENS).to_string()),
         ];
+        values.extend(recipe::slots(self.settings.gpus));
         out.whole("grpo.sh", fill(START, &values));
         Ok(())
     }

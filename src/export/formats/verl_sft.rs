@@ -5,6 +5,7 @@ use crate::export::dataset::DatasetError;
 use crate::export::fill::fill;
 use crate::export::formats::table::Tables;
 use crate::export::formats::{Container, Example, Files, Form, Settings, Writer, universal};
+use crate::export::recipe;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ pub const FORM: Form = Form {
     about: "Parquet and a configuration for verl's multi-turn SFT trainer",
     docs: "Writes `<split>.parquet` (columns `id`, `messages`, `images`) and `sft.sh`, which starts \
            `verl.trainer.sft_trainer` with the paper's settings.\n\
+           verl 0.9.1 has no option that freezes the vision tower: it is trained here, and frozen in the \
+           other forms.\n\
            Text dialect only: Qwen2.5-VL's own template ignores a `tools` column and gives role \
            `tool` another rendering.",
     dialects: &[Dialect::Text],
@@ -54,11 +57,14 @@ impl Writer for VerlSft {
         let train = splits.first().map_or("train", String::as_str);
         let held = splits.get(1).filter(|split| rows.get(*split).is_some_and(|n| *n > 0));
         let val = held.map_or("null".to_string(), |split| format!("\"$here/{split}.parquet\""));
-        let values = [
+        let test = if held.is_some() { "after_each_epoch" } else { "-1" };
+        let mut values = vec![
             ("train", format!("\"$here/{train}.parquet\"")),
             ("val", val),
+            ("test", test.to_string()),
             ("max_tokens", self.settings.max_tokens.to_string()),
         ];
+        values.extend(recipe::slots(self.settings.gpus));
         out.whole("sft.sh", fill(START, &values));
         Ok(())
     }

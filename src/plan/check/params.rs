@@ -83,10 +83,17 @@ pub fn apply_overrides(
     errors: &mut Vec<Diagnostic>,
 ) {
     let all_known = names.len() == known.len();
-    for Flag { flag, kind, param, value } in &overrides.flags {
+    for Flag { flag, kind, param, value, unless } in &overrides.flags {
         let label = format!("`{flag} {value}`");
-        let mut meant = known.iter_mut().filter(|k| k.kind.name == *kind).peekable();
-        if meant.peek().is_none() && all_known {
+        let said = |k: &Known, word: &str| {
+            let is = |(stage, param, value): &(String, String, String)| {
+                *stage == k.raw.name && param == word && value == "true"
+            };
+            overrides.set.iter().any(is)
+        };
+        let refuses = |k: &Known| unless.is_some_and(|word| k.params.bool(word) || said(k, word));
+        let mut meant = known.iter_mut().filter(|k| k.kind.name == *kind && !refuses(k)).peekable();
+        if meant.peek().is_none() && all_known && unless.is_none() {
             errors.push(
                 Diagnostic::error("P19", format!("{label} changes nothing"))
                     .note(format!("it sets `{param}` of `{kind}`, and no stage is of that kind"))

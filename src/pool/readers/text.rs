@@ -11,7 +11,7 @@ use crate::pool::out::{Flow, Out};
 pub const READER: Reader = Reader {
     name: "text",
     about: "plain text, one prompt a line",
-    layout: "*.txt (.gz, .zst), UTF-8; the category is the file's name",
+    layout: "*.txt (.gz, .zst), UTF-8; several files: the category is the file's name",
     claims: |input| !texts(input).is_empty(),
     read: |input, out| lines(input, out, None),
 };

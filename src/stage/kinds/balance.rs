@@ -67,6 +67,13 @@ pub const KIND: Kind = Kind {
             doc: "where open trajectories end",
         },
         Param {
+            name: "seed",
+            ty: Ty::Int { min: 0, max: i64::MAX },
+            default: Some(""),
+            doc: "which records are picked (and which closed ones cut open) is a function of it; absent: \
+                  the run's seed, which also changes prompts and pictures",
+        },
+        Param {
             name: "mix",
             ty: Ty::Weights,
             default: Some("{ one_round = 1, closed = 1, open = 1 }"),
@@ -124,7 +131,10 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         },
         mix,
         accepts,
-        seed: cx.seed,
+        seed: match cx.params.get("seed") {
+            Some(_) => cx.params.int("seed") as u64,
+            None => cx.seed,
+        },
         offered: Vec::new(),
         categories: Vec::new(),
         numbers: HashMap::new(),

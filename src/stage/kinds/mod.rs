@@ -57,6 +57,10 @@ pub const KINDS: &[&Kind] = &[
 
 /// The kind that `--pool` speaks of.
 pub const POOL_KIND: &str = read_pool::KIND.name;
+/// The kind that writes prompts, by which parameter how many, and by which it writes them beside a pool
+/// that the user names: without that word it writes none there.
+pub const WRITTEN_PROMPTS: (&str, &str, &str) =
+    (synthesize_prompts::KIND.name, "count", synthesize_prompts::BESIDE_POOL);
 /// The kind that `--target` speaks of.
 pub const QUOTA_KIND: &str = balance::KIND.name;
 /// The kind that `--official` speaks of.

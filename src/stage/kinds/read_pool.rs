@@ -139,7 +139,9 @@ impl Source for ReadPool {
                     Ok(PoolItem::Row(row)) => Some(record(*row, &cx.blobs).await),
                     // The row itself came, and its evidence says what it lost.
                     Ok(PoolItem::Bad(bad)) if bad.row_kept => None,
-                    Ok(PoolItem::End(_)) => None,
+                    Ok(PoolItem::End(ending)) => {
+                        unread(&ending).map(|what| Ok(SourceItem::Aside { what }))
+                    }
                     Ok(PoolItem::Bad(bad)) => Some(Ok(SourceItem::Bad {
                         place: bad.place,
                         reason: bad.kind.as_str(),
@@ -152,6 +154,19 @@ impl Source for ReadPool {
             .filter_map(futures::future::ready)
             .boxed()
     }
+}
+
+/// Files of a source that its format does not read.
+fn unread(ending: &pool::Ending) -> Option<String> {
+    let rest = if ending.unread > ending.unread_names.len() as u64 { ", …" } else { "" };
+    let files =
+        if ending.unread == 1 { "1 file was" } else { &format!("{} files were", ending.unread) };
+    (ending.unread > 0).then(|| {
+        format!(
+            "{files} not read: {}{rest}; `coldstart pool inspect` says what the path is taken for",
+            ending.unread_names.join(", ")
+        )
+    })
 }
 
 async fn record(row: PoolRow, blobs: &Blobs) -> Result<SourceItem, StageError> {
@@ -196,6 +211,7 @@ mod tests {
             .map(|item| match item {
                 Ok(SourceItem::Record(t, said)) => format!("{}: {}", t.prompt.text, said.note),
                 Ok(SourceItem::Bad { reason, .. }) => reason.to_owned(),
+                Ok(SourceItem::Aside { what }) => what,
                 Err(error) => format!("{error:?}"),
             })
             .collect();

@@ -24,6 +24,9 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+/// The parameter by which prompts are written although the user brings his own.
+pub const BESIDE_POOL: &str = "beside_pool";
+
 pub const KIND: Kind = Kind {
     name: "synthesize_prompts",
     about: "Writes prompts that need reasoning, from specs drawn out of a vocabulary.",
@@ -52,6 +55,13 @@ pub const KIND: Kind = Kind {
             ty: Ty::Int { min: 0, max: 10_000_000 },
             default: Some("1000"),
             doc: "so many specs are drawn (`--limit` bounds it too)",
+        },
+        Param {
+            name: BESIDE_POOL,
+            ty: Ty::Bool,
+            default: Some(""),
+            doc: "`true`: prompts are written also where `--pool` names one's own; without it, none \
+                  are then, unless `--set` gives a `count`",
         },
         Param {
             name: "vocabulary",

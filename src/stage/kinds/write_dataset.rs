@@ -98,6 +98,7 @@ impl Sink for WriteDataset {
             pipeline: cx.pipeline_digest.clone(),
             licence: self.licence.clone(),
             split: self.split.clone(),
+            roles: cx.models.clone(),
             ..CardFacts::default()
         };
         let mut samples: Vec<Vec<Bytes>> = Vec::new();

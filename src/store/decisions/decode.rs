@@ -1,9 +1,9 @@
 //! Parquet as decisions: whole rows, chosen columns, or the few that a funnel needs.
 
 use crate::record::{CallKey, Check, Decision, Disposition, Evidence, Id, NanoUsd, Vote};
-use crate::store::decisions::schema::{ANSWERS, DISPOSITIONS, SOURCES, value};
+use crate::store::decisions::schema::{ANSWERS, DISPOSITIONS, PROMPT_CHARS, SOURCES, value};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, UInt64Type};
+use arrow_array::types::{Float32Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ListArray, RecordBatch, StringArray, StructArray};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
@@ -128,6 +128,8 @@ struct Rows<'a> {
     calls: &'a ListArray,
     cost: &'a arrow_array::UInt64Array,
     prompt: &'a StringArray,
+    /// Absent in tables of earlier versions.
+    prompt_chars: Option<&'a arrow_array::UInt32Array>,
 }
 
 impl<'a> Rows<'a> {
@@ -152,6 +154,9 @@ impl<'a> Rows<'a> {
                 .as_primitive_opt()
                 .ok_or("`cost_nano_usd` is not uint64")?,
             prompt: text("prompt")?,
+            prompt_chars: batch
+                .column_by_name(PROMPT_CHARS)
+                .and_then(|c| c.as_primitive_opt::<UInt32Type>()),
         })
     }
 
@@ -176,6 +181,7 @@ impl<'a> Rows<'a> {
             calls: calls(self.calls, n)?,
             cost: NanoUsd(self.cost.value(n)),
             prompt: text(self.prompt),
+            prompt_chars: self.prompt_chars.map_or(0, |chars| chars.value(n)),
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::store::decisions::schema::{
     ANSWERS, SOURCES, check_fields, decision_schema, element, vote_fields, word,
 };
 use arrow_array::builder::{
-    Float32Builder, ListBuilder, StringBuilder, StructBuilder, UInt64Builder,
+    Float32Builder, ListBuilder, StringBuilder, StructBuilder, UInt32Builder, UInt64Builder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType};
@@ -83,6 +83,7 @@ struct Columns {
     calls: ListBuilder<StringBuilder>,
     cost: UInt64Builder,
     prompt: StringBuilder,
+    prompt_chars: UInt32Builder,
 }
 
 impl Columns {
@@ -107,6 +108,7 @@ impl Columns {
             calls: ListBuilder::new(StringBuilder::new()).with_field(element(DataType::Utf8)),
             cost: UInt64Builder::new(),
             prompt: StringBuilder::new(),
+            prompt_chars: UInt32Builder::new(),
         }
     }
 
@@ -124,6 +126,7 @@ impl Columns {
             calls,
             cost,
             prompt,
+            prompt_chars,
         } = row;
         let crate::record::Evidence { note, score, votes, checks, peer } = evidence;
         self.stage.append_value(stage);
@@ -144,6 +147,7 @@ impl Columns {
         self.calls.append(true);
         self.cost.append_value(cost.0);
         self.prompt.append_value(prompt);
+        self.prompt_chars.append_value(*prompt_chars);
     }
 
     fn finish(mut self) -> Vec<ArrayRef> {
@@ -163,6 +167,7 @@ impl Columns {
             Arc::new(self.calls.finish()),
             Arc::new(self.cost.finish()),
             Arc::new(self.prompt.finish()),
+            Arc::new(self.prompt_chars.finish()),
         ]
     }
 }

@@ -37,6 +37,9 @@ fn list(name: &str, of: DataType) -> Field {
     Field::new(name, DataType::List(element(of)), false)
 }
 
+/// The column that tables of earlier versions lack.
+pub(super) const PROMPT_CHARS: &str = "prompt_chars";
+
 fn build() -> Schema {
     Schema::new(vec![
         text("stage"),
@@ -54,6 +57,8 @@ fn build() -> Schema {
         list("calls", DataType::Utf8),
         Field::new("cost_nano_usd", DataType::UInt64, false),
         text("prompt"),
+        // Absent in tables of before it was counted.
+        Field::new(PROMPT_CHARS, DataType::UInt32, false),
     ])
 }
 

@@ -22,11 +22,60 @@
   const typing = (target) =>
     target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target.isContentEditable;
 
-  const press = (name) => {
-    const form = document.querySelector(".step.marked form.label") || document.querySelector("form.label");
-    const button = form && form.querySelector(`button[value="${name}"]`);
-    if (button) button.click();
+  // A key writes a label only where one sees what it will say: a form that is out of sight is shown
+  // first, and the next press counts.
+  const seen = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.height > 0 && box.top >= 48 && box.bottom <= innerHeight;
   };
+  const press = (name) => {
+    const form = document.querySelector(".step.marked form.label");
+    const button = form && form.querySelector(`button[value="${name}"]`);
+    if (!button) return;
+    if (seen(form)) button.click();
+    else form.closest(".step").scrollIntoView({ block: "center" });
+  };
+
+  // The queue's own buttons, by their keys.
+  const queue = document.querySelector("form.label.work");
+  const tap = (key) => document.querySelector(`[data-key="${key}"]`)?.click();
+
+  // A picture large: the others of its list beside it, two of them in turn at one place.
+  const light = document.getElementById("light");
+  const shown = { list: [], at: 0, timer: 0 };
+  const draw = (at) => {
+    shown.at = (at + shown.list.length) % shown.list.length;
+    const link = shown.list[shown.at];
+    light.querySelector("img").src = link.href;
+    light.querySelector(".what").textContent = link.closest("figure").querySelector("b")?.textContent ?? "";
+  };
+  const still = () => { clearInterval(shown.timer); shown.timer = 0; };
+  const lightKeys = {
+    prev: () => { still(); draw(shown.at - 1); },
+    next: () => { still(); draw(shown.at + 1); },
+    flicker: () => {
+      if (shown.timer) return still();
+      const first = shown.at;
+      let on = false;
+      shown.timer = setInterval(() => { on = !on; draw(on ? first + 1 : first); }, 400);
+    },
+    zoom: () => light.classList.toggle("whole"),
+    close: () => light.close(),
+  };
+  light?.addEventListener("close", still);
+  light?.addEventListener("click", (event) => {
+    const act = event.target.closest("[data-act]")?.dataset.act;
+    if (act) lightKeys[act](); else if (event.target === light) light.close();
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("figure a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const group = link.closest(".pictures") ?? link.closest("main");
+    shown.list = [...group.querySelectorAll("figure a")];
+    light.showModal();
+    draw(shown.list.indexOf(link));
+  });
 
   const rel = (name) => document.querySelector(`a[rel="${name}"]`);
 
@@ -36,8 +85,12 @@
     n: () => go(rel("next")?.href),
     p: () => go(rel("prev")?.href),
     Enter: () => go(rows()[at]?.dataset.href),
-    a: () => press("yes"),
-    d: () => press("no"),
+    a: () => (queue ? tap("a") : press("yes")),
+    d: () => (queue ? tap("d") : press("no")),
+    s: () => tap("s"),
+    z: () => tap("z"),
+    i: () => queue?.querySelector('input[name="note"]').focus(),
+    l: () => go(`${body.dataset.base}/work`),
     u: () => go(document.getElementById("up")?.href || `${body.dataset.base}/`),
     "/": () => {
       const box = document.querySelector('input[type="search"]');
@@ -51,6 +104,11 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (light?.open) {
+      const act = { ArrowLeft: "prev", ArrowRight: "next", k: "prev", j: "next", f: "flicker", z: "zoom" }[event.key];
+      if (act) { event.preventDefault(); lightKeys[act](); }
+      return;
+    }
     if (typing(event.target)) {
       if (event.key === "Escape") event.target.blur();
       // A note alone is no answer.

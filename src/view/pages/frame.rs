@@ -60,6 +60,7 @@ impl<'a> Here<'a> {
                             a class=(tab("pipeline")) href={ (self.base) "/" } { "Pipeline" }
                             a class=(tab("search")) href={ (self.base) "/search" } { "Records" }
                             @if plays(self.snapshot) { a class=(tab("tables")) href={ (self.base) "/tables" } { "Tables" } }
+                            a class=(tab("work")) href={ (self.base) "/work" } { "Label" }
                         }
                         span.run { (run_name(run)) }
                         @if self.snapshot.live { span.badge title="it is read again every few seconds" { "not complete" } }
@@ -69,10 +70,26 @@ impl<'a> Here<'a> {
                     div #fresh hidden { "The run has gone on. " button type="button" { "show" } }
                     main { (body) }
                     (keys())
+                    (lightbox())
                 }
             }
         };
         ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.into_string()).into_response()
+    }
+}
+
+/// Where the script shows a picture large.
+fn lightbox() -> Markup {
+    html! {
+        dialog #light aria-label="a picture" {
+            img alt="";
+            p { span.what {} " "
+                button type="button" data-act="prev" { "←" } button type="button" data-act="next" { "→" }
+                button type="button" data-act="flicker" { "flicker" kbd { "f" } }
+                button type="button" data-act="zoom" { "zoom" kbd { "z" } }
+                button type="button" data-act="close" { "close" kbd { "Esc" } }
+            }
+        }
     }
 }
 
@@ -88,7 +105,9 @@ fn keys() -> Markup {
                 dt { kbd { "u" } } dd { "up: to the list, to the pipeline" }
                 dt { kbd { "g" } " " kbd { "r" } } dd { "the pipeline (graph), all records" }
                 dt { kbd { "/" } } dd { "search" }
-                dt { kbd { "a" } " " kbd { "d" } } dd { "agree, disagree with the marked decision" }
+                dt { kbd { "a" } " " kbd { "d" } } dd { "agree, disagree with the marked decision, once it is in sight" }
+                dt { kbd { "l" } } dd { "label the next decision (there: " kbd { "a" } " accept, " kbd { "d" } " reject, " kbd { "s" } " skip, " kbd { "z" } " undo, " kbd { "i" } " note)" }
+                dt { kbd { "f" } " " kbd { "z" } " " kbd { "Esc" } } dd { "a picture large: flicker with the next one, zoom, close" }
                 dt { kbd { "?" } } dd { "this help" }
             }
             form method="dialog" { button { "close" } }
@@ -165,6 +184,7 @@ pub fn pages(total: usize, filter: &Filter, link: impl Fn(&Filter) -> String) ->
 pub fn filter_form(action: &str, filter: &Filter, fields: &[(&str, &str, Vec<String>)]) -> Markup {
     html! {
         form.filter method="get" action=(action) {
+            @if filter.is_grid() { input type="hidden" name="view" value="grid"; }
             input type="search" name="q" value=(filter.q) placeholder="words of the prompt or note, id" aria-label="search";
             @for (name, chosen, values) in fields {
                 select name=(name) aria-label=(name) {
@@ -176,6 +196,17 @@ pub fn filter_form(action: &str, filter: &Filter, fields: &[(&str, &str, Vec<Str
             }
             button { "filter" }
             @if *filter != Filter::default() { a.clear href=(action) { "clear" } }
+        }
+    }
+}
+
+/// The same list as lines, as pictures, or as rows for another tool.
+pub fn views(filter: &Filter, link: impl Fn(&Filter) -> String, rows: &str) -> Markup {
+    html! {
+        div.views {
+            @if filter.is_grid() { a href=(link(&filter.shown_as(""))) { "as lines" } b { "pictures" } }
+            @else { b { "lines" } a href=(link(&filter.shown_as("grid"))) { "as pictures" } }
+            a href=(rows) download="rows.jsonl" { "this set as JSON lines" }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A record: the trajectory as a conversation, then every stage's decision with its evidence,
 //! calls and cost, and what people say of it.
 
-use crate::archive::labels::Label;
+use crate::archive::labels::{Label, Truth};
 use crate::audit::lineage::{Life, life_in};
 use crate::audit::show::{count, money};
 use crate::audit::steps::{LifeCall, LifeStep};
@@ -63,7 +63,7 @@ pub async fn record(
                 p.alert { (part.name) " cannot be read: " (said(&part.what)) "; its decision is not shown." }
             }
             @if plays.is_empty() { (story(&here, &life)) } @else { (talk(&here, &plays, most)) }
-            (steps(&here, &life, &list, &filter, &labels))
+            (steps(&here, &life, &list, &filter, &Own { labels: &labels, me: viewer.annotator() }))
         },
     )
 }
@@ -101,7 +101,13 @@ fn beside(here: &Here, id: &Id, list: &str, filter: &Filter) -> Markup {
     }
 }
 
-fn steps(here: &Here, life: &Life, list: &str, filter: &Filter, labels: &[Label]) -> Markup {
+/// Labels on a record, and whose are one's own.
+struct Own<'a> {
+    labels: &'a [Label],
+    me: &'a str,
+}
+
+fn steps(here: &Here, life: &Life, list: &str, filter: &Filter, labels: &Own) -> Markup {
     let own = record_link(here, &life.id.hex(), list, filter);
     let back = own.trim_start_matches(here.base).trim_start_matches('/');
     let marked = life.steps.iter().position(|step| step.decision.stage == list);
@@ -148,15 +154,21 @@ fn evidence(step: &LifeStep) -> Markup {
 }
 
 /// A person can say yes or no to what a model or a filter decided; sources decide nothing.
-fn label_form(here: &Here, life: &Life, step: &LifeStep, back: &str, labels: &[Label]) -> Markup {
+fn label_form(here: &Here, life: &Life, step: &LifeStep, back: &str, own: &Own) -> Markup {
     let d = &step.decision;
     if !step.known.is_some_and(|kind| kind.does.can_be_labelled())
         || d.disposition == Disposition::Failed
     {
         return html! {};
     }
-    let given = labels.iter().rev().find(|label| label.stage == d.stage);
-    let agreed = given.and_then(|label| label.agree);
+    let at_stage = |label: &&Label| label.stage == d.stage;
+    let given = own.labels.iter().rev().filter(at_stage).find(|l| l.by == own.me && !l.adjudicates);
+    // A label given in the queue says what the decision should have been.
+    let accepted = step.known.and_then(|k| k.accepted(d.disposition, &d.port, &d.reason));
+    let agreed =
+        given.and_then(|label| label.agree.or(Some((label.truth? == Truth::Accept) == accepted?)));
+    let others: Vec<&Label> =
+        own.labels.iter().filter(at_stage).filter(|l| l.by != own.me || l.adjudicates).collect();
     let note = given.map_or("", |label| label.note.as_str());
     html! {
         form.label method="post" action={ (here.base) "/label" } {
@@ -168,6 +180,15 @@ fn label_form(here: &Here, life: &Life, step: &LifeStep, back: &str, labels: &[L
             button.on[agreed == Some(true)] name="agree" value="yes" { "agree" }
             button.on[agreed == Some(false)] name="agree" value="no" { "disagree" }
             input type="text" name="note" value=(note) placeholder="note" maxlength="2000" aria-label="note";
+            @for other in &others { span.size {
+                (said(&other.by)) @if other.adjudicates { " (adjudicated)" } ": "
+                @match (other.truth, other.agree) {
+                    (Some(Truth::Accept), _) => "accept",
+                    (Some(Truth::Reject), _) => "reject",
+                    (None, Some(true)) => "agrees",
+                    (None, _) => "disagrees",
+                }
+            } }
         }
     }
 }

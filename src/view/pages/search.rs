@@ -1,9 +1,10 @@
 //! All records: search by words, category, source, and where they ended.
 
 use crate::audit::show::line;
-use crate::view::pages::frame::{Here, filter_form, pages, said};
+use crate::view::pages::frame::{Here, filter_form, pages, said, views};
+use crate::view::pages::grid::grid;
 use crate::view::pages::stage::{outcome, record_link};
-use crate::view::query::{Filter, PAGE};
+use crate::view::query::{Filter, PAGE, SORTS};
 use crate::view::server::Viewer;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -35,8 +36,17 @@ pub async fn search(State(viewer): State<Arc<Viewer>>, Query(filter): Query<Filt
             filter.source.as_str(),
             funnel.by_source.iter().map(|s| s.name.clone()).collect(),
         ),
+        ("sort", filter.sort.as_str(), SORTS.map(str::to_owned).to_vec()),
     ];
     let found = snapshot.search(&filter);
+    let pictures = match filter.is_grid() {
+        true => {
+            let start = filter.first().min(found.len());
+            let shown = &found[start..(start + PAGE).min(found.len())];
+            Some(grid(&viewer, &here, shown, "", &filter).await)
+        }
+        false => None,
+    };
     let action = format!("{}/search", here.base);
     let link = |f: &Filter| format!("{action}{}", f.query());
     here.page(
@@ -47,7 +57,11 @@ pub async fn search(State(viewer): State<Arc<Viewer>>, Query(filter): Query<Filt
             p.about { "Each with the last stage it reached." }
             (filter_form(&action, &filter, &fields))
             (pages(found.len(), &filter, link))
-            (rows(&here, &found, &filter))
+            (views(&filter, link, &format!("{action}/rows.jsonl{}", filter.query())))
+            @match pictures {
+                Some(pictures) => (pictures),
+                None => (rows(&here, &found, &filter)),
+            }
             @if found.len() > PAGE { (pages(found.len(), &filter, link)) }
         },
     )

@@ -5,8 +5,9 @@ use crate::audit::panels::stage_cards;
 use crate::audit::plot::meter;
 use crate::audit::show::{count, line, money, way};
 use crate::record::{Disposition, NanoUsd};
-use crate::view::pages::frame::{Here, filter_form, pages, said};
-use crate::view::query::{Filter, PAGE};
+use crate::view::pages::frame::{Here, filter_form, pages, said, views};
+use crate::view::pages::grid::grid;
+use crate::view::query::{Filter, PAGE, SORTS};
 use crate::view::server::Viewer;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -29,6 +30,17 @@ pub async fn stage(
         Err(err) => return here.fault(&err),
     };
     let shape = &snapshot.run.shape.stages[number];
+    let found = snapshot.rows(number, &filter);
+    let pictures = match filter.is_grid() {
+        true => {
+            let start = filter.first().min(found.len());
+            let rows = &snapshot.index.stages[number];
+            let shown = found[start..(start + PAGE).min(found.len())].iter();
+            let shown: Vec<usize> = shown.map(|row| rows.record[*row] as usize).collect();
+            Some(grid(&viewer, &here, &shown, &name, &filter).await)
+        }
+        false => None,
+    };
     here.page(
         &name,
         "",
@@ -42,7 +54,7 @@ pub async fn stage(
             }
             (reasons(&here, &name, &deep))
             (stage_cards(&deep))
-            (records(&here, number, &name, &filter, &deep))
+            (records(&here, number, &name, &filter, &deep, (&found, pictures)))
         },
     )
 }
@@ -71,8 +83,14 @@ fn reasons(here: &Here, name: &str, deep: &StageAudit) -> Markup {
     }
 }
 
-fn records(here: &Here, number: usize, name: &str, filter: &Filter, deep: &StageAudit) -> Markup {
-    let found = here.snapshot.rows(number, filter);
+fn records(
+    here: &Here,
+    number: usize,
+    name: &str,
+    filter: &Filter,
+    deep: &StageAudit,
+    (found, pictures): (&[usize], Option<Markup>),
+) -> Markup {
     let start = filter.first().min(found.len());
     let shown = &found[start..(start + PAGE).min(found.len())];
     let names = |of: &dyn Fn(&crate::audit::deep::ReasonAudit) -> String| {
@@ -87,19 +105,19 @@ fn records(here: &Here, number: usize, name: &str, filter: &Filter, deep: &Stage
         ("disposition", filter.disposition.as_str(), dispositions),
         ("port", filter.port.as_str(), names(&|r| r.port.clone())),
         ("reason", filter.reason.as_str(), names(&|r| r.reason.clone())),
+        ("sort", filter.sort.as_str(), SORTS.map(str::to_owned).to_vec()),
         ("category", filter.category.as_str(), deep.by_category.keys().cloned().collect()),
-        (
-            "sort",
-            filter.sort.as_str(),
-            ["score", "-score", "cost", "-cost"].map(str::to_owned).to_vec(),
-        ),
     ];
     html! {
         section #records {
             h2 { "Records" }
             (filter_form(&format!("{}/stage/{name}", here.base), filter, &fields))
             (pages(found.len(), filter, |f| here.stage(name, f)))
-            ul.rows { @for &row in shown { (one_row(here, number, row, name, filter)) } }
+            (views(filter, |f| here.stage(name, f), &format!("{}/stage/{name}/rows.jsonl{}", here.base, filter.query())))
+            @match pictures {
+                Some(pictures) => (pictures),
+                None => ul.rows { @for &row in shown { (one_row(here, number, row, name, filter)) } },
+            }
             @if found.len() > PAGE { (pages(found.len(), filter, |f| here.stage(name, f))) }
         }
     }

@@ -34,6 +34,7 @@ impl Maker {
             calls: std::mem::take(&mut walk.calls),
             cost: std::mem::take(&mut walk.cost),
             prompt: prompt.text.chars().take(200).collect(),
+            prompt_chars: 0,
         });
     }
 
@@ -192,7 +193,7 @@ impl Maker {
             self.store.put(&name, bytes.into()).await.unwrap();
         }
         report.dataset.rows = self.truth.kept.len() as u64;
-        let short = Stratum { available: 5, quota: 8, taken: 5 };
+        let short = Stratum { available: 5, quota: 8, wanted: 8, taken: 5 };
         report.dataset.strata.insert("riddle/open".to_owned(), short);
         let json = serde_json::to_vec_pretty(&report).unwrap();
         self.store.put(Layout::REPORT, json.into()).await.unwrap();

@@ -145,6 +145,9 @@ impl Balance {
                 rulings.push((id, end, to, note));
             }
         }
+        // What an even target would have of each, whatever is there.
+        let even = (self.target as f64 / self.strata.len().max(1) as f64).round() as u64;
+        self.strata.values_mut().for_each(|stratum| stratum.wanted = even);
     }
 
     /// Category and outcome; where the verdicts are balanced, what the last judgement says as well.
