@@ -1,7 +1,7 @@
 //! `coldstart check`: every fault of a pipeline at once, before any model is called.
 
 use crate::call::endpoints::Endpoints;
-use crate::cli::run::parse_endpoints;
+use crate::cli::run::served::parse_endpoints;
 use crate::cli::shared::{Format, PipelineArgs, print_json, rows, tell};
 use crate::cli::{Done, log, probe};
 use crate::diag::{self, Diagnostic, Severity};

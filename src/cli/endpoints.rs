@@ -6,7 +6,7 @@ use crate::call::endpoints::{EXAMPLES, Endpoints, FIELDS, example};
 use crate::call::metrics::{Listed, METRICS, list};
 use crate::call::protocol::{Entry, PROTOCOLS};
 use crate::cli::Done;
-use crate::cli::run::parse_endpoints;
+use crate::cli::run::served::parse_endpoints;
 use crate::cli::shared::{Format, print_json, rows, tell};
 use crate::diag::{Severity, summary};
 use crate::run::metrics as stage_metrics;

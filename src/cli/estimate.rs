@@ -61,7 +61,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     }
     let endpoints = match args.endpoints.as_str() {
         "sim" => None,
-        path => match run::read_endpoints(path)? {
+        path => match run::served::read_endpoints(path)? {
             Some(endpoints) => Some(endpoints),
             None => return Ok(Done::Findings),
         },

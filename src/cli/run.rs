@@ -1,27 +1,28 @@
 //! `coldstart run`: from a prompt pool to a dataset; the same command again goes on.
 
 mod ahead;
+pub mod budget;
 mod ending;
+pub mod served;
 pub mod signals;
 
-use crate::archive;
 use crate::call::endpoints::Endpoints;
 use crate::call::otlp::{self, Meter};
 use crate::call::probe::{Worlds, worlds};
-use crate::call::{Allowance, Stack, StackOptions, metrics};
+use crate::call::{Stack, StackOptions, metrics};
 use crate::cli::progress::Screen;
+use crate::cli::run::budget::{Bound, budget_of, left, parse_budget};
+use crate::cli::run::served::{read_endpoints, shared};
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
 use crate::cli::{Done, log, memory, shard, table};
-use crate::deliver::budget::{Unspent, unspent};
-use crate::diag::{Diagnostic, SourceFile};
 use crate::env::Env;
 use crate::journal::BlobImages;
-use crate::plan::{Flag, Manifest, Plan, compile};
+use crate::plan::{Flag, Plan, compile};
 use crate::record::NanoUsd;
-use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, shards};
+use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics};
 use crate::sim;
 use crate::stage::{Does, WRITTEN_PROMPTS};
-use crate::store::{Blobs, Layout, Store, StoreError};
+use crate::store::{Blobs, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -34,7 +35,8 @@ use tracing::Instrument;
 ///
 /// With `--format json` the final report is one object on stdout: `stages` (a list of `stage`, `in`,
 /// `passed`, `dropped`, `failed`, `reasons`, `ports`, `cost_usd`), `calls` (`made`, `replayed`,
-/// `by_role`), `cost_usd`, `dataset` (`rows`, `digest`, `target`, `strata`), `simulated`, `complete`,
+/// `by_role`), `cost_usd`, `dataset` (`rows`, `digest`, `target`, `strata`, and `purity` where looks were
+/// added up), `simulated`, `complete`,
 /// `ended`.
 ///
 /// Exit codes: 0 done, 1 yours to mend, 2 a defect, 3 stopped by a signal, 4 fenced by a successor,
@@ -117,24 +119,6 @@ fn parse_share(text: &str) -> Result<(String, f64), String> {
     let (stage, share) = text.split_once('=').ok_or_else(wrong)?;
     let share: f64 = share.trim().parse().map_err(|_| wrong())?;
     if (0.0..=1.0).contains(&share) { Ok((stage.trim().to_owned(), share)) } else { Err(wrong()) }
-}
-
-/// What `--budget` says.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Bound {
-    Most(NanoUsd),
-    /// What the RUN remembers is lifted.
-    Lifted,
-}
-
-pub fn parse_budget(text: &str) -> Result<Bound, String> {
-    if text == "none" {
-        return Ok(Bound::Lifted);
-    }
-    match text.trim_start_matches('$').parse::<f64>() {
-        Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(Bound::Most(NanoUsd::from_usd(usd))),
-        _ => Err("write US dollars, for instance 25 or 0.5, or `none`".to_owned()),
-    }
 }
 
 pub fn run(mut args: Args) -> anyhow::Result<Done> {
@@ -327,22 +311,6 @@ struct Opened {
     budget: Option<NanoUsd>,
 }
 
-/// The budget in force: what the command says, else what the RUN remembers.
-pub async fn budget_of(store: &Store, said: Option<Bound>) -> anyhow::Result<Option<NanoUsd>> {
-    let kept = archive::budget(store).await?;
-    Ok(match (said, kept) {
-        (Some(Bound::Most(most)), _) => Some(most),
-        (None, Some(kept)) => {
-            eprintln!(
-                "budget ${:.4}, as this RUN remembers; `--budget USD` changes it, `--budget none` lifts it",
-                kept.usd()
-            );
-            Some(kept)
-        }
-        (Some(Bound::Lifted), _) | (None, None) => None,
-    })
-}
-
 /// The meter that the environment asks for; what is wrong with it is no reason not to run.
 fn meter(env: &Env) -> Option<Arc<Meter>> {
     let settings = otlp::Settings::from_environment(&|name| std::env::var(name).ok());
@@ -364,71 +332,6 @@ pub fn refused_mix(worlds: &Worlds) -> String {
         list(&worlds.simulated),
         list(&worlds.real)
     )
-}
-
-/// What this process may spend of `budget`; tells what was spent before.
-pub async fn left(
-    store: &Store,
-    budget: NanoUsd,
-    shard: Option<Shard>,
-) -> anyhow::Result<Allowance> {
-    let Unspent { spent, share, own, .. } =
-        unspent(store, budget, shard, &closed(store).await?).await?;
-    if spent.0 > 0 {
-        eprintln!("${:.4} of ${:.4} were spent before", spent.usd(), budget.usd());
-    }
-    if let Some(share) = share {
-        eprintln!("this shard's share is ${:.4}", share.usd());
-    }
-    Ok(Allowance { most: share.unwrap_or(budget), spent: own })
-}
-
-/// The endpoints of a file, or its faults.
-pub fn parse_endpoints(path: &str) -> anyhow::Result<Result<Endpoints, Vec<Diagnostic>>> {
-    let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => anyhow::anyhow!(
-            "the path of the endpoints file is wrong: there is no file `{path}`\n  `coldstart endpoints \
-             new` writes one, `coldstart endpoints example` prints one; `coldstart run` needs none"
-        ),
-        _ => anyhow::anyhow!("the endpoints file `{path}` cannot be read: {e}"),
-    })?;
-    Ok(Endpoints::parse(Arc::new(SourceFile { path: path.to_owned(), text })))
-}
-
-/// The endpoints of a file, or None after telling what is wrong with it.
-pub fn read_endpoints(path: &str) -> anyhow::Result<Option<Endpoints>> {
-    Ok(match parse_endpoints(path)? {
-        Ok(endpoints) => {
-            tell(endpoints.warnings());
-            Some(endpoints)
-        }
-        Err(found) => {
-            tell(&found);
-            eprintln!("{}. Nothing was run; no model was called.", crate::diag::summary(&found));
-            None
-        }
-    })
-}
-
-/// The shards that ask for nothing any more: their part of quotas and budget is the others'.
-async fn closed(store: &Store) -> anyhow::Result<Vec<u32>> {
-    match store.get(Layout::MANIFEST).await {
-        Ok(bytes) => {
-            let manifest = Manifest::parse(&bytes).map_err(anyhow::Error::msg)?;
-            Ok(shards::closed(store, &manifest.digest).await?)
-        }
-        Err(StoreError::NotFound { .. }) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// `endpoints` for one shard: an equal share of the quotas with those that are still at work. Those
-/// that began earlier took no more.
-async fn shared(args: &Args, endpoints: Endpoints) -> anyhow::Result<Endpoints> {
-    let Some(shard) = args.shard else { return Ok(endpoints) };
-    let closed = closed(&Store::open(&args.out)?).await?;
-    let others = closed.iter().filter(|index| **index != shard.index).count() as u32;
-    Ok(endpoints.shared_by((shard.of - others.min(shard.of - 1)).max(1)))
 }
 
 async fn drive(

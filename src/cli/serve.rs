@@ -2,8 +2,10 @@
 
 use crate::call::probe::{Worlds, worlds};
 use crate::call::{Stack, StackOptions};
+use crate::cli::run::budget::{Bound, budget_of, left, parse_budget};
+use crate::cli::run::refused_mix;
+use crate::cli::run::served::read_endpoints;
 use crate::cli::run::signals::Signals;
-use crate::cli::run::{Bound, budget_of, left, parse_budget, read_endpoints, refused_mix};
 use crate::cli::shared::{PipelineArgs, ProjectArg, block_on, compile_or_tell, parse_set, tell};
 use crate::cli::{Done, log, memory};
 use crate::env::{Env, Phase};

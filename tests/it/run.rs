@@ -272,8 +272,9 @@ async fn refusals_are_drops_with_a_reason_and_another_model_stops_the_run() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_change_buys_only_what_depends_on_it_and_needs_a_word() {
     let store = memory();
-    let first = Go::default().run(&Env::test(1), &store).await.expect("runs");
-    let mut changed = Go { set: vec![("judged", "votes", "3")], ..Go::default() };
+    let first = Go { pipeline: "paper", ..Go::default() }.run(&Env::test(1), &store).await.expect("runs");
+    let set = vec![("judged", "votes", "3")];
+    let mut changed = Go { set, pipeline: "paper", ..Go::default() };
     match changed.run(&Env::test(1), &store).await {
         Err(RunError::Changed { differences, .. }) => {
             assert_eq!(differences, ["judged.votes: 1 -> 3"])

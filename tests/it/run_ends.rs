@@ -197,7 +197,7 @@ async fn the_report_has_the_documented_shape() {
     let wanted = ["calls", "complete", "cost_usd", "dataset", "ended", "simulated", "stages"];
     assert_eq!(keys(&json), wanted);
     assert_eq!(keys(&json["calls"]), ["by_role", "made", "replayed"]);
-    assert_eq!(keys(&json["dataset"]), ["digest", "rows", "strata", "target"]);
+    assert_eq!(keys(&json["dataset"]), ["digest", "purity", "rows", "strata", "target"]);
     assert_eq!(
         keys(&json["stages"][0]),
         ["cost_usd", "dropped", "failed", "in", "passed", "ports", "reasons", "stage"]

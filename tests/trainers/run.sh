@@ -50,7 +50,7 @@ check() { # name, python, arguments: a trainer's talk is shown only when it fail
     python=$1
     shift
     begun=$(date +%s)
-    "$python" "$here/${name}_check.py" "$@" >"$work/$name.out" 2>"$work/$name.err" ||
+    timeout 900 "$python" "$here/${name}_check.py" "$@" >"$work/$name.out" 2>"$work/$name.err" ||
         { echo "$name FAILED"; tail -12 "$work/$name.err" | cut -c1-2000 >&2; return 1; }
     grep -E '^(llamafactory|datasets|pyarrow|duckdb|verl|ms-swift|trl|croissant|atif)[ :]' "$work/$name.out" || :
     echo "$name: $(($(date +%s) - begun)) s"
