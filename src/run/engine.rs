@@ -105,7 +105,11 @@ impl Engine {
                 Node::Source { source, .. } if source.size_hint().is_none() => {
                     self.progress.expect_unsized(1);
                 }
-                Node::Source { .. } | Node::Each(_) => {}
+                Node::Source { .. } => {}
+                Node::Each(_) => {
+                    let aside = self.edges.iter().all(|e| e.from != index);
+                    cell.aside.store(aside, Ordering::Relaxed);
+                }
                 Node::Gate(_) | Node::Sink(..) => {
                     cell.last.store(self.is_terminal(index), Ordering::Relaxed);
                     let end = self.edges.iter().all(|e| e.from != index);

@@ -22,6 +22,8 @@ pub struct StageNow {
     pub last: bool,
     /// Nothing comes after it.
     pub end: bool,
+    /// It is given copies of records that go on elsewhere: what ends in it is no record's end.
+    pub aside: bool,
 }
 
 /// Shared between the engine (writes) and the drawer (reads).
@@ -54,6 +56,7 @@ pub struct Cell {
     pub done: AtomicBool,
     pub last: AtomicBool,
     pub end: AtomicBool,
+    pub aside: AtomicBool,
 }
 
 impl Progress {
@@ -115,6 +118,7 @@ impl Progress {
                 done: cell.done.load(Ordering::Relaxed),
                 last: cell.last.load(Ordering::Relaxed),
                 end: cell.end.load(Ordering::Relaxed),
+                aside: cell.aside.load(Ordering::Relaxed),
             })
             .collect()
     }

@@ -57,10 +57,10 @@ fn odd_json_lines_are_named_and_the_rest_is_read() {
             "no_prompt @ rows.jsonl: rows.jsonl#3",
             "syntax @ rows.jsonl: rows.jsonl#4",
             "grammar_tag @ rows.jsonl: rows.jsonl#5",
-            "rows.jsonl#6 | rows | three",
+            "rows.jsonl#6 | uncategorised | three",
             "field @ rows.jsonl: rows.jsonl#7",
-            "rows.jsonl#7 | rows | four",
-            "rows.jsonl#8 | rows | a plain string",
+            "rows.jsonl#7 | uncategorised | four",
+            "rows.jsonl#8 | uncategorised | a plain string",
             "encoding @ rows.jsonl: rows.jsonl#9",
         ]
     );
@@ -104,7 +104,7 @@ fn caps_and_length_bounds_hold() {
         read(&path, &SourceOptions { cap: Some(1), max_chars: 50, ..SourceOptions::default() });
     assert_eq!(
         show(&items),
-        ["prompt_too_long @ rows.json: rows.json#1", "rows.json#2 | rows | b"]
+        ["prompt_too_long @ rows.json: rows.json#1", "rows.json#2 | uncategorised | b"]
     );
 }
 

@@ -38,15 +38,27 @@ fn utf16_is_decoded_in_every_format_of_text() {
         ("p/1.png", png(20)),
         ("p/1.txt", utf16("a red fox", true)),
     ]);
-    check(&folder, "a.txt", "text", &["a.txt#1 | a | a red fox 🦊", "a.txt#2 | a | un café"]);
-    check(&folder, "b.txt", "text", &["b.txt#1 | b | a red fox", "b.txt#2 | b | under a bridge"]);
-    for (name, key, category) in
-        [("c.jsonl", "c.jsonl#1", "c"), ("d.csv", "d.csv#2", "x"), ("e.json", "e.json#1", "e")]
-    {
+    check(
+        &folder,
+        "a.txt",
+        "text",
+        &["a.txt#1 | uncategorised | a red fox 🦊", "a.txt#2 | uncategorised | un café"],
+    );
+    check(
+        &folder,
+        "b.txt",
+        "text",
+        &["b.txt#1 | uncategorised | a red fox", "b.txt#2 | uncategorised | under a bridge"],
+    );
+    for (name, key, category) in [
+        ("c.jsonl", "c.jsonl#1", "uncategorised"),
+        ("d.csv", "d.csv#2", "x"),
+        ("e.json", "e.json#1", "uncategorised"),
+    ] {
         let shown = show(&read(&folder.path(name), &SourceOptions::default()));
         assert_eq!(shown, [format!("{key} | {category} | a red fox")]);
     }
-    check(&folder, "p", "folder", &["1 | p | a red fox | 20x16"]);
+    check(&folder, "p", "folder", &["1 | uncategorised | a red fox | 20x16"]);
 }
 
 #[test]
@@ -142,7 +154,12 @@ fn a_row_of_more_cells_than_the_header_is_not_cut_to_fit() {
     check(&folder, "b.csv", "csv", &["b.csv#2 | animal | a fox, red"]);
     let shown = show(&read(&folder.path("c.csv"), &SourceOptions::default()));
     assert!(shown[0].ends_with("| animal | a fox, red"), "{shown:?}");
-    check(&folder, "d.txt", "text", &["d.txt#1 | d | a red fox", "d.txt#2 | d | a blue bird"]);
+    check(
+        &folder,
+        "d.txt",
+        "text",
+        &["d.txt#1 | uncategorised | a red fox", "d.txt#2 | uncategorised | a blue bird"],
+    );
 }
 
 #[test]
@@ -156,7 +173,7 @@ fn prompts_of_unseen_characters_are_no_prompts() {
         &[
             "encoding @ a.jsonl: a.jsonl#1",
             "no_prompt @ a.jsonl: a.jsonl#2",
-            "a.jsonl#3 | a | 👩\u{200d}🚀 waves\nhigh",
+            "a.jsonl#3 | uncategorised | 👩\u{200d}🚀 waves\nhigh",
         ],
     );
 }
@@ -171,8 +188,8 @@ fn chats_are_read_and_rows_without_a_prompt_say_what_they_have() {
         ("b.json", b"[{\"id\": 7, \"conversations\": [{\"from\": \"human\", \"value\": \"a bird\"}]}]".to_vec()),
         ("c.jsonl", b"{\"wish\": \"a cat\", \"nr\": 1}\n{\"prompt\": [\"a\", \"b\"]}\n".to_vec()),
     ]);
-    check(&folder, "a.jsonl", "jsonl", &["a.jsonl#1 | a | a fox"]);
-    check(&folder, "b.json", "json", &["b.json#1 | b | a bird"]);
+    check(&folder, "a.jsonl", "jsonl", &["a.jsonl#1 | uncategorised | a fox"]);
+    check(&folder, "b.json", "json", &["b.json#1 | uncategorised | a bird"]);
     let path = folder.path("b.json");
     let (code, out, _) = inspect(
         &[
@@ -301,13 +318,16 @@ fn pictures_and_texts_of_a_tar_that_stand_apart_are_joined() {
         &folder,
         "a.tar",
         "webdataset",
-        &["a.tar/s0 | a | a fox | 20x16", "a.tar/s1 | a | a bird | 21x16"],
+        &["a.tar/s0 | uncategorised | a fox | 20x16", "a.tar/s1 | uncategorised | a bird | 21x16"],
     );
     check(
         &folder,
         "b.tar",
         "webdataset",
-        &["b.tar/clip_0.05 | b | a fox | 20x16", "b.tar/clip_0.10 | b | a bird | 21x16"],
+        &[
+            "b.tar/clip_0.05 | uncategorised | a fox | 20x16",
+            "b.tar/clip_0.10 | uncategorised | a bird | 21x16",
+        ],
     );
     let items = read(&folder.path("c.tar"), &SourceOptions::default());
     let said = format!("{items:?}");

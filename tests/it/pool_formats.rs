@@ -105,19 +105,19 @@ fn webdataset_tars_with_damage_go_on() {
         "w",
         "webdataset",
         &[
-            "a.tar/0001 | w | a red cup | 20x16",
+            "a.tar/0001 | uncategorised | a red cup | 20x16",
             "a.tar/d/0002 | cups | a blue cup | 21x16",
             "damaged_image @ 0004",
-            "a.tar/0004 | w | broken image",
+            "a.tar/0004 | uncategorised | broken image",
             "unsafe_path @ 0006.txt",
             "encoding @ 0007",
             // What lacks its other half is waited for to the archive's end.
             "missing_image @ 0003",
-            "a.tar/0003 | w | no image here",
+            "a.tar/0003 | uncategorised | no image here",
             "no_prompt @ 0005",
             "damaged_archive @ w: b.tar",
-            "b.tar/x/1 | w | cut off | 16x16",
-            "c.tar.zst/9 | w | packed | 24x16",
+            "b.tar/x/1 | uncategorised | cut off | 16x16",
+            "c.tar.zst/9 | uncategorised | packed | 24x16",
         ],
     );
 }
@@ -164,12 +164,12 @@ fn sharegpt_rows_and_images_are_joined_by_path_without_extension() {
         "sharegpt_4o",
         &[
             "unsafe_path @ text_to_image.json#4",
-            "text_to_image.json#4 | s | bad",
-            "text_to_image.json#2 | s | two | 31x16",
+            "text_to_image.json#4 | uncategorised | bad",
+            "text_to_image.json#2 | uncategorised | two | 31x16",
             "orphan_image @ 7.png",
-            "text_to_image.json#1 | s | one | 30x16",
+            "text_to_image.json#1 | uncategorised | one | 30x16",
             "missing_image @ s: text_to_image.json#3",
-            "text_to_image.json#3 | s | gone",
+            "text_to_image.json#3 | uncategorised | gone",
         ]
         .map(|l| if l.starts_with("unsafe") { "unsafe_path @ s: text_to_image.json#4" } else { l }),
     );
@@ -230,8 +230,8 @@ fn opengpt_is_read_over_split_parts_wherever_its_rows_are() {
         "o",
         "opengpt_4o",
         &[
-            "OpenGPT-4o-Image/gen.json#1 | o | a map | 50x16",
-            "OpenGPT-4o-Image/gen.json#2 | o | a plan | 51x16",
+            "OpenGPT-4o-Image/gen.json#1 | uncategorised | a map | 50x16",
+            "OpenGPT-4o-Image/gen.json#2 | uncategorised | a plan | 51x16",
         ],
     );
 }
@@ -295,6 +295,11 @@ fn journeydb_prefers_repaired_paths() {
         shown.iter().map(|line| line.split_once('#').map_or("", |(_, rest)| rest)).collect();
     assert_eq!(
         short,
-        ["1 | j | a moor | 80x16", "2 | j | a fen | 81x16", "3", "3 | j | not fetched"]
+        [
+            "1 | uncategorised | a moor | 80x16",
+            "2 | uncategorised | a fen | 81x16",
+            "3",
+            "3 | uncategorised | not fetched"
+        ]
     );
 }

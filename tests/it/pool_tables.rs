@@ -36,9 +36,17 @@ fn tables_and_texts() {
         &folder,
         "u",
         "unigenbench",
-        &["train_prompt.txt#1 | u | Please draw a whale.", "train_prompt.txt#3 | u | A cat."],
+        &[
+            "train_prompt.txt#1 | uncategorised | Please draw a whale.",
+            "train_prompt.txt#3 | uncategorised | A cat.",
+        ],
     );
-    check(&folder, "q", "text", &["list.txt.gz#1 | q | one", "list.txt.gz#2 | q | two"]);
+    check(
+        &folder,
+        "q",
+        "text",
+        &["list.txt.gz#1 | uncategorised | one", "list.txt.gz#2 | uncategorised | two"],
+    );
 }
 
 #[test]
@@ -47,7 +55,10 @@ fn an_open_quote_does_not_swallow_a_file_without_bound() {
     text.extend(std::iter::repeat_n(b"more and more\n".as_slice(), 40_000).flatten());
     let folder = Folder::new(&[("x.csv", text)]);
     let bounded = SourceOptions { max_bytes: 100_000, ..SourceOptions::default() };
-    assert_eq!(folder.reads("x.csv", &bounded).1, ["x.csv#2 | x | fine", "syntax @ x.csv: x.csv"]);
+    assert_eq!(
+        folder.reads("x.csv", &bounded).1,
+        ["x.csv#2 | uncategorised | fine", "syntax @ x.csv: x.csv"]
+    );
 }
 
 #[test]
@@ -107,11 +118,11 @@ fn json_lines_link_images_beside_them() {
         "m",
         "jsonl",
         &[
-            "metadata.jsonl#1 | m | a | 33x16",
+            "metadata.jsonl#1 | uncategorised | a | 33x16",
             "unsafe_path @ b.png` leads out of the source",
-            "metadata.jsonl#2 | m | b",
+            "metadata.jsonl#2 | uncategorised | b",
             "missing_image @ m: metadata.jsonl#3",
-            "metadata.jsonl#3 | m | c",
+            "metadata.jsonl#3 | uncategorised | c",
         ]
         .map(|l| if l.starts_with("unsafe") { "unsafe_path @ m: metadata.jsonl#2" } else { l }),
     );
@@ -141,12 +152,12 @@ fn parquet_with_embedded_and_linked_images() {
         "d",
         "parquet",
         &[
-            "a.parquet#1 | d | one | 44x16",
-            "a.parquet#2 | d | two | 45x16",
+            "a.parquet#1 | uncategorised | one | 44x16",
+            "a.parquet#2 | uncategorised | two | 45x16",
             "no_prompt @ d: a.parquet#3",
             "damaged_archive @ d: b.parquet",
         ],
     );
     let one = SourceOptions { cap: Some(1), images: Images::Skip, ..SourceOptions::default() };
-    assert_eq!(folder.reads("d", &one).1, ["a.parquet#1 | d | one"]);
+    assert_eq!(folder.reads("d", &one).1, ["a.parquet#1 | uncategorised | one"]);
 }

@@ -15,7 +15,7 @@ fn a_tar_without_its_end_mark_is_said_to_be_cut() {
         &folder,
         "a.tar",
         "webdataset",
-        &["damaged_archive @ a.tar: a.tar", "a.tar/1 | a | one | 20x16"],
+        &["damaged_archive @ a.tar: a.tar", "a.tar/1 | uncategorised | one | 20x16"],
     );
 }
 
@@ -27,9 +27,9 @@ fn many_images() -> (Vec<u8>, Vec<String>) {
         if n % 3 == 2 {
             image.truncate(image.len() - 9);
             said.push(format!("damaged_image @ {n:02}"));
-            said.push(format!("a.tar/{n:02} | a | text {n}"));
+            said.push(format!("a.tar/{n:02} | uncategorised | text {n}"));
         } else {
-            said.push(format!("a.tar/{n:02} | a | text {n} | {}x16", 20 + n));
+            said.push(format!("a.tar/{n:02} | uncategorised | text {n} | {}x16", 20 + n));
         }
         parts.push((format!("{n:02}.png"), image));
         parts.push((format!("{n:02}.txt"), format!("text {n}").into_bytes()));
@@ -102,7 +102,10 @@ fn a_member_that_claims_any_size_is_named_and_not_held() {
         bytes.extend_from_slice(&png(20));
         let folder = Folder::new(&[("a.tar", bytes)]);
         let shown = show(&read(&folder.path("a.tar"), &SourceOptions::default()));
-        assert!(shown.iter().any(|line| line == "a.tar/1 | a | one"), "{claimed}: {shown:?}");
+        assert!(
+            shown.iter().any(|line| line == "a.tar/1 | uncategorised | one"),
+            "{claimed}: {shown:?}"
+        );
         let named = |line: &String| line.ends_with(" @ 2.png") || line.ends_with("a.tar: a.tar");
         assert!(shown.iter().any(named), "{claimed}: {shown:?}");
     }
@@ -134,9 +137,9 @@ fn links_second_parts_and_parts_of_no_use_are_told_apart() {
             "not_a_file @ 1.png",
             "syntax @ 1.txt",
             "missing_image @ 1",
-            "a.tar/1 | a | one",
+            "a.tar/1 | uncategorised | one",
             "missing_image @ 2",
-            "a.tar/d.1/2 | a | a dot in the folder",
+            "a.tar/d.1/2 | uncategorised | a dot in the folder",
         ],
     );
 }
@@ -157,7 +160,7 @@ fn long_names_are_read_and_names_without_end_are_not_held() {
     let folder = Folder::new(&[("a.tar.gz", gz(&builder.into_inner().unwrap()))]);
     let shown = folder.reads("a.tar.gz", &SourceOptions::default()).1;
     assert_eq!(shown[0], "damaged_archive @ a.tar.gz: a.tar.gz");
-    assert!(shown.iter().any(|line| line.ends_with(" | a | one")), "{shown:?}");
+    assert!(shown.iter().any(|line| line.ends_with(" | uncategorised | one")), "{shown:?}");
 }
 
 #[test]
@@ -167,8 +170,18 @@ fn an_array_that_is_called_lines_is_read_as_one() {
         ("a.jsonl", array.as_bytes().to_vec()),
         ("b.jsonl.gz", gz(b"[{\"prompt\": \"one\"}, {\"prompt\": \"two\"}]")),
     ]);
-    check(&folder, "a.jsonl", "jsonl", &["a.jsonl#1 | a | one", "a.jsonl#2 | a | two"]);
-    check(&folder, "b.jsonl.gz", "jsonl", &["b.jsonl.gz#1 | b | one", "b.jsonl.gz#2 | b | two"]);
+    check(
+        &folder,
+        "a.jsonl",
+        "jsonl",
+        &["a.jsonl#1 | uncategorised | one", "a.jsonl#2 | uncategorised | two"],
+    );
+    check(
+        &folder,
+        "b.jsonl.gz",
+        "jsonl",
+        &["b.jsonl.gz#1 | uncategorised | one", "b.jsonl.gz#2 | uncategorised | two"],
+    );
 }
 
 #[test]
@@ -180,7 +193,11 @@ fn a_line_of_any_length_is_skipped_without_being_held() {
     let shown = folder.reads("a.jsonl", &bounded).1;
     assert_eq!(
         shown,
-        ["a.jsonl#1 | a | one", "too_large @ a.jsonl: a.jsonl#2", "a.jsonl#3 | a | two"]
+        [
+            "a.jsonl#1 | uncategorised | one",
+            "too_large @ a.jsonl: a.jsonl#2",
+            "a.jsonl#3 | uncategorised | two"
+        ]
     );
 }
 
@@ -191,8 +208,8 @@ fn a_named_format_reads_files_of_any_name() {
         ("shard.bin", tar(&[("1.txt", b"one"), ("1.png", &png(20))])),
     ]);
     for (name, format, row) in [
-        ("rows.dat", "jsonl", "rows.dat#1 | rows | one"),
-        ("shard.bin", "webdataset", "shard.bin/1 | shard | one | 20x16"),
+        ("rows.dat", "jsonl", "rows.dat#1 | uncategorised | one"),
+        ("shard.bin", "webdataset", "shard.bin/1 | uncategorised | one | 20x16"),
     ] {
         let options = SourceOptions { format: Some(format.to_owned()), ..SourceOptions::default() };
         assert_eq!(show(&read(&folder.path(name), &options)), [row]);
@@ -220,7 +237,7 @@ fn a_split_is_told_by_the_folder_and_not_by_the_path() {
     let shown = folder.reads("train/j", &SourceOptions::default()).1;
     let short: Vec<&str> =
         shown.iter().map(|l| l.split_once('#').map_or(&l[..], |l| l.1)).collect();
-    assert_eq!(short, ["1 | j | t | 80x16", "1 | j | v | 81x16"]);
+    assert_eq!(short, ["1 | uncategorised | t | 80x16", "1 | uncategorised | v | 81x16"]);
 }
 
 #[test]
@@ -243,7 +260,7 @@ fn a_split_archive_of_many_parts_is_put_together_in_order_and_its_damage_counts_
     let shown = folder.reads("o", &SourceOptions::default()).1;
     assert_eq!(
         shown,
-        ["OpenGPT-4o-Image/gen.json#1 | o | a map | 50x16", "unsafe_path @ evil.png"]
+        ["OpenGPT-4o-Image/gen.json#1 | uncategorised | a map | 50x16", "unsafe_path @ evil.png"]
     );
     let none = Folder::new(&[("o/gen.tar.gz.aa", gz(&tar(&[("gen/0.png", &png(16))])))]);
     let shown = none.reads("o", &SourceOptions::default()).1;
@@ -300,7 +317,7 @@ fn images_are_told_by_content_and_cut_ones_by_their_ends() {
         let damaged = shown.iter().filter(|line| line.starts_with("damaged_image")).count();
         assert_eq!(
             (damaged, &shown[0][..]),
-            (3, "a.tar/1 | a | a PNG that is called a JPEG | 20x16")
+            (3, "a.tar/1 | uncategorised | a PNG that is called a JPEG | 20x16")
         );
     }
     let require = SourceOptions { images: Images::Require, ..SourceOptions::default() };

@@ -272,7 +272,8 @@ async fn refusals_are_drops_with_a_reason_and_another_model_stops_the_run() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_change_buys_only_what_depends_on_it_and_needs_a_word() {
     let store = memory();
-    let first = Go { pipeline: "paper", ..Go::default() }.run(&Env::test(1), &store).await.expect("runs");
+    let first =
+        Go { pipeline: "paper", ..Go::default() }.run(&Env::test(1), &store).await.expect("runs");
     let set = vec![("judged", "votes", "3")];
     let mut changed = Go { set, pipeline: "paper", ..Go::default() };
     match changed.run(&Env::test(1), &store).await {
@@ -286,7 +287,9 @@ async fn a_late_change_buys_only_what_depends_on_it_and_needs_a_word() {
     let made = |r: &Report, role: &str| r.calls.by_role.get(role).map_or(0, |c| c.made);
     assert_eq!(made(&second, "generator") + made(&second, "teacher") + made(&second, "writer"), 0);
     let judged = second.stages.iter().find(|s| s.stage == "judged").expect("there").entered;
-    assert_eq!(made(&second, "judge"), 2 * judged, "two more votes each");
+    // A reply that cannot be read is asked for again.
+    let votes = made(&second, "judge");
+    assert!((2 * judged..3 * judged).contains(&votes), "two more votes each: {votes} of {judged}");
     assert!(first.calls.made > second.calls.made);
 }
 

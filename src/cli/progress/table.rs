@@ -144,7 +144,7 @@ impl Snapshot {
 
 /// See `Snapshot::settled`.
 pub fn settled(stages: &[StageNow]) -> u64 {
-    let gone: u64 = stages.iter().map(|s| s.dropped + s.failed).sum();
+    let gone: u64 = stages.iter().filter(|s| !s.aside).map(|s| s.dropped + s.failed).sum();
     let waiting: u64 = stages.iter().filter(|s| s.last).map(|s| s.inside).sum();
     let sealed: u64 = stages.iter().filter(|s| s.end).map(|s| s.passed).sum();
     gone + waiting + sealed
@@ -255,6 +255,7 @@ mod tests {
             done,
             last: false,
             end: false,
+            aside: false,
         }
     }
 
