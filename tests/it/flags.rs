@@ -46,6 +46,13 @@ fn labels_are_held_against_the_filters() {
 }
 
 #[test]
+fn what_can_serve_a_role_is_listed() {
+    let listed = text(&["endpoints", "new", "--list"]);
+    let serves = |name: &str| listed.lines().find(|line| line.starts_with(name)).expect("listed");
+    assert!(serves("vllm ").contains("chats") && serves("sglang ").contains("draws"), "{listed}");
+}
+
+#[test]
 fn warnings_are_errors_where_that_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let project = path(&folder, "project");
