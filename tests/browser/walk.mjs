@@ -81,7 +81,9 @@ async function walk(width, height, scheme) {
   await shot(page, name("record"));
   const broken = await page.evaluate(() => {
     document.querySelectorAll("details").forEach((d) => { d.open = true; });
-    return [...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src);
+    // The lightbox holds no picture until one is opened.
+    const shown = [...document.images].filter((i) => i.hasAttribute("src"));
+    return shown.filter((i) => i.complete && !i.naturalWidth).map((i) => i.src);
   });
   assert.deepEqual(broken, [], "pictures that do not show");
   await shot(page, name("record-open"));

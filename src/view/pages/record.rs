@@ -165,8 +165,9 @@ fn label_form(here: &Here, life: &Life, step: &LifeStep, back: &str, own: &Own) 
     let given = own.labels.iter().rev().filter(at_stage).find(|l| l.by == own.me && !l.adjudicates);
     // A label given in the queue says what the decision should have been.
     let accepted = step.known.and_then(|k| k.accepted(d.disposition, &d.port, &d.reason));
-    let agreed =
-        given.and_then(|label| label.agree.or(Some((label.truth? == Truth::Accept) == accepted?)));
+    let agreed = given.and_then(|label| {
+        label.agree.or_else(|| Some((label.truth? == Truth::Accept) == accepted?))
+    });
     let others: Vec<&Label> =
         own.labels.iter().filter(at_stage).filter(|l| l.by != own.me || l.adjudicates).collect();
     let note = given.map_or("", |label| label.note.as_str());
