@@ -135,7 +135,7 @@ fn the_shipped_pipelines_compile_without_a_warning() {
     for (pipeline, stages) in [
         ("standard", 19),
         ("paper", 16),
-        ("three_rounds", 23),
+        ("three_rounds", 22),
         ("service", 4),
         ("rl", 7),
         ("rl_pairs", 5),
