@@ -3,24 +3,21 @@
 mod ahead;
 pub mod budget;
 mod ending;
+pub mod market;
 pub mod served;
 pub mod signals;
 
-use crate::call::endpoints::Endpoints;
-use crate::call::otlp::{self, Meter};
-use crate::call::probe::{Worlds, worlds};
-use crate::call::{Stack, StackOptions, metrics};
+use crate::call::{Stack, metrics};
 use crate::cli::progress::Screen;
-use crate::cli::run::budget::{Bound, budget_of, left, parse_budget};
-use crate::cli::run::served::{read_endpoints, shared};
-use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell, tell};
+use crate::cli::run::budget::{Bound, parse_budget};
+use crate::cli::run::market::{Asked, Market, metered};
+use crate::cli::run::served::read_endpoints;
+use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell};
 use crate::cli::{Done, log, memory, shard, table};
 use crate::env::Env;
-use crate::journal::BlobImages;
 use crate::plan::{Flag, Plan, compile};
 use crate::record::NanoUsd;
 use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics};
-use crate::sim;
 use crate::stage::{Does, WRITTEN_PROMPTS};
 use crate::store::{Blobs, Store};
 use std::sync::Arc;
@@ -204,87 +201,40 @@ async fn start(args: Args, plan: Plan, spare: Option<Plan>) -> anyhow::Result<Do
     {
         return dry(&env, &args, plan).await;
     }
-    let world = match args.endpoints.as_str() {
-        "sim" => Some(
-            sim::Server::start(env.clone(), sim::World::default(), sim::SimOptions::default())
-                .await?,
-        ),
-        _ => None,
-    };
-    let endpoints = match &world {
-        Some((url, _)) => Endpoints::sim(url),
-        None => match read_endpoints(&args.endpoints)? {
-            Some(endpoints) => endpoints,
-            None => return Ok(Done::Findings),
-        },
-    };
-    let endpoints = shared(&args, endpoints).await?;
-    let store = Store::open(&args.out)?;
-    let budget = budget_of(&store, args.budget).await?;
-    let roles: Vec<&str> = plan.roles_used().iter().map(|r| r.name.as_str()).collect();
-    let mut unfit = endpoints.missing(&roles);
-    if budget.is_some() {
-        let roles: Vec<(&str, &str)> =
-            plan.roles_used().iter().map(|r| (r.name.as_str(), r.model.as_str())).collect();
-        unfit.extend(endpoints.unpriced(&roles));
-    }
-    if !unfit.is_empty() {
-        tell(&unfit);
-        eprintln!("{}. Nothing was run; no model was called.", crate::diag::summary(&unfit));
+    let Some(market) = Market::open(&env, &plan, &asked(&args)).await? else {
         return Ok(Done::Findings);
-    }
-    let worlds = match &world {
-        Some(_) => Worlds::default(),
-        None => worlds(&env, &endpoints, &roles).await,
     };
-    let mixed = args.mix_simulated && world.is_none();
-    if worlds.is_mixed() && !mixed {
-        eprintln!("{}", refused_mix(&worlds));
-        return Ok(Done::Findings);
-    }
-    let keyless = endpoints.without_keys();
-    if !keyless.is_empty() {
-        tell(&keyless);
-        return Ok(Done::Findings);
-    }
     if let Some(spare) = spare
         && args.shard.is_none()
-        && ahead::spends(&plan, &endpoints, &worlds.simulated)
+        && ahead::spends(&plan, &market.endpoints, &market.worlds.simulated)
     {
-        let found = ahead::look_ahead(&env, &args, spare, &store, Some(&endpoints)).await?;
-        ahead::say(&found, budget, &endpoints);
+        let (store, endpoints) = (&market.store, &market.endpoints);
+        let found = ahead::look_ahead(&env, &args, spare, store, Some(endpoints)).await?;
+        ahead::say(&found, market.budget, endpoints);
         if !found.is_nothing() && !ahead::agreed(&args) {
             eprintln!("Nothing was run; no model was called.");
             return Ok(Done::Findings);
         }
     }
-    let blobs = Blobs::new(store.clone(), 64 << 20);
-    let allowance = match budget {
-        Some(budget) => Some(left(&store, budget, args.shard).await?),
-        None => None,
+    let blobs = Blobs::new(market.store.clone(), 64 << 20);
+    let Some((stack, meter)) = market.stack(&env, &blobs, args.shard).await? else {
+        return Ok(Done::Findings);
     };
-    let meter = meter(&env);
-    let options = StackOptions { budget: allowance, meter: meter.clone() };
-    let images = Arc::new(BlobImages(blobs.clone()));
-    let stack = match Stack::build(&env, &endpoints, images, options) {
-        Ok(stack) => stack,
-        Err(found) => {
-            tell(&found);
-            return Ok(Done::Findings);
-        }
-    };
-    let simulated = world.is_some() || (mixed && !worlds.simulated.is_empty());
+    let Market { store, simulated, budget, .. } = &market;
+    let (store, simulated, budget) = (store.clone(), *simulated, *budget);
     let run = Opened { store, blobs, stack, simulated, budget };
-    let sending = meter.clone().map(|meter| env.spawn(meter.keep_sending()));
-    let done = drive(&env, args, plan, run).await;
-    if let (Some(meter), Some(sending)) = (meter, sending) {
-        sending.abort();
-        // The last of it; a collector that is away costs its time-out and nothing else.
-        if let Err(what) = meter.send().await {
-            eprintln!("warning: metrics were not sent: {what}");
-        }
+    metered(&env, meter, drive(&env, args, plan, run)).await
+}
+
+fn asked(args: &Args) -> Asked<'_> {
+    Asked {
+        endpoints: &args.endpoints,
+        out: &args.out,
+        budget: args.budget,
+        mix_simulated: args.mix_simulated,
+        shard: args.shard,
+        undone: "run",
     }
-    done
 }
 
 /// `--dry-run`: endpoints are read for their prices and bounds, and not asked.
@@ -309,29 +259,6 @@ struct Opened {
     stack: Stack,
     simulated: bool,
     budget: Option<NanoUsd>,
-}
-
-/// The meter that the environment asks for; what is wrong with it is no reason not to run.
-fn meter(env: &Env) -> Option<Arc<Meter>> {
-    let settings = otlp::Settings::from_environment(&|name| std::env::var(name).ok());
-    let made = settings.and_then(|s| s.map(|s| Meter::new(env, s)).transpose());
-    made.unwrap_or_else(|what| {
-        eprintln!("warning: {what}; no metrics are sent");
-        None
-    })
-}
-
-pub fn refused_mix(worlds: &Worlds) -> String {
-    let list = |roles: &[String]| {
-        roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ")
-    };
-    format!(
-        "error: the simulated world plays {} and real models {}\n  say `--mix-simulated` if that is \
-         meant (to try prompts on a real teacher before there is a GPU): all that comes of it is \
-         labelled simulated. Nothing was run; no model was called.",
-        list(&worlds.simulated),
-        list(&worlds.real)
-    )
 }
 
 async fn drive(

@@ -1,20 +1,16 @@
 //! `coldstart serve`: pictures and rewards for a trainer.
 
-use crate::call::probe::{Worlds, worlds};
-use crate::call::{Stack, StackOptions};
-use crate::cli::run::budget::{Bound, budget_of, left, parse_budget};
-use crate::cli::run::refused_mix;
-use crate::cli::run::served::read_endpoints;
+use crate::call::Stack;
+use crate::cli::run::budget::{Bound, parse_budget};
+use crate::cli::run::market::{Asked, Market, metered};
 use crate::cli::run::signals::Signals;
-use crate::cli::shared::{PipelineArgs, ProjectArg, block_on, compile_or_tell, parse_set, tell};
+use crate::cli::shared::{PipelineArgs, ProjectArg, block_on, compile_or_tell, parse_set};
 use crate::cli::{Done, log, memory};
 use crate::env::{Env, Phase};
-use crate::journal::BlobImages;
 use crate::plan::Plan;
 use crate::run::{Progress, RunError, RunOptions};
 use crate::serve::{Options, Server};
-use crate::sim;
-use crate::store::{Blobs, Store};
+use crate::store::Blobs;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -110,56 +106,21 @@ fn token(listen: SocketAddr) -> anyhow::Result<Option<String>> {
 
 async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<Done> {
     let env = Env::real();
-    let world = match args.endpoints.as_str() {
-        "sim" => {
-            let (world, options) = (sim::World::default(), sim::SimOptions::default());
-            Some(sim::Server::start(env.clone(), world, options).await?)
-        }
-        _ => None,
+    let asked = Asked {
+        endpoints: &args.endpoints,
+        out: &args.out,
+        budget: args.budget,
+        mix_simulated: args.mix_simulated,
+        shard: None,
+        undone: "served",
     };
-    let endpoints = match &world {
-        Some((url, _)) => crate::call::endpoints::Endpoints::sim(url),
-        None => match read_endpoints(&args.endpoints)? {
-            Some(endpoints) => endpoints,
-            None => return Ok(Done::Findings),
-        },
-    };
-    let store = Store::open(&args.out)?;
-    let budget = budget_of(&store, args.budget).await?;
-    let used = plan.roles_used();
-    let roles: Vec<&str> = used.iter().map(|role| role.name.as_str()).collect();
-    let mut unfit = endpoints.missing(&roles);
-    if budget.is_some() {
-        let models = used.iter().map(|role| (role.name.as_str(), role.model.as_str()));
-        unfit.extend(endpoints.unpriced(&models.collect::<Vec<_>>()));
-    }
-    if !unfit.is_empty() {
-        tell(&unfit);
-        eprintln!("{}. Nothing is served; no model was called.", crate::diag::summary(&unfit));
+    let Some(market) = Market::open(&env, &plan, &asked).await? else {
         return Ok(Done::Findings);
-    }
-    let worlds = match &world {
-        Some(_) => Worlds::default(),
-        None => worlds(&env, &endpoints, &roles).await,
     };
-    let mixed = args.mix_simulated && world.is_none();
-    if worlds.is_mixed() && !mixed {
-        eprintln!("{}", refused_mix(&worlds));
-        return Ok(Done::Findings);
-    }
+    let store = market.store.clone();
     let blobs = Blobs::new(store.clone(), 256 << 20);
-    let allowance = match budget {
-        Some(budget) => Some(left(&store, budget, None).await?),
-        None => None,
-    };
-    let images = Arc::new(BlobImages(blobs.clone()));
-    let options = StackOptions { budget: allowance, meter: None };
-    let stack = match Stack::build(&env, &endpoints, images, options) {
-        Ok(stack) => stack,
-        Err(found) => {
-            tell(&found);
-            return Ok(Done::Findings);
-        }
+    let Some((stack, meter)) = market.stack(&env, &blobs, None).await? else {
+        return Ok(Done::Findings);
     };
     let run = RunOptions {
         // A trainer waits for each answer: less company is waited for than in a run.
@@ -167,18 +128,18 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         store,
         blobs,
         model: stack.model(),
-        simulated: world.is_some() || (mixed && !worlds.simulated.is_empty()),
-        mixed,
+        simulated: market.simulated,
+        mixed: market.mixed,
         max_in_flight: args.queue as usize,
         limit: None,
         shard: None,
         buy_missing: false,
         into_changed_pipeline: args.into_changed_pipeline,
         write_dataset: false,
-        budget,
+        budget: market.budget,
         progress: Arc::new(Progress::default()),
     };
-    serve(&env, args, plan, run, stack, token).await
+    metered(&env, meter, serve(&env, args, plan, run, stack, token)).await
 }
 
 async fn serve(

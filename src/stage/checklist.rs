@@ -7,12 +7,28 @@ use crate::call::Schema;
 use crate::record::{Atom, AtomKind, Spec, Trajectory};
 use crate::stage::ask::{AskOutcome, Asker, typed};
 use crate::stage::grammar::{Fault, clip};
-use crate::stage::{Compile, Cx, StageError};
+use crate::stage::{Compile, Cx, Param, StageError, Ty, Wants};
 use crate::template::Context;
 use std::collections::BTreeMap;
 
 /// At most so many atoms are taken of a reply.
 const MAX_ATOMS: usize = 24;
+
+/// The parameters of every kind that makes checklists.
+pub const CHECKLIST: Param = Param {
+    name: "checklist",
+    ty: Ty::Chat(Wants::JSON),
+    default: Some("checklist"),
+    doc: "the role that makes atoms, where the prompt brings none",
+};
+
+/// See `CHECKLIST`.
+pub const CHECKLIST_TEMPLATE: Param = Param {
+    name: "checklist_template",
+    ty: Ty::Template { must: &["prompt"], may: &["plain", "spec"] },
+    default: Some("atoms.j2"),
+    doc: "what it is asked",
+};
 
 /// Makes checklists.
 pub struct Checklist {

@@ -245,5 +245,28 @@ fn array<'a>(row: &'a Value, key: &str) -> Result<&'a [Value], String> {
         .ok_or_else(|| format!("`{key}` is not a list"))
 }
 
+/// What a row that holds a prompt alone says under `key`, with its truth, which must be JSON.
+fn prompt_back(row: &Value, key: &str, id: &str, truth: &str) -> Result<Back, String> {
+    let mut turns = Vec::new();
+    for message in array(row, key)? {
+        let speaker = match string(message, "role")? {
+            "system" => Speaker::System,
+            "user" => Speaker::User,
+            other => return Err(format!("`{other}` has no place in a prompt")),
+        };
+        turns.push((speaker, string(message, "content")?.to_string()));
+    }
+    serde_json::from_str::<Value>(truth).map_err(|e| format!("the truth is no JSON: {e}"))?;
+    Ok(Back { id: id.to_owned(), turns, images: Vec::new(), prompt_only: true })
+}
+
+/// The Parquet file of each split that has rows, as a Python dictionary.
+fn files_of(splits: &[String], rows: &BTreeMap<String, u64>) -> String {
+    let filled = splits.iter().filter(|split| rows.get(*split).is_some_and(|n| *n > 0));
+    let files: Vec<String> =
+        filled.map(|split| format!("\"{split}\": \"{split}.parquet\"")).collect();
+    format!("{{{}}}", files.join(", "))
+}
+
 #[cfg(test)]
 mod tests;

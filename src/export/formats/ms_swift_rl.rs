@@ -7,7 +7,7 @@ use crate::export::fill::fill;
 use crate::export::formats::jsonl::Lines;
 use crate::export::formats::verl_rl::{GRAMMAR, PROMPT_TOKENS, SERVICE, ground_truth};
 use crate::export::formats::{
-    Back, Container, Example, Files, Form, Settings, Writer, array, string,
+    Back, Container, Example, Files, Form, Settings, Writer, prompt_back, string,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -83,16 +83,5 @@ impl Writer for MsSwiftRl {
 
 /// A row that holds the prompt alone, with its truth as JSON.
 fn back(row: &Value) -> Result<Back, String> {
-    let mut turns = Vec::new();
-    for message in array(row, "messages")? {
-        let speaker = match string(message, "role")? {
-            "system" => Speaker::System,
-            "user" => Speaker::User,
-            other => return Err(format!("`{other}` has no place in a prompt")),
-        };
-        turns.push((speaker, string(message, "content")?.to_string()));
-    }
-    let truth = string(row, "truth")?;
-    serde_json::from_str::<Value>(truth).map_err(|e| format!("`truth` is no JSON: {e}"))?;
-    Ok(Back { id: string(row, "id")?.into(), turns, images: Vec::new(), prompt_only: true })
+    prompt_back(row, "messages", string(row, "id")?, string(row, "truth")?)
 }

@@ -10,7 +10,7 @@ use crate::export::fill::fill;
 use crate::export::formats::llamafactory::DEEPSPEED;
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::{
-    Back, Container, Example, Files, Form, Settings, Writer, array, string,
+    Back, Container, Example, Files, Form, Settings, Writer, array, files_of, string,
 };
 use crate::export::recipe;
 use arrow_schema::{Schema, SchemaRef};
@@ -93,11 +93,8 @@ impl Writer for Trl {
         out: &mut Files,
     ) -> Result<(), DatasetError> {
         self.tables.finish(&self.settings.splits, out)?;
-        let file = |split: &String| format!("\"{split}\": \"{split}.parquet\"");
-        let filled = |split: &&String| rows.get(*split).is_some_and(|n| *n > 0);
-        let files: Vec<String> = self.settings.splits.iter().filter(filled).map(file).collect();
         let mut values = vec![
-            ("files", format!("{{{}}}", files.join(", "))),
+            ("files", files_of(&self.settings.splits, rows)),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
         values.extend(recipe::slots(self.settings.gpus));

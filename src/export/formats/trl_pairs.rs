@@ -9,7 +9,7 @@ use crate::export::formats::llamafactory_pairs::parts;
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::trl::{blocks, text_of};
 use crate::export::formats::{
-    Back, Container, Example, Files, Form, Settings, Writer, array, string,
+    Back, Container, Example, Files, Form, Settings, Writer, array, files_of, string,
 };
 use arrow_schema::{Schema, SchemaRef};
 use serde_json::{Value, json};
@@ -94,11 +94,8 @@ impl Writer for Pairs {
         out: &mut Files,
     ) -> Result<(), DatasetError> {
         self.tables.finish(&self.settings.splits, out)?;
-        let file = |split: &String| format!("\"{split}\": \"{split}.parquet\"");
-        let filled = |split: &&String| rows.get(*split).is_some_and(|n| *n > 0);
-        let files: Vec<String> = self.settings.splits.iter().filter(filled).map(file).collect();
         let values = [
-            ("files", format!("{{{}}}", files.join(", "))),
+            ("files", files_of(&self.settings.splits, rows)),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
         out.whole("dpo.py", fill(START, &values));

@@ -8,7 +8,7 @@ use crate::export::fill::fill;
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::verl_rl::{GRAMMAR, PROMPT_TOKENS, SERVICE, ground_truth};
 use crate::export::formats::{
-    Back, Container, Example, Files, Form, Settings, Writer, array, string,
+    Back, Container, Example, Files, Form, Settings, Writer, files_of, prompt_back, string,
 };
 use arrow_schema::{Schema, SchemaRef};
 use serde_json::{Value, json};
@@ -86,12 +86,9 @@ impl Writer for TrlRl {
         out.whole("tool_template.jinja", template);
         out.whole("coldstart_service.py", SERVICE);
         out.whole("coldstart_grammar.py", GRAMMAR);
-        let filled = |split: &&String| rows.get(*split).is_some_and(|n| *n > 0);
-        let file = |split: &String| format!("\"{split}\": \"{split}.parquet\"");
-        let files: Vec<String> = self.settings.splits.iter().filter(filled).map(file).collect();
         let response = self.settings.max_tokens.saturating_sub(PROMPT_TOKENS);
         let values = [
-            ("files", format!("{{{}}}", files.join(", "))),
+            ("files", files_of(&self.settings.splits, rows)),
             ("max_response", response.to_string()),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
@@ -101,16 +98,5 @@ impl Writer for TrlRl {
 }
 
 fn back(row: &Value) -> Result<Back, String> {
-    let mut turns = Vec::new();
-    for message in array(row, "prompt")? {
-        let speaker = match string(message, "role")? {
-            "system" => Speaker::System,
-            "user" => Speaker::User,
-            other => return Err(format!("`{other}` has no place in a prompt")),
-        };
-        turns.push((speaker, string(message, "content")?.to_string()));
-    }
-    let truth = string(row, "truth")?;
-    serde_json::from_str::<Value>(truth).map_err(|e| format!("`truth` is no JSON: {e}"))?;
-    Ok(Back { id: string(row, "id")?.into(), turns, images: Vec::new(), prompt_only: true })
+    prompt_back(row, "prompt", string(row, "id")?, string(row, "truth")?)
 }

@@ -6,12 +6,12 @@
 //! `coldstart serve`'s.
 
 use crate::export::columns::{column, group, messages, text};
-use crate::export::conversation::{Dialect, Speaker};
+use crate::export::conversation::Dialect;
 use crate::export::dataset::DatasetError;
 use crate::export::fill::fill;
 use crate::export::formats::table::{Naming, Tables};
 use crate::export::formats::{
-    Back, Container, Example, Files, Form, Settings, Writer, array, string, universal,
+    Back, Container, Example, Files, Form, Settings, Writer, prompt_back, string, universal,
 };
 use crate::export::recipe;
 use crate::record::Trajectory;
@@ -196,19 +196,7 @@ impl Writer for VerlRl {
 }
 
 fn back(row: &Value) -> Result<Back, String> {
-    let mut turns = Vec::new();
-    for message in array(row, "prompt")? {
-        let speaker = match string(message, "role")? {
-            "system" => Speaker::System,
-            "user" => Speaker::User,
-            other => return Err(format!("`{other}` has no place in a prompt")),
-        };
-        turns.push((speaker, string(message, "content")?.to_string()));
-    }
-    let truth = row.get("reward_model").map_or(Err("no `reward_model`".into()), |reward| {
-        string(reward, "ground_truth").map(str::to_string)
-    })?;
-    serde_json::from_str::<Value>(&truth).map_err(|e| format!("`ground_truth` is no JSON: {e}"))?;
+    let reward = row.get("reward_model").ok_or("no `reward_model`")?;
     let info = row.get("extra_info").ok_or("no `extra_info`")?;
-    Ok(Back { id: string(info, "id")?.into(), turns, images: Vec::new(), prompt_only: true })
+    prompt_back(row, "prompt", string(info, "id")?, string(reward, "ground_truth")?)
 }

@@ -3,7 +3,7 @@
 use super::generate::{BLANK, Drawn, draw};
 use crate::diag::Diagnostic;
 use crate::record::{Attempt, Evidence, Trajectory, Vote};
-use crate::stage::checklist::Checklist;
+use crate::stage::checklist::{CHECKLIST, CHECKLIST_TEMPLATE, Checklist};
 use crate::stage::judging::{Judged, Judging};
 use crate::stage::looks::{JUDGE, LOOK_AT, MAX_LOOKS, PRICES, PURITY, WORTH};
 use crate::stage::{
@@ -80,18 +80,8 @@ pub const KIND: Kind = Kind {
         LOOK_AT,
         WORTH,
         PRICES,
-        Param {
-            name: "checklist",
-            ty: Ty::Chat(Wants::JSON),
-            default: Some("checklist"),
-            doc: "the role that makes atoms",
-        },
-        Param {
-            name: "checklist_template",
-            ty: Ty::Template { must: &["prompt"], may: &["plain", "spec"] },
-            default: Some("atoms.j2"),
-            doc: "what it is asked",
-        },
+        CHECKLIST,
+        CHECKLIST_TEMPLATE,
     ],
     flow,
     flow_all: None,

@@ -2,7 +2,7 @@
 
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Preference, Trajectory};
-use crate::stage::checklist::Checklist;
+use crate::stage::checklist::{CHECKLIST, CHECKLIST_TEMPLATE, Checklist};
 use crate::stage::judging::Judging;
 use crate::stage::looks::{JUDGE, LOOK_AT, MAX_LOOKS, PRICES, PURITY, WORTH};
 use crate::stage::{
@@ -100,18 +100,8 @@ pub const KIND: Kind = Kind {
         LOOK_AT,
         WORTH,
         PRICES,
-        Param {
-            name: "checklist",
-            ty: Ty::Chat(Wants::JSON),
-            default: Some("checklist"),
-            doc: "the role that makes atoms",
-        },
-        Param {
-            name: "checklist_template",
-            ty: Ty::Template { must: &["prompt"], may: &["plain", "spec"] },
-            default: Some("atoms.j2"),
-            doc: "what it is asked",
-        },
+        CHECKLIST,
+        CHECKLIST_TEMPLATE,
     ],
     flow,
     flow_all: None,

@@ -5,7 +5,7 @@ use crate::diag::Diagnostic;
 use crate::record::{Evidence, ImageRef, Preference, Reward, Rollout, Trajectory, Vote};
 use crate::rules::{Readings, Seen, reward};
 use crate::stage::ask::Asker;
-use crate::stage::checklist::Checklist;
+use crate::stage::checklist::{CHECKLIST, CHECKLIST_TEMPLATE, Checklist};
 use crate::stage::judging::{Judging, bound};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
@@ -94,18 +94,8 @@ pub const KIND: Kind = Kind {
             doc: "what a single picture earns of the pairwise part: equation 6 read as earned by \
                   going on, or word for word",
         },
-        Param {
-            name: "checklist",
-            ty: Ty::Chat(Wants::JSON),
-            default: Some("checklist"),
-            doc: "the role that makes atoms, where the prompt brings none",
-        },
-        Param {
-            name: "checklist_template",
-            ty: Ty::Template { must: &["prompt"], may: &["plain", "spec"] },
-            default: Some("atoms.j2"),
-            doc: "what it is asked",
-        },
+        CHECKLIST,
+        CHECKLIST_TEMPLATE,
     ],
     flow,
     flow_all: None,

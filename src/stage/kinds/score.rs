@@ -4,7 +4,7 @@
 use crate::benchmark::{Benchmark, Counted, find, of_source};
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, ImageRef, Trajectory, Vote};
-use crate::stage::checklist::Checklist;
+use crate::stage::checklist::{CHECKLIST, CHECKLIST_TEMPLATE, Checklist};
 use crate::stage::judging::bound;
 use crate::stage::scoring::{Judged, MAY, Scorer, UNPARSED};
 use crate::stage::{
@@ -101,18 +101,8 @@ pub const KIND: Kind = Kind {
             default: Some("judge_rules.toml"),
             doc: "the rules, as data",
         },
-        Param {
-            name: "checklist",
-            ty: Ty::Chat(Wants::JSON),
-            default: Some("checklist"),
-            doc: "the role that makes atoms",
-        },
-        Param {
-            name: "checklist_template",
-            ty: Ty::Template { must: &["prompt"], may: &["plain", "spec"] },
-            default: Some("atoms.j2"),
-            doc: "what it is asked",
-        },
+        CHECKLIST,
+        CHECKLIST_TEMPLATE,
     ],
     flow,
     flow_all: None,
