@@ -76,7 +76,8 @@ impl<'a> RolloutReader<'a> {
         let rolled = does(Does::RollOut)?;
         let word = |name: &str| rolled.params.get(name).map_or("", |v| v.trim_matches('"'));
         let n_max = word("n_max").parse().unwrap_or(1);
-        let rules = Rules::of(word("grammar"), word("mode"), word("setting"), n_max, "");
+        let rules = Rules::of(word("grammar"), word("mode"), word("setting"), n_max, "")
+            .branching(word("branch") == "true");
         let scored = does(Does::Score);
         let protocol = scored.and_then(|s| s.params.get("protocol")).map(|v| v.trim_matches('"'));
         Some(RolloutReader {

@@ -11,7 +11,7 @@ use crate::stage::{Compile, Cx, StageError};
 use crate::template::Context;
 use crate::text::json;
 use crate::text::leak::Patterns;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -201,9 +201,14 @@ impl Judging {
             let asked = (self.scored, standard);
             return looks.judge(cx, (trajectory, image), &rules, asked).await;
         }
-        let asks = (0..votes).map(|draw| self.ask(cx, trajectory, image, standard, draw));
+        let parts: Vec<Cx<'_>> = (0..votes).map(|_| cx.part()).collect();
+        let asks = (0..).zip(&parts);
+        let asks = asks.map(|(draw, cx)| self.ask(cx, trajectory, image, standard, draw));
+        let answers = join_all(asks).await;
+        cx.join(parts);
         let mut ballot = Ballot::default();
-        for (number, asked) in (1..).zip(try_join_all(asks).await?) {
+        for (number, asked) in (1..).zip(answers) {
+            let asked = asked?;
             let ask = format!("vote_{number}");
             ballot.faults.extend(asked.faults);
             match asked.said {

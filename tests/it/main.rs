@@ -22,6 +22,7 @@ mod journal_damage;
 mod kill;
 mod markup;
 mod mixed;
+mod order;
 mod own_kind;
 mod plan;
 mod pool;

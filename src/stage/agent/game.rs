@@ -110,6 +110,12 @@ impl<'a> Game<'a> {
         self.pictures
     }
 
+    /// The rollout as which its next request is made: the first one's, as long as that is shared.
+    pub fn asks_as(&self) -> u32 {
+        let shared = self.rules.branch && self.rollout.pictures().is_empty();
+        if shared { 0 } else { self.rollout.draw }
+    }
+
     /// The turns so far.
     pub fn turns(&self) -> &[RolloutTurn] {
         &self.rollout.turns

@@ -58,6 +58,8 @@ pub struct Rules {
     /// At most so many pictures.
     pub n_max: usize,
     pub system: String,
+    /// All rollouts of a prompt share what comes up to the first picture, and part after it.
+    pub branch: bool,
 }
 
 impl Rules {
@@ -76,7 +78,12 @@ impl Rules {
             _ => Setting::Agent,
         };
         let system = if system.is_empty() { grammar.system() } else { system.to_owned() };
-        Rules { grammar, mode, setting, n_max: n_max.max(1), system }
+        Rules { grammar, mode, setting, n_max: n_max.max(1), system, branch: false }
+    }
+
+    /// Sharing the first turn and picture, if so.
+    pub fn branching(self, branch: bool) -> Rules {
+        Rules { branch, ..self }
     }
 
     /// With an editing tool, which v2 alone knows.

@@ -25,27 +25,50 @@ fn rollout_of(request: &Request) -> u32 {
     }
 }
 
-/// Plays rollout `number` again: its calls are those of `calls` that are its own, in order. What the
-/// journal lacks was refused, or is lost; either way the rollout goes on as after a refusal.
+/// Plays rollout `number` again: its calls are those of `calls` that are its own, in order, after those
+/// that it shares. What the journal lacks was refused, or is lost; either way the rollout goes on as
+/// after a refusal.
 pub fn replay<'a>(
     rules: &Rules,
     prompt: &str,
     number: u32,
     calls: impl IntoIterator<Item = (&'a Request, &'a Reply)>,
 ) -> Rollout {
-    let mut calls =
-        calls.into_iter().filter(|(request, _)| rollout_of(request) == number).peekable();
+    let calls: Vec<_> = calls.into_iter().collect();
+    let of = |number: u32| {
+        calls.iter().filter(move |(request, _)| rollout_of(request) == number).copied()
+    };
+    let shared = match rules.branch && number > 0 {
+        true => up_to_a_picture(of(0)),
+        false => Vec::new(),
+    };
+    let mut calls = shared.into_iter().chain(of(number)).peekable();
     let mut game = Game::new(rules, prompt, number);
     loop {
         let ask = game.ask();
         if ask == Ask::Nobody {
             return game.over();
         }
-        match calls.next_if(|(request, _)| answers(request, &ask, number)) {
+        let asks_as = game.asks_as();
+        match calls.next_if(|(request, _)| answers(request, &ask, asks_as)) {
             Some((request, reply)) => take(&mut game, request, reply),
             None => game.refused("the journal holds no reply"),
         }
     }
+}
+
+/// A rollout's calls up to its first picture.
+fn up_to_a_picture<'a>(
+    calls: impl Iterator<Item = (&'a Request, &'a Reply)>,
+) -> Vec<(&'a Request, &'a Reply)> {
+    let mut out = Vec::new();
+    for call in calls {
+        out.push(call);
+        if matches!(call.1.output, Output::Image { .. }) {
+            break;
+        }
+    }
+    out
 }
 
 /// Whether `request` is what is asked for now.

@@ -294,6 +294,30 @@ fn a_refused_call_shifts_no_other_rollout() {
 }
 
 #[test]
+fn rollouts_that_part_after_the_first_picture_are_read_back_whole() {
+    let rules = Rules::of("v1", "strict", "agent", 3, "").branching(true);
+    let text = |text: String| reply(Output::Text { text, reasoning: String::new() });
+    let shown = |n: u8| reply(Output::Image { image: picture(n), blank: false, bytes: None });
+    let done = || text("<judge>\nyes\n</judge>\n<answer>done</answer>".to_owned());
+    let again = format!("<judge>\nno\n</judge>\n<think>t</think>\n{}", call("b"));
+    let first = [
+        (asked(numbered(0, 0)), text(format!("<think>t</think> {}", call("a")))),
+        (drawing("a", 0), shown(1)),
+    ];
+    // As a row has them: what is shared stands before each rollout's own.
+    let mut calls = first.to_vec();
+    calls.push((asked(numbered(0, 1)), done()));
+    calls.extend(first);
+    calls.push((asked(numbered(1, 1)), text(again)));
+    calls.push((drawing("b", 1), shown(2)));
+    calls.push((asked(numbered(1, 2)), done()));
+    let of = |number| replay(&rules, "two cats", number, calls.iter().map(|(r, a)| (r, a)));
+    let (one, two) = (of(0), of(1));
+    assert_eq!((one.ended, one.pictures()), (Ended::Answer, vec![picture(1)]));
+    assert_eq!((two.ended, two.pictures()), (Ended::Answer, vec![picture(1), picture(2)]));
+}
+
+#[test]
 fn a_v2_agent_has_its_last_picture_changed_where_something_edits() {
     let edit = |text: &str| {
         let call =

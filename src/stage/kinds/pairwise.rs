@@ -193,10 +193,13 @@ impl Pairwise {
     ) -> Result<Result<Both, String>, StageError> {
         let purpose = if name_of == "order" { "positions" } else { name_of };
         let first_as_a_is_draw_0 = cx.rng(purpose).chance(0.5);
-        let (as_a, as_b) = futures::try_join!(
-            compare(asker, cx, t, [earlier, later], u32::from(!first_as_a_is_draw_0)),
-            compare(asker, cx, t, [later, earlier], u32::from(first_as_a_is_draw_0)),
-        )?;
+        let parts = [cx.part(), cx.part()];
+        let (as_a, as_b) = futures::join!(
+            compare(asker, &parts[0], t, [earlier, later], u32::from(!first_as_a_is_draw_0)),
+            compare(asker, &parts[1], t, [later, earlier], u32::from(first_as_a_is_draw_0)),
+        );
+        cx.join(parts);
+        let (as_a, as_b) = (as_a?, as_b?);
         let mut faults = Vec::new();
         let (as_a, as_b) = match (as_a.decided(&mut faults)?, as_b.decided(&mut faults)?) {
             (Ok(a), Ok(b)) => (a, b),

@@ -12,7 +12,7 @@ use crate::stage::{
     Step, Ty, Wants,
 };
 use crate::text::normalise;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use std::sync::Arc;
 
 pub const KIND: Kind = Kind {
@@ -192,12 +192,15 @@ impl Rewarding {
     async fn one(&self, t: &Trajectory, at: usize, cx: &Cx<'_>) -> Result<Rewarded, StageError> {
         let rollout = &t.rollouts[at];
         let pictures = rollout.pictures();
-        let asks = pictures
-            .windows(2)
-            .enumerate()
-            .map(|(place, pair)| self.pair(t, rollout.draw, place, [pair[0], pair[1]], cx));
+        let own = cx.part();
+        let parts: Vec<Cx<'_>> = pictures.windows(2).map(|_| cx.part()).collect();
+        let asks = pictures.windows(2).zip(&parts).enumerate();
+        let asks =
+            asks.map(|(n, (pair, cx))| self.pair(t, rollout.draw, n, [pair[0], pair[1]], cx));
         let (point, pairs) =
-            futures::try_join!(self.point(t, pictures.last().copied(), cx), try_join_all(asks))?;
+            futures::join!(self.point(t, pictures.last().copied(), &own), join_all(asks));
+        cx.join(std::iter::once(own).chain(parts));
+        let (point, pairs) = (point?, pairs.into_iter().collect::<Result<Vec<_>, _>>()?);
         let winners: Vec<Preference> = pairs.iter().map(|(winner, _)| *winner).collect();
         let seen = Seen {
             satisfied: point.satisfied,

@@ -125,7 +125,8 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
     };
     let word = |name| cx.params.text(name);
     let n_max = cx.params.int("n_max") as usize;
-    let rules = Rules::of(word("grammar"), word("mode"), word("setting"), n_max, &system);
+    let rules = Rules::of(word("grammar"), word("mode"), word("setting"), n_max, &system)
+        .branching(cx.params.bool("branch"));
     let (editor, rules) = match word("editor") {
         "" => (None, rules),
         _ => (Some(cx.role("editor")?), rules.editing()),
@@ -137,7 +138,6 @@ fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
         rules,
         draws: cx.params.int("draws") as u32,
         one_seed: word("seed") == "record",
-        branch: cx.params.bool("branch"),
     })))
 }
 
@@ -148,8 +148,6 @@ struct RollOut {
     rules: Rules,
     draws: u32,
     one_seed: bool,
-    /// The first turn and picture are asked for as the first rollout asks for them.
-    branch: bool,
 }
 
 #[async_trait::async_trait]
@@ -192,8 +190,7 @@ impl RollOut {
             match game.ask() {
                 Ask::Nobody => return Ok((game.over(), votes)),
                 Ask::Agent { messages, again } => {
-                    let first = self.branch && game.pictures() == 0;
-                    let request = self.request(messages, if first { 0 } else { number }, again)?;
+                    let request = self.request(messages, game.asks_as(), again)?;
                     let (reply, key) = match cx.call_with_key(&request).await {
                         // A conversation that has outgrown the context is a fact of the agent.
                         Err(CallError::Record { what }) if game.pictures() > 0 => {
@@ -206,9 +203,9 @@ impl RollOut {
                     votes.push(vote(number, &game, key));
                 }
                 Ask::Draw(caption) => {
-                    let shared = if self.branch { 0 } else { number };
-                    let seed = self.seed(&game, cx, shared);
-                    let drawn = draw(&self.generator, cx, &caption, seed, shared).await?;
+                    let asks_as = game.asks_as();
+                    let seed = self.seed(&game, cx, asks_as);
+                    let drawn = draw(&self.generator, cx, &caption, seed, asks_as).await?;
                     shown(&mut game, drawn, seed);
                 }
                 Ask::Edit { instruction, picture } => {
