@@ -87,6 +87,7 @@ fn kill_9_amid_rollouts_buys_no_turn_twice_and_gives_the_same_table() {
         text.lines().filter(|line| !line.contains(",s of ")).collect::<Vec<_>>().join("\n")
     };
     let (calm, killed) = (table(&calm), table(&out));
+    assert!(calm.contains("\nJudgements,") && calm.contains("J1 of wrong, rejects %"), "{calm}");
     assert!(calm.contains("Table 1,RUN,error rate per turn %"), "{calm}");
     assert_eq!(calm, killed);
 }

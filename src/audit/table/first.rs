@@ -8,7 +8,7 @@ use crate::audit::table::sheet::{Cell, Sheet, SheetRow};
 use crate::record::RolloutTurn;
 
 /// A prompt's part in a rate.
-type Part = (f64, f64);
+pub(super) type Part = (f64, f64);
 
 /// A line of the table: its heading, and what a rollout adds to it.
 struct Figure {
@@ -83,7 +83,7 @@ impl Figure {
     }
 }
 
-fn cell(run: &Played, scale: f64, part: impl Fn(&Play, f64) -> Part) -> Cell {
+pub(super) fn cell(run: &Played, scale: f64, part: impl Fn(&Play, f64) -> Part) -> Cell {
     let parts: Vec<Part> = run.plays.iter().map(|play| part(play, run.most())).collect();
     let all: Vec<usize> = (0..parts.len()).collect();
     let of = |at: &[usize]| ratio(&parts, at).map(|v| v * scale);
@@ -129,12 +129,12 @@ fn gain(play: &Play, most: f64) -> Part {
 }
 
 /// Whether a picture is good: by the truth where it is known, else by the score.
-fn good(shot: &Shot, most: f64) -> Option<bool> {
+pub(super) fn good(shot: &Shot, most: f64) -> Option<bool> {
     shot.truth.or(shot.strict).map(|score| score >= most - 1e-9)
 }
 
 /// The agent's verdicts on its pictures in turn: true accepts.
-fn verdicts(play: &Play) -> Vec<Option<bool>> {
+pub(super) fn verdicts(play: &Play) -> Vec<Option<bool>> {
     let turns: Vec<&RolloutTurn> = play.rollout.last_attempt().collect();
     let drawn = turns.iter().enumerate().filter(|(_, turn)| turn.picture.is_some());
     let verdict = |(at, _): (usize, &&RolloutTurn)| {

@@ -7,6 +7,7 @@ mod bench;
 mod boot;
 mod compare;
 mod first;
+mod judged;
 mod plays;
 mod sheet;
 mod training;
@@ -25,6 +26,7 @@ pub fn tables(runs: &[Played]) -> Tables {
         ..Tables::default()
     };
     out.sheets.push(first::table(runs));
+    out.sheets.push(judged::table(runs));
     out.sheets.push(first::stops(runs));
     out.sheets.extend(bench::tables(runs));
     out.sheets.extend(compare::table(runs));
