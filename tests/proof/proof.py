@@ -305,6 +305,7 @@ def prepare(study, work, on):
 
 def run_study(study, work, out, until, workers, on):
     out.mkdir(parents=True, exist_ok=True)
+    all_wanted = len(list(jobs(study)))
     prepare(study, work, on)
     built = {d["name"] for d in study["dataset"] if (work / "data" / d["name"] / "facts.json").exists()}
     study["dataset"] = [d for d in study["dataset"] if d.get("of", d["name"]) in built]
@@ -324,13 +325,18 @@ def run_study(study, work, out, until, workers, on):
             claim.rmdir()
     frozen = work / "study.json"
     frozen.write_text(json.dumps(study))
-    say(f"{len(list(jobs(study)))} trainings, {workers} side by side")
+    wanted = len(list(jobs(study)))
+    say(f"{wanted} trainings, {workers} side by side")
     team = [subprocess.Popen([sys.executable, __file__, "worker", str(frozen), "--work", str(work), "--out", str(out),
                               "--until", str(max(1, until - (time.monotonic() - BEGAN)))],
                              env={**os.environ, "OMP_NUM_THREADS": "2"}) for _ in range(workers)]
     for one in team:
         one.wait()
-    say(f"{len(kept.read_text().splitlines()) if kept.exists() else 0} trainings are done")
+    done = len(kept.read_text().splitlines()) if kept.exists() else 0
+    say(f"{done} trainings are done")
+    # What the time did not allow is no failure; a dataset or a training that broke is.
+    if (wanted < all_wanted or done < wanted) and time.monotonic() - BEGAN < until:
+        raise SystemExit(f"{all_wanted - done} of {all_wanted} trainings failed; what they said is above")
 
 
 def recount(work):

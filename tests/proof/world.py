@@ -29,7 +29,7 @@ DIRTY = ["--format-error", "0.1", "--copy", "0.15", "--contradiction", "0.15", "
 TRUE = ["--judge-error", "0", "--contradiction", "0", "--decode-error", "0", "--verifier-error", "0"]
 ROLES = {"agent": "openai-chat", "checklist": "openai-chat", "comparator": "gemini", "generator": "openai-images",
          "grader": "openai-chat", "illustrator": "openai-images", "judge": "openai-chat", "leak_reader": "openai-chat",
-         "reflector": "gemini", "solver": "openai-chat", "teacher": "openai-chat", "verifier": "openai-chat",
+         "reflector": "gemini", "second_judge": "gemini", "solver": "openai-chat", "teacher": "openai-chat", "verifier": "openai-chat",
          "writer": "openai-chat"}
 SYSTEM = ("You make pictures with image_generation_tool. Think, call it, judge each picture, and call "
           "again until it shows what was asked.")
