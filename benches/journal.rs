@@ -3,6 +3,8 @@
 //! `cargo bench --bench journal -- [entries] [folder]`; the folder should be on the disk that
 //! RUNs will be on. Prints one figure a line.
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
 use bytes::Bytes;
 use coldstart::call::{
     CallError, ChatRequest, KeyedRequest, Model, Output, Reply, Request, Sampling, Usage,
@@ -12,7 +14,7 @@ use coldstart::journal::{Entry, Journal, JournalError, Journaled, ReadJournal};
 use coldstart::record::{
     CallKey, Decision, Disposition, Evidence, Id, Message, NanoUsd, Part, Speaker,
 };
-use coldstart::store::{Blobs, DecisionWriter, Store, scan_slim};
+use coldstart::store::{Blobs, DecisionWriter, Store, decision_batches};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -284,6 +286,10 @@ fn decision(n: u64) -> Decision {
     }
 }
 
+/// What a funnel needs of a stage table.
+const FUNNEL: [&str; 7] =
+    ["category", "source", "disposition", "port", "reason", "score", "cost_nano_usd"];
+
 async fn tables(env: &Env, root: &Store) -> Result<(), Failure> {
     const ROWS: u64 = 1_000_000;
     let clock = Clock::start(env);
@@ -295,11 +301,17 @@ async fn tables(env: &Env, root: &Store) -> Result<(), Failure> {
     let (wrote, wrote_peak) = (clock.read().0, peak_mb());
     let clock = Clock::start(env);
     let (mut dropped, mut cost) = (0u64, NanoUsd(0));
-    scan_slim(root, "judged", &mut |row| {
-        dropped += u64::from(row.disposition == Disposition::Dropped);
-        cost += row.cost;
-    })
-    .await?;
+    for (name, _) in root.list("stages/judged").await? {
+        for batch in decision_batches(root.get(&name).await?, Some(&FUNNEL))? {
+            let batch = batch?;
+            let text = |name: &str| batch[name].as_string::<i32>();
+            let costs = batch["cost_nano_usd"].as_primitive::<UInt64Type>();
+            for (n, disposition) in text("disposition").iter().enumerate() {
+                dropped += u64::from(disposition == Some("dropped"));
+                cost += NanoUsd(costs.value(n));
+            }
+        }
+    }
     println!(
         "a stage table of {ROWS} rows: made and written in {wrote:.1} s, peak RSS {wrote_peak} \
          MB; scanned in {:.2} s ({:.2} s CPU; {dropped} dropped, {:.3} USD), peak RSS {} MB",

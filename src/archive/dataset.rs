@@ -5,7 +5,7 @@
 
 use crate::archive::error::ArchiveError;
 use crate::export::dataset::{self, DatasetError, Light, PicturedRow};
-use crate::record::Digest;
+use crate::record::{Cause, Digest};
 use crate::store::{Layout, Store};
 
 /// Sealed shards.
@@ -76,12 +76,12 @@ impl Dataset {
     /// Calls `each` with a shard's rows, in order, without images and messages.
     ///
     /// # Errors
-    /// Text for `Unreadable`: the rows before the damage have been given.
+    /// The cause for an `Unreadable`: the rows before the damage have been given.
     pub async fn light(
         &self,
         shard: &Shard,
         each: &mut (dyn FnMut(Light) + Send),
-    ) -> Result<(), String> {
+    ) -> Result<(), Cause> {
         match self.open(shard).await? {
             Opened::File(file) => give(dataset::light(file), each),
             Opened::Bytes(bytes) => give(dataset::light(bytes), each),
@@ -96,7 +96,7 @@ impl Dataset {
         &self,
         shard: &Shard,
         each: &mut (dyn FnMut(PicturedRow) + Send),
-    ) -> Result<(), String> {
+    ) -> Result<(), Cause> {
         match self.open(shard).await? {
             Opened::File(file) => give(dataset::read(file), each),
             Opened::Bytes(bytes) => give(dataset::read(bytes), each),
@@ -104,12 +104,10 @@ impl Dataset {
     }
 
     /// A local shard is read from its file, piece by piece; one in a bucket is fetched whole.
-    async fn open(&self, shard: &Shard) -> Result<Opened, String> {
+    async fn open(&self, shard: &Shard) -> Result<Opened, Cause> {
         Ok(match self.store.local_path(&shard.name) {
-            Some(path) => Opened::File(std::fs::File::open(path).map_err(|err| err.to_string())?),
-            None => {
-                Opened::Bytes(self.store.get(&shard.name).await.map_err(|err| err.to_string())?)
-            }
+            Some(path) => Opened::File(std::fs::File::open(path).map_err(Cause::new)?),
+            None => Opened::Bytes(self.store.get(&shard.name).await.map_err(Cause::new)?),
         })
     }
 }
@@ -122,9 +120,9 @@ enum Opened {
 fn give<T>(
     rows: Result<impl Iterator<Item = Result<T, DatasetError>>, DatasetError>,
     each: &mut (dyn FnMut(T) + Send),
-) -> Result<(), String> {
-    for row in rows.map_err(|err| err.to_string())? {
-        each(row.map_err(|err| err.to_string())?);
+) -> Result<(), Cause> {
+    for row in rows.map_err(Cause::new)? {
+        each(row.map_err(Cause::new)?);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A Parquet part of a stage table as columns: only what an audit compares is decoded.
 
 use crate::archive::columns::{Columns, Reading};
-use crate::record::{CallKey, Disposition, Id, Vote};
+use crate::record::{CallKey, Cause, Disposition, Id, Vote};
 use crate::store::decision_batches;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt64Type};
@@ -9,7 +9,7 @@ use arrow_array::{RecordBatch, StringArray};
 use bytes::Bytes;
 
 /// A part's rows as columns.
-pub fn columns(part: Bytes, reading: Reading) -> Result<Columns, String> {
+pub fn columns(part: Bytes, reading: Reading) -> Result<Columns, Cause> {
     const PLAIN: [&str; 10] = [
         "id",
         "category",
@@ -40,7 +40,7 @@ pub fn columns(part: Bytes, reading: Reading) -> Result<Columns, String> {
 }
 
 /// The first failed rows' notes. A column that is read for them alone: failures are rare.
-fn failures(part: Bytes) -> Result<Vec<(Id, String)>, String> {
+fn failures(part: Bytes) -> Result<Vec<(Id, String)>, Cause> {
     const FEW: usize = 5;
     let mut out = Vec::new();
     for batch in decision_batches(part, Some(&["id", "disposition", "note"]))? {
@@ -48,7 +48,7 @@ fn failures(part: Bytes) -> Result<Vec<(Id, String)>, String> {
         let text = |name: &str| text(&batch, name).map(StringArray::iter);
         for ((id, disposition), note) in text("id")?.zip(text("disposition")?).zip(text("note")?) {
             if disposition == Some("failed") {
-                let id = id.unwrap_or_default().parse().map_err(|err| format!("{err}"))?;
+                let id = id.unwrap_or_default().parse().map_err(Cause::new)?;
                 out.push((id, note.unwrap_or_default().to_owned()));
             }
             if out.len() == FEW {
@@ -60,7 +60,7 @@ fn failures(part: Bytes) -> Result<Vec<(Id, String)>, String> {
 }
 
 /// The votes that tell of how a reply could be read.
-fn replies(part: Bytes) -> Result<Vec<Vote>, String> {
+fn replies(part: Bytes) -> Result<Vec<Vote>, Cause> {
     let mut out = Vec::new();
     for batch in decision_batches(part, Some(&["votes"]))? {
         let batch = batch?;
@@ -69,14 +69,16 @@ fn replies(part: Bytes) -> Result<Vec<Vote>, String> {
         let votes = votes.ok_or("`votes` is not a list of votes")?;
         let text = |name: &str| {
             let column = votes.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-            column.map(StringArray::iter).ok_or_else(|| format!("`votes.{name}` is not text"))
+            column
+                .map(StringArray::iter)
+                .ok_or_else(|| Cause::from(format!("`votes.{name}` is not text")))
         };
         for ((ask, answer), call) in text("ask")?.zip(text("answer")?).zip(text("call")?) {
             let ask = ask.unwrap_or_default();
             if !Vote::tells_of_reading(ask) {
                 continue;
             }
-            let call = call.map(str::parse).transpose().map_err(|err| format!("{err}"))?;
+            let call = call.map(str::parse).transpose().map_err(Cause::new)?;
             let (ask, answer) = (ask.to_owned(), answer.unwrap_or_default().to_owned());
             out.push(Vote { ask, answer, call });
         }
@@ -84,12 +86,12 @@ fn replies(part: Bytes) -> Result<Vec<Vote>, String> {
     Ok(out)
 }
 
-fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, String> {
+fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, Cause> {
     let column = batch.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-    column.ok_or_else(|| format!("`{name}` is not text"))
+    column.ok_or_else(|| format!("`{name}` is not text").into())
 }
 
-fn add_batch(out: &mut Columns, batch: &RecordBatch, reading: Reading) -> Result<(), String> {
+fn add_batch(out: &mut Columns, batch: &RecordBatch, reading: Reading) -> Result<(), Cause> {
     let text = |name: &str| text(batch, name);
     for (name, to) in [
         ("category", &mut out.category),
@@ -107,14 +109,14 @@ fn add_batch(out: &mut Columns, batch: &RecordBatch, reading: Reading) -> Result
         }
     }
     for value in text("id")?.iter().map(Option::unwrap_or_default) {
-        out.ids.push(value.parse().map_err(|err| format!("{err}"))?);
+        out.ids.push(value.parse().map_err(Cause::new)?);
     }
     for value in text("disposition")?.iter().map(Option::unwrap_or_default) {
         out.disposition.push(match value {
             "passed" => Disposition::Passed,
             "dropped" => Disposition::Dropped,
             "failed" => Disposition::Failed,
-            other => return Err(format!("`{other}` is no disposition")),
+            other => return Err(format!("`{other}` is no disposition").into()),
         });
     }
     let score = batch.column_by_name("score").and_then(|c| c.as_primitive_opt::<Float32Type>());
@@ -131,14 +133,14 @@ fn add_batch(out: &mut Columns, batch: &RecordBatch, reading: Reading) -> Result
     Ok(())
 }
 
-fn add_calls(out: &mut Columns, batch: &RecordBatch) -> Result<(), String> {
+fn add_calls(out: &mut Columns, batch: &RecordBatch) -> Result<(), Cause> {
     let lists = batch.column_by_name("calls").and_then(|c| c.as_list_opt::<i32>());
     let lists = lists.ok_or("`calls` is not a list")?;
     let keys = lists.values().as_string_opt::<i32>().ok_or("`calls` does not hold text")?;
     for ends in lists.offsets().windows(2) {
         let of_row = (ends[0] as usize..ends[1] as usize).map(|at| keys.value(at).parse());
         let of_row: Result<Vec<CallKey>, _> = of_row.collect();
-        out.calls.push(of_row.map_err(|err| format!("{err}"))?);
+        out.calls.push(of_row.map_err(Cause::new)?);
     }
     Ok(())
 }

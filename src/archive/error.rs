@@ -1,14 +1,18 @@
 //! What can go wrong with reading a RUN, one kind for each different remedy.
 
+use crate::plan::ManifestError;
+use crate::record::Cause;
 use crate::store::StoreError;
 use serde::Serialize;
 
 /// A file of a RUN that could not be read; the others were.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("`{name}` cannot be read: {what}")]
 pub struct Unreadable {
     /// Relative to the RUN's root.
     pub name: String,
-    pub what: String,
+    #[source]
+    pub what: Cause,
 }
 
 /// Why a RUN cannot be read at all, or what was asked for is not in it.
@@ -23,11 +27,14 @@ pub enum ArchiveError {
     #[error("`{place}` is not there")]
     NoManifest { place: String },
     /// The manifest is damaged, or written by a later version.
-    #[error("`{place}`: {what}")]
-    Manifest { place: String, what: String },
+    #[error("`{place}`: {source}")]
+    Manifest { place: String, source: ManifestError },
     /// A part that who asked cannot do without.
-    #[error("`{}` cannot be read: {}", .0.name, .0.what)]
-    Damaged(Unreadable),
+    #[error(transparent)]
+    Damaged(#[from] Unreadable),
+    /// What runs may spend together, as a file of the RUN keeps it.
+    #[error("`{place}` cannot be read: {source}; `--budget` writes it anew")]
+    Budget { place: String, source: serde_json::Error },
     /// A name the user gave that is not there; `help` says what is.
     #[error("{what}{help}")]
     Unknown { what: String, help: String },

@@ -4,7 +4,7 @@
 //! seen is passed over: no row is held for longer than its object.
 
 use crate::archive::error::{ArchiveError, Unreadable};
-use crate::record::{Decision, Id};
+use crate::record::{Cause, Decision, Id};
 use crate::store::{Layout, Store, StoreError};
 use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
@@ -90,19 +90,19 @@ fn marks(only: Only) -> Vec<String> {
 }
 
 /// The rows of an object's lines, up to where it is damaged.
-fn lines(bytes: &[u8], marks: &[String]) -> (Vec<Decision>, Option<String>) {
+fn lines(bytes: &[u8], marks: &[String]) -> (Vec<Decision>, Option<Cause>) {
     /// Longer than any stage's name and an id.
     const BEGINNING: usize = 256;
     let mut rows = Vec::new();
-    let mut read = || -> Result<(), String> {
-        let decoder = zstd::stream::read::Decoder::new(bytes).map_err(|err| err.to_string())?;
+    let mut read = || -> Result<(), Cause> {
+        let decoder = zstd::stream::read::Decoder::new(bytes).map_err(Cause::new)?;
         let mut reader = std::io::BufReader::new(decoder);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).map_err(|err| err.to_string())? > 0 {
+        while reader.read_until(b'\n', &mut line).map_err(Cause::new)? > 0 {
             let start = &line[..line.len().min(BEGINNING)];
             let holds = |mark: &String| start.windows(mark.len()).any(|w| w == mark.as_bytes());
             if marks.iter().all(holds) {
-                rows.push(serde_json::from_slice(&line).map_err(|err| err.to_string())?);
+                rows.push(serde_json::from_slice(&line).map_err(Cause::new)?);
             }
             line.clear();
         }

@@ -4,7 +4,7 @@
 //! id can be; only those pages are decoded. A table that is not sorted is still read rightly, just
 //! more of it.
 
-use crate::record::{Decision, Id};
+use crate::record::{Cause, Decision, Id};
 use crate::store::{Ranges, decode_batch};
 use arrow_array::cast::AsArray;
 use parquet::arrow::ProjectionMask;
@@ -17,7 +17,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
 /// The rows of `id` in `part`.
-pub fn rows(part: &Ranges, id: &Id) -> Result<Vec<Decision>, String> {
+pub fn rows(part: &Ranges, id: &Id) -> Result<Vec<Decision>, Cause> {
     let hex = id.hex();
     // Where the pages lie is read only of a part that can hold the id.
     let metadata = open(part, PageIndexPolicy::Skip)?;
@@ -37,9 +37,9 @@ pub fn rows(part: &Ranges, id: &Id) -> Result<Vec<Decision>, String> {
     Ok(out)
 }
 
-fn open(part: &Ranges, pages: PageIndexPolicy) -> Result<ArrowReaderMetadata, String> {
+fn open(part: &Ranges, pages: PageIndexPolicy) -> Result<ArrowReaderMetadata, Cause> {
     let options = ArrowReaderOptions::new().with_page_index_policy(pages);
-    ArrowReaderMetadata::load(part, options).map_err(|err| err.to_string())
+    ArrowReaderMetadata::load(part, options).map_err(Cause::new)
 }
 
 fn id_column(metadata: &ArrowReaderMetadata) -> Option<usize> {
@@ -66,7 +66,7 @@ fn reader(
     group: usize,
     mask: ProjectionMask,
     selection: Option<RowSelection>,
-) -> Result<ParquetRecordBatchReader, String> {
+) -> Result<ParquetRecordBatchReader, Cause> {
     let mut builder =
         ParquetRecordBatchReaderBuilder::new_with_metadata(part.clone(), metadata.clone())
             .with_row_groups(vec![group])
@@ -75,7 +75,7 @@ fn reader(
     if let Some(selection) = selection {
         builder = builder.with_row_selection(selection);
     }
-    builder.build().map_err(|err| err.to_string())
+    builder.build().map_err(Cause::new)
 }
 
 /// Places of rows with this id within the group, by the id column alone.
@@ -84,7 +84,7 @@ fn find(
     metadata: &ArrowReaderMetadata,
     group: usize,
     hex: &str,
-) -> Result<Vec<usize>, String> {
+) -> Result<Vec<usize>, Cause> {
     let mask = ProjectionMask::columns(metadata.parquet_schema(), ["id"]);
     let pages = pages(metadata, group, hex);
     let starts: Vec<usize> = pages.iter().flat_map(|(start, len)| *start..start + len).collect();
@@ -93,7 +93,7 @@ fn find(
     let mut at = 0;
     let mut out = Vec::new();
     for batch in reader(part, metadata, group, mask, selection)? {
-        let batch = batch.map_err(|err| err.to_string())?;
+        let batch = batch.map_err(Cause::new)?;
         let ids = batch.column(0).as_string_opt::<i32>().ok_or("`id` is not text")?;
         for value in ids.iter() {
             if value == Some(hex) {
@@ -152,12 +152,12 @@ fn take(
     group: usize,
     rows: &[usize],
     out: &mut Vec<Decision>,
-) -> Result<(), String> {
+) -> Result<(), Cause> {
     let total = metadata.metadata().row_group(group).num_rows() as usize;
     let ranges: Vec<(usize, usize)> = rows.iter().map(|row| (*row, 1)).collect();
     let selection = select(&ranges, total);
     for batch in reader(part, metadata, group, ProjectionMask::all(), Some(selection))? {
-        let batch = batch.map_err(|err| err.to_string())?;
+        let batch = batch.map_err(Cause::new)?;
         decode_batch(&batch, &mut |row| out.push(row))?;
     }
     Ok(())

@@ -37,7 +37,7 @@ pub use columns::{CallColumn, Columns, Reading};
 pub use dataset::{Dataset, Shard, shards_in};
 pub use error::{ArchiveError, Unreadable};
 pub use names::{Name, Names, Texts};
-pub use rows::Tables;
+pub use rows::{Tables, decisions, stages};
 pub use run_dir::{RunDir, manifest};
 pub use sessions::Sessions;
 pub use shape::{Edge, Shape, ShapeStage};

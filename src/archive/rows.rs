@@ -9,7 +9,7 @@ use crate::archive::error::{ArchiveError, Unreadable};
 use crate::archive::ledger::{self, Only};
 use crate::archive::lookup;
 use crate::archive::shape::Shape;
-use crate::record::{Decision, Id};
+use crate::record::{Cause, Decision, Id};
 use crate::store::{Layout, Store, StoreError, decode_decisions};
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
@@ -31,7 +31,7 @@ impl Tables {
     /// `Damaged` where a part could not be read.
     pub fn whole(self) -> Result<Vec<Columns>, ArchiveError> {
         match self.unreadable.into_iter().next() {
-            Some(part) => Err(ArchiveError::Damaged(part)),
+            Some(part) => Err(part.into()),
             None => Ok(self.columns),
         }
     }
@@ -134,10 +134,10 @@ async fn from_parts(
     out
 }
 
-async fn part(store: &Store, name: &str, reading: Reading) -> Result<Columns, String> {
-    let bytes = store.get(name).await.map_err(|err| err.to_string())?;
+async fn part(store: &Store, name: &str, reading: Reading) -> Result<Columns, Cause> {
+    let bytes = store.get(name).await.map_err(Cause::new)?;
     let work = tokio::task::spawn_blocking(move || columns(bytes, reading));
-    work.await.map_err(|err| err.to_string())?
+    work.await.map_err(Cause::new)?
 }
 
 /// None when the run ended meanwhile.
@@ -189,6 +189,19 @@ pub async fn each(
     Err(restless(store))
 }
 
+/// Every row of a stage, in memory at once.
+///
+/// # Errors
+/// Also where a part cannot be read: who counts rows would count too few.
+pub async fn decisions(store: &Store, stage: &str) -> Result<Vec<Decision>, ArchiveError> {
+    let mut rows = Vec::new();
+    let damaged = each(store, stage, &mut |row| rows.push(row)).await?;
+    match damaged.into_iter().next() {
+        Some(part) => Err(part.into()),
+        None => Ok(rows),
+    }
+}
+
 /// Every row of every stage. None when the run ended meanwhile: what came so far is to be
 /// forgotten, and all asked for again.
 pub async fn every(
@@ -213,7 +226,7 @@ async fn each_of_parts(
     for name in names {
         let read = match store.get(&name).await {
             Ok(bytes) => decode_decisions(bytes, each),
-            Err(err) => Err(err.to_string()),
+            Err(err) => Err(Cause::new(err)),
         };
         damaged.extend(read.err().map(|what| Unreadable { name, what }));
     }
@@ -264,8 +277,8 @@ async fn rows_in_parts(
     (rows, damaged)
 }
 
-async fn rows_in_part(store: &Store, name: &str, id: Id) -> Result<Vec<Decision>, String> {
-    let part = store.ranges(name).await.map_err(|err| err.to_string())?;
+async fn rows_in_part(store: &Store, name: &str, id: Id) -> Result<Vec<Decision>, Cause> {
+    let part = store.ranges(name).await.map_err(Cause::new)?;
     let work = tokio::task::spawn_blocking(move || lookup::rows(&part, &id));
-    work.await.map_err(|err| err.to_string())?
+    work.await.map_err(Cause::new)?
 }

@@ -13,7 +13,7 @@ use crate::archive::sessions::{self, Sessions};
 use crate::archive::shape::{Shape, ShapeStage};
 use crate::journal::ReadJournal;
 use crate::plan::Manifest;
-use crate::record::{CallKey, Decision, Digest, Id, Report};
+use crate::record::{CallKey, Cause, Decision, Digest, Id, Report};
 use crate::store::{Blobs, Layout, Store, StoreError};
 use bytes::Bytes;
 
@@ -39,7 +39,7 @@ pub async fn manifest(store: &Store) -> Result<Manifest, ArchiveError> {
         Err(StoreError::NotFound { .. }) => return Err(ArchiveError::NoManifest { place }),
         bytes => bytes?,
     };
-    Manifest::parse(&bytes).map_err(|what| ArchiveError::Manifest { place, what })
+    Manifest::parse(&bytes).map_err(|source| ArchiveError::Manifest { place, source })
 }
 
 /// Images kept in memory.
@@ -64,7 +64,7 @@ impl RunDir {
         if let Some(bytes) = manifest {
             match Shape::of_manifest(&bytes) {
                 Ok(shape) => run.shape = shape,
-                Err(err) => run.cannot_read(Layout::MANIFEST, &err),
+                Err(err) => run.cannot_read(Layout::MANIFEST, err),
             }
         }
         run.reload_report().await?;
@@ -101,8 +101,8 @@ impl RunDir {
         Ok(!names.is_empty())
     }
 
-    fn cannot_read(&mut self, name: &str, err: &dyn std::fmt::Display) {
-        self.unreadable.push(Unreadable { name: name.to_owned(), what: err.to_string() });
+    fn cannot_read(&mut self, name: &str, err: impl std::error::Error + Send + Sync + 'static) {
+        self.unreadable.push(Unreadable { name: name.to_owned(), what: Cause::new(err) });
     }
 
     /// Reads the report again; a live run writes it at its end.
@@ -110,7 +110,7 @@ impl RunDir {
         let Some(bytes) = self.optional(Layout::REPORT).await? else { return Ok(()) };
         match serde_json::from_slice(&bytes) {
             Ok(report) => self.report = Some(report),
-            Err(err) => self.cannot_read(Layout::REPORT, &err),
+            Err(err) => self.cannot_read(Layout::REPORT, err),
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What the journaled calls of a RUN have cost: `--budget` is for all runs on it together.
 
-use crate::archive::error::{ArchiveError, Unreadable};
+use crate::archive::error::ArchiveError;
 use crate::journal::ReadJournal;
 use crate::record::{KeptBudget, NanoUsd};
 use crate::store::{Layout, Store, StoreError};
@@ -19,12 +19,9 @@ pub async fn budget(store: &Store) -> Result<Option<NanoUsd>, ArchiveError> {
         Err(StoreError::NotFound { .. }) => return Ok(None),
         bytes => bytes?,
     };
-    let what = |error: serde_json::Error| Unreadable {
-        name: Layout::BUDGET.to_owned(),
-        what: format!("{error}; `--budget` writes it anew"),
-    };
-    let kept: KeptBudget =
-        serde_json::from_slice(&bytes).map_err(|e| ArchiveError::Damaged(what(e)))?;
+    let kept: Result<KeptBudget, _> = serde_json::from_slice(&bytes);
+    let kept =
+        kept.map_err(|source| ArchiveError::Budget { place: store.place(Layout::BUDGET), source })?;
     Ok(Some(NanoUsd(kept.nano_usd)))
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with an audit, one kind for each different remedy.
 
-use crate::archive::ArchiveError;
+use crate::archive::{ArchiveError, Unreadable};
+use crate::record::Cause;
 use crate::store::StoreError;
 
 /// Errors of the auditing verbs. A defect *found* in a RUN is a `Finding`, not an error.
@@ -12,6 +13,21 @@ pub enum AuditError {
     /// A query, an output, an id: the user can put it right.
     #[error("{what}")]
     Input { what: String },
+    /// A statement that SQLite refuses.
+    #[error("{source}; `coldstart audit --tables` lists tables and columns")]
+    Query { source: rusqlite::Error },
+    /// What was found cannot be written in the form that was asked for.
+    #[error("this cannot be written so: {0}")]
+    Output(#[source] Cause),
+    #[error("cannot listen on 127.0.0.1:{port}: {source}; try `--port 0`")]
+    Listen { port: u16, source: std::io::Error },
+}
+
+/// A part of the RUN that cannot be done without.
+impl From<Unreadable> for AuditError {
+    fn from(part: Unreadable) -> AuditError {
+        AuditError::Archive(part.into())
+    }
 }
 
 impl From<StoreError> for AuditError {

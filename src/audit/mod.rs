@@ -18,6 +18,7 @@ mod funnel;
 pub mod gather;
 mod index;
 pub mod judges;
+pub mod labelling;
 pub mod lineage;
 mod page;
 pub mod panels;

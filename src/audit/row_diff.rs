@@ -1,7 +1,7 @@
 //! The rows of two datasets against each other: two runs may decide all the same and still end in other
 //! rows (an outcome cut otherwise, a text that differs).
 
-use crate::archive::RunDir;
+use crate::archive::{RunDir, Unreadable};
 use crate::audit::error::AuditError;
 use crate::export::dataset::Face;
 use crate::record::{Id, Outcome};
@@ -40,7 +40,7 @@ pub async fn faces(run: &RunDir) -> Result<Option<Vec<Face>>, AuditError> {
     let mut out = Vec::new();
     for shard in &dataset.shards {
         let read = dataset.light(shard, &mut |row| out.push(Face::of(row))).await;
-        read.map_err(|what| AuditError::input(format!("`{}` cannot be read: {what}", shard.name)))?;
+        read.map_err(|what| Unreadable { name: shard.name.clone(), what })?;
     }
     Ok(Some(out))
 }

@@ -2,19 +2,21 @@
 
 mod people;
 
-use crate::archive::labels::{Label, latest, parse};
 use crate::archive::{Reading, RunDir};
 use crate::audit::Index;
 use crate::audit::agreement::{decisions, people, settled};
 use crate::audit::calibrate::{Agreement, Calibration, Figure, calibrate};
+use crate::audit::labelling::export;
 use crate::audit::sampling::{Asked, sample};
 use crate::audit::show::{Grid, Look, line};
 use crate::cli::Done;
 use crate::cli::audit::look;
-use crate::cli::calibrate::people::{Form, export, import, text as people_text};
+use crate::cli::calibrate::people::{Form, import, text as people_text};
 use crate::cli::shared::{Format, block_on, print_json};
 use crate::env::Env;
 use std::path::PathBuf;
+
+pub use people::labels;
 
 /// Hold decisions against people's labels: error rate, precision, recall, F1, kappa
 #[derive(Debug, clap::Args)]
@@ -63,11 +65,14 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         if let Some(form) = args.export {
             let asked =
                 args.sample.map(|size| asked(&run, &index, &args, size)).unwrap_or_default();
-            print!("{}", export(&run, &index, &labels(&run, &args).await?, &asked, form));
+            print!(
+                "{}",
+                export(&run, &index, &labels(&run, &args.labels).await?, &asked, form.into())
+            );
             return Ok(Done::Well);
         }
         if args.agreement {
-            let found = people(&labels(&run, &args).await?, &decisions(&index, &run.shape));
+            let found = people(&labels(&run, &args.labels).await?, &decisions(&index, &run.shape));
             return match args.format {
                 Format::Json => print_json(&found),
                 Format::Text => {
@@ -112,7 +117,7 @@ fn draw(run: &RunDir, index: &Index, args: &Args, size: usize) -> anyhow::Result
 }
 
 async fn hold(run: &RunDir, index: &Index, args: &Args) -> anyhow::Result<Done> {
-    let mut labels = labels(run, args).await?;
+    let mut labels = labels(run, &args.labels).await?;
     labels.retain(|label| args.stage.is_empty() || args.stage.contains(&label.stage));
     if labels.is_empty() {
         anyhow::bail!(
@@ -129,23 +134,6 @@ async fn hold(run: &RunDir, index: &Index, args: &Args) -> anyhow::Result<Done> 
             Ok(Done::Well)
         }
     }
-}
-
-async fn labels(run: &RunDir, args: &Args) -> anyhow::Result<Vec<Label>> {
-    if args.labels.is_empty() {
-        return Ok(run.labels().await?);
-    }
-    let mut out = Vec::new();
-    for path in &args.labels {
-        let place = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|err| anyhow::anyhow!("`{place}`: {err}"))?;
-        let (labels, open) = parse(&String::from_utf8_lossy(&bytes), &place)?;
-        if open > 0 {
-            eprintln!("`{place}`: {open} lines are not filled in");
-        }
-        out.extend(labels);
-    }
-    Ok(latest(out))
 }
 
 fn text(of: &Calibration, look: Look) -> String {

@@ -1,10 +1,10 @@
 //! `coldstart judges`: what each judge of a RUN is worth, and the file by which the next run knows it.
 
 use crate::archive::RunDir;
-use crate::archive::labels::{Label, latest, parse};
 use crate::audit::judges::{Judges, judges};
 use crate::audit::show::Grid;
 use crate::cli::Done;
+use crate::cli::calibrate::labels;
 use crate::cli::shared::{Format, block_on, print_json};
 use crate::rules::fit::{Judge, Share};
 use anyhow::Context;
@@ -34,7 +34,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<Done> {
     block_on(async {
         let run = RunDir::open(&args.run).await?;
-        let found = judges(&run, &labels(&run, &args).await?).await?;
+        let found = judges(&run, &labels(&run, &args.labels).await?).await?;
         if found.fit.judges.is_empty() {
             anyhow::bail!(
                 "`{}` holds no looks: no stage of it has `judge = [..]`, by which several looks are \
@@ -56,19 +56,6 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         };
         Ok(if found.warnings.is_empty() { Done::Well } else { Done::Findings })
     })
-}
-
-async fn labels(run: &RunDir, args: &Args) -> anyhow::Result<Vec<Label>> {
-    if args.labels.is_empty() {
-        return Ok(run.labels().await?);
-    }
-    let mut out = Vec::new();
-    for path in &args.labels {
-        let place = path.display().to_string();
-        let bytes = std::fs::read(path).with_context(|| format!("`{place}`"))?;
-        out.extend(parse(&String::from_utf8_lossy(&bytes), &place)?.0);
-    }
-    Ok(latest(out))
 }
 
 fn file(found: &Judges, run: &str) -> anyhow::Result<String> {

@@ -30,7 +30,6 @@ mod replay;
 mod report;
 mod run;
 mod serve;
-mod shard;
 mod shards;
 mod shared;
 mod sim;

@@ -1,12 +1,9 @@
 //! `coldstart pool fingerprint`: builds `data/fingerprints/*.fp` from the texts of evaluation sets.
 
 use crate::cli::Done;
-use crate::pool::benchmark::BENCHMARKS;
-use crate::pool::{Images, PoolError, PoolItem, SourceOptions, open};
+use crate::pool::benchmark::{BENCHMARKS, fingerprint};
 use crate::store::Store;
-use crate::text::decontam::Builder;
 use anyhow::{Context, bail};
-use futures::StreamExt;
 use std::path::PathBuf;
 
 /// Build fingerprints (hashes, no texts) of evaluation sets, for the stage that drops overlaps.
@@ -74,28 +71,14 @@ async fn known(folder: &str, args: &Args) -> anyhow::Result<()> {
 }
 
 async fn added(file: &str, name: &str, args: &Args) -> anyhow::Result<()> {
-    let mut builder = Builder::new(name, file, &args.licence, args.templates);
-    // A benchmark's rows are only hashed: long ones are welcome.
-    let options =
-        SourceOptions { images: Images::Skip, max_chars: 1 << 20, ..SourceOptions::default() };
-    let mut rows = open(file, &options);
-    let mut bad = 0u64;
-    while let Some(item) = rows.next().await {
-        match item {
-            Ok(PoolItem::Row(row)) => builder.row(&row.prompt.text, row.prompt.spec.as_ref()),
-            Ok(PoolItem::Bad(found)) => bad += u64::from(!found.row_kept),
-            Ok(PoolItem::End(_)) => {}
-            Err(PoolError::Unknown { uri, what }) => bail!("`{uri}`: {what}"),
-            Err(e) => return Err(e.into()),
-        }
-    }
-    if bad > 0 {
+    let found = fingerprint(file, name, &args.licence, args.templates).await?;
+    if found.bad > 0 {
         eprintln!(
-            "{name}: {bad} rows could not be used; `coldstart pool inspect {file}` names them"
+            "{name}: {} rows could not be used; `coldstart pool inspect {file}` names them",
+            found.bad
         );
     }
-    let count = builder.rows();
-    write(args, name, &builder.finish(), count)
+    write(args, name, &found.bytes, found.rows)
 }
 
 fn write(args: &Args, name: &str, bytes: &[u8], rows: u32) -> anyhow::Result<()> {

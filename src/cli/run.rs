@@ -9,15 +9,17 @@ pub mod signals;
 
 use crate::call::{Stack, metrics};
 use crate::cli::progress::Screen;
-use crate::cli::run::budget::{Bound, parse_budget};
+use crate::cli::run::budget::parse_budget;
 use crate::cli::run::market::{Asked, Market, metered};
 use crate::cli::run::served::read_endpoints;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell};
-use crate::cli::{Done, log, memory, shard, table};
+use crate::cli::{Done, log, memory, table};
+use crate::deliver::budget::Bound;
+use crate::deliver::forecast;
 use crate::env::Env;
 use crate::plan::{Flag, Plan, compile};
 use crate::record::NanoUsd;
-use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics};
+use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, scheduler};
 use crate::stage::{Does, WRITTEN_PROMPTS};
 use crate::store::{Blobs, Store};
 use std::sync::Arc;
@@ -69,7 +71,7 @@ pub struct Args {
     budget: Option<Bound>,
     /// Work only on shard I of N (from 0); then run once without it to assemble. Default: what
     /// COLDSTART_SHARD_INDEX and COLDSTART_SHARD_COUNT or the scheduler's own variables say
-    #[arg(long, value_name = "I/N", value_parser = shard::parse)]
+    #[arg(long, value_name = "I/N", value_parser = scheduler::parse)]
     shard: Option<Shard>,
     /// Assemble although shards are missing, and buy here what they left
     #[arg(long)]
@@ -122,7 +124,7 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
     memory::give_back();
     args.log.start()?;
     let var = |name: &str| std::env::var(name).ok();
-    let chosen = shard::choose(args.shard, &var).map_err(anyhow::Error::msg)?;
+    let chosen = scheduler::choose(args.shard, &var).map_err(anyhow::Error::msg)?;
     if let Some((shard, by)) = chosen.filter(|_| args.shard.is_none()) {
         eprintln!("shard {}/{}, as {by} says", shard.index, shard.of);
     }
@@ -206,7 +208,7 @@ async fn start(args: Args, plan: Plan, spare: Option<Plan>) -> anyhow::Result<Do
     };
     if let Some(spare) = spare
         && args.shard.is_none()
-        && ahead::spends(&plan, &market.endpoints, &market.worlds.simulated)
+        && forecast::spends(&plan, &market.endpoints, &market.worlds.simulated)
     {
         let (store, endpoints) = (&market.store, &market.endpoints);
         let found = ahead::look_ahead(&env, &args, spare, store, Some(endpoints)).await?;

@@ -1,11 +1,12 @@
 //! `coldstart serve`: pictures and rewards for a trainer.
 
 use crate::call::Stack;
-use crate::cli::run::budget::{Bound, parse_budget};
+use crate::cli::run::budget::parse_budget;
 use crate::cli::run::market::{Asked, Market, metered};
 use crate::cli::run::signals::Signals;
 use crate::cli::shared::{PipelineArgs, ProjectArg, block_on, compile_or_tell, parse_set};
 use crate::cli::{Done, log, memory};
+use crate::deliver::budget::Bound;
 use crate::env::{Env, Phase};
 use crate::plan::Plan;
 use crate::run::{Progress, RunError, RunOptions};

@@ -1,11 +1,11 @@
 //! `coldstart shards`: which shards of a RUN are done, running or missing.
 
+use crate::archive::{self, ArchiveError};
 use crate::cli::Done;
 use crate::cli::shared::{Format, block_on, print_json};
 use crate::env::Env;
-use crate::plan::Manifest;
-use crate::run::shards::{ShardNow, ShardState, array_expression, count, states};
-use crate::store::{Layout, Store, StoreError};
+use crate::run::shards::{Overview, ShardState, overview};
+use crate::store::{Layout, Store};
 use anyhow::bail;
 
 /// Which shards of a RUN are done, running or missing
@@ -25,61 +25,37 @@ pub struct Args {
     format: Format,
 }
 
-#[derive(serde::Serialize)]
-struct Told<'a> {
-    of: u32,
-    done: usize,
-    running: usize,
-    missing: usize,
-    /// The missing ones.
-    array: &'a str,
-    shards: &'a [ShardNow],
-}
-
 pub fn run(args: Args) -> anyhow::Result<Done> {
     block_on(tell(args))
 }
 
 async fn tell(args: Args) -> anyhow::Result<Done> {
     let store = Store::open(&args.run)?;
-    let bytes = match store.get(Layout::MANIFEST).await {
-        Err(StoreError::NotFound { .. }) => {
+    let manifest = match archive::manifest(&store).await {
+        Err(ArchiveError::NoManifest { .. }) => {
             bail!("`{}` is no RUN: it has no {}", args.run, Layout::MANIFEST)
         }
-        bytes => bytes?,
-    };
-    let manifest = Manifest::parse(&bytes).map_err(|what| anyhow::anyhow!("{what}"))?;
-    let Some(of) = count(&store).await? else {
-        bail!("`{}` has no shards: it is run as a whole", args.run)
+        manifest => manifest?,
     };
     let now_ms = Env::real().unix_ms();
-    let all = states(&store, &manifest.digest, now_ms).await?;
-    let number = |is: fn(&ShardState) -> bool| all.iter().filter(|s| is(&s.state)).count();
-    let (done, running) = (
-        number(|s| matches!(s, ShardState::Done { .. })),
-        number(|s| matches!(s, ShardState::Running { .. })),
-    );
-    let lacking: Vec<u32> = all
-        .iter()
-        .filter(|s| matches!(s.state, ShardState::Missing { .. }))
-        .map(|s| s.index)
-        .collect();
-    let array = array_expression(&lacking);
-    let end = if done == all.len() { Done::Well } else { Done::Findings };
+    let Some(found) = overview(&store, &manifest.digest, now_ms).await? else {
+        bail!("`{}` has no shards: it is run as a whole", args.run)
+    };
+    let end = if found.done == found.shards.len() { Done::Well } else { Done::Findings };
     if args.format == Format::Json {
-        let missing = lacking.len();
-        print_json(&Told { of, done, running, missing, array: &array, shards: &all })?;
+        print_json(&found)?;
         return Ok(end);
     }
     if args.array {
-        println!("{array}");
+        println!("{}", found.array);
         return Ok(end);
     }
-    for shard in &all {
+    for shard in &found.shards {
         println!("{:>6}  {}", shard.index, line(&shard.state, now_ms));
     }
-    println!("\n{done} done, {running} running, {} missing of {of}", lacking.len());
-    if !lacking.is_empty() {
+    let Overview { of, done, running, missing, array, .. } = &found;
+    println!("\n{done} done, {running} running, {missing} missing of {of}");
+    if *missing > 0 {
         println!("missing: {array}");
     }
     Ok(end)

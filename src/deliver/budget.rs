@@ -1,10 +1,62 @@
-//! What is left of a budget, by what the journals of a RUN say was spent.
+//! What may still be spent: which budget is in force, what the journals of a RUN say is left of it, and
+//! a shard's part of it and of the endpoints' quotas.
 
-use crate::archive::{ArchiveError, spent, spent_by_shard};
+use crate::archive::{self, ArchiveError, spent, spent_by_shard};
+use crate::call::Allowance;
+use crate::call::endpoints::Endpoints;
+use crate::deliver::DeliverError;
 use crate::record::NanoUsd;
-use crate::run::Shard;
+use crate::run::{Shard, shards};
 use crate::store::{Layout, Store};
 use std::collections::BTreeMap;
+
+/// What a command says of the budget.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bound {
+    Most(NanoUsd),
+    /// What the RUN remembers is lifted.
+    Lifted,
+}
+
+/// The budget in force.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InForce {
+    pub most: NanoUsd,
+    /// Not said by this command, but by an earlier one on the same RUN.
+    pub remembered: bool,
+}
+
+/// What the command says, else what the RUN at `store` remembers; None: nothing bounds it.
+pub async fn in_force(store: &Store, said: Option<Bound>) -> Result<Option<InForce>, ArchiveError> {
+    let kept = archive::budget(store).await?;
+    Ok(match said {
+        Some(Bound::Most(most)) => Some(InForce { most, remembered: false }),
+        Some(Bound::Lifted) => None,
+        None => kept.map(|most| InForce { most, remembered: true }),
+    })
+}
+
+/// The shards of the RUN at `store` that ask for nothing any more: their part of quotas and budget is
+/// the others'. None of a RUN that is not there yet.
+pub async fn closed(store: &Store) -> Result<Vec<u32>, DeliverError> {
+    match archive::manifest(store).await {
+        Ok(manifest) => Ok(shards::closed(store, &manifest.digest).await?),
+        Err(ArchiveError::NoManifest { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `endpoints` for one shard: an equal share of the quotas with those that are still at work. Those
+/// that began earlier took no more.
+pub async fn shared_endpoints(
+    store: &Store,
+    shard: Shard,
+    endpoints: Endpoints,
+) -> Result<Endpoints, DeliverError> {
+    let closed = closed(store).await?;
+    let others = closed.iter().filter(|index| **index != shard.index).count() as u32;
+    Ok(endpoints.shared_by((shard.of - others.min(shard.of - 1)).max(1)))
+}
 
 /// A budget against what was spent before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +69,13 @@ pub struct Unspent {
     pub own: NanoUsd,
     /// What this process may still spend.
     pub left: NanoUsd,
+}
+
+impl Unspent {
+    /// As the models' purse takes it; `budget` is what this was told of.
+    pub fn allowance(&self, budget: NanoUsd) -> Allowance {
+        Allowance { most: self.share.unwrap_or(budget), spent: self.own }
+    }
 }
 
 /// What a process may still spend of `budget`, which is for all runs on the RUN at `store` together.

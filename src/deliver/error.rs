@@ -3,7 +3,9 @@
 use crate::archive::ArchiveError;
 use crate::audit::AuditError;
 use crate::diag::Diagnostic;
+use crate::plan::ManifestError;
 use crate::run::RunError;
+use crate::stage::StageError;
 use crate::store::StoreError;
 
 /// Errors of everything in `deliver`; exports have further ones of their own.
@@ -21,14 +23,14 @@ pub enum DeliverError {
     #[error("`{place}` is not there")]
     NoManifest { place: String },
     /// The manifest is damaged, or written by a later version.
-    #[error("`{place}`: {what}")]
-    Manifest { place: String, what: String },
+    #[error("`{place}`: {source}")]
+    Manifest { place: String, source: ManifestError },
     /// The pipeline that a RUN was made by, with the parameters asked for, is not valid here.
     #[error("the pipeline of `{place}` cannot be compiled here")]
     Pipeline { place: String, diagnostics: Vec<Diagnostic> },
-    /// A dataset's rows cannot be read, so nothing can be compared with them.
-    #[error("{what}")]
-    Rows { what: String },
+    /// An audit of the RUN cannot be had, so nothing can be compared with it.
+    #[error(transparent)]
+    Audit(AuditError),
     /// A folder for what is only needed for a moment cannot be made.
     #[error("no temporary folder can be made")]
     Scratch(#[source] std::io::Error),
@@ -41,7 +43,7 @@ impl From<ArchiveError> for DeliverError {
     fn from(error: ArchiveError) -> DeliverError {
         match error {
             ArchiveError::NoManifest { place } => DeliverError::NoManifest { place },
-            ArchiveError::Manifest { place, what } => DeliverError::Manifest { place, what },
+            ArchiveError::Manifest { place, source } => DeliverError::Manifest { place, source },
             ArchiveError::Store(error) => DeliverError::Store(error),
             other => DeliverError::Archive(other),
         }
@@ -63,8 +65,11 @@ pub enum OfficialError {
     /// The pool holds none of the prompts that were run.
     #[error("the pool holds none of the prompts that were run")]
     OtherPool,
-    #[error("the pool cannot be read: {what}")]
-    Pool { what: String },
+    #[error("the pool cannot be read: {0}")]
+    Pool(#[source] StageError),
+    /// Ours: the account could not be put into words.
+    #[error("the account cannot be written: {0}")]
+    Account(#[source] serde_json::Error),
     #[error("the picture of row {number} cannot be decoded, so it cannot be written as PNG")]
     Picture { number: u64 },
     #[error("`{place}` holds an export already")]

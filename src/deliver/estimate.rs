@@ -116,20 +116,10 @@ async fn samples(
     let run = RunDir::open(uri).await?;
     let mut calls = HashMap::new();
     let mut roles = Names::default();
-    let mut simulated = false;
-    run.journal()
-        .await?
-        .scan(&mut |entry, again| {
-            simulated |= entry.reply.simulated;
-            if !again {
-                let mut used = Use::of(&entry.reply);
-                if let Some(cost) = repriced(endpoints, &entry.request, &entry.reply.usage) {
-                    used.cost = cost.usd();
-                }
-                calls.insert(entry.key, (roles.of(entry.request.role()), used));
-            }
-        })
-        .await?;
+    let simulated = uses(&run, endpoints, &mut |key, role, used| {
+        calls.insert(key, (roles.of(role), used));
+    })
+    .await?;
     let mut samples: BTreeMap<Id, Sample> = BTreeMap::new();
     let mut seen: HashSet<CallKey> = HashSet::new();
     let mut all = (0.0, 0.0);
@@ -153,12 +143,32 @@ async fn samples(
     Ok((samples.into_values().collect(), simulated, all.1 / f64::max(all.0, 1.0)))
 }
 
-/// What a call would cost by the prices that `endpoints` know for its role.
-pub(super) fn repriced(
+/// Calls `each` with every call of `run` once: its key, its role and what it used, money by the prices
+/// of `endpoints` where these know them. Returns whether some reply is simulated.
+pub(super) async fn uses(
+    run: &RunDir,
     endpoints: Option<&Endpoints>,
-    request: &Request,
-    usage: &Usage,
-) -> Option<NanoUsd> {
+    each: &mut (dyn FnMut(CallKey, &str, Use) + Send),
+) -> Result<bool, DeliverError> {
+    let mut simulated = false;
+    run.journal()
+        .await?
+        .scan(&mut |entry, again| {
+            simulated |= entry.reply.simulated;
+            if !again {
+                let mut used = Use::of(&entry.reply);
+                if let Some(cost) = repriced(endpoints, &entry.request, &entry.reply.usage) {
+                    used.cost = cost.usd();
+                }
+                each(entry.key, entry.request.role(), used);
+            }
+        })
+        .await?;
+    Ok(simulated)
+}
+
+/// What a call would cost by the prices that `endpoints` know for its role.
+fn repriced(endpoints: Option<&Endpoints>, request: &Request, usage: &Usage) -> Option<NanoUsd> {
     let endpoint = endpoints?.get(request.role())?;
     let prices = endpoint.known_prices(endpoint.wire_model(request.model()))?;
     Some(prices.cost(usage))

@@ -11,7 +11,7 @@ use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{Pace, Use};
 use crate::call::{Prices, Usage};
 use crate::deliver::DeliverError;
-use crate::deliver::estimate::repriced;
+use crate::deliver::estimate::uses;
 use crate::deliver::rebuild::rebuild;
 use crate::env::Env;
 use crate::plan::{Manifest, ManifestStage, Plan};
@@ -121,23 +121,27 @@ impl History {
         self
     }
 
+    /// Of the RUN that is named by `like`, else of the one at `out`, as far as there is one.
+    pub async fn learned(
+        like: Option<&str>,
+        out: &str,
+        endpoints: Option<&Endpoints>,
+    ) -> Result<History, DeliverError> {
+        match RunDir::open(like.unwrap_or(out)).await {
+            Ok(run) => History::of(&run, endpoints).await,
+            Err(error) if like.is_some() => Err(error.into()),
+            // A new RUN: there is nothing to learn from.
+            Err(_) => Ok(History::default()),
+        }
+    }
+
     /// Of the records of `run`; money by the prices of `endpoints` where these know them.
     pub async fn of(run: &RunDir, endpoints: Option<&Endpoints>) -> Result<History, DeliverError> {
         let mut calls: HashMap<CallKey, (String, Use)> = HashMap::new();
-        let mut simulated = false;
-        run.journal()
-            .await?
-            .scan(&mut |entry, again| {
-                simulated |= entry.reply.simulated;
-                if !again {
-                    let mut used = Use::of(&entry.reply);
-                    if let Some(cost) = repriced(endpoints, &entry.request, &entry.reply.usage) {
-                        used.cost = cost.usd();
-                    }
-                    calls.insert(entry.key, (entry.request.role().to_owned(), used));
-                }
-            })
-            .await?;
+        let simulated = uses(run, endpoints, &mut |key, role, used| {
+            calls.insert(key, (role.to_owned(), used));
+        })
+        .await?;
         let mut stages = BTreeMap::new();
         let mut seen: HashSet<CallKey> = HashSet::new();
         for rows in &run.tables(Reading::Prompts).await?.columns {
@@ -281,6 +285,17 @@ pub fn forecast(manifest: &Manifest, report: &Report, history: &History) -> Fore
         out.add(&stage.name, records, &uses);
     }
     out
+}
+
+/// Whether calls of the plan's roles are bought: some price is stated above nothing, or a key is needed
+/// and nobody knows the price. Roles that the simulated world plays cost nothing.
+pub fn spends(plan: &Plan, endpoints: &Endpoints, simulated: &[String]) -> bool {
+    plan.roles_used().iter().filter(|role| !simulated.contains(&role.name)).any(|role| {
+        endpoints.get(&role.name).is_some_and(|endpoint| {
+            let prices = endpoint.known_prices(endpoint.wire_model(&role.model));
+            prices.is_none_or(|prices| !prices.is_free())
+        })
+    })
 }
 
 /// What `plan` would buy into the RUN at `store`, which need not be there yet. Nothing is called; the RUN

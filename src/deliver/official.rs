@@ -199,7 +199,7 @@ async fn prompts(
         let Stage::Source { source, .. } = &stage.stage else { continue };
         let mut items = source.items(&cx);
         while let Some(item) = items.next().await {
-            let item = item.map_err(|error| OfficialError::Pool { what: error.to_string() })?;
+            let item = item.map_err(OfficialError::Pool)?;
             if let SourceItem::Record(t, _) = item
                 && let Some(number) = set.number(&t.prompt)
             {
@@ -292,8 +292,7 @@ impl Folder<'_> {
     }
 
     async fn seal(self) -> Result<OfficialReport, OfficialError> {
-        let text = serde_json::to_vec_pretty(&self.written)
-            .map_err(|error| OfficialError::Pool { what: error.to_string() })?;
+        let text = serde_json::to_vec_pretty(&self.written).map_err(OfficialError::Account)?;
         self.out.put(ACCOUNT, text.into()).await?;
         Ok(self.written)
     }

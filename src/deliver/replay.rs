@@ -63,6 +63,6 @@ pub async fn replay(
 fn audit(error: AuditError) -> DeliverError {
     match error {
         AuditError::Archive(error) => error.into(),
-        AuditError::Input { what } => DeliverError::Rows { what },
+        other => DeliverError::Audit(other),
     }
 }

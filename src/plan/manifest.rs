@@ -6,6 +6,20 @@ use crate::text::leak;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Why bytes are not taken as a manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error(
+        "it is of format {format}, written by coldstart {version}; this one ({}) reads format {}: use \
+         that version or a later one, or choose another RUN",
+        env!("CARGO_PKG_VERSION"),
+        Manifest::FORMAT
+    )]
+    Newer { format: u32, version: String },
+}
+
 /// See `manifest.json`. Holds no endpoint and no key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -90,25 +104,19 @@ impl Manifest {
     /// Of `manifest.json`'s bytes.
     ///
     /// # Errors
-    /// Text that says what to do: written by a later version, or no manifest at all.
-    pub fn parse(json: &[u8]) -> Result<Manifest, String> {
+    /// Written by a later version, or no manifest at all.
+    pub fn parse(json: &[u8]) -> Result<Manifest, ManifestError> {
         #[derive(Deserialize)]
         struct Made {
             format: u32,
             version: String,
         }
-        let made: Made = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+        let made: Made = serde_json::from_slice(json)?;
         if made.format > Manifest::FORMAT {
-            return Err(format!(
-                "it is of format {}, written by coldstart {}; this one ({}) reads format {}: use \
-                 that version or a later one, or choose another RUN",
-                made.format,
-                made.version.escape_debug(),
-                env!("CARGO_PKG_VERSION"),
-                Manifest::FORMAT
-            ));
+            let version = made.version.escape_debug().to_string();
+            return Err(ManifestError::Newer { format: made.format, version });
         }
-        serde_json::from_slice(json).map_err(|e| e.to_string())
+        Ok(serde_json::from_slice(json)?)
     }
 
     /// The project as it was, for `plan::compile` (pool paths still point where they did).

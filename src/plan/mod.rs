@@ -16,6 +16,6 @@ mod roles;
 pub use check::{Compiled, compile};
 pub use draw::{Counts, dot, mermaid, text};
 pub use graph::{Edge, Plan, PlanStage};
-pub use manifest::{Manifest, ManifestStage};
+pub use manifest::{Manifest, ManifestError, ManifestStage};
 pub use overrides::{Flag, Overrides};
 pub use project::{Home, Project, ProjectBase, ProjectError};

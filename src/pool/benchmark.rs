@@ -4,10 +4,11 @@
 //! A set is a line in `BENCHMARKS`; any other file is fingerprinted through the ordinary readers
 //! (`coldstart pool fingerprint --add`). The rules are in `text::decontam`.
 
-use crate::pool::PoolError;
-use crate::record::{Region, Relation, Size, Spec, SpecObject};
+use crate::pool::{Images, PoolError, PoolItem, SourceOptions, open};
+use crate::record::{Cause, Region, Relation, Size, Spec, SpecObject};
 use crate::store::Store;
 use crate::text::decontam::Builder;
+use futures::StreamExt;
 use serde_json::Value;
 
 /// A known evaluation set.
@@ -125,8 +126,8 @@ impl Benchmark {
                 missing.push(*file);
                 continue;
             }
-            self.add(&folder.get(file).await?, &mut builder).map_err(|what| {
-                PoolError::Unknown { uri: format!("{}/{file}", folder.uri()), what }
+            self.add(&folder.get(file).await?, &mut builder).map_err(|cause| {
+                PoolError::Damaged { uri: format!("{}/{file}", folder.uri()), cause }
             })?;
         }
         if missing.len() == self.files.len() {
@@ -141,17 +142,17 @@ impl Benchmark {
         Ok(Some((builder.finish(), rows)))
     }
 
-    fn add(&self, bytes: &[u8], builder: &mut Builder) -> Result<(), String> {
-        let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
+    fn add(&self, bytes: &[u8], builder: &mut Builder) -> Result<(), Cause> {
+        let text = std::str::from_utf8(bytes).map_err(Cause::new)?;
         let Some(field) = self.field else {
             text.lines().filter(|l| !l.trim().is_empty()).for_each(|l| builder.row(l, None));
             return Ok(());
         };
         let rows: Vec<Value> = if text.trim_start().starts_with('[') {
-            serde_json::from_str(text).map_err(|e| e.to_string())?
+            serde_json::from_str(text).map_err(Cause::new)?
         } else {
             let lines = text.lines().filter(|l| !l.trim().is_empty());
-            lines.map(serde_json::from_str).collect::<Result<_, _>>().map_err(|e| e.to_string())?
+            lines.map(serde_json::from_str).collect::<Result<_, _>>().map_err(Cause::new)?
         };
         for (number, row) in rows.iter().enumerate() {
             let prompt = row.get(field).and_then(Value::as_str);
@@ -163,6 +164,41 @@ impl Benchmark {
         }
         Ok(())
     }
+}
+
+/// A set's fingerprints, of a file that any reader takes.
+#[derive(Debug, Clone)]
+pub struct Fingerprinted {
+    /// The `.fp` file.
+    pub bytes: Vec<u8>,
+    pub rows: u32,
+    /// Rows that could not be used.
+    pub bad: u64,
+}
+
+/// Fingerprints the prompts of `file` under `name`; `templates`: a match with numbers and colours masked
+/// drops.
+pub async fn fingerprint(
+    file: &str,
+    name: &str,
+    licence: &str,
+    templates: bool,
+) -> Result<Fingerprinted, PoolError> {
+    let mut builder = Builder::new(name, file, licence, templates);
+    // A benchmark's rows are only hashed: long ones are welcome.
+    let options =
+        SourceOptions { images: Images::Skip, max_chars: 1 << 20, ..SourceOptions::default() };
+    let mut items = open(file, &options);
+    let mut bad = 0;
+    while let Some(item) = items.next().await {
+        match item? {
+            PoolItem::Row(row) => builder.row(&row.prompt.text, row.prompt.spec.as_ref()),
+            PoolItem::Bad(found) => bad += u64::from(!found.row_kept),
+            PoolItem::End(_) => {}
+        }
+    }
+    let rows = builder.rows();
+    Ok(Fingerprinted { bytes: builder.finish(), rows, bad })
 }
 
 /// The spec of a GenEval or GenEval++ row: `include` with class, count, color, region, size and

@@ -33,8 +33,8 @@ pub async fn agree(
     let store = &options.store;
     let place = store.uri();
     let broken =
-        |what: String| RunError::Manifest { place: format!("{place}/{}", Layout::MANIFEST), what };
-    let bytes = |m: &Manifest| serde_json::to_vec_pretty(m).map_err(|e| broken(e.to_string()));
+        |source| RunError::Manifest { place: format!("{place}/{}", Layout::MANIFEST), source };
+    let bytes = |m: &Manifest| serde_json::to_vec_pretty(m).map_err(|e| broken(e.into()));
     if store.create(Layout::MANIFEST, bytes(&manifest)?.into()).await? == Created::New {
         return Ok(manifest);
     }

@@ -2,6 +2,7 @@
 
 use crate::call::Fatal;
 use crate::journal::JournalError;
+use crate::plan::ManifestError;
 use crate::record::{Cause, Ending, Report};
 use crate::stage::StageError;
 use crate::store::StoreError;
@@ -43,8 +44,8 @@ pub enum RunError {
     #[error("{} of {of} shards of `{place}` are not finished", missing.len())]
     ShardsMissing { place: String, of: u32, missing: Vec<u32> },
     /// The manifest cannot be read.
-    #[error("`{place}` cannot be read as a manifest: {what}")]
-    Manifest { place: String, what: String },
+    #[error("`{place}` cannot be read as a manifest: {source}")]
+    Manifest { place: String, source: ManifestError },
 }
 
 impl RunError {

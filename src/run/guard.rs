@@ -45,9 +45,9 @@ impl Held {
             return Ok(Held::None);
         }
         let bytes = store.get(Layout::MANIFEST).await?;
-        let manifest = Manifest::parse(&bytes).map_err(|what| {
+        let manifest = Manifest::parse(&bytes).map_err(|source| {
             let place = format!("{}/{}", store.uri(), Layout::MANIFEST);
-            RunError::Manifest { place, what }
+            RunError::Manifest { place, source }
         })?;
         Ok(if manifest.simulated { Held::Simulated } else { Held::Real })
     }

@@ -27,6 +27,7 @@ mod options;
 mod pending;
 mod progress;
 mod pump;
+pub mod scheduler;
 mod seal;
 mod service;
 mod session;

@@ -58,6 +58,35 @@ pub struct ShardNow {
     pub state: ShardState,
 }
 
+/// All shards of a RUN at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Overview {
+    pub of: u32,
+    pub done: usize,
+    pub running: usize,
+    pub missing: usize,
+    /// The missing ones, as schedulers read them: `3,7,12-14`.
+    pub array: String,
+    pub shards: Vec<ShardNow>,
+}
+
+/// The shards of the RUN at `store` for the pipeline of this digest; None: it has none.
+pub async fn overview(
+    store: &Store,
+    pipeline: &str,
+    now_ms: u64,
+) -> Result<Option<Overview>, StoreError> {
+    let Some(of) = count(store).await? else { return Ok(None) };
+    let shards = states(store, pipeline, now_ms).await?;
+    let number = |is: fn(&ShardState) -> bool| shards.iter().filter(|s| is(&s.state)).count();
+    let done = number(|s| matches!(s, ShardState::Done { .. }));
+    let running = number(|s| matches!(s, ShardState::Running { .. }));
+    let lacking = shards.iter().filter(|s| matches!(s.state, ShardState::Missing { .. }));
+    let lacking: Vec<u32> = lacking.map(|s| s.index).collect();
+    let (missing, array) = (lacking.len(), array_expression(&lacking));
+    Ok(Some(Overview { of, done, running, missing, array, shards }))
+}
+
 /// How many shards the RUN at `store` was begun with; None when it has none.
 pub async fn count(store: &Store) -> Result<Option<u32>, StoreError> {
     if let Some(of) = fixed(store).await? {

@@ -19,6 +19,14 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// That the last round has its image, for a kind that needs `what`.
+    ///
+    /// # Errors
+    /// `what`, where it may have none.
+    pub fn pictured(self, what: &str) -> Result<(), String> {
+        if self.rounds == 0 || !self.image { Err(what.to_owned()) } else { Ok(()) }
+    }
+
     /// As a user reads it.
     pub fn describe(self) -> String {
         let mut parts = vec![match self.rounds {

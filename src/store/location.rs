@@ -312,7 +312,7 @@ impl Store {
     }
 
     /// `name` as the user would type it.
-    pub(super) fn place(&self, name: &str) -> String {
+    pub fn place(&self, name: &str) -> String {
         let mut place = self.backend.uri.clone();
         for part in [self.prefix.as_str(), name.trim_matches('/')] {
             if !part.is_empty() {

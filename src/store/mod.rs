@@ -31,8 +31,8 @@ pub use batch::Batch;
 pub use blobs::Blobs;
 pub use buffers::Buffers;
 pub use decisions::{
-    DecisionWriter, Ledger, Slim, decision_batches, decision_schema, decision_stages, decode_batch,
-    decode_decisions, encode_decisions, read_decisions, scan_decisions, scan_slim, scan_slim_part,
+    DecisionWriter, Ledger, decision_batches, decision_schema, decode_batch, decode_decisions,
+    encode_decisions,
 };
 pub use error::StoreError;
 pub use hashing::Hashing;

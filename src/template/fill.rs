@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 /// A template that could not be filled in although it was checked: a defect of ours or a value
 /// that the template's own logic does not expect.
 #[derive(Debug, thiserror::Error)]
-#[error("template `{template}` could not be filled in: {what}")]
+#[error("template `{template}` could not be filled in: {source}")]
 pub struct TemplateError {
     pub template: String,
-    pub what: String,
+    pub source: minijinja::Error,
 }
 
 /// The values of a template's variables. Texts are of users and models: they are made safe when the
@@ -89,9 +89,9 @@ impl Template {
                     .env
                     .get_template(&index.to_string())
                     .and_then(|t| t.render(&values))
-                    .map_err(|e| TemplateError {
+                    .map_err(|source| TemplateError {
                         template: self.source.path.clone(),
-                        what: e.to_string(),
+                        source,
                     })?;
                 Ok(Message { speaker, parts: parts(text.trim(), &context.images) })
             })

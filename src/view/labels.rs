@@ -3,7 +3,7 @@
 use crate::archive::labels::{Label, Truth};
 use crate::audit::AuditError;
 use crate::audit::sampling::{Asked, sample};
-use crate::record::Id;
+use crate::record::{Cause, Id};
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
 use axum::extract::{Form, State};
@@ -79,7 +79,7 @@ impl Viewer {
 
     async fn keep(&self, label: &Label) -> Result<(), AuditError> {
         let line =
-            serde_json::to_string(label).map_err(|err| AuditError::input(err.to_string()))?;
+            serde_json::to_string(label).map_err(|err| AuditError::Output(Cause::new(err)))?;
         let mut file = self.labels.lock().await;
         let lines = format!("{}{line}\n", file.lines);
         self.run.store().put(&file.name, Bytes::from(lines.clone())).await?;

@@ -70,10 +70,9 @@ impl Viewer {
     ) -> Result<Served, AuditError> {
         let journal = run.journal().await?;
         let snapshot = Arc::new(Snapshot::take(&run, &costs(&journal).await?).await?);
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|err| {
-            AuditError::input(format!("cannot listen on 127.0.0.1:{port}: {err}; try `--port 0`"))
-        })?;
-        let port = listener.local_addr().map_err(|err| AuditError::input(err.to_string()))?.port();
+        let failed = |source| AuditError::Listen { port, source };
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
         let base = format!("/{token}");
         let viewer = Arc::new(Viewer {
             labels: tokio::sync::Mutex::new(LabelFile {

@@ -6,10 +6,11 @@ mod doors;
 
 use crate::kill::{Bench, bytes, kill};
 use crate::run::{Go, conserved_along_the_edges, cut, entries, memory, outcome};
+use coldstart::archive::decisions;
 use coldstart::call::{CallError, KeyedRequest, Model, Output, Reply, Request};
 use coldstart::env::Env;
 use coldstart::record::{Message, Part, Speaker};
-use coldstart::store::{Store, read_decisions};
+use coldstart::store::Store;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -177,7 +178,7 @@ async fn a_judge_that_says_nothing_gives_no_score_and_fails_no_record() {
     let report = go.run(&Env::test(1), &store).await.expect("runs");
     let scored = report.stages.iter().find(|s| s.stage == "scored").expect("there");
     assert_eq!((scored.entered, scored.failed), (4, 0));
-    let rows = read_decisions(&store, "scored").await.expect("reads");
+    let rows = decisions(&store, "scored").await.expect("reads");
     let answers: Vec<&str> =
         rows.iter().flat_map(|row| &row.evidence.votes).map(|v| v.answer.as_str()).collect();
     assert!(answers.len() >= 24 && answers.iter().all(|a| *a == "undecided"), "{answers:?}");
@@ -229,7 +230,7 @@ async fn a_v2_agent_edits_by_the_released_editing_server() {
     let edits: Vec<_> = edits.collect();
     assert!(!edits.is_empty(), "no picture was changed");
     assert!(edits.iter().all(|(role, _)| *role == "editor"), "{edits:?}");
-    let rows = read_decisions(&store, "rolled").await.expect("reads");
+    let rows = decisions(&store, "rolled").await.expect("reads");
     let broken =
         rows.iter().flat_map(|row| &row.evidence.votes).filter(|v| v.answer == "wrong_tool");
     assert_eq!(broken.count(), 0);

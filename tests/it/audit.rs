@@ -3,6 +3,7 @@
 mod defects;
 pub mod made;
 
+use coldstart::archive::decisions;
 use coldstart::archive::labels::{Label, Truth};
 use coldstart::archive::{Reading, RunDir};
 use coldstart::audit::calibrate::calibrate;
@@ -13,7 +14,7 @@ use coldstart::audit::lineage::{life, life_in};
 use coldstart::audit::sampling::sample;
 use coldstart::audit::{AuditReport, Index, sql};
 use coldstart::record::{Decision, Disposition, Evidence, Id};
-use coldstart::store::{Ledger, Store, read_decisions};
+use coldstart::store::{Ledger, Store};
 use made::{Plan, make};
 use std::process::{Command, Output};
 
@@ -118,7 +119,7 @@ async fn a_life_is_told_whole() {
     make(uri, Plan { prompts: 80, ..Plan::default() }).await;
     let run = RunDir::open(uri).await.unwrap();
     let journal = run.journal().await.unwrap();
-    let coherent = read_decisions(run.store(), "coherent").await.unwrap();
+    let coherent = decisions(run.store(), "coherent").await.unwrap();
     let id = coherent[0].id;
     let alone = life(&run, &id).await.unwrap();
     let life = life_in(&run, &journal, &id).await.unwrap();
@@ -244,7 +245,7 @@ async fn a_live_run_is_read_from_its_ledger() {
     std::fs::copy(whole.path().join("manifest.json"), live.path().join("manifest.json")).unwrap();
     let store = Store::open(uri).unwrap();
     let ledger = Ledger::open(&store).await.unwrap();
-    let rows = read_decisions(&Store::open(from).unwrap(), "hard").await.unwrap();
+    let rows = decisions(&Store::open(from).unwrap(), "hard").await.unwrap();
     // A record that failed first and passed when it was tried again has one row.
     let failed = Decision {
         disposition: Disposition::Failed,
@@ -270,7 +271,7 @@ async fn a_run_at_work_is_not_mixed_with_the_tables_of_the_run_before() {
     let uri = dir.path().to_str().unwrap();
     make(uri, Plan { prompts: 60, calls: false, ..Plan::default() }).await;
     let store = Store::open(uri).unwrap();
-    let rows = read_decisions(&store, "pool").await.unwrap();
+    let rows = decisions(&store, "pool").await.unwrap();
     let ledger = Ledger::open(&store).await.unwrap();
     let why = "the server said 400: no such model";
     for (n, row) in rows.iter().take(10).enumerate() {

@@ -1,6 +1,7 @@
 //! The run as a whole, on the simulated world: same bytes whatever the concurrency, crash or fault;
 //! no record lost; no call bought twice.
 
+use coldstart::archive::decisions;
 use coldstart::call::endpoints::Endpoints;
 use coldstart::call::{Fatal, Model, Stack, StackOptions};
 use coldstart::env::Env;
@@ -10,7 +11,7 @@ use coldstart::record::Report;
 use coldstart::run::{Progress, RunError, RunOptions, Shard, execute};
 use coldstart::sim::{Faults, Server, SimOptions, World};
 use coldstart::stage::Kinds;
-use coldstart::store::{Blobs, Store, read_decisions};
+use coldstart::store::{Blobs, Store};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,7 +141,7 @@ pub async fn conserved_along_the_edges(report: &Report, store: &Store) {
             });
             assert_eq!(sent.sum::<u64>(), entered, "{}", stage.name);
         }
-        let rows = read_decisions(store, &stage.name).await.expect("reads");
+        let rows = decisions(store, &stage.name).await.expect("reads");
         assert_eq!(rows.len() as u64, entered, "{}", stage.name);
     }
 }

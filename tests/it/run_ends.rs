@@ -2,6 +2,7 @@
 //! changed pipeline.
 
 use crate::run::{Go, conserved, conserved_along_the_edges, entries, memory, outcome};
+use coldstart::archive::{decisions, stages};
 use coldstart::call::{CallError, KeyedRequest, Model, Reply};
 use coldstart::env::{Env, Phase};
 use coldstart::plan::{Manifest, Plan};
@@ -9,7 +10,7 @@ use coldstart::record::{Report, Trajectory};
 use coldstart::run::{DEFECT, RunError};
 use coldstart::sim::{Server, SimOptions, World};
 use coldstart::stage::{Cx, Each, Stage, StageError, Step};
-use coldstart::store::{Store, decision_stages, read_decisions};
+use coldstart::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ async fn a_graceful_stop_keeps_what_was_bought() {
     conserved(&report);
     assert!(!report.complete && report.calls.made < made);
     for stage in &report.stages {
-        let rows = read_decisions(&store, &stage.stage).await.expect("reads");
+        let rows = decisions(&store, &stage.stage).await.expect("reads");
         assert_eq!(rows.len() as u64, stage.entered, "`{}` in the live ledger", stage.stage);
     }
     let bought = entries(&store).await.len() as u64;
@@ -81,7 +82,7 @@ async fn failed_records_are_set_aside_and_tried_again() {
     assert!(report.complete && failed(&report) > 2, "{report:?}");
     for stage in report.stages.iter().filter(|s| s.failed > 0) {
         assert_eq!(stage.reasons["call_failed"], stage.failed);
-        let rows = read_decisions(&store, &stage.stage).await.expect("reads");
+        let rows = decisions(&store, &stage.stage).await.expect("reads");
         let listed = rows.iter().filter(|r| r.reason == "call_failed");
         assert!(listed.clone().all(|r| r.evidence.note.contains("503")));
         assert_eq!(listed.count() as u64, stage.failed);
@@ -123,7 +124,7 @@ async fn a_panic_in_a_stage_costs_its_record_and_is_told() {
     conserved_along_the_edges(&report, &store).await;
     let stage = report.stages.iter().find(|s| s.stage == "first_round").expect("there");
     assert!(stage.reasons[DEFECT] > 0 && stage.passed > 0, "{stage:?}");
-    let rows = read_decisions(&store, "first_round").await.expect("reads");
+    let rows = decisions(&store, "first_round").await.expect("reads");
     let row = rows.iter().find(|r| r.reason == DEFECT).expect("listed");
     assert!(row.evidence.note.contains("a defect"), "{row:?}");
 }
@@ -160,7 +161,7 @@ async fn a_changed_pipeline_leaves_no_table_of_the_old_one() {
     conserved_along_the_edges(&report, &store).await;
     let mut names: Vec<String> = report.stages.iter().map(|s| s.stage.clone()).collect();
     names.sort();
-    assert_eq!(decision_stages(&store).await.expect("lists"), names);
+    assert_eq!(stages(&store).await.expect("lists"), names);
     let alone = memory();
     Go::default().run(&Env::test(1), &alone).await.expect("runs");
     assert_eq!(outcome(&store).await, outcome(&alone).await);

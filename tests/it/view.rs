@@ -1,8 +1,9 @@
 //! The viewer: who is let in, pages in time, and a walk in a real browser.
 
 use crate::audit::made::{HOSTILE, Plan, make};
+use coldstart::archive::decisions;
 use coldstart::env::Env;
-use coldstart::store::{Ledger, Store, read_decisions};
+use coldstart::store::{Ledger, Store};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -167,7 +168,7 @@ async fn a_live_run_is_followed() {
     make(from, Plan { prompts: 60, calls: false, ..Plan::default() }).await;
     let uri = live.path().to_str().unwrap();
     std::fs::copy(whole.path().join("manifest.json"), live.path().join("manifest.json")).unwrap();
-    let rows = read_decisions(&Store::open(from).unwrap(), "pool").await.unwrap();
+    let rows = decisions(&Store::open(from).unwrap(), "pool").await.unwrap();
     let ledger = Ledger::open(&Store::open(uri).unwrap()).await.unwrap();
     for row in &rows[..20] {
         ledger.push(row);

@@ -1,6 +1,6 @@
 //! Filling the tables of `TABLES`.
 
-use crate::archive::{Reading, RunDir};
+use crate::archive::{Reading, RunDir, Unreadable};
 use crate::audit::error::AuditError;
 use crate::audit::index::Index;
 use crate::audit::sql::fault;
@@ -31,9 +31,9 @@ fn within(
     db: &mut Connection,
     work: impl FnOnce(&Transaction) -> rusqlite::Result<()>,
 ) -> Result<(), AuditError> {
-    let tx = db.transaction().map_err(|err| fault(&err))?;
-    work(&tx).map_err(|err| fault(&err))?;
-    tx.commit().map_err(|err| fault(&err))
+    let tx = db.transaction().map_err(fault)?;
+    work(&tx).map_err(fault)?;
+    tx.commit().map_err(fault)
 }
 
 fn insert<'a>(tx: &'a Transaction, table: &str, columns: usize) -> rusqlite::Result<Statement<'a>> {
@@ -240,7 +240,7 @@ async fn trajectories(run: &RunDir, db: &mut Connection) -> Result<(), AuditErro
     for shard in &dataset.shards {
         let mut rows: Vec<dataset::DatasetRow> = Vec::new();
         let read = dataset.light(shard, &mut |row| rows.push(row)).await;
-        read.map_err(|what| AuditError::input(format!("`{}`: {what}", shard.name)))?;
+        read.map_err(|what| Unreadable { name: shard.name.clone(), what })?;
         within(db, |tx| {
             let mut into = insert(tx, "dataset", 10)?;
             rows.into_iter().try_for_each(|row| add_trajectory(&mut into, row))

@@ -147,7 +147,7 @@ fn names(query: &str, table: &str) -> bool {
 /// Loads what `query` names, asks it, and gives all rows.
 pub async fn query(run: &RunDir, query: &str) -> Result<Answer, AuditError> {
     refuse_writing(query)?;
-    let mut db = Connection::open_in_memory().map_err(|err| fault(&err))?;
+    let mut db = Connection::open_in_memory().map_err(fault)?;
     for table in TABLES.iter().filter(|table| names(query, table.name)) {
         create(&db, table)?;
         load::fill(run, &mut db, table.name).await?;
@@ -180,19 +180,19 @@ fn create(db: &Connection, table: &TableKind) -> Result<(), AuditError> {
     let columns: Vec<String> =
         table.columns.iter().map(|(name, kind, _)| format!("\"{name}\" {kind}")).collect();
     let sql = format!("create table {} ({})", table.name, columns.join(", "));
-    db.execute_batch(&sql).map_err(|err| fault(&err))
+    db.execute_batch(&sql).map_err(fault)
 }
 
 fn ask(db: &Connection, query: &str) -> Result<Answer, AuditError> {
-    let mut statement = db.prepare(query).map_err(|err| fault(&err))?;
+    let mut statement = db.prepare(query).map_err(fault)?;
     if !statement.readonly() {
         return Err(AuditError::input("this statement writes; a RUN is only read"));
     }
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = Vec::new();
-    let mut found = statement.query([]).map_err(|err| fault(&err))?;
-    while let Some(row) = found.next().map_err(|err| fault(&err))? {
-        let cell = |at| row.get_ref(at).map(cell).map_err(|err| fault(&err));
+    let mut found = statement.query([]).map_err(fault)?;
+    while let Some(row) = found.next().map_err(fault)? {
+        let cell = |at| row.get_ref(at).map(cell).map_err(fault);
         rows.push((0..columns.len()).map(cell).collect::<Result<Vec<Cell>, _>>()?);
     }
     Ok(Answer { columns, rows })
@@ -210,8 +210,8 @@ fn cell(value: ValueRef<'_>) -> Cell {
     }
 }
 
-fn fault(err: &rusqlite::Error) -> AuditError {
-    AuditError::input(format!("{err}; `coldstart audit --tables` lists tables and columns"))
+fn fault(source: rusqlite::Error) -> AuditError {
+    AuditError::Query { source }
 }
 
 #[cfg(test)]

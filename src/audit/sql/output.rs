@@ -2,8 +2,10 @@
 
 use crate::audit::error::AuditError;
 use crate::audit::show::{Grid, Look, line};
+use crate::record::Cause;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
 use std::sync::Arc;
 
 /// A value.
@@ -55,13 +57,13 @@ impl Answer {
     }
 
     pub fn csv(&self) -> Result<Vec<u8>, AuditError> {
-        let fault = |err: csv::Error| AuditError::input(err.to_string());
+        let fault = |err: csv::Error| AuditError::Output(Cause::new(err));
         let mut out = csv::Writer::from_writer(Vec::new());
         out.write_record(&self.columns).map_err(fault)?;
         for row in &self.rows {
             out.write_record(row.iter().map(Cell::plain)).map_err(fault)?;
         }
-        out.into_inner().map_err(|err| AuditError::input(err.to_string()))
+        out.into_inner().map_err(|err| AuditError::Output(Cause::new(err.into_error())))
     }
 
     /// A list of objects; of columns with the same name the last is kept.
@@ -76,17 +78,17 @@ impl Answer {
 
     /// One file. A column is of integers, of reals, or of text, as its values are.
     pub fn parquet(&self) -> Result<Vec<u8>, AuditError> {
-        let fault = |err: &dyn std::fmt::Display| AuditError::input(err.to_string());
+        let fault = |err: ParquetError| AuditError::Output(Cause::new(err));
         let columns = self
             .columns
             .iter()
             .enumerate()
             .map(|(at, name)| (name.as_str(), self.column(at), true));
-        let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| fault(&e))?;
-        let mut out =
-            ArrowWriter::try_new(Vec::new(), batch.schema(), None).map_err(|e| fault(&e))?;
-        out.write(&batch).map_err(|e| fault(&e))?;
-        out.into_inner().map_err(|e| fault(&e))
+        let batch =
+            RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| fault(e.into()))?;
+        let mut out = ArrowWriter::try_new(Vec::new(), batch.schema(), None).map_err(fault)?;
+        out.write(&batch).map_err(fault)?;
+        out.into_inner().map_err(fault)
     }
 
     fn column(&self, at: usize) -> ArrayRef {

@@ -1,17 +1,15 @@
 //! Several people's labels: how far they agree, and their way to and from other tools.
 
 use crate::archive::RunDir;
-use crate::archive::exchange::{argilla, from_argilla};
-use crate::archive::labels::{Label, Truth, latest, parse};
+use crate::archive::labels::{Label, latest, parse};
 use crate::audit::Index;
-use crate::audit::agreement::{People, decisions, truth};
-use crate::audit::sampling::Asked;
+use crate::audit::agreement::People;
+use crate::audit::labelling::{self, Imported};
 use crate::audit::show::{Grid, Look, line};
 use crate::cli::Done;
 use crate::env::Env;
-use crate::store::Layout;
-use serde_json::json;
-use std::path::Path;
+use anyhow::Context;
+use std::path::{Path, PathBuf};
 
 /// A form that labels travel in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -20,6 +18,34 @@ pub enum Form {
     Jsonl,
     /// Argilla's records, a JSON list
     Argilla,
+}
+
+impl From<Form> for labelling::Form {
+    fn from(form: Form) -> labelling::Form {
+        match form {
+            Form::Jsonl => labelling::Form::Jsonl,
+            Form::Argilla => labelling::Form::Argilla,
+        }
+    }
+}
+
+/// The labels of `files`, or where there are none those of the RUN; how many lines of a file are not
+/// filled in is told.
+pub async fn labels(run: &RunDir, files: &[PathBuf]) -> anyhow::Result<Vec<Label>> {
+    if files.is_empty() {
+        return Ok(run.labels().await?);
+    }
+    let mut out = Vec::new();
+    for path in files {
+        let place = path.display().to_string();
+        let bytes = std::fs::read(path).with_context(|| format!("`{place}`"))?;
+        let (labels, open) = parse(&String::from_utf8_lossy(&bytes), &place)?;
+        if open > 0 {
+            eprintln!("`{place}`: {open} lines are not filled in");
+        }
+        out.extend(labels);
+    }
+    Ok(latest(out))
 }
 
 /// Agreement as text.
@@ -60,56 +86,6 @@ pub fn text(found: &People, look: Look) -> String {
     out
 }
 
-/// Labels of a RUN as another tool takes them; with `sample`, also the decisions that are to be labelled.
-pub fn export(
-    run: &RunDir,
-    index: &Index,
-    labels: &[Label],
-    sample: &[Asked],
-    form: Form,
-) -> String {
-    let decided = decisions(index, &run.shape);
-    // What was said of the stage's decision is told as what it should have been.
-    let plain: Vec<Label> = labels
-        .iter()
-        .filter_map(|label| {
-            let accepted = decided.get(&(label.id, label.stage.clone())).copied();
-            let accept = truth(label, accepted)?;
-            let truth = Some(if accept { Truth::Accept } else { Truth::Reject });
-            Some(Label { truth, agree: None, ..label.clone() })
-        })
-        .collect();
-    if form == Form::Jsonl {
-        let lines = plain.iter().filter_map(|label| serde_json::to_string(label).ok());
-        let asked = sample.iter().filter_map(|asked| serde_json::to_string(asked).ok());
-        return lines.chain(asked).map(|line| format!("{line}\n")).collect();
-    }
-    let mut items: Vec<(crate::record::Id, String, Option<f64>)> =
-        sample.iter().map(|a| (a.id, a.stage.clone(), Some(a.weight))).collect();
-    for label in &plain {
-        if !items.iter().any(|(id, stage, _)| *id == label.id && *stage == label.stage) {
-            items.push((label.id, label.stage.clone(), label.weight));
-        }
-    }
-    let records: Vec<serde_json::Value> = items
-        .iter()
-        .map(|(id, stage, weight)| {
-            let record = index.records.find(id).map(|record| record as usize);
-            let prompt = record.map_or("", |record| index.records.prompt.get(record));
-            let category =
-                record.map_or("", |record| index.names.get(index.records.category[record]));
-            let fields = json!({ "prompt": prompt, "stage": stage });
-            let metadata = json!({ "category": category, "weight": weight });
-            let own: Vec<&Label> = plain
-                .iter()
-                .filter(|l| l.id == *id && l.stage == *stage && !l.adjudicates)
-                .collect();
-            argilla(id, stage, &fields, &metadata, &own)
-        })
-        .collect();
-    format!("{:#}\n", serde_json::Value::from(records))
-}
-
 /// Puts a file's labels into the RUN, each under its own name, or under `by` where it has none.
 pub async fn import(
     run: &RunDir,
@@ -119,33 +95,17 @@ pub async fn import(
     env: &Env,
 ) -> anyhow::Result<Done> {
     let place = file.display().to_string();
-    let bytes = std::fs::read(file).map_err(|err| anyhow::anyhow!("`{place}`: {err}"))?;
+    let bytes = std::fs::read(file).with_context(|| format!("`{place}`"))?;
     let text = String::from_utf8_lossy(&bytes);
-    let theirs = text.trim_start().starts_with('[') || text.contains("\"responses\"");
-    let (labels, open) = if theirs { from_argilla(&text, &place)? } else { parse(&text, &place)? };
-    let all = labels.len();
-    let mut kept: Vec<Label> = labels
-        .into_iter()
-        .filter(|l| index.stage(&l.stage).is_some() && index.records.find(&l.id).is_some())
-        .collect();
-    let now = env.unix_ms();
-    for label in &mut kept {
-        if label.by.is_empty() {
-            by.unwrap_or("import").clone_into(&mut label.by);
-        }
-        label.at_ms.get_or_insert(now);
-    }
-    let kept = latest(kept);
-    anyhow::ensure!(!kept.is_empty(), "`{place}` holds no label on a decision of `{}`", run.name());
-    let lines: Vec<String> = kept.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-    let name = format!("{}/{now}-import.jsonl", Layout::LABELS);
-    run.store().put(&name, format!("{}\n", lines.join("\n")).into()).await?;
-    println!("{} labels taken into `{}`", kept.len(), run.name());
+    let Imported { kept, all, open } =
+        labelling::import(run, index, &text, &place, by.unwrap_or("import"), env.unix_ms()).await?;
+    anyhow::ensure!(kept > 0, "`{place}` holds no label on a decision of `{}`", run.name());
+    println!("{kept} labels taken into `{}`", run.name());
     if open > 0 {
         println!("{open} records hold no answer");
     }
-    if all > kept.len() {
-        println!("{} labels are on no decision of this RUN, or said again", all - kept.len());
+    if all > kept {
+        println!("{} labels are on no decision of this RUN, or said again", all - kept);
     }
     Ok(Done::Well)
 }

@@ -68,7 +68,7 @@ pub fn remedied(error: &ExportError) -> anyhow::Error {
 fn remedy(error: &ExportError) -> Option<String> {
     let text = match error {
         ExportError::SystemToken { .. } => "take it out of the text",
-        ExportError::Where { .. } => {
+        ExportError::Where { .. } | ExportError::NothingChosen { .. } => {
             "write it as SQL does, for instance --where \"category = 'counting' and score >= 0.8\"; \
              `coldstart export --columns` lists what it may name"
         }
@@ -132,7 +132,7 @@ pub fn not_laid_out(error: &OfficialError) -> anyhow::Error {
         OfficialError::OtherSet { .. } => {
             "`coldstart export --formats` lists the layouts; the set is that of the pool's own files"
         }
-        OfficialError::OtherPool | OfficialError::Pool { .. } => {
+        OfficialError::OtherPool | OfficialError::Pool(_) => {
             "name the set's own file or folder by `--pool`"
         }
         OfficialError::Taken { .. } => "choose another folder by `--out`, or say `--replace`",

@@ -1,7 +1,6 @@
 //! What a run would buy, told before it spends: `--dry-run` ends with it, a real run begins with it, and
 //! at a terminal the user answers first.
 
-use crate::archive::RunDir;
 use crate::call::endpoints::Endpoints;
 use crate::cli::audit::look;
 use crate::cli::forecast::{self, count};
@@ -18,17 +17,6 @@ use std::io::{BufRead, IsTerminal, Write};
 /// Calls in flight of a role that states no bound, for the hours.
 const IN_FLIGHT: u64 = 64;
 
-/// Whether calls of the plan's roles are bought: some price is stated above nothing, or a key is needed
-/// and nobody knows the price. Roles that the simulated world plays cost nothing.
-pub fn spends(plan: &Plan, endpoints: &Endpoints, simulated: &[String]) -> bool {
-    plan.roles_used().iter().filter(|role| !simulated.contains(&role.name)).any(|role| {
-        endpoints.get(&role.name).is_some_and(|endpoint| {
-            let prices = endpoint.known_prices(endpoint.wire_model(&role.model));
-            prices.is_none_or(|prices| !prices.is_free())
-        })
-    })
-}
-
 /// What `plan` would buy into the RUN at `store`.
 pub async fn look_ahead(
     env: &Env,
@@ -37,13 +25,7 @@ pub async fn look_ahead(
     store: &Store,
     endpoints: Option<&Endpoints>,
 ) -> anyhow::Result<Forecast> {
-    let known = args.like.as_deref().unwrap_or(&args.out);
-    let history = match RunDir::open(known).await {
-        Ok(run) => History::of(&run, endpoints).await?,
-        Err(error) if args.like.is_some() => return Err(error.into()),
-        // A new RUN: there is nothing to learn from.
-        Err(_) => History::default(),
-    };
+    let history = History::learned(args.like.as_deref(), &args.out, endpoints).await?;
     let history = history.with_shares(&args.share).priced(endpoints, &plan);
     Ok(unbought(env, store, plan, args.limit, args.endpoints == "sim", &history).await?)
 }

@@ -1,20 +1,10 @@
-//! What a run may spend: the command's budget or the one that the RUN remembers, less what was spent.
+//! `--budget`: how it is written, and what is told of it.
 
-use crate::archive;
 use crate::call::Allowance;
-use crate::deliver::budget::{Unspent, unspent};
-use crate::plan::Manifest;
+use crate::deliver::budget::{Bound, closed, in_force, unspent};
 use crate::record::NanoUsd;
-use crate::run::{Shard, shards};
-use crate::store::{Layout, Store, StoreError};
-
-/// What `--budget` says.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Bound {
-    Most(NanoUsd),
-    /// What the RUN remembers is lifted.
-    Lifted,
-}
+use crate::run::Shard;
+use crate::store::Store;
 
 pub fn parse_budget(text: &str) -> Result<Bound, String> {
     if text == "none" {
@@ -26,20 +16,16 @@ pub fn parse_budget(text: &str) -> Result<Bound, String> {
     }
 }
 
-/// The budget in force: what the command says, else what the RUN remembers.
+/// The budget in force; tells where the RUN remembers it.
 pub async fn budget_of(store: &Store, said: Option<Bound>) -> anyhow::Result<Option<NanoUsd>> {
-    let kept = archive::budget(store).await?;
-    Ok(match (said, kept) {
-        (Some(Bound::Most(most)), _) => Some(most),
-        (None, Some(kept)) => {
-            eprintln!(
-                "budget ${:.4}, as this RUN remembers; `--budget USD` changes it, `--budget none` lifts it",
-                kept.usd()
-            );
-            Some(kept)
-        }
-        (Some(Bound::Lifted), _) | (None, None) => None,
-    })
+    let found = in_force(store, said).await?;
+    if let Some(found) = found.filter(|found| found.remembered) {
+        eprintln!(
+            "budget ${:.4}, as this RUN remembers; `--budget USD` changes it, `--budget none` lifts it",
+            found.most.usd()
+        );
+    }
+    Ok(found.map(|found| found.most))
 }
 
 /// What this process may spend of `budget`; tells what was spent before.
@@ -48,25 +34,12 @@ pub async fn left(
     budget: NanoUsd,
     shard: Option<Shard>,
 ) -> anyhow::Result<Allowance> {
-    let Unspent { spent, share, own, .. } =
-        unspent(store, budget, shard, &closed(store).await?).await?;
-    if spent.0 > 0 {
-        eprintln!("${:.4} of ${:.4} were spent before", spent.usd(), budget.usd());
+    let found = unspent(store, budget, shard, &closed(store).await?).await?;
+    if found.spent.0 > 0 {
+        eprintln!("${:.4} of ${:.4} were spent before", found.spent.usd(), budget.usd());
     }
-    if let Some(share) = share {
+    if let Some(share) = found.share {
         eprintln!("this shard's share is ${:.4}", share.usd());
     }
-    Ok(Allowance { most: share.unwrap_or(budget), spent: own })
-}
-
-/// The shards that ask for nothing any more: their part of quotas and budget is the others'.
-pub async fn closed(store: &Store) -> anyhow::Result<Vec<u32>> {
-    match store.get(Layout::MANIFEST).await {
-        Ok(bytes) => {
-            let manifest = Manifest::parse(&bytes).map_err(anyhow::Error::msg)?;
-            Ok(shards::closed(store, &manifest.digest).await?)
-        }
-        Err(StoreError::NotFound { .. }) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
+    Ok(found.allowance(budget))
 }

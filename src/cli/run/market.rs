@@ -5,9 +5,10 @@ use crate::call::endpoints::Endpoints;
 use crate::call::otlp::{self, Meter};
 use crate::call::probe::{Worlds, worlds};
 use crate::call::{Stack, StackOptions};
-use crate::cli::run::budget::{Bound, budget_of, left};
-use crate::cli::run::served::{read_endpoints, shared};
+use crate::cli::run::budget::{budget_of, left};
+use crate::cli::run::served::read_endpoints;
 use crate::cli::shared::tell;
+use crate::deliver::budget::{Bound, shared_endpoints};
 use crate::diag::{Diagnostic, summary};
 use crate::env::Env;
 use crate::journal::BlobImages;
@@ -62,8 +63,11 @@ impl Market {
                 None => return Ok(None),
             },
         };
-        let endpoints = shared(asked.shard, asked.out, endpoints).await?;
         let store = Store::open(asked.out)?;
+        let endpoints = match asked.shard {
+            Some(shard) => shared_endpoints(&store, shard, endpoints).await?,
+            None => endpoints,
+        };
         let budget = budget_of(&store, asked.budget).await?;
         let unfit = unfit(plan, &endpoints, budget.is_some());
         if !unfit.is_empty() {

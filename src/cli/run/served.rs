@@ -1,11 +1,8 @@
-//! The endpoints of a command: read from a file, and shared by shards.
+//! The endpoints of a command, read from a file.
 
 use crate::call::endpoints::Endpoints;
-use crate::cli::run::budget::closed;
 use crate::cli::shared::tell;
 use crate::diag::{Diagnostic, SourceFile};
-use crate::run::Shard;
-use crate::store::Store;
 use std::sync::Arc;
 
 /// The endpoints of a file, or its faults.
@@ -33,17 +30,4 @@ pub fn read_endpoints(path: &str) -> anyhow::Result<Option<Endpoints>> {
             None
         }
     })
-}
-
-/// `endpoints` for one shard: an equal share of the quotas with those that are still at work. Those
-/// that began earlier took no more.
-pub async fn shared(
-    shard: Option<Shard>,
-    out: &str,
-    endpoints: Endpoints,
-) -> anyhow::Result<Endpoints> {
-    let Some(shard) = shard else { return Ok(endpoints) };
-    let closed = closed(&Store::open(out)?).await?;
-    let others = closed.iter().filter(|index| **index != shard.index).count() as u32;
-    Ok(endpoints.shared_by((shard.of - others.min(shard.of - 1)).max(1)))
 }

@@ -62,8 +62,11 @@ pub enum ExportError {
     #[error("`{name}` has a line of more than {most} bytes")]
     LongLine { name: String, most: usize },
     /// The selection's expression cannot be read, or holds for no row.
+    #[error("`--where {filter}`: {source}")]
+    Where { filter: String, source: rusqlite::Error },
+    /// The expression holds for no row.
     #[error("`--where {filter}`: {what}")]
-    Where { filter: String, what: String },
+    NothingChosen { filter: String, what: String },
     /// Our own defect: the table that rows are selected from.
     #[error("rows cannot be selected")]
     Select(#[source] rusqlite::Error),

@@ -158,7 +158,7 @@ impl Table {
     fn filtered(&self, filter: &str) -> Result<HashSet<Id>, ExportError> {
         let refused = |error: rusqlite::Error| ExportError::Where {
             filter: filter.to_owned(),
-            what: error.to_string(),
+            source: error,
         };
         // What is no one expression is refused before it stands between parentheses.
         self.database.prepare(&format!("select ({filter}\n)")).map(drop).or_else(|error| {
@@ -194,7 +194,7 @@ impl Table {
             true => "it holds for no row".to_owned(),
             false => format!("it holds for no row; here is {}", ranges.join(", ")),
         };
-        ExportError::Where { filter: filter.to_owned(), what }
+        ExportError::NothingChosen { filter: filter.to_owned(), what }
     }
 }
 

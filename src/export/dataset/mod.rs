@@ -22,7 +22,7 @@ pub use write::{ShardOptions, ShardWriter, image_name, properties};
 
 use crate::export::columns::ColumnError;
 use crate::export::conversation::Refusal;
-use crate::record::{Digest, Id};
+use crate::record::{Cause, Digest, Id};
 
 /// What went wrong with a row or a shard.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,10 @@ pub enum DatasetError {
     Altered { id: Id, wanted: Digest, found: Digest },
     /// The shard is damaged, or no shard of ours.
     #[error("the shard cannot be read: {0}")]
-    Damaged(String),
+    Damaged(#[source] Cause),
+    /// Ours: a row could not be put into words.
+    #[error("the row cannot be encoded: {0}")]
+    Row(#[source] serde_json::Error),
     /// Ours: a row does not fit the schema.
     #[error(transparent)]
     Column(#[from] ColumnError),

@@ -3,7 +3,7 @@
 
 use crate::export::columns;
 use crate::export::dataset::{DatasetError, DatasetRow, views};
-use crate::record::{Digest, Trajectory};
+use crate::record::{Cause, Digest, Trajectory};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StructArray};
 use bytes::Bytes;
@@ -87,7 +87,7 @@ pub fn is_shard<R: ChunkReader + 'static>(shard: R) -> bool {
 fn builder<R: ChunkReader + 'static>(
     file: R,
 ) -> Result<ParquetRecordBatchReaderBuilder<R>, DatasetError> {
-    let damaged = |e: parquet::errors::ParquetError| DatasetError::Damaged(e.to_string());
+    let damaged = |e: parquet::errors::ParquetError| DatasetError::Damaged(Cause::new(e));
     let mut metadata =
         ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
     if let Some(schema) = views::viewed(metadata.schema()) {
@@ -116,11 +116,11 @@ fn open<R: ChunkReader + 'static>(
         .with_projection(mask)
         .with_batch_size(batch)
         .build()
-        .map_err(|e| DatasetError::Damaged(e.to_string()))
+        .map_err(|e| DatasetError::Damaged(Cause::new(e)))
 }
 
 fn damaged(error: arrow_schema::ArrowError) -> DatasetError {
-    DatasetError::Damaged(error.to_string())
+    DatasetError::Damaged(Cause::new(error))
 }
 
 /// The rows of any Parquet file, in order: all columns but `images` as an object, and the images
@@ -131,7 +131,7 @@ pub fn table<R: ChunkReader + 'static>(
     let batches = builder(file)?
         .with_batch_size(BATCH_ROWS)
         .build()
-        .map_err(|e| DatasetError::Damaged(e.to_string()))?;
+        .map_err(|e| DatasetError::Damaged(Cause::new(e)))?;
     Ok(flatten(batches, pairs))
 }
 
@@ -156,7 +156,7 @@ fn objects(batch: &RecordBatch) -> Vec<Value> {
 }
 
 fn row(object: Value) -> Result<DatasetRow, DatasetError> {
-    serde_json::from_value(object).map_err(|e| DatasetError::Damaged(format!("a row: {e}")))
+    serde_json::from_value(object).map_err(|e| DatasetError::Damaged(Cause::new(e)))
 }
 
 fn rows(batch: &RecordBatch) -> Result<Vec<DatasetRow>, DatasetError> {

@@ -112,7 +112,7 @@ impl ShardWriter {
         }
         let bytes = images.iter().map(|(bytes, _)| bytes.clone());
         let images = bytes.zip(wanted.iter().map(image_name)).collect();
-        let row = serde_json::to_value(&row).map_err(|e| DatasetError::Damaged(e.to_string()))?;
+        let row = serde_json::to_value(&row).map_err(DatasetError::Row)?;
         self.table.push(row, images)
     }
 

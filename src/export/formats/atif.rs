@@ -136,7 +136,7 @@ fn call_id(step: usize) -> String {
 fn agent_step(number: usize, text: &str) -> Result<Value, DatasetError> {
     // The first model turn follows the system's and the user's.
     let turn = grammar::model_turn(text, number == 3)
-        .map_err(|fault| DatasetError::Damaged(fault.what))?;
+        .map_err(|fault| DatasetError::Damaged(fault.what.into()))?;
     let mut step = json!({
         "step_id": number,
         "source": "agent",

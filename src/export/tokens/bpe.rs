@@ -1,6 +1,7 @@
 //! Byte-pair encoding by a Hugging Face `tokenizer.json`, for counting only.
 
 use crate::export::tokens::pieces::{PATTERN, pieces};
+use crate::record::Cause;
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -9,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 /// A file that is no tokenizer this code can count with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the tokenizer file cannot be used: {0}")]
-pub struct TokenizerError(String);
+pub struct TokenizerError(#[source] Cause);
 
 /// A byte-level BPE tokenizer of the Qwen2 family.
 pub struct Tokenizer {
@@ -29,20 +30,19 @@ impl Tokenizer {
     /// From the text of a `tokenizer.json` whose model is byte-level BPE with Qwen2's
     /// pre-tokenizer (all Qwen2, Qwen2.5, Qwen3 and their VL models).
     pub fn from_json(json: &[u8]) -> Result<Tokenizer, TokenizerError> {
-        let wrong = |what: &str| TokenizerError(what.to_string());
+        let wrong = |what: &str| TokenizerError(what.into());
         let file: Value =
-            serde_json::from_slice(json).map_err(|e| TokenizerError(format!("no JSON: {e}")))?;
+            serde_json::from_slice(json).map_err(|e| TokenizerError(Cause::new(e)))?;
         if !file["pre_tokenizer"].to_string().contains(&Value::from(PATTERN).to_string()) {
             return Err(wrong("its pre-tokenizer is not Qwen2's"));
         }
         let vocab = file["model"]["vocab"].as_object().ok_or_else(|| wrong("no `model.vocab`"))?;
-        let id = |token: &str| {
-            vocab
-                .get(token)
-                .and_then(Value::as_u64)
-                .map(|id| id as u32)
-                .ok_or_else(|| TokenizerError(format!("`{token}` is not in its vocabulary")))
-        };
+        let id =
+            |token: &str| {
+                vocab.get(token).and_then(Value::as_u64).map(|id| id as u32).ok_or_else(|| {
+                    TokenizerError(format!("`{token}` is not in its vocabulary").into())
+                })
+            };
         let mut bytes = [0; 256];
         for (byte, slot) in bytes.iter_mut().enumerate() {
             *slot = id(&byte_char(byte as u8).to_string())?;

@@ -89,9 +89,7 @@ pub const KIND: Kind = Kind {
 };
 
 fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
-    if facts.rounds == 0 || !facts.image {
-        return Err("an image in the last round".into());
-    }
+    facts.pictured("an image in the last round")?;
     let after = Facts { judged: true, ..facts };
     Ok(vec![("satisfied", after), ("unsatisfied", after)])
 }

@@ -109,9 +109,7 @@ pub const KIND: Kind = Kind {
 };
 
 fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
-    if facts.rounds == 0 || !facts.image {
-        return Err("an image in the last round".into());
-    }
+    facts.pictured("an image in the last round")?;
     let after = Facts { judged: true, ..facts };
     let mut ports = vec![("good", after)];
     if facts.compared && params.bool("keep_improved") {

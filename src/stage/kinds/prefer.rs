@@ -52,9 +52,7 @@ pub const KIND: Kind = Kind {
 };
 
 fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
-    if facts.rounds == 0 || !facts.image {
-        return Err("rewarded rollouts".into());
-    }
+    facts.pictured("rewarded rollouts")?;
     Ok(vec![("paired", facts)])
 }
 

@@ -103,9 +103,7 @@ pub const KIND: Kind = Kind {
 };
 
 fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
-    if facts.rounds == 0 || !facts.image {
-        return Err("a rollout".into());
-    }
+    facts.pictured("a rollout")?;
     Ok(vec![("rewarded", facts)])
 }
 

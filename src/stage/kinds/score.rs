@@ -110,9 +110,7 @@ pub const KIND: Kind = Kind {
 };
 
 fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> {
-    if facts.rounds == 0 || !facts.image {
-        return Err("a rollout, or an image in the last round".into());
-    }
+    facts.pictured("a rollout, or an image in the last round")?;
     Ok(vec![("scored", facts)])
 }
 

@@ -1,9 +1,9 @@
-//! Parquet as decisions: whole rows, chosen columns, or the few that a funnel needs.
+//! Parquet as decisions: whole rows, or chosen columns.
 
-use crate::record::{CallKey, Check, Decision, Disposition, Evidence, Id, NanoUsd, Vote};
+use crate::record::{CallKey, Cause, Check, Decision, Evidence, Id, NanoUsd, Vote};
 use crate::store::decisions::schema::{ANSWERS, DISPOSITIONS, PROMPT_CHARS, SOURCES, value};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, UInt32Type, UInt64Type};
+use arrow_array::types::UInt32Type;
 use arrow_array::{Array, ListArray, RecordBatch, StringArray, StructArray};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
@@ -12,45 +12,32 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 /// Rows read at once: columns of one batch stay in the processor's cache.
 const ROWS: usize = 8192;
 
-/// What a funnel needs of a decision.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Slim<'a> {
-    pub disposition: Disposition,
-    pub category: &'a str,
-    pub source: &'a str,
-    pub port: &'a str,
-    pub reason: &'a str,
-    pub score: Option<f32>,
-    pub cost: NanoUsd,
-}
-
 /// The batches of one part, of `columns` only (in the table's order), or of all.
 ///
 /// # Errors
-/// Text for `StoreError::Damaged`: not Parquet, or a column that is not there.
+/// Not Parquet, or a column that is not there.
 pub fn decision_batches(
     part: Bytes,
     columns: Option<&[&str]>,
-) -> Result<impl Iterator<Item = Result<RecordBatch, String>>, String> {
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(part)
-        .map_err(|e| e.to_string())?
-        .with_batch_size(ROWS);
+) -> Result<impl Iterator<Item = Result<RecordBatch, Cause>>, Cause> {
+    let mut builder =
+        ParquetRecordBatchReaderBuilder::try_new(part).map_err(Cause::new)?.with_batch_size(ROWS);
     if let Some(columns) = columns {
         let schema = builder.parquet_schema();
         for column in columns {
             if !schema.root_schema().get_fields().iter().any(|field| field.name() == *column) {
-                return Err(format!("it has no column `{column}`"));
+                return Err(format!("it has no column `{column}`").into());
             }
         }
         let mask = ProjectionMask::columns(schema, columns.iter().copied());
         builder = builder.with_projection(mask);
     }
-    let reader = builder.build().map_err(|e| e.to_string())?;
-    Ok(reader.map(|batch| batch.map_err(|e| e.to_string())))
+    let reader = builder.build().map_err(Cause::new)?;
+    Ok(reader.map(|batch| batch.map_err(Cause::new)))
 }
 
 /// Every row of a part.
-pub fn decode_decisions(part: Bytes, each: &mut dyn FnMut(Decision)) -> Result<(), String> {
+pub fn decode_decisions(part: Bytes, each: &mut dyn FnMut(Decision)) -> Result<(), Cause> {
     for batch in decision_batches(part, None)? {
         decode_batch(&batch?, each)?;
     }
@@ -58,7 +45,7 @@ pub fn decode_decisions(part: Bytes, each: &mut dyn FnMut(Decision)) -> Result<(
 }
 
 /// Every row of a batch with all the columns of `decision_schema`.
-pub fn decode_batch(batch: &RecordBatch, each: &mut dyn FnMut(Decision)) -> Result<(), String> {
+pub fn decode_batch(batch: &RecordBatch, each: &mut dyn FnMut(Decision)) -> Result<(), Cause> {
     let rows = Rows::of(batch)?;
     for n in 0..rows.len {
         each(rows.row(n)?);
@@ -66,48 +53,17 @@ pub fn decode_batch(batch: &RecordBatch, each: &mut dyn FnMut(Decision)) -> Resu
     Ok(())
 }
 
-/// Every row of a part, as little of it as a funnel needs: a million rows take well under a
-/// second.
-pub fn scan_slim_part(part: Bytes, each: &mut dyn FnMut(Slim<'_>)) -> Result<(), String> {
-    const COLUMNS: [&str; 7] =
-        ["category", "source", "disposition", "port", "reason", "score", "cost_nano_usd"];
-    for batch in decision_batches(part, Some(&COLUMNS))? {
-        let batch = batch?;
-        let [category, source, disposition, port, reason] =
-            ["category", "source", "disposition", "port", "reason"]
-                .map(|name| strings(&batch, name));
-        let (category, source, disposition) = (category?, source?, disposition?);
-        let (port, reason) = (port?, reason?);
-        let score = column(&batch, "score")?.as_primitive_opt::<Float32Type>();
-        let score = score.ok_or("`score` is not float32")?;
-        let cost = column(&batch, "cost_nano_usd")?.as_primitive_opt::<UInt64Type>();
-        let cost = cost.ok_or("`cost_nano_usd` is not uint64")?;
-        for n in 0..batch.num_rows() {
-            each(Slim {
-                disposition: value(&DISPOSITIONS, disposition.value(n))?,
-                category: category.value(n),
-                source: source.value(n),
-                port: port.value(n),
-                reason: reason.value(n),
-                score: score.is_valid(n).then(|| score.value(n)),
-                cost: NanoUsd(cost.value(n)),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, String> {
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, Cause> {
     let found = batch.column_by_name(name).map(AsRef::as_ref);
-    found.ok_or_else(|| format!("it has no column `{name}`"))
+    found.ok_or_else(|| format!("it has no column `{name}`").into())
 }
 
-fn strings<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, String> {
-    column(batch, name)?.as_string_opt().ok_or_else(|| format!("`{name}` is not text"))
+fn strings<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, Cause> {
+    column(batch, name)?.as_string_opt().ok_or_else(|| format!("`{name}` is not text").into())
 }
 
-fn list<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ListArray, String> {
-    column(batch, name)?.as_list_opt().ok_or_else(|| format!("`{name}` is not a list"))
+fn list<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ListArray, Cause> {
+    column(batch, name)?.as_list_opt().ok_or_else(|| format!("`{name}` is not a list").into())
 }
 
 /// A batch, its columns taken apart once.
@@ -133,7 +89,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn of(batch: &'a RecordBatch) -> Result<Rows<'a>, String> {
+    fn of(batch: &'a RecordBatch) -> Result<Rows<'a>, Cause> {
         let text = |name| strings(batch, name);
         Ok(Rows {
             len: batch.num_rows(),
@@ -160,9 +116,9 @@ impl<'a> Rows<'a> {
         })
     }
 
-    fn row(&self, n: usize) -> Result<Decision, String> {
+    fn row(&self, n: usize) -> Result<Decision, Cause> {
         let text = |column: &StringArray| column.value(n).to_string();
-        let id = |hex: &str| hex.parse::<Id>().map_err(|e| e.to_string());
+        let id = |hex: &str| hex.parse::<Id>().map_err(Cause::new);
         Ok(Decision {
             stage: text(self.stage),
             id: id(self.id.value(n))?,
@@ -186,29 +142,30 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn calls(column: &ListArray, n: usize) -> Result<Vec<CallKey>, String> {
+fn calls(column: &ListArray, n: usize) -> Result<Vec<CallKey>, Cause> {
     let values = column.value(n);
     let values = values.as_string_opt::<i32>().ok_or("`calls` is not a list of text")?;
     values.iter().flatten().map(key).collect()
 }
 
-fn key(hex: &str) -> Result<CallKey, String> {
-    hex.parse().map_err(|e: crate::record::ParseHexError| e.to_string())
+fn key(hex: &str) -> Result<CallKey, Cause> {
+    hex.parse().map_err(Cause::new)
 }
 
 /// The elements of a list of structs in one row.
 struct Structs(StructArray);
 
-fn structs(column: &ListArray, n: usize) -> Result<Structs, String> {
+fn structs(column: &ListArray, n: usize) -> Result<Structs, Cause> {
     let values = column.value(n);
     Ok(Structs(values.as_struct_opt().ok_or("a list does not hold structs")?.clone()))
 }
 
 impl Structs {
-    fn map_rows<T>(&self, row: fn(Field<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
+    fn map_rows<T>(&self, row: fn(Field<'_>) -> Result<T, Cause>) -> Result<Vec<T>, Cause> {
         let field = |n: usize, name: &str| {
             let column = self.0.column_by_name(name).and_then(|c| c.as_string_opt::<i32>());
-            let column = column.ok_or_else(|| format!("a struct has no text `{name}`"))?;
+            let column =
+                column.ok_or_else(|| Cause::from(format!("a struct has no text `{name}`")))?;
             Ok(column.is_valid(n).then(|| column.value(n).to_string()))
         };
         (0..self.0.len()).map(|n| row(&|name| field(n, name))).collect()
@@ -216,9 +173,9 @@ impl Structs {
 }
 
 /// Reads a named text field of one element.
-type Field<'a> = &'a dyn Fn(&str) -> Result<Option<String>, String>;
+type Field<'a> = &'a dyn Fn(&str) -> Result<Option<String>, Cause>;
 
-fn vote(field: Field<'_>) -> Result<Vote, String> {
+fn vote(field: Field<'_>) -> Result<Vote, Cause> {
     Ok(Vote {
         ask: field("ask")?.unwrap_or_default(),
         answer: field("answer")?.unwrap_or_default(),
@@ -226,7 +183,7 @@ fn vote(field: Field<'_>) -> Result<Vote, String> {
     })
 }
 
-fn check(field: Field<'_>) -> Result<Check, String> {
+fn check(field: Field<'_>) -> Result<Check, Cause> {
     Ok(Check {
         id: field("id")?.unwrap_or_default(),
         source: value(&SOURCES, &field("source")?.unwrap_or_default())?,

@@ -2,12 +2,10 @@
 //!
 //! Not durable row by row: what a crash loses is made again from the journal.
 
-use crate::record::{Decision, Id};
+use crate::record::Decision;
 use crate::store::{Layout, Store, StoreError};
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::HashMap;
-use std::io::BufRead;
 
 /// Buffered lines that are worth an object of their own.
 const LARGE: usize = 1 << 20;
@@ -99,71 +97,4 @@ impl Ledger {
 
 fn number(name: &str) -> Option<u64> {
     name.rsplit_once('/')?.1.strip_suffix(".jsonl.zst")?.parse().ok()
-}
-
-/// Calls `line` with every line of the ledger under `root`, in order; stops at damage inside an
-/// object and goes on with the next, as the rows can be made again.
-async fn lines(store: &Store, root: &str, line: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-    let root = if root.is_empty() { store.clone() } else { store.under(root) };
-    for (name, _) in root.list(Layout::LEDGER).await? {
-        if number(&name).is_none() {
-            continue;
-        }
-        let bytes = match root.get(&name).await {
-            // The run ended meanwhile and cleared its ledger.
-            Err(StoreError::NotFound { .. }) => continue,
-            other => other?,
-        };
-        let Ok(decoder) = zstd::stream::read::Decoder::new(&bytes[..]) else { continue };
-        let mut reader = std::io::BufReader::new(decoder);
-        let mut buffer = Vec::new();
-        while matches!(reader.read_until(b'\n', &mut buffer), Ok(n) if n > 0) {
-            line(&buffer);
-            buffer.clear();
-        }
-    }
-    Ok(())
-}
-
-/// What a line of `stage` begins with: `Decision`'s first field.
-fn prefix(stage: &str) -> String {
-    format!("{{\"stage\":{},", serde_json::Value::from(stage))
-}
-
-/// The rows of `stage` in the ledger under `root`, one per id: the last.
-pub(super) async fn ledger_rows(
-    store: &Store,
-    root: &str,
-    stage: &str,
-) -> Result<Vec<Decision>, StoreError> {
-    let prefix = prefix(stage);
-    let mut rows: HashMap<Id, Decision> = HashMap::new();
-    lines(store, root, &mut |line| {
-        if line.starts_with(prefix.as_bytes())
-            && let Ok(row) = serde_json::from_slice::<Decision>(line)
-        {
-            rows.insert(row.id, row);
-        }
-    })
-    .await?;
-    let mut rows: Vec<Decision> = rows.into_values().collect();
-    rows.sort_by_key(|row| row.id);
-    Ok(rows)
-}
-
-/// The stages that the ledger under `root` speaks of.
-pub(super) async fn ledger_stages(store: &Store, root: &str) -> Result<Vec<String>, StoreError> {
-    #[derive(serde::Deserialize)]
-    struct Stage {
-        stage: String,
-    }
-    let mut stages: Vec<String> = Vec::new();
-    lines(store, root, &mut |line| {
-        let known = stages.iter().any(|stage| line.starts_with(prefix(stage).as_bytes()));
-        if !known && let Ok(row) = serde_json::from_slice::<Stage>(line) {
-            stages.push(row.stage);
-        }
-    })
-    .await?;
-    Ok(stages)
 }

@@ -1,6 +1,6 @@
 //! The columns of a stage table, and the words of its enumerations.
 
-use crate::record::{Answer, CheckSource, Disposition};
+use crate::record::{Answer, Cause, CheckSource, Disposition};
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use std::sync::{Arc, LazyLock};
 
@@ -81,9 +81,9 @@ pub(super) fn word<T: PartialEq>(table: &[(T, &'static str)], value: &T) -> &'st
 }
 
 /// The value of `word`.
-pub(super) fn value<T: Copy>(table: &[(T, &str)], word: &str) -> Result<T, String> {
+pub(super) fn value<T: Copy>(table: &[(T, &str)], word: &str) -> Result<T, Cause> {
     let found = table.iter().find(|(_, w)| *w == word);
     found
         .map(|(v, _)| *v)
-        .ok_or_else(|| format!("`{}` is no word of its column", word.escape_debug()))
+        .ok_or_else(|| format!("`{}` is no word of its column", word.escape_debug()).into())
 }

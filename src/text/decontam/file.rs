@@ -1,6 +1,8 @@
 //! The `.fp` file: a magic line, a JSON line, then per rule its entries (row delta as a varint, hash
 //! as 8 bytes, little endian) sorted by row. Compact, diffable by its header, and without texts.
 
+use crate::record::Cause;
+
 use super::{Benchmark, Fingerprints, Place, Rule};
 use std::collections::HashMap;
 
@@ -19,6 +21,10 @@ pub enum FingerprintError {
         "the fingerprint file is damaged at byte {at}: {what}; rebuild it with `coldstart pool fingerprint`"
     )]
     Damaged { at: usize, what: String },
+    #[error(
+        "the header of the fingerprint file is damaged: {0}; rebuild it with `coldstart pool fingerprint`"
+    )]
+    Header(#[source] Cause),
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -59,7 +65,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Fingerprints, FingerprintError> {
     let end = body.iter().position(|&b| b == b'\n').ok_or(FingerprintError::NotFingerprints)?;
     let damaged = |at: usize, what: String| FingerprintError::Damaged { at, what };
     let header: Header = serde_json::from_slice(&body[..end])
-        .map_err(|e| damaged(MAGIC.len(), format!("header: {e}")))?;
+        .map_err(|e| FingerprintError::Header(Cause::new(e)))?;
     let mut cursor = Cursor { bytes, at: MAGIC.len() + end + 1 };
     let mut out = Fingerprints { benchmarks: vec![header.benchmark], ..Fingerprints::default() };
     for (rule, count) in Rule::ALL.into_iter().zip(header.entries) {

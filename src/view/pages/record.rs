@@ -60,7 +60,7 @@ pub async fn record(
                 span.id { (id) }
             }
             @for part in &life.unreadable {
-                p.alert { (part.name) " cannot be read: " (said(&part.what)) "; its decision is not shown." }
+                p.alert { (part.name) " cannot be read: " (said(&part.what.to_string())) "; its decision is not shown." }
             }
             @if plays.is_empty() { (story(&here, &life)) } @else { (talk(&here, &plays, most)) }
             (steps(&here, &life, &list, &filter, &Own { labels: &labels, me: viewer.annotator() }))

@@ -1,7 +1,7 @@
 //! Ten kinds of damage planted in a sound RUN, each found by the check that is for it.
 
 use super::made::{Plan, make};
-use coldstart::archive::RunDir;
+use coldstart::archive::{RunDir, decisions};
 use coldstart::audit::AuditReport;
 use coldstart::audit::findings::Severity;
 use coldstart::audit::gather::{Depth, gather};
@@ -10,7 +10,7 @@ use coldstart::env::Env;
 use coldstart::export::dataset;
 use coldstart::journal::{Entry, Journal, ReadJournal};
 use coldstart::record::{Decision, Disposition, NanoUsd, Report};
-use coldstart::store::{DecisionWriter, Layout, Store, read_decisions};
+use coldstart::store::{DecisionWriter, Layout, Store};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Victim {
 
     /// Rewrites a stage's table, and the report where the planted defect is not in its counts.
     async fn rewrite(&self, stage: &str, change: impl FnOnce(&mut Vec<Decision>)) {
-        let mut rows = read_decisions(&self.store, stage).await.unwrap();
+        let mut rows = decisions(&self.store, stage).await.unwrap();
         change(&mut rows);
         let mut writer = DecisionWriter::new(self.store.clone(), stage);
         for row in rows {
@@ -124,7 +124,7 @@ async fn a_row_with_another_price() {
 #[tokio::test]
 async fn an_orphan_row() {
     let victim = Victim::new().await;
-    let dropped = read_decisions(&victim.store, "hard").await.unwrap();
+    let dropped = decisions(&victim.store, "hard").await.unwrap();
     let dropped = dropped.into_iter().find(|r| r.disposition == Disposition::Dropped).unwrap();
     victim
         .rewrite("first_round", |rows| {
