@@ -12,6 +12,7 @@ pub mod dag;
 pub mod deep;
 mod diff;
 mod error;
+pub mod evidence;
 pub mod facts;
 pub mod findings;
 mod funnel;
@@ -37,6 +38,7 @@ pub mod steps;
 pub mod table;
 pub mod talk;
 mod textdiff;
+pub mod trajectory;
 
 pub use diff::{Change, ChangedRecord, Diff, Side, StageDiff, diff};
 pub use error::AuditError;

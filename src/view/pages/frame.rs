@@ -2,9 +2,14 @@
 
 use crate::archive::RunDir;
 use crate::audit::AuditError;
-use crate::audit::show::{count, hidden, line};
+use crate::audit::panels::said;
+use crate::audit::show::{count, line};
+use crate::audit::trajectory::figure;
 use crate::record::ImageRef;
+use crate::stage::Does;
 use crate::view::pages::rollout::plays;
+use crate::view::pages::rows::FILES;
+use crate::view::pages::work::Place;
 use crate::view::query::{Filter, PAGE};
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
@@ -35,6 +40,14 @@ impl<'a> Here<'a> {
 
     pub fn image(&self, image: &ImageRef) -> String {
         format!("{}/image/{}", self.base, image.digest)
+    }
+
+    /// A picture that opens whole: itself where what is to be judged must be seen sharp, else a
+    /// thumbnail.
+    pub fn draw(&self, image: &ImageRef, title: &str, word: &str, whole: bool) -> Markup {
+        let href = self.image(image);
+        let src = if whole { href.clone() } else { self.thumb(image) };
+        figure(image, (Some(&href), &src), title, word)
     }
 
     /// The whole page.
@@ -145,24 +158,6 @@ impl Here<'_> {
     }
 }
 
-/// Untrusted text: escaped by maud, hidden characters shown as marks.
-pub fn said(text: &str) -> Markup {
-    let mut parts: Vec<(bool, String)> = Vec::new();
-    for c in text.chars() {
-        let shown = if hidden(c) { format!("{:x}", c as u32) } else { c.to_string() };
-        match parts.last_mut() {
-            Some((false, last)) if !hidden(c) => last.push_str(&shown),
-            _ => parts.push((hidden(c), shown)),
-        }
-    }
-    html! {
-        @for (hidden, text) in &parts {
-            @if *hidden { span.hidden-char title="a hidden character" { "\\u{" (text) "}" } }
-            @else { (text) }
-        }
-    }
-}
-
 /// `1–50 of 1,234` with links to the pages beside; `link` gives a page's address.
 pub fn pages(total: usize, filter: &Filter, link: impl Fn(&Filter) -> String) -> Markup {
     let first = filter.first().min(total);
@@ -200,13 +195,22 @@ pub fn filter_form(action: &str, filter: &Filter, fields: &[(&str, &str, Vec<Str
     }
 }
 
-/// The same list as lines, as pictures, or as rows for another tool.
-pub fn views(filter: &Filter, link: impl Fn(&Filter) -> String, rows: &str) -> Markup {
+/// The same list as lines, as pictures, as a queue to label, or as a file for another tool. `list` is
+/// its stage; empty: all records.
+pub fn views(here: &Here, filter: &Filter, list: &str, link: impl Fn(&Filter) -> String) -> Markup {
+    let place = if list.is_empty() { "search".to_owned() } else { format!("stage/{list}") };
+    let query = filter.query();
+    let shape = &here.snapshot.run.shape;
+    let labelled = list.is_empty() || shape.does(list).is_some_and(Does::can_be_labelled);
     html! {
         div.views {
             @if filter.is_grid() { a href=(link(&filter.shown_as(""))) { "as lines" } b { "pictures" } }
             @else { b { "lines" } a href=(link(&filter.shown_as("grid"))) { "as pictures" } }
-            a href=(rows) download="rows.jsonl" { "this set as JSON lines" }
+            @if labelled { a href={ (here.base) "/work" (Place::of(list, filter)) } { "label this set" } }
+            span { "this set as" }
+            @for (name, _, words) in FILES.iter().filter(|(name, ..)| labelled || *name != "labels.jsonl") {
+                a href={ (here.base) "/" (place) "/" (name) (query) } download=(name) { (words) }
+            }
         }
     }
 }

@@ -1,21 +1,16 @@
-//! A list as pictures: each record's own, as thumbnails; and the filtered set as rows for other tools.
+//! A list as pictures: each record's own, as thumbnails.
 
 use crate::audit::StageRows;
+use crate::audit::panels::said;
 use crate::call::Output;
 use crate::record::ImageRef;
 use crate::stage::Does;
-use crate::view::pages::frame::{Here, said};
+use crate::view::pages::frame::Here;
 use crate::view::pages::stage::record_link;
-use crate::view::pages::story::figure;
 use crate::view::query::Filter;
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
-use axum::extract::{Path, Query, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use serde_json::json;
-use std::sync::Arc;
 
 /// The pictures of some records, a cell each.
 pub async fn grid(
@@ -36,7 +31,7 @@ pub async fn grid(
             @let href = record_link(here, &id, list, filter);
             li data-href=(href) {
                 div.pictures.small { @for (n, (name, image)) in pictures.iter().enumerate() {
-                    (figure(here, image, name, "")) @if n > 5 { "…" }
+                    (here.draw(image, name, "", false)) @if n > 5 { "…" }
                 } }
                 @if pictures.is_empty() { p.note { "no picture" } }
                 a href=(href) { (said(&crate::audit::show::line(index.records.prompt.get(*record), 90))) }
@@ -81,62 +76,4 @@ async fn drawn(viewer: &Viewer, rows: &StageRows, record: usize) -> Vec<ImageRef
         }
     }
     out
-}
-
-/// A stage's filtered rows, a JSON line each.
-pub async fn stage_rows(
-    State(viewer): State<Arc<Viewer>>,
-    Path(name): Path<String>,
-    Query(filter): Query<Filter>,
-) -> Response {
-    let snapshot = viewer.snapshot();
-    let Ok(number) = snapshot.run.stage(&name) else {
-        return Here::of(&viewer, &snapshot)
-            .fault(&crate::audit::AuditError::input(format!("no stage `{name}`")));
-    };
-    let rows = snapshot.rows(number, &filter);
-    lines(&snapshot, rows.into_iter().map(|row| (number, row)))
-}
-
-/// All filtered records, a JSON line each, with the last stage they reached.
-pub async fn search_rows(
-    State(viewer): State<Arc<Viewer>>,
-    Query(filter): Query<Filter>,
-) -> Response {
-    let snapshot = viewer.snapshot();
-    let found = snapshot.search(&filter);
-    let last = found.into_iter().map(|record| {
-        let (stage, row) = snapshot.last[record];
-        (stage as usize, row as usize)
-    });
-    lines(&snapshot, last.collect::<Vec<_>>().into_iter())
-}
-
-fn lines(snapshot: &Snapshot, rows: impl Iterator<Item = (usize, usize)>) -> Response {
-    let index = &snapshot.index;
-    let mut out = String::new();
-    for (stage, row) in rows {
-        let rows = &index.stages[stage];
-        let record = rows.record[row] as usize;
-        let name = |name| index.names.get(name);
-        let line = json!({
-            "id": index.records.id[record],
-            "stage": rows.stage,
-            "disposition": rows.disposition[row].as_str(),
-            "port": name(rows.port[row]),
-            "reason": name(rows.reason[row]),
-            "score": Some(rows.score[row]).filter(|score| !score.is_nan()),
-            "cost_usd": rows.cost[row] as f64 / 1e9,
-            "category": name(index.records.category[record]),
-            "source": name(index.records.source[record]),
-            "prompt": index.records.prompt.get(record),
-            "note": rows.note.get(row),
-        });
-        out.push_str(&format!("{line}\n"));
-    }
-    let headers = [
-        (header::CONTENT_TYPE, "application/jsonl; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"rows.jsonl\""),
-    ];
-    (headers, out).into_response()
 }

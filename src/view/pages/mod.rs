@@ -5,16 +5,16 @@ mod grid;
 mod pipeline;
 mod record;
 mod rollout;
+mod rows;
 mod search;
 mod stage;
-mod story;
 mod work;
 
 pub use frame::nowhere;
-pub use grid::{search_rows, stage_rows};
 pub use pipeline::pipeline;
 pub use record::record;
 pub use rollout::table;
+pub use rows::{search_file, stage_file};
 pub use search::search;
 pub use stage::stage;
 pub use work::work;

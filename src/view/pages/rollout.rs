@@ -7,7 +7,6 @@ use crate::audit::talk::conversations;
 use crate::record::{Id, ImageRef};
 use crate::stage::Does;
 use crate::view::pages::frame::Here;
-use crate::view::pages::story::figure;
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
 use axum::extract::State;
@@ -39,7 +38,7 @@ pub async fn rollouts(
 
 /// The conversations, with pictures that open whole.
 pub fn talk(here: &Here, plays: &[Play], most: f64) -> maud::Markup {
-    let draw = |image: &ImageRef, name: &str, word: &str| figure(here, image, name, word);
+    let draw = |image: &ImageRef, name: &str, word: &str| here.draw(image, name, word, false);
     conversations(plays, most, &draw)
 }
 
