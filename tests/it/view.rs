@@ -1,5 +1,6 @@
 //! The viewer: who is let in, pages in time, and a walk in a real browser.
 
+mod compare;
 mod lists;
 
 use crate::audit::made::{HOSTILE, Plan, make};
@@ -22,9 +23,15 @@ impl Viewer {
     }
 
     fn with(run: &str, more: &[&str]) -> Viewer {
+        Viewer::keeping(&std::env::temp_dir(), run, more)
+    }
+
+    /// `state` is where tokens are kept.
+    fn keeping(state: &Path, run: &str, more: &[&str]) -> Viewer {
         let mut child = Command::new(env!("CARGO_BIN_EXE_coldstart"))
             .args(["view", run])
             .args(more)
+            .env("XDG_STATE_HOME", state)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -219,8 +226,11 @@ async fn a_walk_in_a_browser() {
     let uri = dir.path().join("run");
     let uri = uri.to_str().unwrap();
     let plan = Plan { prompts: 150, hostile: true, side: 128, ..Plan::default() };
-    let truth = make(uri, plan).await;
-    let viewer = Viewer::start(uri);
+    let truth = make(uri, plan.clone()).await;
+    let other = dir.path().join("other");
+    let other = other.to_str().unwrap();
+    make(other, Plan { judge_error: 0.4, ..plan }).await;
+    let viewer = Viewer::with(uri, &[other]);
     let shots = shots(dir.path());
     let report = dir.path().join("report.html");
     let page = Command::new(env!("CARGO_BIN_EXE_coldstart"))
@@ -228,10 +238,16 @@ async fn a_walk_in_a_browser() {
         .output()
         .unwrap();
     assert!(page.status.success(), "{}", String::from_utf8_lossy(&page.stderr));
+    let site = dir.path().join("site");
+    let pages = Command::new(env!("CARGO_BIN_EXE_coldstart"))
+        .args(["report", uri, "--publish", site.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(pages.status.success(), "{}", String::from_utf8_lossy(&pages.stderr));
     let output = Command::new("node")
         .arg(folder.join("walk.mjs"))
         .args([&viewer.url, shots.to_str().unwrap(), &truth.first.unwrap().hex()])
-        .arg(&report)
+        .args([&report, &site.join("index.html")])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

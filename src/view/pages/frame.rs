@@ -1,6 +1,5 @@
 //! What all pages share: the frame, links, text with hidden characters shown, pagination.
 
-use crate::archive::RunDir;
 use crate::audit::AuditError;
 use crate::audit::panels::said;
 use crate::audit::show::{count, line};
@@ -10,7 +9,7 @@ use crate::stage::Does;
 use crate::view::pages::rollout::plays;
 use crate::view::pages::rows::FILES;
 use crate::view::pages::work::Place;
-use crate::view::query::{Filter, PAGE};
+use crate::view::query::{Filter, PAGE, Versus};
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
 use axum::extract::State;
@@ -23,15 +22,23 @@ use std::sync::Arc;
 pub struct Here<'a> {
     pub base: &'a str,
     pub snapshot: &'a Snapshot,
+    /// Whether there is a second RUN.
+    pub compared: bool,
 }
 
 impl<'a> Here<'a> {
     pub fn of(viewer: &'a Viewer, snapshot: &'a Snapshot) -> Here<'a> {
-        Here { base: &viewer.base, snapshot }
+        Here { base: &viewer.base, snapshot, compared: viewer.against.is_some() }
     }
 
     pub fn stage(&self, name: &str, filter: &Filter) -> String {
         format!("{}/stage/{name}{}", self.base, filter.query())
+    }
+
+    /// A record in both RUNs, or, where `id` is empty, the list of them.
+    pub fn versus(&self, id: &str, filter: &Versus) -> String {
+        let slash = if id.is_empty() { "" } else { "/" };
+        format!("{}/compare{slash}{id}{}", self.base, filter.query())
     }
 
     pub fn thumb(&self, image: &ImageRef) -> String {
@@ -72,10 +79,11 @@ impl<'a> Here<'a> {
                         nav {
                             a class=(tab("pipeline")) href={ (self.base) "/" } { "Pipeline" }
                             a class=(tab("search")) href={ (self.base) "/search" } { "Records" }
+                            @if self.compared { a class=(tab("compare")) href={ (self.base) "/compare" } { "Compare" } }
                             @if plays(self.snapshot) { a class=(tab("tables")) href={ (self.base) "/tables" } { "Tables" } }
                             a class=(tab("work")) href={ (self.base) "/work" } { "Label" }
                         }
-                        span.run { (run_name(run)) }
+                        span.run { (run.short_name()) }
                         @if self.snapshot.live { span.badge title="it is read again every few seconds" { "not complete" } }
                         @if simulated(self.snapshot) { span.badge.warn { "simulated world" } }
                         button #help type="button" title="what the keys do" { kbd { "?" } span { " keys" } }
@@ -128,17 +136,18 @@ fn keys() -> Markup {
     }
 }
 
-/// The last part of the RUN's address: a page may be shown to others, who need not see the rest.
-fn run_name(run: &RunDir) -> String {
-    run.name().trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
-}
-
 fn simulated(snapshot: &Snapshot) -> bool {
     let run = &snapshot.run;
     run.shape.simulated || run.report.as_ref().is_some_and(|r| r.simulated)
 }
 
 impl Here<'_> {
+    /// Where two RUNs were to be compared and there is one.
+    pub fn nothing_against(&self) -> Response {
+        let what = "There is one RUN here; `coldstart view A B` holds two against each other.";
+        self.fault(&AuditError::input(what.to_owned()))
+    }
+
     /// An error as a page.
     pub fn fault(&self, err: &AuditError) -> Response {
         let status = match err.is_not_there() {

@@ -3,6 +3,7 @@
 use crate::audit::StageRows;
 use crate::audit::panels::said;
 use crate::call::Output;
+use crate::journal::ReadJournal;
 use crate::record::ImageRef;
 use crate::stage::Does;
 use crate::view::pages::frame::Here;
@@ -22,7 +23,7 @@ pub async fn grid(
 ) -> Markup {
     let mut cells = Vec::with_capacity(records.len());
     for &record in records {
-        cells.push((record, pictures(viewer, here.snapshot, record).await));
+        cells.push((record, pictures(&viewer.journal, here.snapshot, record).await));
     }
     let index = &here.snapshot.index;
     html! {
@@ -41,20 +42,24 @@ pub async fn grid(
 }
 
 /// I1, I2, … of a record, or the draws of its raw prompt where it came no further.
-async fn pictures(viewer: &Viewer, snapshot: &Snapshot, record: usize) -> Vec<(String, ImageRef)> {
+pub async fn pictures(
+    journal: &ReadJournal,
+    snapshot: &Snapshot,
+    record: usize,
+) -> Vec<(String, ImageRef)> {
     let does = |wanted: Does| {
         let shape = &snapshot.run.shape;
         snapshot.index.stages.iter().filter(move |rows| shape.does(&rows.stage) == Some(wanted))
     };
     let mut out = Vec::new();
     for rows in does(Does::Draw) {
-        for image in drawn(viewer, rows, record).await {
+        for image in drawn(journal, rows, record).await {
             out.push((format!("I{}", out.len() + 1), image));
         }
     }
     if out.is_empty() {
         for rows in does(Does::Trial) {
-            for image in drawn(viewer, rows, record).await {
+            for image in drawn(journal, rows, record).await {
                 out.push((format!("draw {}", out.len() + 1), image));
             }
         }
@@ -63,13 +68,13 @@ async fn pictures(viewer: &Viewer, snapshot: &Snapshot, record: usize) -> Vec<(S
 }
 
 /// What a stage drew for a record. A call that cannot be read is no picture.
-async fn drawn(viewer: &Viewer, rows: &StageRows, record: usize) -> Vec<ImageRef> {
+async fn drawn(journal: &ReadJournal, rows: &StageRows, record: usize) -> Vec<ImageRef> {
     let Some(row) = rows.record.iter().position(|r| *r as usize == record) else {
         return Vec::new();
     };
     let mut out = Vec::new();
     for key in rows.calls.get(row) {
-        if let Ok(Some(entry)) = viewer.journal.get(key).await
+        if let Ok(Some(entry)) = journal.get(key).await
             && let Output::Image { image, .. } = entry.reply.output
         {
             out.push(image);

@@ -1,5 +1,6 @@
 //! The pages. Each is a function of a snapshot and an address; all text goes through maud.
 
+mod compare;
 mod frame;
 mod grid;
 mod pipeline;
@@ -8,8 +9,10 @@ mod rollout;
 mod rows;
 mod search;
 mod stage;
+mod versus;
 mod work;
 
+pub use compare::compare;
 pub use frame::nowhere;
 pub use pipeline::pipeline;
 pub use record::record;
@@ -17,4 +20,5 @@ pub use rollout::table;
 pub use rows::{search_file, stage_file};
 pub use search::search;
 pub use stage::stage;
+pub use versus::versus;
 pub use work::work;

@@ -12,7 +12,7 @@ use crate::record::{Disposition, Id};
 use crate::view::pages::frame::Here;
 use crate::view::pages::rollout::{rollouts, talk};
 use crate::view::pages::stage::record_link;
-use crate::view::query::Filter;
+use crate::view::query::{Filter, Versus};
 use crate::view::server::Viewer;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -43,10 +43,13 @@ pub async fn record(
         Ok(life) => life,
         Err(err) => return here.fault(&err),
     };
-    let (plays, most) = match rollouts(&viewer, &snapshot, &id, &life.source).await {
-        Ok(found) => found,
-        Err(err) => return here.fault(&err),
-    };
+    let (plays, most) =
+        match rollouts(&snapshot.run, &viewer.journal, viewer.truth.clone(), &id, &life.source)
+            .await
+        {
+            Ok(found) => found,
+            Err(err) => return here.fault(&err),
+        };
     // Labels that cannot be read are not a reason to hide the record.
     let mut labels = snapshot.run.labels().await.unwrap_or_default();
     labels.retain(|label| label.id == id);
@@ -59,6 +62,7 @@ pub async fn record(
             div.meta {
                 span { (said(&life.category)) } span { (said(&life.source)) } span { (money(life.cost_usd)) }
                 span.id { (id) }
+                @if here.compared { a href=(here.versus(&id.hex(), &Versus::default())) { "in both RUNs" } }
             }
             @for part in &life.unreadable {
                 p.alert { (part.name) " cannot be read: " (said(&part.what)) "; its decision is not shown." }

@@ -1,9 +1,11 @@
 //! What an agent did: a record's rollouts as conversations, and the RUN's tables and figures.
 
+use crate::archive::RunDir;
 use crate::audit::AuditError;
-use crate::audit::rollouts::{Play, RolloutReader};
+use crate::audit::rollouts::{Play, RolloutReader, Truth};
 use crate::audit::table::{html, read, tables};
 use crate::audit::talk::conversations;
+use crate::journal::ReadJournal;
 use crate::record::{Id, ImageRef};
 use crate::stage::Does;
 use crate::view::pages::frame::Here;
@@ -22,12 +24,13 @@ pub fn plays(snapshot: &Snapshot) -> bool {
 
 /// A record's rollouts and the best score of a picture; none where no agent played.
 pub async fn rollouts(
-    viewer: &Viewer,
-    snapshot: &Snapshot,
+    run: &RunDir,
+    journal: &ReadJournal,
+    truth: Option<Truth>,
     id: &Id,
     source: &str,
 ) -> Result<(Vec<Play>, f64), AuditError> {
-    match RolloutReader::of(&snapshot.run, &viewer.journal, viewer.truth.clone()) {
+    match RolloutReader::of(run, journal, truth) {
         Some(reader) => {
             let most = reader.set(source).map_or(1.0, |set| set.most);
             Ok((reader.of_record(id).await?, most))
