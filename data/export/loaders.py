@@ -9,6 +9,8 @@ import json
 import os
 import sys
 
+os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+
 FOLDER, FORM, MODEL, COLOUR = sys.argv[1:5]
 BY_FORM = {
     "llamafactory": ["llamafactory", "swift"],
@@ -17,6 +19,8 @@ BY_FORM = {
     "verl-rl": ["verl", "datasets"],
     "ms-swift": ["swift"],
     "trl": ["trl", "datasets"],
+    "trl-grpo": ["datasets"],
+    "trl-dpo": ["datasets"],
     "hf": ["datasets"],
 }
 with open(os.path.join(FOLDER, "export.json")) as file:
@@ -51,7 +55,8 @@ def spans(tokenizer, ids, trained):
 
 def tell(trainer, split, rows, lengths, example):
     want = ACCOUNT["splits"][split]["rows"]
-    print(f"{trainer}: {split} {rows} rows of {want}, {sum(lengths)} tokens, longest {max(lengths or [0])}")
+    tokens = f", {sum(lengths)} tokens, longest {max(lengths)}" if lengths else ""
+    print(f"{trainer}: {split} {rows} rows of {want}{tokens}")
     if example:
         print(example + "\n")
     return rows == want
@@ -80,7 +85,7 @@ def datasets_():
         pictures = first.get("images")
         if pictures:
             lines.append(f"pictures: {[type(picture).__name__ for picture in pictures]}")
-        good &= tell(f"datasets {datasets.__version__}", split, len(rows), [0], "\n".join(lines))
+        good &= tell(f"datasets {datasets.__version__}", split, len(rows), [], "\n".join(lines))
     return good
 
 
@@ -127,7 +132,11 @@ def verl():
 
             config = {"prompt_key": "prompt", "max_prompt_length": 2048, "return_raw_chat": True, "filter_overlong_prompts": True}
             data = RLHFDataset(data_files=file, tokenizer=tokenizer, processor=processor, config=OmegaConf.create(config))
-            good &= tell("verl", split, len(data), [0], visible(str(data[0]["raw_prompt"][-1]["content"])))
+            asked = [row["raw_prompt"] for row in (data[at] for at in range(len(data)))]
+            words = [tokenizer.apply_chat_template(list(talk), tokenize=False, add_generation_prompt=True) for talk in asked]
+            lengths = [len(tokenizer(text)["input_ids"]) for text in words]
+            # No turn of a prompt is trained: what is, the rollouts bring.
+            good &= tell("verl", split, len(data), lengths, paint(visible(words[0]), False))
             continue
         from verl.utils.dataset.multiturn_sft_dataset import MultiTurnSFTDataset
 
@@ -160,14 +169,28 @@ def swift():
 
 
 def trl():
+    import trl as package
     from datasets import load_dataset
     from transformers import AutoProcessor
-    from trl.chat_template_utils import get_training_chat_template
+
+    try:
+        from trl.chat_template_utils import get_training_chat_template
+    except ImportError:
+        raise RuntimeError(f"TRL {package.__version__} is installed here; this form is for 1.16 and later")
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
     processor = AutoProcessor.from_pretrained(MODEL, max_pixels=ACCOUNT["max_image_pixels"])
+    try:
+        template = get_training_chat_template(processor)
+    except ValueError:
+        # TRL knows templates to the letter; a model's own copy may differ by a space.
+        published = os.path.join(os.path.dirname(package.__file__), "chat_templates", "qwen2_5_vl.jinja")
+        with open(published) as file:
+            processor.chat_template = processor.tokenizer.chat_template = file.read()
+        template = get_training_chat_template(processor)
+        print("trl: it cannot train on this model's own chat template; read by TRL's qwen2_5_vl.jinja")
     collate = DataCollatorForVisionLanguageModeling(
-        processor, max_length=None, assistant_only_loss=True, chat_template=get_training_chat_template(processor)
+        processor, max_length=None, assistant_only_loss=True, chat_template=template
     )
     data = load_dataset("parquet", data_files={s: os.path.join(FOLDER, f"{s}.parquet") for s in SPLITS})
     good = True

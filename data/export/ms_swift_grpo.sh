@@ -8,6 +8,9 @@
 # and this. MODEL is the checkpoint of the supervised stage.
 here=$(cd "$(dirname "$0")" && pwd)
 export ROOT_IMAGE_DIR="$here" MAX_PIXELS={{max_pixels}}
+# 240 groups of 8 a step, whatever the number of GPUs.
+gpus="${GPUS:-{{gpus}}}"
+export NPROC_PER_NODE="$gpus"
 exec swift rlhf --rlhf_type grpo \
     --model "${MODEL:?the checkpoint of the supervised stage}" \
     --dataset "$here/{{train}}.jsonl" \
@@ -20,6 +23,8 @@ exec swift rlhf --rlhf_type grpo \
     --vllm_server_host "${ROLLOUT_HOST:-127.0.0.1}" \
     --vllm_server_port "${ROLLOUT_PORT:-8000}" \
     --num_generations 8 \
+    --per_device_train_batch_size 8 \
+    --gradient_accumulation_steps $(((240 + gpus / 2) / gpus > 0 ? (240 + gpus / 2) / gpus : 1)) \
     --beta 0.0 \
     --temperature 1.0 \
     --learning_rate 1e-6 \

@@ -128,6 +128,11 @@ impl RunDir {
         self.store.uri()
     }
 
+    /// The last part of its address.
+    pub fn short_name(&self) -> String {
+        self.name().trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
     pub fn store(&self) -> &Store {
         &self.store
     }

@@ -5,9 +5,9 @@
 //! everything after follows from that.
 
 use crate::archive::Shape;
-use crate::audit::index::{Index, Record, StageRows};
+use crate::audit::index::{Index, Record};
+use crate::audit::pairing::{Pairs, pairs};
 use crate::audit::row_diff::RowsDiff;
-use crate::audit::show::way;
 use crate::audit::textdiff::{TextDiff, text_diffs};
 use crate::record::{Disposition, Id};
 use serde::Serialize;
@@ -76,20 +76,19 @@ pub struct ChangedRecord {
 
 const EXAMPLES: usize = 5;
 
-/// A decision without its evidence: disposition, port, reason, and the bits of its score.
-type BareDecision<'a> = (Disposition, &'a str, &'a str, u32);
-
 /// Compares. Linear in the rows.
 pub fn diff(a: &Side, b: &Side) -> Diff {
-    let stages = stage_order(a, b);
-    let of_a = rows_by_record(a.index, &stages);
-    let of_b = rows_by_record(b.index, &stages);
+    diff_of(&pairs(a, b), a, b)
+}
+
+/// What differs between two sides whose records have been matched.
+pub fn diff_of(pairs: &Pairs, a: &Side, b: &Side) -> Diff {
     let mut out = Diff {
         a: a.name.clone(),
         b: b.name.clone(),
         settings: settings(a.shape, b.shape),
         texts: text_diffs(&a.shape.texts, &b.shape.texts),
-        funnel: stages.iter().map(|stage| stage_diff(stage, a, b)).collect(),
+        funnel: pairs.stages.iter().map(|stage| stage_diff(stage, a, b)).collect(),
         changes: Vec::new(),
         same: 0,
         changed: 0,
@@ -101,39 +100,25 @@ pub fn diff(a: &Side, b: &Side) -> Diff {
     };
     let mut unknown: BTreeSet<Id> = BTreeSet::new();
     let mut groups: BTreeMap<(usize, String, String), Vec<Record>> = BTreeMap::new();
-    for (ra, id) in a.index.records.id.iter().enumerate() {
-        let Some(rb) = b.index.records.find(id) else {
-            out.only_in_a += 1;
-            continue;
-        };
-        let first = (0..stages.len()).find_map(|s| {
-            let sa = said(a.index, s, of_a[s][ra], &stages);
-            let sb = said(b.index, s, of_b[s][rb as usize], &stages);
-            (sa != sb).then(|| {
-                let lost = b.replayed && sb.is_some_and(|said| said.0 == Disposition::Failed);
-                let (from, to) = (words(sa), words(sb));
-                let scored = from == to;
-                let to = if scored { format!("{to}, another score") } else { to };
-                (lost, (s, from, to))
-            })
-        });
-        match first {
-            None => out.same += 1,
-            Some((true, _)) => drop(unknown.insert(*id)),
-            Some((_, key)) => {
+    for pair in &pairs.pairs {
+        match (pair.a, pair.b, pair.decided.first()) {
+            (None, ..) => out.only_in_b += 1,
+            (_, None, _) => out.only_in_a += 1,
+            (.., None) => out.same += 1,
+            _ if pair.unknown => drop(unknown.insert(pair.id)),
+            (Some(record), _, Some(&stage)) => {
                 out.changed += 1;
-                groups.entry(key).or_default().push(ra as Record);
+                let (from, to) = pairs.words(usize::from(stage), pair, a, b);
+                groups.entry((usize::from(stage), from, to)).or_default().push(record);
             }
         }
     }
     out.unknown = unknown.len() as u64;
-    let both = out.same + out.changed + out.unknown;
-    out.only_in_b = b.index.records.len() as u64 - both;
     out.kept = kept(a.index, b.index, &unknown);
     out.changes = groups
         .into_iter()
         .map(|((stage, from, to), records)| Change {
-            stage: stages[stage].clone(),
+            stage: pairs.stages[stage].clone(),
             from,
             to,
             count: records.len() as u64,
@@ -142,56 +127,6 @@ pub fn diff(a: &Side, b: &Side) -> Diff {
         .collect();
     out.changes.sort_by_key(|c| std::cmp::Reverse(c.count));
     out
-}
-
-/// A's order; B's own stages follow the one they follow in B.
-fn stage_order(a: &Side, b: &Side) -> Vec<String> {
-    let mut out: Vec<String> = a.index.stages.iter().map(|s| s.stage.clone()).collect();
-    let mut last = None;
-    for stage in &b.index.stages {
-        match out.iter().position(|s| *s == stage.stage) {
-            Some(at) => last = Some(at),
-            None => {
-                let at = last.map_or(0, |l: usize| l + 1);
-                out.insert(at, stage.stage.clone());
-                last = Some(at);
-            }
-        }
-    }
-    out
-}
-
-/// For each stage, each record's row (`u32::MAX` = none).
-fn rows_by_record(index: &Index, stages: &[String]) -> Vec<Vec<u32>> {
-    let of = |rows: Option<(usize, &StageRows)>| {
-        let mut out = vec![u32::MAX; index.records.len()];
-        if let Some((_, rows)) = rows {
-            for (row, record) in rows.record.iter().enumerate() {
-                out[*record as usize] = row as u32;
-            }
-        }
-        out
-    };
-    stages.iter().map(|stage| of(index.stage(stage))).collect()
-}
-
-fn said<'a>(
-    index: &'a Index,
-    stage: usize,
-    row: u32,
-    stages: &[String],
-) -> Option<BareDecision<'a>> {
-    let (_, rows) = index.stage(&stages[stage])?;
-    let row = row as usize;
-    let disposition = *rows.disposition.get(row)?;
-    let (port, reason) = (index.names.get(rows.port[row]), index.names.get(rows.reason[row]));
-    Some((disposition, port, reason, rows.score[row].to_bits()))
-}
-
-fn words(said: Option<BareDecision>) -> String {
-    said.map_or("not there".to_owned(), |(disposition, port, reason, _)| {
-        way(disposition, port, reason)
-    })
 }
 
 fn shown(index: &Index, record: Record) -> ChangedRecord {

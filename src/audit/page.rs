@@ -17,9 +17,11 @@ use crate::audit::plot::bars;
 use crate::audit::report::AuditReport;
 use crate::audit::rollouts::Play;
 use crate::audit::show::{count, line, money, visible, way};
+use crate::audit::site::{cells, embedded};
 use crate::audit::table::{Tables, html as html_of};
 use crate::audit::talk::conversations;
 use crate::record::{Digest, ImageRef};
+use bytes::Bytes;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::HashMap;
 
@@ -31,8 +33,10 @@ pub struct Sample {
     /// What an agent did with the prompt, and the best score of a picture.
     pub plays: Vec<Play>,
     pub most: f64,
-    /// The pictures of `plays` as PNGs.
+    /// The pictures of `plays` as small PNGs; of a published one, all that its life shows.
     pub thumbs: HashMap<Digest, Vec<u8>>,
+    /// Pictures of its rounds as they are, where it is published.
+    pub whole: HashMap<Digest, Bytes>,
 }
 
 /// What a page is made of.
@@ -43,13 +47,23 @@ pub struct Page<'a> {
     pub samples: &'a [Sample],
     /// Of a run of an agent.
     pub tables: Option<&'a Tables>,
+    /// Each sample has a page of its own beside this one.
+    pub published: bool,
 }
 
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+impl Page<'_> {
+    /// The RUN's own name, without its place.
+    pub fn name(&self) -> &str {
+        self.report.run.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+    }
+}
+
+pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// The page's text.
-pub fn page(Page { report, shape, stages, samples, tables: figures_of }: &Page<'_>) -> String {
-    let name = report.run.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+pub fn page(made: &Page<'_>) -> String {
+    let Page { report, shape, stages, samples, tables: figures_of, published } = made;
+    let name = made.name();
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -76,7 +90,7 @@ pub fn page(Page { report, shape, stages, samples, tables: figures_of }: &Page<'
                     h2 { "Stages" }
                     @for stage in *stages { (one_stage(stage, shape)) }
                     @if !samples.is_empty() { h2 { "Trajectories" } }
-                    @for sample in *samples { (trajectory(sample)) }
+                    @if *published { (cells(samples)) } @else { @for sample in *samples { (trajectory(sample)) } }
                 }
             }
         }
@@ -149,7 +163,8 @@ fn one_stage(stage: &StageAudit, shape: &Shape) -> Markup {
     }
 }
 
-fn rollouts(sample: &Sample) -> Markup {
+/// What an agent did with the prompt.
+pub fn rollouts(sample: &Sample) -> Markup {
     let draw = |image: &ImageRef, name: &str, word: &str| {
         html! { @if let Some(png) = sample.thumbs.get(&image.digest) { (picture(name, word, png)) } }
     };
@@ -159,7 +174,7 @@ fn rollouts(sample: &Sample) -> Markup {
 fn picture(name: &str, word: &str, png: &[u8]) -> Markup {
     html! {
         figure {
-            img alt=(name) src={ "data:image/png;base64," (base64_simd::STANDARD.encode_to_string(png)) };
+            img alt=(name) src=(embedded("image/png", png));
             figcaption { (name) @if !word.is_empty() { span class={ "word " (word) } { (word) } } }
         }
     }

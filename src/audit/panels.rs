@@ -7,12 +7,30 @@
 use crate::audit::deep::{OrderAudit, StageAudit};
 use crate::audit::funnel::{Funnel, Split};
 use crate::audit::plot::{bars, histogram, meter};
-use crate::audit::show::{count, line, money};
+use crate::audit::show::{count, hidden, line, money};
 use crate::audit::stats::{Distribution, Share};
 use crate::export::purity;
 use crate::record::{Acceptance, Purity, Stratum};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
+
+/// Untrusted text: escaped by maud, hidden characters shown as marks.
+pub fn said(text: &str) -> Markup {
+    let mut parts: Vec<(bool, String)> = Vec::new();
+    for c in text.chars() {
+        let shown = if hidden(c) { format!("{:x}", c as u32) } else { c.to_string() };
+        match parts.last_mut() {
+            Some((false, last)) if !hidden(c) => last.push_str(&shown),
+            _ => parts.push((hidden(c), shown)),
+        }
+    }
+    html! {
+        @for (hidden, text) in &parts {
+            @if *hidden { span.hidden-char title="a hidden character" { "\\u{" (text) "}" } }
+            @else { (text) }
+        }
+    }
+}
 
 /// Where names lead to.
 pub struct Links<'a> {

@@ -6,22 +6,34 @@ use crate::audit::lineage::life_in;
 use crate::audit::rollouts::{RolloutReader, Truth};
 use crate::audit::{AuditError, Index, Sample};
 use crate::journal::ReadJournal;
-use crate::media::thumbnail;
+use crate::media::{Kind, thumbnail};
 use crate::record::{Disposition, Id, ImageRef};
 use std::collections::{BTreeMap, HashMap};
 
-/// About `count` trajectories of the RUN that are worth looking at, whole and with their pictures.
+/// Which trajectories a page is to show.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    pub count: usize,
+    /// With all pictures of their lives, those of the rounds as they are.
+    pub published: bool,
+}
+
+/// About `wanted.count` trajectories of the RUN that are worth looking at, whole and with their pictures.
 pub async fn samples(
     run: &RunDir,
     journal: &ReadJournal,
     facts: &Facts,
-    count: usize,
+    wanted: Wanted,
     truth: Option<Truth>,
 ) -> Result<Vec<Sample>, AuditError> {
     let reader = RolloutReader::of(run, journal, truth);
     let mut samples = Vec::new();
-    for id in chosen(facts, count) {
-        samples.push(sample(run, journal, reader.as_ref(), &id).await?);
+    for id in chosen(facts, wanted.count) {
+        let mut sample = sample(run, journal, reader.as_ref(), &id).await?;
+        if wanted.published {
+            add_pictures(run, &mut sample).await;
+        }
+        samples.push(sample);
     }
     Ok(samples)
 }
@@ -85,7 +97,35 @@ async fn sample(
     for image in plays.iter().filter_map(|play| play.rollout.instead) {
         thumbs.extend(small(&image).await.map(|png| (image.digest, png)));
     }
-    Ok(Sample { life, pictures, plays, most, thumbs })
+    Ok(Sample { life, pictures, plays, most, thumbs, whole: HashMap::new() })
+}
+
+/// The largest picture that a page holds as it is; of larger ones it has the thumbnail.
+const LARGEST: usize = 4 << 20;
+
+/// Adds what the page of one trajectory shows. A picture that is gone is a finding of its own.
+async fn add_pictures(run: &RunDir, sample: &mut Sample) {
+    let story = sample.life.story.pictures().into_iter().map(|(_, image)| image);
+    let calls = sample.life.steps.iter().flat_map(|step| &step.calls);
+    let calls = calls.flat_map(|call| call.shown().into_iter().chain(call.image()));
+    let all: Vec<ImageRef> = story.chain(calls).collect();
+    let judged: Vec<ImageRef> =
+        sample.life.story.judged_pictures().into_iter().map(|(_, image)| image).collect();
+    for image in all {
+        if sample.thumbs.contains_key(&image.digest) {
+            continue;
+        }
+        let Ok(bytes) = run.blobs().get(image.digest).await else { continue };
+        let Some(png) = thumbnail(&bytes) else { continue };
+        sample.thumbs.insert(image.digest, png);
+        let shown = judged.iter().any(|judged| judged.digest == image.digest);
+        if shown
+            && bytes.len() <= LARGEST
+            && Kind::of(&bytes).and_then(Kind::mime) == Some(image.mime)
+        {
+            sample.whole.insert(image.digest, bytes);
+        }
+    }
 }
 
 /// Rollouts of one prompt that are shown.

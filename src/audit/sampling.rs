@@ -45,11 +45,24 @@ pub fn sample(index: &Index, shape: &Shape, stages: &[&str], size: usize, seed: 
         stratum.rows.sort_by_key(|row| (id(*row).keyed("calibrate sample", seed), *row));
         let weight = stratum.rows.len() as f64 / take as f64;
         out.extend(
-            stratum.rows[..take].iter().map(|row| asked(index, rows, *row, weight, &stratum)),
+            stratum.rows[..take]
+                .iter()
+                .map(|row| asked(index, rows, *row, weight, stratum.accepted)),
         );
     }
     out.sort_by_key(|a| a.id.keyed("calibrate order", seed));
     out
+}
+
+/// One row that somebody chose, standing for itself; None where the stage's decision is none that can
+/// be right or wrong.
+pub fn asked_of(index: &Index, shape: &Shape, stage: usize, row: usize) -> Option<Asked> {
+    let rows = &index.stages[stage];
+    let kind = shape.known(&rows.stage).filter(|kind| kind.does.can_be_labelled())?;
+    let name = |name| index.names.get(name);
+    let (port, reason) = (name(rows.port[row]), name(rows.reason[row]));
+    let accepted = kind.accepted(rows.disposition[row], port, reason)?;
+    Some(asked(index, rows, row, 1.0, accepted))
 }
 
 /// How many of each stratum are taken: one of each where `size` reaches for that, the rest by pull, the
@@ -113,12 +126,12 @@ fn sureness(accepted: bool, score: f32) -> usize {
     }
 }
 
-fn asked(index: &Index, rows: &StageRows, row: usize, weight: f64, stratum: &Stratum) -> Asked {
+fn asked(index: &Index, rows: &StageRows, row: usize, weight: f64, accepted: bool) -> Asked {
     let record = rows.record[row] as usize;
     Asked {
         id: index.records.id[record],
         stage: rows.stage.clone(),
-        decided: if stratum.accepted { "accept" } else { "reject" },
+        decided: if accepted { "accept" } else { "reject" },
         truth: None,
         weight,
         category: index.names.get(index.records.category[record]).to_owned(),

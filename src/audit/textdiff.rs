@@ -40,6 +40,43 @@ fn lines(a: &str, b: &str) -> Vec<String> {
     groups.into_iter().map(show).collect::<Vec<_>>().join(&"@@".to_string())
 }
 
+/// Which of two texts has a run of words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Has {
+    Both,
+    A,
+    B,
+}
+
+/// Words beyond which two texts are not held against each other word by word.
+const MOST_WORDS: usize = 4_000;
+
+/// Two texts as runs of words: those of both, of A, of B. Each text is the runs that it has, in order.
+pub fn words(a: &str, b: &str) -> Vec<(Has, String)> {
+    let of = |text: &str| -> Vec<String> {
+        text.split_inclusive(char::is_whitespace).map(str::to_owned).collect()
+    };
+    let (one, other) = (of(a), of(b));
+    if one.len().max(other.len()) > MOST_WORDS {
+        return vec![(Has::A, a.to_owned()), (Has::B, b.to_owned())];
+    }
+    let mut out: Vec<(Has, String)> = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, &one, &other) {
+        for change in op.iter_changes(&one, &other) {
+            let has = match change.tag() {
+                ChangeTag::Equal => Has::Both,
+                ChangeTag::Delete => Has::A,
+                ChangeTag::Insert => Has::B,
+            };
+            match out.last_mut() {
+                Some((last, run)) if *last == has => run.push_str(&change.value()),
+                _ => out.push((has, change.value())),
+            }
+        }
+    }
+    out
+}
+
 fn sign(tag: ChangeTag) -> char {
     match tag {
         ChangeTag::Equal => ' ',
@@ -67,6 +104,17 @@ mod tests {
     }
 
     proptest! {
+        /// Each text is made of the runs that it has.
+        #[test]
+        fn runs_make_both_texts(a in "([ab]{1,2}[ \n]){0,12}", b in "([ab]{1,2}[ \n]){0,12}") {
+            let runs = words(&a, &b);
+            for (text, other) in [(&a, Has::B), (&b, Has::A)] {
+                let has = runs.iter().filter(|(has, _)| *has != other);
+                prop_assert_eq!(&has.map(|(_, run)| run.as_str()).collect::<String>(), text);
+            }
+            prop_assert_eq!(runs.iter().all(|(has, _)| *has == Has::Both), a == b);
+        }
+
         /// What is shown of one side are its lines in order, and all that the other side lacks.
         #[test]
         fn what_is_shown_stands_in_the_texts(a in "([ab]\n){0,12}", b in "([ab]\n){0,12}") {

@@ -4,19 +4,28 @@ mod token;
 
 use crate::archive::RunDir;
 use crate::cli::Done;
-use crate::cli::shared::block_on;
+use crate::cli::shared::{ProjectArg, block_on, parse_set};
 use crate::cli::table::truth;
+use crate::deliver::replay::again;
 use crate::env::{Env, Phase};
-use crate::view::{Viewer, Work};
+use crate::view::{Second, Viewer, Work};
 use std::io::Write;
 use std::path::PathBuf;
 
-/// View a RUN in the browser: pipeline, stages, records, pictures; label decisions
+/// View a RUN in the browser, or two beside each other: pipeline, stages, records, pictures; label decisions
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The RUN: a directory or a URI; it may be live
     #[arg(default_value = "runs/demo")]
     run: String,
+    /// A second RUN: both side by side by prompt, with what differs
+    #[arg(value_name = "OTHER")]
+    other: Option<String>,
+    /// Hold the RUN against itself with another parameter, answered from its journal
+    #[arg(long, value_name = "STAGE.PARAM=VALUE", value_parser = parse_set, conflicts_with = "other")]
+    set: Vec<(String, String, String)>,
+    #[command(flatten)]
+    project: ProjectArg,
     /// The loopback port; 0 takes a free one. The same port gives the same address again
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -71,7 +80,20 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             stages: args.stage,
         };
         let truth = Some(truth());
-        let served = Viewer::serve(env.clone(), run, args.port, token, work, truth).await?;
+        // The folder of a replay is there as long as it is viewed.
+        let (second, _folder) = match (&args.other, args.set.is_empty()) {
+            (Some(other), _) => {
+                let run = RunDir::open(other).await?;
+                (Some(Second { run, replayed: false, name: String::new() }), None)
+            }
+            (None, false) => {
+                let again = again(&env, &run, &args.project.home().into(), &args.set).await?;
+                let name = "its replay".to_owned();
+                (Some(Second { run: again.run, replayed: true, name }), Some(again.folder))
+            }
+            (None, true) => (None, None),
+        };
+        let served = Viewer::serve(env.clone(), run, args.port, token, work, truth, second).await?;
         // The address is data: a script may read it.
         println!("{}", served.url);
         std::io::stdout().flush()?;

@@ -8,6 +8,7 @@ use crate::deliver::rebuild::{Rebuilt, plan, rebuild};
 use crate::diag::Diagnostic;
 use crate::env::Env;
 use crate::plan::{Manifest, ProjectBase};
+use tempfile::TempDir;
 
 /// What a replay found.
 #[derive(Debug, Clone)]
@@ -22,6 +23,37 @@ pub struct Replay {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// What the pipeline of a RUN makes with other parameters, in a folder that is deleted when this is
+/// dropped. Its calls and pictures lie in the RUN.
+pub struct Again {
+    pub run: RunDir,
+    pub rebuilt: Rebuilt,
+    /// Of the changed pipeline.
+    pub manifest: Manifest,
+    /// Warnings of the pipeline as it was replayed.
+    pub warnings: Vec<Diagnostic>,
+    pub folder: TempDir,
+}
+
+/// Runs the pipeline of `before` again with `set` (stage, parameter, value) over what it had, answered
+/// by its journal.
+pub async fn again(
+    env: &Env,
+    before: &RunDir,
+    project: &ProjectBase,
+    set: &[(String, String, String)],
+) -> Result<Again, DeliverError> {
+    let manifest = before.manifest().await?;
+    let (plan, warnings) = plan(before.store(), &manifest, project, set).await?;
+    let changed = Manifest::of(&plan, manifest.simulated, Default::default(), manifest.limit);
+    let folder = tempfile::tempdir().map_err(DeliverError::Scratch)?;
+    let scratch = folder.path().to_string_lossy().into_owned();
+    let rebuilt = rebuild(env, before.store(), &manifest, plan, &scratch, false).await?;
+    let mut run = RunDir::open(&scratch).await?;
+    run.shape.kinds = project.kinds;
+    Ok(Again { run, rebuilt, manifest: changed, warnings, folder })
+}
+
 /// Runs the pipeline of the RUN at `uri` again with `set` (stage, parameter, value) over what it had.
 /// Nothing is called and nothing is written to the RUN.
 pub async fn replay(
@@ -33,15 +65,8 @@ pub async fn replay(
     // Says what is wrong with a place that is no RUN.
     let mut before = RunDir::open(uri).await?;
     before.shape.kinds = project.kinds;
-    let manifest = before.manifest().await?;
-    let (plan, warnings) = plan(before.store(), &manifest, project, set).await?;
-    let manifest_after =
-        Manifest::of(&plan, manifest.simulated, Default::default(), manifest.limit);
-    let folder = tempfile::tempdir().map_err(DeliverError::Scratch)?;
-    let scratch = folder.path().to_string_lossy().into_owned();
-    let rebuilt = rebuild(env, before.store(), &manifest, plan, &scratch, false).await?;
-    let mut after = RunDir::open(&scratch).await?;
-    after.shape.kinds = project.kinds;
+    let Again { run: after, rebuilt, manifest: manifest_after, warnings, folder: _folder } =
+        again(env, &before, project, set).await?;
     let old = Index::assemble(before.tables(Reading::Prompts).await?.columns);
     let new = Index::assemble(after.tables(Reading::Prompts).await?.columns);
     let a = Side { name: uri.to_owned(), shape: &before.shape, index: &old, replayed: false };

@@ -6,27 +6,40 @@
 //! epoch where a validation split was written. verl 0.9.1 has no option to freeze a part of the model,
 //! and its file says so.
 
-/// Rows of a step, over all GPUs (paper).
-pub const BATCH: u32 = 256;
-/// Rows of a forward pass on one GPU.
-pub const PER_DEVICE: u32 = 2;
-
-/// Steps of accumulation by which `gpus` come nearest to `BATCH`. The start scripts compute the same from
-/// `GPUS`.
-pub fn accumulation(gpus: u32) -> u32 {
-    let gpus = gpus.max(1);
-    ((BATCH + gpus) / (PER_DEVICE * gpus)).max(1)
+/// What makes a step of training.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch {
+    /// Rows of a step, over all GPUs.
+    rows: u32,
+    /// Rows of a forward pass on one GPU.
+    per_device: u32,
 }
 
-/// The slots of the configurations.
-pub fn slots(gpus: u32) -> [(&'static str, String); 3] {
-    let accumulation = accumulation(gpus);
-    let batch = gpus.max(1) * PER_DEVICE * accumulation;
-    [
-        ("gpus", gpus.max(1).to_string()),
-        ("accumulation", accumulation.to_string()),
-        ("batch", batch.to_string()),
-    ]
+/// Supervised fine-tuning (paper).
+pub const SFT: Batch = Batch { rows: 256, per_device: 2 };
+/// Reinforcement: 240 prompts (paper) of 8 rollouts, a group on one GPU.
+pub const ROLLOUTS: Batch = Batch { rows: 240 * 8, per_device: 8 };
+/// Preference pairs (ours).
+pub const PAIRS: Batch = Batch { rows: 64, per_device: 1 };
+
+impl Batch {
+    /// Steps of accumulation by which `gpus` come nearest to the batch. The start scripts compute the
+    /// same from `GPUS`.
+    pub fn accumulation(self, gpus: u32) -> u32 {
+        let once = self.per_device * gpus.max(1);
+        ((self.rows + once / 2) / once).max(1)
+    }
+
+    /// The slots of the configurations.
+    pub fn slots(self, gpus: u32) -> [(&'static str, String); 3] {
+        let accumulation = self.accumulation(gpus);
+        let batch = gpus.max(1) * self.per_device * accumulation;
+        [
+            ("gpus", gpus.max(1).to_string()),
+            ("accumulation", accumulation.to_string()),
+            ("batch", batch.to_string()),
+        ]
+    }
 }
 
 #[cfg(test)]
@@ -36,11 +49,11 @@ mod tests {
     #[test]
     fn the_batch_is_kept_whatever_the_number_of_gpus() {
         for (gpus, steps) in [(1, 128), (2, 64), (4, 32), (8, 16), (16, 8), (32, 4), (128, 1)] {
-            assert_eq!(accumulation(gpus), steps, "{gpus} GPUs");
+            assert_eq!(SFT.accumulation(gpus), steps, "{gpus} GPUs");
         }
         for gpus in [3, 5, 6, 7, 12, 24] {
-            let batch = gpus * PER_DEVICE * accumulation(gpus);
-            assert!(batch.abs_diff(BATCH) <= gpus, "{gpus} GPUs: {batch}");
+            let batch = gpus * SFT.per_device * SFT.accumulation(gpus);
+            assert!(batch.abs_diff(SFT.rows) <= gpus, "{gpus} GPUs: {batch}");
         }
         assert_eq!(accumulation(500), 1);
     }

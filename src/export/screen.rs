@@ -42,6 +42,24 @@ impl Screen {
         images: &[Bytes],
         digests: &[Digest],
     ) -> Result<Passed, Left> {
+        let conversation = self.conversation(trajectory)?;
+        let shown = conversation::images(trajectory);
+        if shown.len() != images.len() || shown.len() != digests.len() {
+            let what = format!("{} images for {} slots", images.len(), shown.len());
+            return Err(Left { code: "image_missing", what });
+        }
+        for ((image, bytes), digest) in shown.iter().zip(images).zip(digests) {
+            whole(image, bytes, *digest)?;
+        }
+        self.measured(conversation)
+    }
+
+    /// Checks all of a trajectory but the bytes of its images.
+    pub fn pass_texts(&self, trajectory: &Trajectory) -> Result<Passed, Left> {
+        self.measured(self.conversation(trajectory)?)
+    }
+
+    fn conversation(&self, trajectory: &Trajectory) -> Result<Conversation, Left> {
         let conversation = conversation::turns(trajectory, &self.options)
             .map_err(|refusal| Left { code: refusal.code(), what: refusal.to_string() })?;
         if self.min_posterior > 0.0 {
@@ -54,14 +72,10 @@ impl Screen {
                 Some(_) => {}
             }
         }
-        let shown = conversation::images(trajectory);
-        if shown.len() != images.len() || shown.len() != digests.len() {
-            let what = format!("{} images for {} slots", images.len(), shown.len());
-            return Err(Left { code: "image_missing", what });
-        }
-        for ((image, bytes), digest) in shown.iter().zip(images).zip(digests) {
-            whole(image, bytes, *digest)?;
-        }
+        Ok(conversation)
+    }
+
+    fn measured(&self, conversation: Conversation) -> Result<Passed, Left> {
         let tokens = self.tokens(&conversation.turns).ok_or_else(|| Left {
             code: "image_bounds",
             what: "an image's sides have a ratio over 200".into(),

@@ -2,8 +2,10 @@
 
 use crate::archive::labels::{Label, Truth};
 use crate::audit::AuditError;
-use crate::audit::sampling::{Asked, sample};
+use crate::audit::sampling::{Asked, asked_of, sample};
 use crate::record::{Cause, Id};
+use crate::stage::Does;
+use crate::view::query::Filter;
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
 use axum::extract::{Form, State};
@@ -12,6 +14,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::Deserialize;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What is to be labelled, and by whom.
@@ -68,6 +71,13 @@ impl Viewer {
         queue
     }
 
+    /// How many rows a decision stands for: those of the queue were drawn unevenly.
+    fn weight(&self, snapshot: &Snapshot, id: &Id, stage: &str) -> Option<f64> {
+        let queue = self.queue(snapshot);
+        let asked = queue.iter().find(|asked| asked.id == *id && asked.stage == stage);
+        asked.map(|asked| asked.weight)
+    }
+
     /// Whether a decision is mine to label: everybody's, or nobody's yet.
     pub fn is_for_me(&self, asked: &Asked, labels: &[Label]) -> bool {
         let draw = asked.id.keyed("label overlap", self.work.seed) as f64 / u64::MAX as f64;
@@ -102,8 +112,6 @@ pub struct Said {
     #[serde(default)]
     note: String,
     #[serde(default)]
-    weight: Option<f64>,
-    #[serde(default)]
     adjudicate: bool,
     /// Where to go back to, relative to the token's root.
     #[serde(default)]
@@ -129,7 +137,7 @@ fn read(viewer: &Viewer, said: &Said) -> Result<Label, String> {
     Ok(Label {
         agree: truth.is_none().then_some(said.agree == "yes"),
         truth,
-        weight: said.weight.filter(|w| w.is_finite() && *w > 0.0),
+        weight: viewer.weight(&snapshot, &id, &said.stage).filter(|_| truth.is_some()),
         note: said.note.chars().take(NOTE).collect(),
         at_ms: Some(viewer.now_ms()),
         adjudicates: said.adjudicate,
@@ -146,14 +154,12 @@ pub async fn label(State(viewer): State<Arc<Viewer>>, Form(said): Form<Said>) ->
         return (StatusCode::INTERNAL_SERVER_ERROR, format!("{err}\n")).into_response();
     }
     let Label { id, stage, .. } = label;
-    // Only our own pages: a full address or another host cannot be slipped in.
-    let back = match said.back.as_str() {
-        back if back.starts_with("work?") => format!("{back}&last={id}:{stage}"),
-        back if back.starts_with("record/") => back.to_owned(),
+    let to = match said.back.as_str() {
+        to if to.starts_with("work?") => format!("{to}&last={id}:{stage}"),
+        to if to.starts_with("record/") => to.to_owned(),
         _ => format!("record/{id}"),
     };
-    let clean: String = back.chars().filter(|c| !c.is_control()).collect();
-    Redirect::to(&format!("{}/{clean}", viewer.base)).into_response()
+    back(&viewer, to)
 }
 
 /// Takes the annotator's own label back. The file keeps both lines.
@@ -165,6 +171,38 @@ pub async fn unlabel(State(viewer): State<Arc<Viewer>>, Form(said): Form<Said>) 
     if let Err(err) = viewer.keep(&label).await {
         return (StatusCode::INTERNAL_SERVER_ERROR, format!("{err}\n")).into_response();
     }
-    let adjudicate = if said.adjudicate { "?adjudicate=true" } else { "" };
-    Redirect::to(&format!("{}/work{adjudicate}", viewer.base)).into_response()
+    back(&viewer, if said.back.starts_with("work?") { said.back } else { "work".to_owned() })
+}
+
+/// To one of our own pages: a full address or another host cannot be slipped in.
+fn back(viewer: &Viewer, to: String) -> Response {
+    let clean: String = to.chars().filter(|c| !c.is_control()).collect();
+    Redirect::to(&format!("{}/{clean}", viewer.base)).into_response()
+}
+
+/// The decisions of a filtered list that a person can judge: the stage's, or, where `list` names none,
+/// each record's last one.
+pub fn set(snapshot: &Snapshot, list: &str, filter: &Filter) -> Vec<Asked> {
+    let (index, shape) = (&snapshot.index, &snapshot.run.shape);
+    let rows = snapshot.listed(list, filter);
+    if index.stage(list).is_some() {
+        return rows.filter_map(|(stage, row)| asked_of(index, shape, stage, row)).collect();
+    }
+    let labelled: Vec<usize> = (0..index.stages.len())
+        .rev()
+        .filter(|at| shape.does(&index.stages[*at].stage).is_some_and(Does::can_be_labelled))
+        .collect();
+    let row_of = labelled.iter().map(|at| {
+        let rows = &index.stages[*at].record;
+        (
+            *at,
+            rows.iter().enumerate().map(|(row, record)| (*record, row)).collect::<HashMap<_, _>>(),
+        )
+    });
+    let row_of: Vec<_> = row_of.collect();
+    rows.filter_map(|(stage, row)| {
+        let record = index.stages[stage].record[row];
+        row_of.iter().find_map(|(at, rows)| asked_of(index, shape, *at, *rows.get(&record)?))
+    })
+    .collect()
 }

@@ -6,6 +6,7 @@
 //! requests and framing; the server listens on the loopback only, under a random path, and answers
 //! only to its own name.
 
+mod against;
 mod guard;
 mod labels;
 mod pages;
@@ -14,5 +15,6 @@ mod server;
 mod snapshot;
 mod thumbs;
 
+pub use against::Second;
 pub use labels::Work;
 pub use server::{Served, Viewer};

@@ -54,15 +54,8 @@ impl Filter {
             ("sort", &self.sort),
             ("view", &self.view),
         ];
-        let mut out = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
-            out.append_pair(name, value);
-        }
-        if self.page > 0 {
-            out.append_pair("page", &self.page.to_string());
-        }
-        let query = out.finish();
-        if query.is_empty() { query } else { format!("?{query}") }
+        let page = if self.page > 0 { self.page.to_string() } else { String::new() };
+        address(fields.into_iter().chain([("page", &page)]))
     }
 
     /// The same records as pictures, or as lines.
@@ -87,6 +80,41 @@ impl Filter {
     pub fn words(&self) -> Vec<String> {
         self.q.split_whitespace().map(str::to_lowercase).collect()
     }
+}
+
+/// What to show of two RUNs' records. Empty fields do not filter.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Versus {
+    /// Words that must all be in the prompt (or the start of an id).
+    pub q: String,
+    /// How the two differ: `changed`, `said`, …
+    pub what: String,
+    /// A stage at which they differ.
+    pub at: String,
+    /// `grid`: with pictures.
+    pub view: String,
+    /// From 0.
+    pub page: usize,
+}
+
+impl Versus {
+    /// `?a=b&c=d`, or nothing when nothing is set.
+    pub fn query(&self) -> String {
+        let fields = [("q", &self.q), ("what", &self.what), ("at", &self.at), ("view", &self.view)];
+        let page = if self.page > 0 { self.page.to_string() } else { String::new() };
+        address(fields.into_iter().chain([("page", &page)]))
+    }
+}
+
+/// The query of all fields that are set.
+fn address<'a>(fields: impl Iterator<Item = (&'a str, &'a String)>) -> String {
+    let mut out = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in fields.filter(|(_, value)| !value.is_empty()) {
+        out.append_pair(name, value);
+    }
+    let query = out.finish();
+    if query.is_empty() { query } else { format!("?{query}") }
 }
 
 #[cfg(test)]

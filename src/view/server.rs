@@ -10,6 +10,7 @@ use crate::journal::ReadJournal;
 use crate::media::Kind;
 use crate::record::Digest;
 use crate::store::Layout;
+use crate::view::against::{Against, Second};
 use crate::view::guard::{Guard, guard};
 use crate::view::labels::{LabelFile, Queue, Work, label, unlabel};
 use crate::view::pages;
@@ -41,6 +42,8 @@ pub struct Viewer {
     pub(super) labels: tokio::sync::Mutex<LabelFile>,
     pub(super) work: Work,
     pub(super) queued: Queue,
+    /// The RUN that this one is held against.
+    pub(super) against: Option<Against>,
     /// `/<token>`: what every link of a page starts with.
     pub(super) base: String,
 }
@@ -67,8 +70,13 @@ impl Viewer {
         token: String,
         work: Work,
         truth: Option<Truth>,
+        second: Option<Second>,
     ) -> Result<Served, AuditError> {
         let journal = run.journal().await?;
+        let against = match second {
+            Some(second) => Some(Against::open(second, &run).await?),
+            None => None,
+        };
         let snapshot = Arc::new(Snapshot::take(&run, &costs(&journal).await?).await?);
         let failed = |source| AuditError::Listen { port, source };
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed)?;
@@ -92,6 +100,7 @@ impl Viewer {
             deep: RwLock::default(),
             journal,
             truth,
+            against,
             thumbs: Thumbs::default(),
             base: base.clone(),
         });
@@ -128,6 +137,9 @@ impl Viewer {
     }
 
     async fn look_again(&self) -> Result<(), AuditError> {
+        if let Some(against) = &self.against {
+            against.look_again().await?;
+        }
         if changed(&self.snapshot()).await {
             self.journal.refresh().await?;
             let costs = costs(&self.journal).await?;
@@ -186,9 +198,11 @@ fn routes() -> Router<Arc<Viewer>> {
         .route("/", get(pages::pipeline))
         .route("/stage/{name}", get(pages::stage))
         .route("/record/{id}", get(pages::record))
+        .route("/compare", get(pages::compare))
+        .route("/compare/{id}", get(pages::versus))
         .route("/search", get(pages::search))
-        .route("/search/rows.jsonl", get(pages::search_rows))
-        .route("/stage/{name}/rows.jsonl", get(pages::stage_rows))
+        .route("/search/{file}", get(pages::search_file))
+        .route("/stage/{name}/{file}", get(pages::stage_file))
         .route("/tables", get(pages::table))
         .route("/image/{digest}", get(image))
         .route("/thumb/{digest}", get(thumb))
@@ -226,8 +240,11 @@ async fn live(State(viewer): State<Arc<Viewer>>) -> Response {
 
 async fn blob(viewer: &Viewer, digest: &str) -> Result<(Digest, Bytes), String> {
     let digest: Digest = digest.parse().map_err(|err| format!("{err}\n"))?;
-    let bytes = viewer.run.blobs().get(digest).await.map_err(|err| format!("{err}\n"))?;
-    Ok((digest, bytes))
+    let found = match (viewer.run.blobs().get(digest).await, &viewer.against) {
+        (Err(_), Some(against)) => against.second.run.blobs().get(digest).await,
+        (found, _) => found,
+    };
+    Ok((digest, found.map_err(|err| format!("{err}\n"))?))
 }
 
 /// Content never changes under its digest. What is none of the three formats goes as plain bytes,

@@ -94,6 +94,26 @@ impl Snapshot {
         }
     }
 
+    /// What a list shows, as stages and rows: those of the stage `list`, or, where that names none,
+    /// all records' last ones.
+    pub fn listed(
+        &self,
+        list: &str,
+        filter: &Filter,
+    ) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let found: Vec<(usize, usize)> = match self.index.stage(list) {
+            Some((stage, _)) => {
+                self.rows(stage, filter).into_iter().map(|row| (stage, row)).collect()
+            }
+            None => {
+                let last =
+                    |record: usize| (self.last[record].0 as usize, self.last[record].1 as usize);
+                self.search(filter).into_iter().map(last).collect()
+            }
+        };
+        found.into_iter()
+    }
+
     /// Records that `filter` lets through; disposition, port and reason are of the last row.
     pub fn search(&self, filter: &Filter) -> Vec<usize> {
         let records = &self.index.records;

@@ -1,12 +1,12 @@
 // Walks the viewer in a real browser: pipeline -> stage -> record -> label, at two widths, light
 // and dark, looks at the report, and proves that model text stays text and nothing leaves the
-// machine. Usage: node walk.mjs URL OUT HOSTILE_ID REPORT
+// machine. Usage: node walk.mjs URL OUT HOSTILE_ID REPORT SITE_INDEX
 import { chromium } from "playwright-core";
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const [url, out, hostile, report] = process.argv.slice(2);
+const [url, out, hostile, report, site] = process.argv.slice(2);
 mkdirSync(out, { recursive: true });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -87,6 +87,19 @@ async function walk(width, height, scheme) {
   });
   assert.deepEqual(broken, [], "pictures that do not show");
   await shot(page, name("record-open"));
+  // No caption of a small picture lies over its neighbour.
+  const over = await page.evaluate(() => {
+    const captions = [...document.querySelectorAll(".pictures.small figcaption")];
+    const boxes = captions.map((caption) => {
+      const range = document.createRange();
+      range.selectNodeContents(caption);
+      return [...range.getClientRects()].filter((box) => box.width > 0);
+    });
+    const cross = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+    const others = (at) => boxes.flatMap((list, n) => (n === at ? [] : list));
+    return captions.filter((_, at) => boxes[at].some((box) => others(at).some((other) => cross(box, other)))).map((c) => c.textContent);
+  });
+  assert.deepEqual(over, [], "captions lie over each other");
   // A label is written only where its form is in sight: a first press shows it.
   await page.evaluate(() => scrollTo(0, 0));
   await page.keyboard.press("a");
@@ -123,6 +136,38 @@ async function walk(width, height, scheme) {
   assert.equal(await page.locator("main script, main img[src='x']").count(), 0);
   assert.ok(await page.locator(".hidden-char").count() > 0, "control characters are shown");
 
+  // Two runs beside each other: the filter, a record, its pictures in turn, and on by key.
+  await page.goto(`${url}compare`);
+  await fits(page, "the comparison");
+  await shot(page, name("compare"));
+  await page.selectOption('select[name="what"]', "changed");
+  await page.waitForURL(/what=changed/);
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".pictures.two figure");
+  await page.waitForFunction(() => [...document.images].every((i) => i.loading === "lazy" || i.complete));
+  await fits(page, "a record in both runs");
+  await shot(page, name("versus"));
+  await page.click(".pictures.two figure a");
+  await page.waitForSelector("dialog#light[open]");
+  await page.keyboard.press("f");
+  await page.keyboard.press("Escape");
+  const at = page.url();
+  await page.keyboard.press("n");
+  await page.waitForURL((now) => String(now) !== at);
+  await page.goto(`${url}compare?what=changed&view=grid`);
+  await fits(page, "the comparison with pictures");
+  await shot(page, name("compare-grid"));
+
+  // A filtered set becomes a queue, which tells no verdict.
+  await page.goto(`${url}stage/judged?view=grid`);
+  await shot(page, name("grid"));
+  await page.click('.views a:has-text("label this set")');
+  await page.waitForSelector("form.label.work");
+  assert.equal(await page.locator("main .word").count(), 0, "a verdict is told");
+  await fits(page, "the queue");
+  await shot(page, name("queue"));
+
   // What is not there is said on a page that leads back.
   assert.equal((await page.goto(`${url}stage/nowhere`)).status(), 404);
   await shot(page, name("nowhere"));
@@ -138,6 +183,19 @@ async function walk(width, height, scheme) {
   await shot(sent.page, name("report"));
   assert.equal(await sent.page.locator("script").count(), 0);
   assert.deepEqual(sent.faults, [], "the browser complained of the report");
+  await sent.page.goto(pathToFileURL(site).href);
+  await fits(sent.page, "the published audit");
+  await shot(sent.page, name("site"));
+  await sent.page.click("ul.rows.grid a");
+  await sent.page.waitForSelector(".talk .turn");
+  await fits(sent.page, "a published trajectory");
+  await shot(sent.page, name("trajectory"));
+  const blank = await sent.page.evaluate(() => [...document.images].filter((i) => i.complete && !i.naturalWidth).length);
+  assert.equal(blank, 0, "pictures that do not show");
+  assert.equal(await sent.page.locator("script").count(), 0);
+  await sent.page.click('a:has-text("the audit")');
+  await sent.page.waitForSelector("ul.rows.grid");
+  assert.deepEqual(sent.faults, [], "the browser complained of the published audit");
   await sent.page.context().close();
   await page.context().close();
 }

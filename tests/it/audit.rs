@@ -2,6 +2,7 @@
 
 mod defects;
 pub mod made;
+mod published;
 
 use coldstart::archive::decisions;
 use coldstart::archive::labels::{Label, Truth};

@@ -111,6 +111,15 @@ fn one_recipe_whatever_the_trainer_and_the_number_of_gpus() {
             assert!(out.join("ds_z3.json").exists());
         }
     }
+    for (form, file, told) in [
+        ("verl-rl", "grpo.sh", "n_gpus_per_node=\"${GPUS:-4}\""),
+        ("ms-swift-rl", "grpo.sh", "gpus=\"${GPUS:-4}\""),
+        ("trl-grpo", "grpo.py", "WORLD_SIZE\", \"4\")"),
+    ] {
+        let (out, _) = export(temp.path(), form, &["--gpus", "4"]);
+        let recipe = std::fs::read_to_string(out.join(file)).unwrap();
+        assert!(!recipe.contains("{{") && recipe.contains(told), "{form}: {recipe}");
+    }
 }
 
 #[test]
@@ -316,6 +325,8 @@ fn rows_are_selected_by_an_expression_and_taken_in_balance() {
     let some = report("some", &["--where", "outcome = 'one_round' and score >= 0.5"]);
     let left = some["left_out"]["not_where"]["count"].as_u64().unwrap();
     assert!(rows(&some) > 0 && left > 0 && rows(&some) + left == all, "{some}");
+    let sure = report("sure", &["--where", "posterior >= 0.9 and claims >= 0.5"]);
+    assert!(rows(&sure) > 0, "{sure}");
     let taken = report("taken", &["--take", "6", "--seed", "1"]);
     assert_eq!(
         (rows(&taken), taken["left_out"]["not_taken"]["count"].as_u64()),

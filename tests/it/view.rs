@@ -1,5 +1,8 @@
 //! The viewer: who is let in, pages in time, and a walk in a real browser.
 
+mod compare;
+mod lists;
+
 use crate::audit::made::{HOSTILE, Plan, make};
 use coldstart::archive::decisions;
 use coldstart::env::Env;
@@ -21,9 +24,15 @@ impl Viewer {
     }
 
     fn with(run: &str, more: &[&str]) -> Viewer {
+        Viewer::keeping(&std::env::temp_dir(), run, more)
+    }
+
+    /// `state` is where tokens are kept.
+    fn keeping(state: &Path, run: &str, more: &[&str]) -> Viewer {
         let mut child = Command::new(env!("CARGO_BIN_EXE_coldstart"))
             .args(["view", run])
             .args(more)
+            .env("XDG_STATE_HOME", state)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -50,6 +59,13 @@ impl Viewer {
         headers: &[(&str, &str)],
         body: &str,
     ) -> (String, String) {
+        let answer = self.answer(method, path, headers, body);
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    fn answer(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
         let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         for (name, value) in headers {
@@ -59,9 +75,7 @@ impl Viewer {
         stream.write_all(text.as_bytes()).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_owned(), body.to_owned())
+        answer
     }
 
     fn post(&self, path: &str, body: &str) -> String {
@@ -70,6 +84,14 @@ impl Viewer {
         let kind = "application/x-www-form-urlencoded";
         let headers = [("Host", &*host), ("Origin", &*origin), ("Content-Type", kind)];
         self.ask("POST", &format!("{}{path}", self.base()), &headers, body).0
+    }
+
+    /// The body of an answer as it came.
+    fn bytes(&self, path: &str) -> bytes::Bytes {
+        let host = format!("127.0.0.1:{}", self.port());
+        let answer = self.answer("GET", &format!("{}{path}", self.base()), &[("Host", &host)], "");
+        let head = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        bytes::Bytes::from(answer).slice(head + 4..)
     }
 
     pub fn get(&self, path: &str) -> (String, String) {
@@ -205,8 +227,11 @@ async fn a_walk_in_a_browser() {
     let uri = dir.path().join("run");
     let uri = uri.to_str().unwrap();
     let plan = Plan { prompts: 150, hostile: true, side: 128, ..Plan::default() };
-    let truth = make(uri, plan).await;
-    let viewer = Viewer::start(uri);
+    let truth = make(uri, plan.clone()).await;
+    let other = dir.path().join("other");
+    let other = other.to_str().unwrap();
+    make(other, Plan { judge_error: 0.4, ..plan }).await;
+    let viewer = Viewer::with(uri, &[other]);
     let shots = shots(dir.path());
     let report = dir.path().join("report.html");
     let page = Command::new(env!("CARGO_BIN_EXE_coldstart"))
@@ -214,10 +239,16 @@ async fn a_walk_in_a_browser() {
         .output()
         .unwrap();
     assert!(page.status.success(), "{}", String::from_utf8_lossy(&page.stderr));
+    let site = dir.path().join("site");
+    let pages = Command::new(env!("CARGO_BIN_EXE_coldstart"))
+        .args(["report", uri, "--publish", site.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(pages.status.success(), "{}", String::from_utf8_lossy(&pages.stderr));
     let output = Command::new("node")
         .arg(folder.join("walk.mjs"))
         .args([&viewer.url, shots.to_str().unwrap(), &truth.first.unwrap().hex()])
-        .arg(&report)
+        .args([&report, &site.join("index.html")])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -312,28 +343,6 @@ async fn people_label_blind_take_back_and_are_held_against_each_other() {
     let out = Command::new(env!("CARGO_BIN_EXE_coldstart")).args(args).output().unwrap();
     let told = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(told.starts_with("12 labels taken"), "{told}{}", String::from_utf8_lossy(&out.stderr));
-}
-
-#[tokio::test]
-async fn lists_are_sorted_shown_as_pictures_and_given_as_lines() {
-    let dir = tempfile::tempdir().unwrap();
-    let uri = dir.path().to_str().unwrap();
-    make(uri, Plan { prompts: 60, ..Plan::default() }).await;
-    let viewer = Viewer::start(uri);
-    let (head, rows) = viewer.get("stage/judged/rows.jsonl?port=unsatisfied&sort=-score");
-    assert_eq!(status(&head), "200");
-    let scores: Vec<f64> = rows
-        .lines()
-        .filter_map(|line| line.strip_prefix('{').map(|_| line))
-        .map(|line| {
-            serde_json::from_str::<serde_json::Value>(line).unwrap()["score"].as_f64().unwrap()
-        })
-        .collect();
-    assert!(scores.len() > 3 && scores.windows(2).all(|pair| pair[0] >= pair[1]), "{scores:?}");
-    let (_, grid) = viewer.get("stage/judged?view=grid&port=unsatisfied");
-    assert!(grid.contains("rows grid") && grid.contains("/thumb/"), "no pictures");
-    assert!(grid.contains("view=grid") && grid.contains("as lines"));
-    assert!(viewer.get("search?view=grid&sort=prompt").1.contains("/thumb/"));
 }
 
 #[tokio::test]

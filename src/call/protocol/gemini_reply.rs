@@ -83,7 +83,12 @@ pub struct Assembled {
     mended: bool,
     /// It comes as one body: its end needs no mark.
     whole: bool,
+    /// The last part that came was a summary of the thinking.
+    summed_up: bool,
 }
+
+/// Where Gemini's summaries of the thinking stand.
+const THOUGHT: &str = "parts[].thought";
 
 impl Assembled {
     /// `whole`: it comes as one body.
@@ -151,10 +156,17 @@ impl Assembled {
         }
         for part in candidate.content.and_then(|c| c.parts).unwrap_or_default() {
             let text = part.text.unwrap_or_default();
-            match part.thought == Some(true) {
-                true => self.said.think("parts[].thought", &text),
-                false => self.said.say(&text),
+            if part.thought == Some(true) {
+                self.said.think(THOUGHT, &text);
+                self.summed_up |= !text.is_empty();
+                continue;
             }
+            // The summary is over here: thinking that the answer begins with is a text of its own.
+            if self.summed_up && !text.is_empty() {
+                self.said.think(THOUGHT, "\n\n");
+                self.summed_up = false;
+            }
+            self.said.say(&text);
         }
         self.said.end_chunk(false);
     }
@@ -162,7 +174,7 @@ impl Assembled {
     /// The answer, if it is whole.
     pub fn finish(self, wire: &Wire<'_>) -> Result<Answer, Failure> {
         let place = wire.place();
-        let Assembled { said, finish, blocked, served, usage, any, mended, whole } = self;
+        let Assembled { said, finish, blocked, served, usage, any, mended, whole, summed_up: _ } = self;
         let answer =
             |got, finish| Ok(Answer { got, finish, usage, served, provider: String::new() });
         if let Some(reason) = blocked.filter(|_| said.is_unsaid()) {

@@ -77,7 +77,8 @@ impl Walk<'_> {
         let rest = self.rest(end).to_owned();
         self.at = self.at.max(end);
         let said = !self.out.text.trim().is_empty() && self.out.text.len() > self.seen;
-        if said && !self.out.thought.trim().is_empty() && !rest.is_empty() {
+        let apart = self.out.thought.ends_with("\n\n");
+        if said && !self.out.thought.trim().is_empty() && !apart && !rest.is_empty() {
             self.out.thought.push_str("\n\n");
         }
         self.seen = self.out.text.len();

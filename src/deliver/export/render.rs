@@ -7,18 +7,18 @@ use crate::deliver::export::select::Picked;
 use crate::deliver::export::{ExportError, Request, Shards, groups, select};
 use crate::diag;
 use crate::env::ahead::{Bounds, Walk};
-use crate::export::conversation;
+use crate::export::conversation::{self, Turn};
 use crate::export::dataset::{self, DatasetError};
 use crate::export::formats::{Example, Files, README, Settings, Writer};
 use crate::export::report::{ExportReport, readme};
-use crate::export::screen::Screen;
+use crate::export::screen::{Left, Passed, Screen};
 use crate::export::seal::Seal;
 use crate::export::tokens::Measure;
-use crate::record::{Digest, Id, ImageRef};
+use crate::record::{Digest, Id, ImageRef, Trajectory};
 use crate::store::Ranges;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tokio::runtime::Handle;
 
 /// All that the rendering thread needs.
@@ -50,7 +50,15 @@ impl Job {
     /// Renders everything; the pieces go to `sender`.
     pub fn run(mut self, handle: &Handle, sender: &Sender) -> Result<ExportReport, ExportError> {
         let Request { shares, seed, selection, .. } = &self.request;
-        let picked = select::pick(&self.source, selection, *seed, handle)?;
+        let mut seen = HashSet::new();
+        let mut fits = |t: &Trajectory| {
+            self.fits(t)?;
+            // Where a prompt comes once, its first row is the one.
+            let again =
+                self.request.form.prompt_tokens.is_some() && !seen.insert(t.prompt.text.clone());
+            if again { Err(same_prompt()) } else { Ok(()) }
+        };
+        let picked = select::pick(&self.source, selection, *seed, handle, &mut fits)?;
         let among = picked.as_ref().map(|picked| &picked.ids);
         let splits = groups::splits(&self.source, shares, *seed, among, handle)?;
         let picked = picked.map(|Picked { ids, left }| {
@@ -111,33 +119,53 @@ impl Job {
         let shown = conversation::images(&trajectory);
         let mut images: Vec<_> = images.into_iter().zip(shown).collect();
         let mut turns = &passed.conversation.turns[..];
-        let mut tokens = passed.tokens;
-        if let Some(most) = self.request.form.prompt_tokens {
-            turns = &turns[..turns.len().min(2)];
-            images.clear();
-            tokens = self.screen.tokens(turns).unwrap_or(tokens);
-            if tokens > most {
-                let what = format!("a prompt of {tokens} tokens, at most {most}");
-                self.leave(&id.hex(), "too_long", &what);
+        let tokens = match self.in_form(&trajectory, &passed) {
+            Ok(tokens) => tokens,
+            Err(left) => {
+                self.leave(&id.hex(), left.code, &left.what);
                 return Ok(());
             }
+        };
+        if self.request.form.prompt_tokens.is_some() {
+            turns = prompt_of(turns);
+            images.clear();
         }
         let split = splits.get(&id).copied().unwrap_or(0);
         let split = self.settings.splits.get(split).cloned().unwrap_or_default();
         let example = Example { trajectory: &trajectory, turns, images: &images, split: &split };
-        if self.request.form.pairs && trajectory.rejected.is_none() {
-            let what = "it is no preference pair: `stages/rl_pairs` makes such";
-            self.leave(&id.hex(), "no_pair", what);
-            return Ok(());
-        }
         let Some(row) = self.writer.push(&example, files).map_err(ExportError::Encode)? else {
-            self.leave(&id.hex(), "same_prompt", "its prompt is in already");
+            let left = same_prompt();
+            self.leave(&id.hex(), left.code, &left.what);
             return Ok(());
         };
         self.count(&split, &row, &images, tokens);
         self.report.escaped += passed.conversation.escaped as u64;
         self.report.simulated += u64::from(trajectory.simulated);
         Ok(())
+    }
+
+    /// Whether a row can be exported, as far as its texts tell.
+    fn fits(&self, trajectory: &Trajectory) -> Result<(), Left> {
+        let passed = self.screen.pass_texts(trajectory)?;
+        self.in_form(trajectory, &passed).map(drop)
+    }
+
+    /// The row's tokens in this form, or why the form cannot hold it.
+    fn in_form(&self, trajectory: &Trajectory, passed: &Passed) -> Result<u32, Left> {
+        let form = self.request.form;
+        if form.pairs && trajectory.rejected.is_none() {
+            let what = "it is no preference pair: `stages/rl_pairs` makes such".to_owned();
+            return Err(Left { code: "no_pair", what });
+        }
+        let Some(most) = form.prompt_tokens else { return Ok(passed.tokens) };
+        let turns = prompt_of(&passed.conversation.turns);
+        match self.screen.tokens(turns).unwrap_or(passed.tokens) {
+            tokens if tokens > most => {
+                let what = format!("a prompt of {tokens} tokens, at most {most}");
+                Err(Left { code: "too_long", what })
+            }
+            tokens => Ok(tokens),
+        }
     }
 
     /// Adds a row to the sums and to the seal of its split.
@@ -156,6 +184,15 @@ impl Job {
     fn leave(&mut self, id: &str, code: &str, what: &str) {
         self.report.left_out.entry(code.to_string()).or_default().add(id, what);
     }
+}
+
+/// The turns that a form of prompts holds: system and user.
+fn prompt_of(turns: &[Turn]) -> &[Turn] {
+    &turns[..turns.len().min(2)]
+}
+
+fn same_prompt() -> Left {
+    Left { code: "same_prompt", what: "its prompt is in already".to_owned() }
 }
 
 /// Rows that wait to be rendered, and the bytes of their images.

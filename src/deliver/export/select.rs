@@ -5,7 +5,9 @@
 //! read and compare, and reach neither a file nor a setting.
 
 use crate::deliver::export::{ExportError, Shards};
+use crate::export::purity;
 use crate::export::report::LeftOut;
+use crate::export::screen::Left;
 use crate::record::{Id, Trajectory};
 use crate::sample::water_fill;
 use rusqlite::Connection;
@@ -23,7 +25,7 @@ pub struct Selection {
 }
 
 /// The columns that an expression may name, with what they hold.
-pub const COLUMNS: [(&str, &str); 15] = [
+pub const COLUMNS: [(&str, &str); 17] = [
     ("id", "the record, hex"),
     ("prompt", "the user's prompt"),
     ("category", ""),
@@ -35,6 +37,8 @@ pub const COLUMNS: [(&str, &str); 15] = [
     ("score", "of the last judgement, 0 to 1"),
     ("first_score", "of the first judgement, 0 to 1"),
     ("satisfied", "whether the last judgement accepts: 1 or 0"),
+    ("posterior", "that every verdict is right: 0 to 1; null where looks were not added up"),
+    ("claims", "that all that its judgements claim is true, the same way"),
     ("improved", "better than the first and not good: 1 or 0"),
     ("prompt_chars", "characters of the prompt"),
     ("models", "models that had a part, as their servers name them, with commas"),
@@ -48,12 +52,19 @@ pub struct Picked {
     pub left: BTreeMap<String, LeftOut>,
 }
 
+/// Says of a row why it cannot be exported, as far as its texts tell.
+pub type Fits<'a> = &'a mut dyn FnMut(&Trajectory) -> Result<(), Left>;
+
 /// Picks rows of `source`; which of a stratum is a function of `seed`. On a blocking thread.
+///
+/// So many rows are taken of those that fit: the others would leave the export short. What only a
+/// picture's bytes can tell (damage) is not known here.
 pub fn pick(
     source: &Shards,
     selection: &Selection,
     seed: u64,
     handle: &Handle,
+    fits: Fits<'_>,
 ) -> Result<Option<Picked>, ExportError> {
     if selection.filter.is_none() && selection.take.is_none() {
         return Ok(None);
@@ -71,6 +82,7 @@ pub fn pick(
         }
     }
     if let Some(take) = selection.take {
+        ids = fitting(source, ids, handle, fits, &mut left)?;
         ids = taken(&table, &ids, take, seed, &mut left);
     }
     Ok(Some(Picked { ids, left }))
@@ -88,6 +100,27 @@ fn leave(
     for id in gone {
         left.entry(code.to_owned()).or_default().add(&id.hex(), what);
     }
+}
+
+/// Those of `ids` whose rows can be exported; the others are counted by what is in their way.
+fn fitting(
+    source: &Shards,
+    mut ids: HashSet<Id>,
+    handle: &Handle,
+    fits: Fits<'_>,
+    left: &mut BTreeMap<String, LeftOut>,
+) -> Result<HashSet<Id>, ExportError> {
+    source.light(handle, |row| {
+        if !ids.contains(&row.id) {
+            return;
+        }
+        let t = row.into_trajectory();
+        if let Err(Left { code, what }) = fits(&t) {
+            ids.remove(&t.prompt.id);
+            left.entry(code.to_owned()).or_default().add(&t.prompt.id.hex(), &what);
+        }
+    })?;
+    Ok(ids)
 }
 
 /// `take` of `ids`, evenly over category and outcome as far as each goes.
@@ -206,6 +239,7 @@ fn values(t: &Trajectory) -> [Value; COLUMNS.len()] {
         let judgement = round.and_then(|round| round.judgement.as_ref());
         judgement.map_or(Value::Null, |j| Value::Real((f64::from(j.score) * 1e6).round() / 1e6))
     };
+    let sure = purity::of_row(t);
     let last = t.rounds.iter().rev().find(|round| round.judgement.is_some());
     let satisfied = last.and_then(|round| round.judgement.as_ref()).is_some_and(|j| j.satisfied);
     [
@@ -220,6 +254,8 @@ fn values(t: &Trajectory) -> [Value; COLUMNS.len()] {
         score(last),
         score(t.rounds.first()),
         number(usize::from(satisfied)),
+        sure.map_or(Value::Null, |(posterior, _)| Value::Real(posterior)),
+        sure.map_or(Value::Null, |(_, claims)| Value::Real(claims)),
         number(usize::from(t.improved)),
         number(t.prompt.text.chars().count()),
         text(&t.models.join(",")),

@@ -152,7 +152,7 @@ pub fn sft_yaml(settings: &Settings, rows: &BTreeMap<String, u64>) -> String {
         ("max_tokens", settings.max_tokens.to_string()),
         ("max_pixels", settings.max_image_pixels.to_string()),
     ];
-    values.extend(recipe::slots(settings.gpus));
+    values.extend(recipe::SFT.slots(settings.gpus));
     fill(SFT, &values)
 }
 

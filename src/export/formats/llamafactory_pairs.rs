@@ -9,6 +9,7 @@ use crate::export::formats::llamafactory::{DEEPSPEED, filled};
 use crate::export::formats::{
     Back, Container, DATASET_INFO, Example, Files, Form, Settings, Writer, array, string,
 };
+use crate::export::recipe;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -99,11 +100,12 @@ impl Writer for Pairs {
             filled(&self.settings, rows).map(named).collect();
         out.whole(DATASET_INFO, format!("{:#}\n", Value::Object(info)));
         let train = self.settings.splits.first().map_or("train", String::as_str);
-        let values = [
+        let mut values = vec![
             ("train", format!("coldstart_pairs_{train}")),
             ("max_tokens", self.settings.max_tokens.to_string()),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
+        values.extend(recipe::PAIRS.slots(self.settings.gpus));
         out.whole("dpo.yaml", fill(DPO, &values));
         out.whole("ds_z3.json", DEEPSPEED);
         Ok(())

@@ -94,7 +94,7 @@ impl Writer for MsSwift {
             ("max_tokens", self.settings.max_tokens.to_string()),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
-        values.extend(recipe::slots(self.settings.gpus));
+        values.extend(recipe::SFT.slots(self.settings.gpus));
         out.whole("sft.sh", fill(START, &values));
         Ok(())
     }

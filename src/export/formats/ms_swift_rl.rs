@@ -9,6 +9,7 @@ use crate::export::formats::verl_rl::{GRAMMAR, PROMPT_TOKENS, SERVICE, ground_tr
 use crate::export::formats::{
     Back, Container, Example, Files, Form, Settings, Writer, prompt_back, string,
 };
+use crate::export::recipe;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 
@@ -70,12 +71,13 @@ impl Writer for MsSwiftRl {
         out.whole("coldstart_service.py", SERVICE);
         out.whole("coldstart_grammar.py", GRAMMAR);
         let most = self.settings.max_tokens;
-        let values = [
+        let mut values = vec![
             ("train", self.settings.splits.first().map_or("train", String::as_str).to_string()),
             ("max_tokens", most.to_string()),
             ("max_response", most.saturating_sub(PROMPT_TOKENS).to_string()),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
+        values.extend(recipe::ROLLOUTS.slots(self.settings.gpus));
         out.whole("grpo.sh", fill(START, &values));
         Ok(())
     }

@@ -97,7 +97,7 @@ impl Writer for Trl {
             ("files", files_of(&self.settings.splits, rows)),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
-        values.extend(recipe::slots(self.settings.gpus));
+        values.extend(recipe::SFT.slots(self.settings.gpus));
         out.whole("sft.py", fill(START, &values));
         out.whole("ds_z3.json", DEEPSPEED);
         Ok(())

@@ -11,6 +11,7 @@ use crate::export::formats::trl::{blocks, text_of};
 use crate::export::formats::{
     Back, Container, Example, Files, Form, Settings, Writer, array, files_of, string,
 };
+use crate::export::recipe;
 use arrow_schema::{Schema, SchemaRef};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -94,10 +95,11 @@ impl Writer for Pairs {
         out: &mut Files,
     ) -> Result<(), DatasetError> {
         self.tables.finish(&self.settings.splits, out)?;
-        let values = [
+        let mut values = vec![
             ("files", files_of(&self.settings.splits, rows)),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
+        values.extend(recipe::PAIRS.slots(self.settings.gpus));
         out.whole("dpo.py", fill(START, &values));
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::export::formats::verl_rl::{GRAMMAR, PROMPT_TOKENS, SERVICE, ground_tr
 use crate::export::formats::{
     Back, Container, Example, Files, Form, Settings, Writer, files_of, prompt_back, string,
 };
+use crate::export::recipe;
 use arrow_schema::{Schema, SchemaRef};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -87,11 +88,12 @@ impl Writer for TrlRl {
         out.whole("coldstart_service.py", SERVICE);
         out.whole("coldstart_grammar.py", GRAMMAR);
         let response = self.settings.max_tokens.saturating_sub(PROMPT_TOKENS);
-        let values = [
+        let mut values = vec![
             ("files", files_of(&self.settings.splits, rows)),
             ("max_response", response.to_string()),
             ("max_pixels", self.settings.max_image_pixels.to_string()),
         ];
+        values.extend(recipe::ROLLOUTS.slots(self.settings.gpus));
         out.whole("grpo.py", fill(START, &values));
         Ok(())
     }

@@ -189,7 +189,7 @@ impl Writer for VerlRl {
             ("max_prompt", PROMPT_TOKENS.to_string()),
             ("max_response", self.settings.max_tokens.saturating_sub(PROMPT_TOKENS).to_string()),
         ];
-        values.extend(recipe::slots(self.settings.gpus));
+        values.extend(recipe::ROLLOUTS.slots(self.settings.gpus));
         out.whole("grpo.sh", fill(START, &values));
         Ok(())
     }

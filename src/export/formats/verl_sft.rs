@@ -64,7 +64,7 @@ impl Writer for VerlSft {
             ("test", test.to_string()),
             ("max_tokens", self.settings.max_tokens.to_string()),
         ];
-        values.extend(recipe::slots(self.settings.gpus));
+        values.extend(recipe::SFT.slots(self.settings.gpus));
         out.whole("sft.sh", fill(START, &values));
         Ok(())
     }

@@ -1,11 +1,15 @@
 //! What all pages share: the frame, links, text with hidden characters shown, pagination.
 
-use crate::archive::RunDir;
 use crate::audit::AuditError;
-use crate::audit::show::{count, hidden, line};
+use crate::audit::panels::said;
+use crate::audit::show::{count, line};
+use crate::audit::trajectory::figure;
 use crate::record::ImageRef;
+use crate::stage::Does;
 use crate::view::pages::rollout::plays;
-use crate::view::query::{Filter, PAGE};
+use crate::view::pages::rows::FILES;
+use crate::view::pages::work::Place;
+use crate::view::query::{Filter, PAGE, Versus};
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
 use axum::extract::State;
@@ -18,15 +22,23 @@ use std::sync::Arc;
 pub struct Here<'a> {
     pub base: &'a str,
     pub snapshot: &'a Snapshot,
+    /// Whether there is a second RUN.
+    pub compared: bool,
 }
 
 impl<'a> Here<'a> {
     pub fn of(viewer: &'a Viewer, snapshot: &'a Snapshot) -> Here<'a> {
-        Here { base: &viewer.base, snapshot }
+        Here { base: &viewer.base, snapshot, compared: viewer.against.is_some() }
     }
 
     pub fn stage(&self, name: &str, filter: &Filter) -> String {
         format!("{}/stage/{name}{}", self.base, filter.query())
+    }
+
+    /// A record in both RUNs, or, where `id` is empty, the list of them.
+    pub fn versus(&self, id: &str, filter: &Versus) -> String {
+        let slash = if id.is_empty() { "" } else { "/" };
+        format!("{}/compare{slash}{id}{}", self.base, filter.query())
     }
 
     pub fn thumb(&self, image: &ImageRef) -> String {
@@ -35,6 +47,14 @@ impl<'a> Here<'a> {
 
     pub fn image(&self, image: &ImageRef) -> String {
         format!("{}/image/{}", self.base, image.digest)
+    }
+
+    /// A picture that opens whole: itself where what is to be judged must be seen sharp, else a
+    /// thumbnail.
+    pub fn draw(&self, image: &ImageRef, title: &str, word: &str, whole: bool) -> Markup {
+        let href = self.image(image);
+        let src = if whole { href.clone() } else { self.thumb(image) };
+        figure(image, (Some(&href), &src), title, word)
     }
 
     /// The whole page.
@@ -59,10 +79,11 @@ impl<'a> Here<'a> {
                         nav {
                             a class=(tab("pipeline")) href={ (self.base) "/" } { "Pipeline" }
                             a class=(tab("search")) href={ (self.base) "/search" } { "Records" }
+                            @if self.compared { a class=(tab("compare")) href={ (self.base) "/compare" } { "Compare" } }
                             @if plays(self.snapshot) { a class=(tab("tables")) href={ (self.base) "/tables" } { "Tables" } }
                             a class=(tab("work")) href={ (self.base) "/work" } { "Label" }
                         }
-                        span.run { (run_name(run)) }
+                        span.run { (run.short_name()) }
                         @if self.snapshot.live { span.badge title="it is read again every few seconds" { "not complete" } }
                         @if simulated(self.snapshot) { span.badge.warn { "simulated world" } }
                         button #help type="button" title="what the keys do" { kbd { "?" } span { " keys" } }
@@ -115,17 +136,18 @@ fn keys() -> Markup {
     }
 }
 
-/// The last part of the RUN's address: a page may be shown to others, who need not see the rest.
-fn run_name(run: &RunDir) -> String {
-    run.name().trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
-}
-
 fn simulated(snapshot: &Snapshot) -> bool {
     let run = &snapshot.run;
     run.shape.simulated || run.report.as_ref().is_some_and(|r| r.simulated)
 }
 
 impl Here<'_> {
+    /// Where two RUNs were to be compared and there is one.
+    pub fn nothing_against(&self) -> Response {
+        let what = "There is one RUN here; `coldstart view A B` holds two against each other.";
+        self.fault(&AuditError::input(what.to_owned()))
+    }
+
     /// An error as a page.
     pub fn fault(&self, err: &AuditError) -> Response {
         let status = match err.is_not_there() {
@@ -142,24 +164,6 @@ impl Here<'_> {
             },
         );
         (status, page).into_response()
-    }
-}
-
-/// Untrusted text: escaped by maud, hidden characters shown as marks.
-pub fn said(text: &str) -> Markup {
-    let mut parts: Vec<(bool, String)> = Vec::new();
-    for c in text.chars() {
-        let shown = if hidden(c) { format!("{:x}", c as u32) } else { c.to_string() };
-        match parts.last_mut() {
-            Some((false, last)) if !hidden(c) => last.push_str(&shown),
-            _ => parts.push((hidden(c), shown)),
-        }
-    }
-    html! {
-        @for (hidden, text) in &parts {
-            @if *hidden { span.hidden-char title="a hidden character" { "\\u{" (text) "}" } }
-            @else { (text) }
-        }
     }
 }
 
@@ -200,13 +204,22 @@ pub fn filter_form(action: &str, filter: &Filter, fields: &[(&str, &str, Vec<Str
     }
 }
 
-/// The same list as lines, as pictures, or as rows for another tool.
-pub fn views(filter: &Filter, link: impl Fn(&Filter) -> String, rows: &str) -> Markup {
+/// The same list as lines, as pictures, as a queue to label, or as a file for another tool. `list` is
+/// its stage; empty: all records.
+pub fn views(here: &Here, filter: &Filter, list: &str, link: impl Fn(&Filter) -> String) -> Markup {
+    let place = if list.is_empty() { "search".to_owned() } else { format!("stage/{list}") };
+    let query = filter.query();
+    let shape = &here.snapshot.run.shape;
+    let labelled = list.is_empty() || shape.does(list).is_some_and(Does::can_be_labelled);
     html! {
         div.views {
             @if filter.is_grid() { a href=(link(&filter.shown_as(""))) { "as lines" } b { "pictures" } }
             @else { b { "lines" } a href=(link(&filter.shown_as("grid"))) { "as pictures" } }
-            a href=(rows) download="rows.jsonl" { "this set as JSON lines" }
+            @if labelled { a href={ (here.base) "/work" (Place::of(list, filter)) } { "label this set" } }
+            span { "this set as" }
+            @for (name, _, words) in FILES.iter().filter(|(name, ..)| labelled || *name != "labels.jsonl") {
+                a href={ (here.base) "/" (place) "/" (name) (query) } download=(name) { (words) }
+            }
         }
     }
 }

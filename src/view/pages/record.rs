@@ -2,16 +2,17 @@
 //! calls and cost, and what people say of it.
 
 use crate::archive::labels::{Label, Truth};
+use crate::audit::evidence::{calls, evidence, outcome};
 use crate::audit::lineage::{Life, life_in};
+use crate::audit::panels::said;
 use crate::audit::show::{count, money};
-use crate::audit::steps::{LifeCall, LifeStep};
-use crate::call::Output;
+use crate::audit::steps::LifeStep;
+use crate::audit::trajectory::{Draw, Shown, trajectory};
 use crate::record::{Disposition, Id};
-use crate::view::pages::frame::{Here, said};
+use crate::view::pages::frame::Here;
 use crate::view::pages::rollout::{rollouts, talk};
-use crate::view::pages::stage::{outcome, record_link};
-use crate::view::pages::story::{figure, story};
-use crate::view::query::Filter;
+use crate::view::pages::stage::record_link;
+use crate::view::query::{Filter, Versus};
 use crate::view::server::Viewer;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -42,10 +43,13 @@ pub async fn record(
         Ok(life) => life,
         Err(err) => return here.fault(&err),
     };
-    let (plays, most) = match rollouts(&viewer, &snapshot, &id, &life.source).await {
-        Ok(found) => found,
-        Err(err) => return here.fault(&err),
-    };
+    let (plays, most) =
+        match rollouts(&snapshot.run, &viewer.journal, viewer.truth.clone(), &id, &life.source)
+            .await
+        {
+            Ok(found) => found,
+            Err(err) => return here.fault(&err),
+        };
     // Labels that cannot be read are not a reason to hide the record.
     let mut labels = snapshot.run.labels().await.unwrap_or_default();
     labels.retain(|label| label.id == id);
@@ -58,11 +62,12 @@ pub async fn record(
             div.meta {
                 span { (said(&life.category)) } span { (said(&life.source)) } span { (money(life.cost_usd)) }
                 span.id { (id) }
+                @if here.compared { a href=(here.versus(&id.hex(), &Versus::default())) { "in both RUNs" } }
             }
             @for part in &life.unreadable {
                 p.alert { (part.name) " cannot be read: " (said(&part.what.to_string())) "; its decision is not shown." }
             }
-            @if plays.is_empty() { (story(&here, &life)) } @else { (talk(&here, &plays, most)) }
+            @if plays.is_empty() { (trajectory(&life, Shown::All, &|image, title, word, whole| here.draw(image, title, word, whole))) } @else { (talk(&here, &plays, most)) }
             (steps(&here, &life, &list, &filter, &Own { labels: &labels, me: viewer.annotator() }))
         },
     )
@@ -110,6 +115,7 @@ struct Own<'a> {
 fn steps(here: &Here, life: &Life, list: &str, filter: &Filter, labels: &Own) -> Markup {
     let own = record_link(here, &life.id.hex(), list, filter);
     let back = own.trim_start_matches(here.base).trim_start_matches('/');
+    let draw: Draw = &|image, title, word, whole| here.draw(image, title, word, whole);
     let marked = life.steps.iter().position(|step| step.decision.stage == list);
     let marked = marked.unwrap_or(life.steps.len().saturating_sub(1));
     html! {
@@ -119,11 +125,7 @@ fn steps(here: &Here, life: &Life, list: &str, filter: &Filter, labels: &Own) ->
                     (step_head(here, step))
                     (evidence(step))
                     (label_form(here, life, step, back, labels))
-                    @if !step.calls.is_empty() {
-                        details { summary { (step.calls.len()) @if step.calls.len() == 1 { " call" } @else { " calls" } }
-                            @for call in &step.calls { (one_call(here, call)) }
-                        }
-                    }
+                    (calls(step, draw))
                 }
             } }
         }
@@ -139,17 +141,6 @@ fn step_head(here: &Here, step: &LifeStep) -> Markup {
             @if let Some(score) = d.evidence.score { span.size { "score " (format!("{score:.2}")) } }
             @if d.cost.0 > 0 { span.size { (money(d.cost.usd())) } }
         }
-    }
-}
-
-fn evidence(step: &LifeStep) -> Markup {
-    let evidence = &step.decision.evidence;
-    html! {
-        @if !evidence.note.is_empty() { p.note { (said(&evidence.note)) } }
-        @if !evidence.votes.is_empty() {
-            p.votes { @for vote in &evidence.votes { code { (said(&vote.ask)) ": " (said(&vote.answer)) } " " } }
-        }
-        @if let Some(peer) = evidence.peer { p.note { "the other record: " (peer) } }
     }
 }
 
@@ -190,36 +181,6 @@ fn label_form(here: &Here, life: &Life, step: &LifeStep, back: &str, own: &Own) 
                     (None, _) => "disagrees",
                 }
             } }
-        }
-    }
-}
-
-fn one_call(here: &Here, call: &LifeCall) -> Markup {
-    let Some(entry) = &call.entry else {
-        return html! { div.call { p.alert { "call " (call.key) " is not in the journal" } } };
-    };
-    let reply = &entry.reply;
-    html! {
-        div.call {
-            div.meta {
-                span { b { (entry.request.role()) } } span { (said(entry.request.model())) }
-                span { (count(reply.latency_ms)) " ms" }
-                @if reply.attempts > 1 { span { (reply.attempts) " tries" } }
-                span { (money(reply.cost.usd())) }
-                span { (count(reply.usage.input)) " tokens in, " (count(reply.usage.output + reply.usage.thinking)) " out" }
-                span.id { (&call.key.hex()[..12]) }
-            }
-            @let shown = call.shown();
-            @if !shown.is_empty() { div.pictures.small { @for (n, image) in shown.iter().enumerate() {
-                (figure(here, image, &format!("shown {}", n + 1), ""))
-            } } }
-            details { summary { "request" } pre.text { (said(&call.asked())) } }
-            @if !call.reasoning().is_empty() { details { summary { "reasoning" } pre.text { (said(call.reasoning())) } } }
-            @match &reply.output {
-                Output::Text { text, .. } => pre.text.reply { (said(text)) },
-                Output::Image { image, .. } => div.pictures.small { (figure(here, image, "drawn", "")) },
-                Output::Refused { reason } => p.alert { "refused: " (said(reason)) },
-            }
         }
     }
 }

@@ -1,13 +1,14 @@
 //! What an agent did: a record's rollouts as conversations, and the RUN's tables and figures.
 
+use crate::archive::RunDir;
 use crate::audit::AuditError;
-use crate::audit::rollouts::{Play, RolloutReader};
+use crate::audit::rollouts::{Play, RolloutReader, Truth};
 use crate::audit::table::{html, read, tables};
 use crate::audit::talk::conversations;
+use crate::journal::ReadJournal;
 use crate::record::{Id, ImageRef};
 use crate::stage::Does;
 use crate::view::pages::frame::Here;
-use crate::view::pages::story::figure;
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
 use axum::extract::State;
@@ -23,12 +24,13 @@ pub fn plays(snapshot: &Snapshot) -> bool {
 
 /// A record's rollouts and the best score of a picture; none where no agent played.
 pub async fn rollouts(
-    viewer: &Viewer,
-    snapshot: &Snapshot,
+    run: &RunDir,
+    journal: &ReadJournal,
+    truth: Option<Truth>,
     id: &Id,
     source: &str,
 ) -> Result<(Vec<Play>, f64), AuditError> {
-    match RolloutReader::of(&snapshot.run, &viewer.journal, viewer.truth.clone()) {
+    match RolloutReader::of(run, journal, truth) {
         Some(reader) => {
             let most = reader.set(source).map_or(1.0, |set| set.most);
             Ok((reader.of_record(id).await?, most))
@@ -39,7 +41,7 @@ pub async fn rollouts(
 
 /// The conversations, with pictures that open whole.
 pub fn talk(here: &Here, plays: &[Play], most: f64) -> maud::Markup {
-    let draw = |image: &ImageRef, name: &str, word: &str| figure(here, image, name, word);
+    let draw = |image: &ImageRef, name: &str, word: &str| here.draw(image, name, word, false);
     conversations(plays, most, &draw)
 }
 

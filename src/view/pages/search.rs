@@ -1,9 +1,11 @@
 //! All records: search by words, category, source, and where they ended.
 
+use crate::audit::evidence::outcome;
+use crate::audit::panels::said;
 use crate::audit::show::line;
-use crate::view::pages::frame::{Here, filter_form, pages, said, views};
+use crate::view::pages::frame::{Here, filter_form, pages, views};
 use crate::view::pages::grid::grid;
-use crate::view::pages::stage::{outcome, record_link};
+use crate::view::pages::stage::record_link;
 use crate::view::query::{Filter, PAGE, SORTS};
 use crate::view::server::Viewer;
 use axum::extract::{Query, State};
@@ -57,7 +59,7 @@ pub async fn search(State(viewer): State<Arc<Viewer>>, Query(filter): Query<Filt
             p.about { "Each with the last stage it reached." }
             (filter_form(&action, &filter, &fields))
             (pages(found.len(), &filter, link))
-            (views(&filter, link, &format!("{action}/rows.jsonl{}", filter.query())))
+            (views(&here, &filter, "", link))
             @match pictures {
                 Some(pictures) => (pictures),
                 None => (rows(&here, &found, &filter)),

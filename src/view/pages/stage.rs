@@ -1,11 +1,13 @@
 //! A stage: its reasons, distributions, agreement, checks, and its records.
 
 use crate::audit::deep::StageAudit;
+use crate::audit::evidence::outcome;
+use crate::audit::panels::said;
 use crate::audit::panels::stage_cards;
 use crate::audit::plot::meter;
 use crate::audit::show::{count, line, money, way};
-use crate::record::{Disposition, NanoUsd};
-use crate::view::pages::frame::{Here, filter_form, pages, said, views};
+use crate::record::NanoUsd;
+use crate::view::pages::frame::{Here, filter_form, pages, views};
 use crate::view::pages::grid::grid;
 use crate::view::query::{Filter, PAGE, SORTS};
 use crate::view::server::Viewer;
@@ -113,7 +115,7 @@ fn records(
             h2 { "Records" }
             (filter_form(&format!("{}/stage/{name}", here.base), filter, &fields))
             (pages(found.len(), filter, |f| here.stage(name, f)))
-            (views(filter, |f| here.stage(name, f), &format!("{}/stage/{name}/rows.jsonl{}", here.base, filter.query())))
+            (views(here, filter, name, |f| here.stage(name, f)))
             @match pictures {
                 Some(pictures) => (pictures),
                 None => ul.rows { @for &row in shown { (one_row(here, number, row, name, filter)) } },
@@ -152,10 +154,4 @@ pub fn record_link(here: &Here, id: &str, stage: &str, filter: &Filter) -> Strin
     let list = [format!("list={stage}"), rest.to_owned()];
     let list: Vec<String> = list.into_iter().filter(|s| !s.is_empty()).collect();
     format!("{}/record/{id}?{}", here.base, list.join("&"))
-}
-
-pub fn outcome(disposition: Disposition, port: &str, reason: &str) -> Markup {
-    html! {
-        span { span class={ "dot " (disposition.as_str()) } {} (said(&way(disposition, port, reason))) }
-    }
 }

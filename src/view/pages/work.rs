@@ -4,19 +4,23 @@
 use crate::archive::labels::{Label, Truth};
 use crate::audit::agreement::{Disagreement, People, decisions, people};
 use crate::audit::lineage::{Life, life_in};
+use crate::audit::panels::said;
 use crate::audit::rounds::story as story_of;
 use crate::audit::sampling::Asked;
 use crate::audit::show::{count, way};
+use crate::audit::trajectory::{Shown, trajectory};
 use crate::record::Id;
 use crate::stage::Does;
-use crate::view::pages::frame::{Here, said};
-use crate::view::pages::story::story;
+use crate::view::labels::set;
+use crate::view::pages::frame::Here;
+use crate::view::query::Filter;
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,9 +32,40 @@ pub struct Place {
     skip: usize,
     /// The decisions that people disagree on, instead of the queue.
     adjudicate: bool,
+    /// A filtered list instead of the queue: its stage, or empty for all records.
+    of: Option<String>,
 }
 
-pub async fn work(State(viewer): State<Arc<Viewer>>, Query(place): Query<Place>) -> Response {
+impl Place {
+    /// The query that labels a filtered list.
+    pub fn of(list: &str, filter: &Filter) -> String {
+        let place = Place { of: Some(list.to_owned()), ..Place::default() };
+        place.query(0, filter)
+    }
+
+    /// The same work, so many open decisions passed over.
+    fn query(&self, skip: usize, filter: &Filter) -> String {
+        let mut out = format!("?skip={skip}");
+        if self.adjudicate {
+            out.push_str("&adjudicate=true");
+        }
+        if let Some(list) = &self.of {
+            let filter = filter.shown_as("").query();
+            let list: String = url::form_urlencoded::byte_serialize(list.as_bytes()).collect();
+            out.push_str(&format!("&of={list}&{}", filter.trim_start_matches('?')));
+        }
+        out.trim_end_matches('&').to_owned()
+    }
+}
+
+/// A decision to label.
+type Item = (Id, String);
+
+pub async fn work(
+    State(viewer): State<Arc<Viewer>>,
+    Query(place): Query<Place>,
+    Query(filter): Query<Filter>,
+) -> Response {
     let snapshot = viewer.snapshot();
     let here = Here::of(&viewer, &snapshot);
     let labels = match snapshot.run.labels().await {
@@ -38,55 +73,83 @@ pub async fn work(State(viewer): State<Arc<Viewer>>, Query(place): Query<Place>)
         Err(err) => return here.fault(&err.into()),
     };
     let found = people(&labels, &decisions(&snapshot.index, &snapshot.run.shape));
-    let queue = viewer.queue(&snapshot);
-    let me = viewer.annotator();
-    let mine = |asked: &&Asked| {
-        labels
-            .iter()
-            .any(|l| l.by == me && l.id == asked.id && l.stage == asked.stage && !l.adjudicates)
-    };
-    let done = queue.iter().filter(mine).count();
-    let item = match place.adjudicate {
-        true => found.open.get(place.skip).map(|open| (open.id, open.stage.clone())),
-        false => {
-            let open =
-                queue.iter().filter(|asked| !mine(asked) && viewer.is_for_me(asked, &labels));
-            open.clone().nth(place.skip).or(open.clone().next()).map(|a| (a.id, a.stage.clone()))
-        }
-    };
-    let left = match place.adjudicate {
-        true => found.open.len(),
-        false => {
-            queue.iter().filter(|asked| !mine(asked) && viewer.is_for_me(asked, &labels)).count()
-        }
-    };
-    let weight = |id: &Id, stage: &str| {
-        queue.iter().find(|a| a.id == *id && a.stage == stage).map(|asked| asked.weight)
-    };
-    let shown = match &item {
-        None => nothing(&here, place.adjudicate),
+    let (done, open) = to_do(&viewer, &snapshot, &labels, (&place, &filter), &found);
+    let item = open.get(place.skip).or(open.first());
+    let life = match item {
+        None => None,
         Some((id, stage)) => match life_in(&snapshot.run, &viewer.journal, id).await {
             Err(err) => return here.fault(&err),
-            Ok(life) => {
-                let open = found.open.iter().find(|open| open.id == *id && open.stage == *stage);
-                let open = open.filter(|_| place.adjudicate);
-                decision(&here, &life, stage, open, weight(id, stage), place.skip)
-            }
+            Ok(life) => Some((life, stage)),
         },
     };
+    let at = At { here: &here, query: &|skip| place.query(skip, &filter), skip: place.skip };
+    let shown = match life {
+        None => nothing(&here, place.adjudicate),
+        Some((life, stage)) => {
+            let open = found.open.iter().find(|open| open.id == life.id && open.stage == *stage);
+            decision(&at, &life, stage, open.filter(|_| place.adjudicate))
+        }
+    };
+    let tells = [&filter.disposition, &filter.port, &filter.reason].iter().any(|f| !f.is_empty());
+    let me = viewer.annotator();
     here.page(
         "Label",
         "work",
         html! {
             div.progress {
-                b { (me) } span { (count(done as u64)) " done" } span { (count(left as u64)) " left" }
-                progress value=(done) max=(done + left) {}
-                (agreement(&here, &found, place.adjudicate))
+                b { (me) } span { (count(done as u64)) " done" } span { (count(open.len() as u64)) " left" }
+                progress value=(done) max=(done + open.len()) {}
+                (agreement(&here, &found, place.adjudicate || place.of.is_some()))
             }
-            (just_now(&here, &snapshot, &labels, &place.last, me))
+            @if place.of.is_some() { p.note { "A set that was filtered" @if tells { "; its filter tells what was decided" } "." } }
+            (just_now(&at, &labels, &place.last, me))
             (shown)
         },
     )
+}
+
+/// Where the work is.
+struct At<'a> {
+    here: &'a Here<'a>,
+    /// The address of the same work with so many passed over.
+    query: &'a dyn Fn(usize) -> String,
+    skip: usize,
+}
+
+/// How many of these decisions I have labelled, and those that are open to me.
+fn to_do(
+    viewer: &Viewer,
+    snapshot: &Snapshot,
+    labels: &[Label],
+    (place, filter): (&Place, &Filter),
+    found: &People,
+) -> (usize, Vec<Item>) {
+    let me = viewer.annotator();
+    let mine: HashSet<(Id, &str)> = labels
+        .iter()
+        .filter(|l| l.by == me && !l.adjudicates)
+        .map(|l| (l.id, l.stage.as_str()))
+        .collect();
+    let given = |asked: &&Asked| mine.contains(&(asked.id, asked.stage.as_str()));
+    let item = |asked: &Asked| (asked.id, asked.stage.clone());
+    match (&place.of, place.adjudicate) {
+        (_, true) => {
+            let queue = viewer.queue(snapshot);
+            let open = found.open.iter().map(|open| (open.id, open.stage.clone()));
+            (queue.iter().filter(given).count(), open.collect())
+        }
+        (Some(list), _) => {
+            let all = set(snapshot, list, filter);
+            let open = all.iter().filter(|asked| !given(asked)).map(item);
+            (all.iter().filter(given).count(), open.collect())
+        }
+        (None, _) => {
+            let queue = viewer.queue(snapshot);
+            let open = queue.iter().filter(|asked| !given(asked));
+            let open = open.filter(|asked| viewer.is_for_me(asked, labels)).map(item);
+            (queue.iter().filter(given).count(), open.collect())
+        }
+    }
 }
 
 fn nothing(here: &Here, adjudicate: bool) -> Markup {
@@ -112,7 +175,8 @@ fn agreement(here: &Here, found: &People, adjudicate: bool) -> Markup {
 }
 
 /// What the stage had decided of the one labelled last, and the way back.
-fn just_now(here: &Here, snapshot: &Snapshot, labels: &[Label], last: &str, me: &str) -> Markup {
+fn just_now(at: &At, labels: &[Label], last: &str, me: &str) -> Markup {
+    let (here, snapshot) = (at.here, at.here.snapshot);
     let Some((id, stage)) = last.split_once(':') else { return html! {} };
     let Ok(id) = id.parse::<Id>() else { return html! {} };
     let mut mine = labels.iter().rev().filter(|l| l.id == id && l.stage == stage && l.by == me);
@@ -140,6 +204,7 @@ fn just_now(here: &Here, snapshot: &Snapshot, labels: &[Label], last: &str, me: 
             form.undo method="post" action={ (here.base) "/unlabel" } {
                 input type="hidden" name="id" value=(id);
                 input type="hidden" name="stage" value=(stage);
+                input type="hidden" name="back" value={ "work" ((at.query)(at.skip)) };
                 @if label.adjudicates { input type="hidden" name="adjudicate" value="true"; }
                 button data-key="z" { "undo" kbd { "z" } }
             }
@@ -148,22 +213,21 @@ fn just_now(here: &Here, snapshot: &Snapshot, labels: &[Label], last: &str, me: 
 }
 
 /// The decision to label: the record as the stage met it, and nothing of what came of it.
-fn decision(
-    here: &Here,
-    life: &Life,
-    stage: &str,
-    open: Option<&Disagreement>,
-    weight: Option<f64>,
-    skip: usize,
-) -> Markup {
-    let at = life.steps.iter().position(|step| step.decision.stage == stage);
-    let known = at.and_then(|at| life.steps[at].known);
-    let before =
-        Life { steps: Vec::new(), story: story_of(&life.steps[..at.unwrap_or(0)]), ..life.clone() };
-    let question = match known.map(|kind| kind.does) {
-        Some(Does::Judge) => "Does the last picture meet the request?",
-        Some(Does::Compare) => "Is the last picture better than the one before it?",
-        _ => "May this record go on?",
+fn decision(at: &At, life: &Life, stage: &str, open: Option<&Disagreement>) -> Markup {
+    let At { here, query, skip } = at;
+    let step = life.steps.iter().position(|step| step.decision.stage == stage);
+    let known = step.and_then(|step| life.steps[step].known);
+    let before = Life {
+        steps: Vec::new(),
+        story: story_of(&life.steps[..step.unwrap_or(0)]),
+        ..life.clone()
+    };
+    let (question, shown) = match known.map(|kind| kind.does) {
+        Some(Does::Judge) => ("Does the last picture meet the request?", Shown::Pictures),
+        Some(Does::Compare) => {
+            ("Is the last picture better than the one before it?", Shown::Pictures)
+        }
+        _ => ("May this record go on?", Shown::Texts),
     };
     html! {
         h1.prompt { (said(&life.prompt)) }
@@ -174,17 +238,16 @@ fn decision(
                     @if !one.note.is_empty() { " — " (said(&one.note)) } }
             } }
         }
-        (story(here, &before))
+        (trajectory(&before, shown, &|image, title, word, whole| here.draw(image, title, word, whole)))
         form.label.work method="post" action={ (here.base) "/label" } {
             input type="hidden" name="id" value=(life.id);
             input type="hidden" name="stage" value=(stage);
-            input type="hidden" name="back" value={ "work?skip=" (skip) @if open.is_some() { "&adjudicate=true" } };
-            @if let Some(weight) = weight { input type="hidden" name="weight" value=(weight); }
+            input type="hidden" name="back" value={ "work" (query(*skip)) };
             @if open.is_some() { input type="hidden" name="adjudicate" value="true"; }
             b { (question) }
             button name="truth" value="accept" data-key="a" { "accept" kbd { "a" } }
             button name="truth" value="reject" data-key="d" { "reject" kbd { "d" } }
-            a.button data-key="s" href={ (here.base) "/work?skip=" (skip + 1) @if open.is_some() { "&adjudicate=true" } } { "skip" kbd { "s" } }
+            a.button data-key="s" href={ (here.base) "/work" (query(skip + 1)) } { "skip" kbd { "s" } }
             input type="text" name="note" placeholder="note (i)" maxlength="2000" aria-label="note";
         }
     }

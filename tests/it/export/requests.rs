@@ -37,6 +37,28 @@ fn an_export_is_written_over_only_when_told_and_leaves_other_files() {
     assert!(good(&["export", "--verify", to]).contains("all holds"));
 }
 
+/// What cannot be exported leaves before the pick, so that as many come out as were asked for.
+#[test]
+fn so_many_are_taken_of_what_can_be_exported() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("dataset");
+    dataset(&data, 21);
+    let export = |form: &str, more: &[&str]| -> serde_json::Value {
+        let out = temp.path().join(form);
+        let base = ["export", data.to_str().unwrap(), "--format", form, "--out"];
+        let base = [&base[..], &[out.to_str().unwrap(), "--report", "json"]].concat();
+        serde_json::from_str(&good(&[&base[..], more].concat())).unwrap()
+    };
+    // Every seventh speaks in control tokens.
+    let found = export("universal", &["--control-tokens", "reject", "--take", "18"]);
+    assert_eq!(found["splits"]["train"]["rows"], 18, "{found}");
+    assert_eq!(found["left_out"].as_object().unwrap().len(), 1, "{found}");
+    // Two prompts come twice, and a form of prompts has each once.
+    let found = export("verl-rl", &["--take", "19"]);
+    assert_eq!(found["splits"]["train"]["rows"], 19, "{found}");
+    assert_eq!(found["left_out"]["same_prompt"]["count"], 2, "{found}");
+}
+
 /// A RUN that was killed has no dataset; its journal still says what the rows are.
 #[test]
 fn a_run_without_its_dataset_is_exported_from_its_journal() {

@@ -1,38 +1,55 @@
-//! A trajectory as a conversation: pictures side by side, then what was thought, asked and judged.
+//! A trajectory as a conversation on a page: pictures side by side, then what was thought, asked and
+//! judged. The viewer and the published report draw it alike; how a picture is shown is theirs.
 
 use crate::audit::lineage::Life;
+use crate::audit::panels::said;
 use crate::audit::rounds::{StoryJudgement, StoryRound};
 use crate::record::{Answer, ImageRef};
-use crate::view::pages::frame::{Here, said};
 use maud::{Markup, html};
 
+/// Draws a picture: its blob, its name, what is said of it (`satisfied`, … or empty), and whether
+/// it is to be seen whole.
+pub type Draw<'a> = &'a dyn Fn(&ImageRef, &str, &str, bool) -> Markup;
+
+/// How much of what was decided before is told to who is to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// All of it.
+    All,
+    /// The texts, and none of the verdicts: for who reads whether they hold together.
+    Texts,
+    /// Requests, captions and pictures alone: what a reflector thinks tells what a judge had said.
+    Pictures,
+}
+
 /// Pictures and turns.
-pub fn story(here: &Here, life: &Life) -> Markup {
+pub fn trajectory(life: &Life, shown: Shown, draw: Draw) -> Markup {
     let story = &life.story;
+    let all = shown == Shown::All;
     html! {
         @if story.reference.is_some() || story.rounds.iter().any(|r| r.image.is_some()) {
             section.pictures.three {
-                @if let Some(image) = &story.reference { (large(here, image, "reference (the hint)", "")) }
+                @if let Some(image) = &story.reference { (draw(image, "reference (the hint)", "", true)) }
                 @for (n, round) in story.rounds.iter().enumerate() {
                     @if let Some(image) = &round.image {
-                        (large(here, image, &format!("I{}", n + 1), verdict(round)))
+                        (draw(image, &format!("I{}", n + 1), if all { verdict(round) } else { "" }, true))
                     }
                 }
             }
         }
         section.talk {
             div.turn.user { h3 { "user" } p.text { (said(&life.prompt)) } }
-            @for (n, round) in story.rounds.iter().enumerate() { (turn(here, n, round)) }
-            @if story.closed { div.turn.model { h3 { "answer" } p.text { "done" } } }
+            @for (n, round) in story.rounds.iter().enumerate() { (turn(n, round, shown, draw)) }
+            @if story.closed && all { div.turn.model { h3 { "answer" } p.text { "done" } } }
         }
         @if !story.draws.is_empty() {
             section { h2 { "Draws of the raw prompt" }
                 div.pictures.small { @for (n, (image, word)) in story.draws.iter().enumerate() {
-                    (figure(here, image, &format!("draw {}", n + 1), word))
+                    (draw(image, &format!("draw {}", n + 1), if all { word } else { "" }, false))
                 } }
             }
         }
-        @if !story.comparison.is_empty() {
+        @if !story.comparison.is_empty() && all {
             section { h2 { "I1 against I2" } p { @for word in &story.comparison { code { (word) } " " } } }
         }
     }
@@ -46,20 +63,18 @@ fn verdict(round: &StoryRound) -> &'static str {
     }
 }
 
-/// A thumbnail that opens the whole picture.
-pub fn figure(here: &Here, image: &ImageRef, title: &str, word: &str) -> Markup {
-    drawn(here, image, &here.thumb(image), title, word)
-}
-
-/// The picture itself: what is to be judged must be seen sharp.
-fn large(here: &Here, image: &ImageRef, title: &str, word: &str) -> Markup {
-    drawn(here, image, &here.image(image), title, word)
-}
-
-fn drawn(here: &Here, image: &ImageRef, src: &str, title: &str, word: &str) -> Markup {
+/// A picture with its caption; `src` holds its bytes or leads to them, `href` to the whole of it.
+pub fn figure(
+    image: &ImageRef,
+    (href, src): (Option<&str>, &str),
+    title: &str,
+    word: &str,
+) -> Markup {
+    let picture =
+        html! { img src=(src) alt=(title) loading="lazy" width="192" height=(height(image)); };
     html! {
         figure {
-            a href=(here.image(image)) { img src=(src) alt=(title) loading="lazy" width="192" height=(height(image)); }
+            @match href { Some(href) => a href=(href) { (picture) }, None => (picture) }
             figcaption { b { (title) } @if !word.is_empty() { span class={ "word " (word) } { (word) } } span.size { (image.width) "×" (image.height) } }
         }
     }
@@ -70,17 +85,24 @@ fn height(image: &ImageRef) -> u64 {
     (192 * u64::from(image.height.max(1)) / u64::from(image.width.max(1))).clamp(1, 1920)
 }
 
-fn turn(here: &Here, n: usize, round: &StoryRound) -> Markup {
+fn turn(n: usize, round: &StoryRound, shown: Shown, draw: Draw) -> Markup {
+    let texts = shown != Shown::Pictures;
     html! {
         div.turn.model {
             h3 { "round " (n + 1) }
-            @if !round.thinking.is_empty() { details open { summary { "thinking" } p.text { (said(&round.thinking)) } } }
+            @if texts && !round.thinking.is_empty() { details open { summary { "thinking" } p.text { (said(&round.thinking)) } } }
             @if !round.refined.is_empty() { p.tag { "refined prompt" } p.text.refined { (said(&round.refined)) } }
         }
         @if let Some(image) = &round.image {
-            div.turn.tool { (figure(here, image, &format!("I{}", n + 1), "")) @if let Some(seed) = round.seed { span.size { "seed " (seed) } } }
+            div.turn.tool { (draw(image, &format!("I{}", n + 1), "", false)) @if let Some(seed) = round.seed { span.size { "seed " (seed) } } }
         }
-        @if let Some(judgement) = &round.judgement { (judged(judgement)) }
+        @if let Some(judgement) = &round.judgement {
+            @match shown {
+                Shown::All => (judged(judgement)),
+                Shown::Texts => div.turn.model { h3 { "judgement" } p.text { (said(&judgement.rationale)) } },
+                Shown::Pictures => {},
+            }
+        }
     }
 }
 
