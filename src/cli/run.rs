@@ -17,7 +17,7 @@ use crate::cli::{Done, log, memory, table};
 use crate::deliver::budget::Bound;
 use crate::deliver::forecast;
 use crate::env::Env;
-use crate::plan::{Flag, Plan, compile};
+use crate::plan::{Flag, Overrides, Plan, compile};
 use crate::record::NanoUsd;
 use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, scheduler};
 use crate::stage::{Does, WRITTEN_PROMPTS};
@@ -120,9 +120,27 @@ fn parse_share(text: &str) -> Result<(String, f64), String> {
     if (0.0..=1.0).contains(&share) { Ok((stage.trim().to_owned(), share)) } else { Err(wrong()) }
 }
 
-pub fn run(mut args: Args) -> anyhow::Result<Done> {
+pub fn run(args: Args) -> anyhow::Result<Done> {
     memory::give_back();
     args.log.start()?;
+    block_on(watched(args))
+}
+
+/// Signals count from here on: the pipeline, the store and a long journal take a while to open.
+async fn watched(args: Args) -> anyhow::Result<Done> {
+    let env = Env::real();
+    let (began, screen) = watch::channel(None);
+    let grace = args.grace.map(Duration::from_secs);
+    let signals = env.spawn(signals::watch(env.clone(), args.format, grace, screen));
+    let done = open(&env, args, &began).await;
+    signals.abort();
+    done
+}
+
+/// Where the signals' watch finds the screen, once the run has begun.
+type Began = watch::Sender<Option<Screen>>;
+
+async fn open(env: &Env, mut args: Args, began: &Began) -> anyhow::Result<Done> {
     let var = |name: &str| std::env::var(name).ok();
     let chosen = scheduler::choose(args.shard, &var).map_err(anyhow::Error::msg)?;
     if let Some((shard, by)) = chosen.filter(|_| args.shard.is_none()) {
@@ -133,6 +151,26 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
     if !args.quiet {
         args.pipeline.say_home();
     }
+    let overrides = overrides(&args);
+    let Some(plan) = compile_or_tell(&project, &overrides) else { return Ok(Done::Findings) };
+    if args.pool.is_some() && !args.quiet {
+        say_unwritten(&plan);
+    }
+    // A plan is used up by what runs it; the forecast runs it first.
+    let spare = match args.dry_run || args.endpoints != "sim" {
+        true => compile(&project, &overrides).plan,
+        false => None,
+    };
+    let unknown =
+        args.share.iter().find(|(stage, _)| !plan.stages.iter().any(|s| s.name == *stage));
+    if let Some((stage, _)) = unknown {
+        anyhow::bail!("`--share {stage}=…`: the pipeline has no stage `{stage}`");
+    }
+    start(env, args, plan, spare, began).await
+}
+
+/// What the flags of a run set in the pipeline's stages.
+fn overrides(args: &Args) -> Overrides {
     let mut overrides = args.pipeline.overrides();
     if let Some(pool) = &args.pool {
         let value = pool.clone();
@@ -168,21 +206,7 @@ pub fn run(mut args: Args) -> anyhow::Result<Done> {
             unless: None,
         });
     }
-    let Some(plan) = compile_or_tell(&project, &overrides) else { return Ok(Done::Findings) };
-    if args.pool.is_some() && !args.quiet {
-        say_unwritten(&plan);
-    }
-    // A plan is used up by what runs it; the forecast runs it first.
-    let spare = match args.dry_run || args.endpoints != "sim" {
-        true => compile(&project, &overrides).plan,
-        false => None,
-    };
-    let unknown =
-        args.share.iter().find(|(stage, _)| !plan.stages.iter().any(|s| s.name == *stage));
-    if let Some((stage, _)) = unknown {
-        anyhow::bail!("`--share {stage}=…`: the pipeline has no stage `{stage}`");
-    }
-    block_on(start(args, plan, spare))
+    overrides
 }
 
 /// Says which stages write no prompts, since the user brings his own.
@@ -196,14 +220,19 @@ fn say_unwritten(plan: &Plan) {
     }
 }
 
-async fn start(args: Args, plan: Plan, spare: Option<Plan>) -> anyhow::Result<Done> {
-    let env = Env::real();
+async fn start(
+    env: &Env,
+    args: Args,
+    plan: Plan,
+    spare: Option<Plan>,
+    began: &Began,
+) -> anyhow::Result<Done> {
     if args.dry_run
         && let Some(plan) = spare
     {
-        return dry(&env, &args, plan).await;
+        return dry(env, &args, plan).await;
     }
-    let Some(market) = Market::open(&env, &plan, &asked(&args)).await? else {
+    let Some(market) = Market::open(env, &plan, &asked(&args)).await? else {
         return Ok(Done::Findings);
     };
     if let Some(spare) = spare
@@ -211,7 +240,7 @@ async fn start(args: Args, plan: Plan, spare: Option<Plan>) -> anyhow::Result<Do
         && forecast::spends(&plan, &market.endpoints, &market.worlds.simulated)
     {
         let (store, endpoints) = (&market.store, &market.endpoints);
-        let found = ahead::look_ahead(&env, &args, spare, store, Some(endpoints)).await?;
+        let found = ahead::look_ahead(env, &args, spare, store, Some(endpoints)).await?;
         ahead::say(&found, market.budget, endpoints);
         if !found.is_nothing() && !ahead::agreed(&args) {
             eprintln!("Nothing was run; no model was called.");
@@ -219,13 +248,13 @@ async fn start(args: Args, plan: Plan, spare: Option<Plan>) -> anyhow::Result<Do
         }
     }
     let blobs = Blobs::new(market.store.clone(), 64 << 20);
-    let Some((stack, meter)) = market.stack(&env, &blobs, args.shard).await? else {
+    let Some((stack, meter)) = market.stack(env, &blobs, args.shard).await? else {
         return Ok(Done::Findings);
     };
     let Market { store, simulated, budget, .. } = &market;
     let (store, simulated, budget) = (store.clone(), *simulated, *budget);
     let run = Opened { store, blobs, stack, simulated, budget };
-    metered(&env, meter, drive(&env, args, plan, run)).await
+    metered(env, meter, drive(env, args, plan, run, began)).await
 }
 
 fn asked(args: &Args) -> Asked<'_> {
@@ -268,6 +297,7 @@ async fn drive(
     args: Args,
     plan: Plan,
     Opened { store, blobs, stack, simulated, budget }: Opened,
+    began: &Began,
 ) -> anyhow::Result<Done> {
     let shown = Arc::new(Progress::default());
     if let Some(address) = args.metrics {
@@ -299,8 +329,7 @@ async fn drive(
     };
     let quiet = args.quiet || args.format == Format::Json;
     let screen = Screen::new(quiet, args.log.is_on());
-    let signals =
-        env.spawn(signals::watch(env.clone(), screen.clone(), args.grace.map(Duration::from_secs)));
+    began.send_replace(Some(screen.clone()));
     let (done, finished) = watch::channel(false);
     let work = async {
         let result = execute(env, plan, options).await;
@@ -310,7 +339,6 @@ async fn drive(
     let work = work.instrument(tracing::error_span!("run", run = %args.out));
     let drawn = screen.draw(env, shown.clone(), stack, finished);
     let (result, ()) = tokio::join!(work, drawn);
-    signals.abort();
     for said in shown.said() {
         eprintln!("note: {said}");
     }

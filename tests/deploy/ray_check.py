@@ -63,7 +63,7 @@ def main():
     s3 = free_port()
     os.environ.update(
         AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_REGION="us-east-1",
-        AWS_ENDPOINT_URL=f"http://127.0.0.1:{s3}", RAY_DEDUP_LOGS="0",
+        AWS_ENDPOINT_URL=f"http://127.0.0.1:{s3}", RAY_DEDUP_LOGS="0", RAY_USAGE_STATS_ENABLED="0",
     )
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     servers = [subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(s3)], **quiet)]
@@ -94,7 +94,11 @@ def check(first, second):
     asked = first.stats()["requests"]
     print(f"  one process: {asked} calls in {time.monotonic() - began:.0f} s", flush=True)
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    class Patient(Cluster):
+        def _wait_for_node(self, node, timeout=300):  # Ray's own 30 s are short on a machine that has more to do
+            super()._wait_for_node(node, timeout)
+
+    cluster = Patient(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes = [cluster.add_node(num_cpus=2, object_store_memory=MEMORY) for _ in range(2)]
     began = time.monotonic()
     argv = run_of(second, "s3://bkt/run") + ["--grace", "10"]

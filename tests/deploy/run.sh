@@ -1,41 +1,45 @@
 #!/usr/bin/env bash
-# The wheel, the manifests, SLURM and Ray, with the real things. Usage: tests/deploy/run.sh BINARY
-# PROFILE is that of the wheel's binary (default: dev, which is built already).
+# The ways in and the schedulers, with the real things. Usage: tests/deploy/run.sh BINARY
+# What cannot be installed is skipped, and said; whatever else goes wrong fails. PROFILE is that of the wheel's binary
+# (default: dev, which is built already); MATURIN adds to its build, for instance `--zig --compatibility manylinux2014`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 binary=$(realpath "${1:?the coldstart binary}")
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 venv=$PWD/target/venvs/deploy
-tests/deploy/setup.sh || {
-    echo "skipped: maturin, Ray and kubernetes-validate could not be installed"
-    exit 0
-}
-uv=$(tests/uv.sh)
-
-echo "- the wheel"
+uv=$(tests/uv.sh) || { echo "skipped: uv, which installs all the rest, could not be installed" && exit 0; }
+absent=$(tests/deploy/setup.sh)
+has() { [[ "$absent" != *"$1"* ]] || { echo "skipped: $1 could not be installed" && false; }; }
 wheels=$(mktemp -d)
 trap 'rm -rf "$wheels"' EXIT
-(cd deploy/wheel && CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-../../target}" \
-    "$venv/bin/maturin" build --quiet --profile "${PROFILE:-dev}" --out "$wheels")
-tests/deploy/wheel.sh "$wheels"/*.whl
+say() { printf -- '- %s (%ss)\n' "$1" "$SECONDS"; }
 
-echo "- \`cargo install\`"
-CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}" cargo install --quiet --debug --locked --path . --root "$wheels/cargo" \
-    --no-track
-(cd "$wheels" && cargo/bin/coldstart run --quiet --limit 10 --out run >/dev/null && echo "  a dataset in an empty folder")
+say "the wheel"
+if has maturin; then
+    # shellcheck disable=SC2086
+    (cd deploy/wheel && PATH=$venv/bin:$PATH maturin build --quiet --profile "${PROFILE:-dev}" ${MATURIN:-} --out "$wheels")
+    tests/deploy/wheel.sh "$wheels"/*.whl
+fi
 
-echo "- the image, as far as it can be tried without a container engine"
+say "\`cargo install\`"
+cargo install --quiet --profile "${PROFILE:-dev}" --locked --path . --root "$wheels/cargo" --no-track
+mkdir "$wheels/empty"
+(cd "$wheels/empty" && ../cargo/bin/coldstart run --quiet --limit 10 --out run >/dev/null)
+echo "  a dataset in an empty folder"
+
+say "the image"
 tests/deploy/image.sh "$binary"
 
-echo "- the manifests"
-"$venv/bin/python" tests/deploy/manifests.py
+say "the manifests"
+if has kubernetes-validate; then "$venv/bin/python" tests/deploy/manifests.py; fi
 
-echo "- SLURM: an array, a lost task, the missing ones submitted again"
+say "SLURM: an array, a lost task, the missing ones submitted again"
 tests/deploy/slurm.sh "$binary"
 
-echo "- Ray: two nodes, eight shards, one node killed, one drained"
-"$uv" pip install -q --python "$venv/bin/python" --reinstall --no-deps "$wheels"/*.whl
-if moto=$(tests/s3/setup.sh); then
-    RAY_USAGE_STATS_ENABLED=0 "$venv/bin/python" tests/deploy/ray_check.py "$binary" "$moto"
-else
-    echo "skipped: no S3 server"
+say "Ray: two nodes, eight shards, one node killed, one drained"
+if has maturin && has ray; then
+    moto=$(tests/s3/setup.sh) || { echo "skipped: no S3 server" && exit 0; }
+    "$uv" pip install -q --python "$venv/bin/python" --target "$wheels/site" "$wheels"/*.whl
+    PYTHONPATH=$wheels/site "$venv/bin/python" tests/deploy/ray_check.py "$binary" "$moto"
 fi
+say "all of it"

@@ -190,6 +190,21 @@ fn a_signal_stops_and_the_same_command_goes_on() {
 }
 
 #[test]
+fn a_signal_before_the_run_has_begun_stops_too() {
+    // A bucket that takes the connection and says nothing.
+    let bucket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", bucket.local_addr().expect("an address"));
+    let mut command = coldstart();
+    command.args(["run", "--limit", "1", "--format", "json", "--out", "s3://bucket/run"]);
+    command.env("AWS_ENDPOINT_URL", url).env("AWS_REGION", "us-east-1");
+    command.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "x");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let _held = bucket.accept().expect("it is being opened");
+    terminate(&child);
+    is(&child.wait_with_output().expect("ends"), 3, "stopped");
+}
+
+#[test]
 fn grace_bounds_the_wait_for_calls_in_flight() {
     let options = SimOptions { latency: Duration::from_secs(20), ..SimOptions::default() };
     let bench = Bench::new(options, |text| text);

@@ -21,6 +21,8 @@ from coldstart_sft import find_coldstart_bin
 
 # README's table of endings: what another try can mend.
 AGAIN = {"stopped", "unavailable"}
+# So ends a process that others end before it can say a word; the memory of its machine may be short for a while.
+TAKEN = {-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGKILL}
 # Before a drained node goes, its shard is asked to stop and to let its calls come home.
 DRAIN_POLL_S = 2.0
 
@@ -66,12 +68,12 @@ def work(argv: list, env: dict, index: int, of: int) -> dict:
         # A worker that ends while a thread of it still asks Ray is aborted.
         over.set()
         watch.join()
-    # The report is believed, not the exit code; no report is a fault that no retry mends.
+    # The report is believed, not the exit code; without one, only what was killed may be tried again.
     try:
         report = json.loads(out or b"{}")
     except ValueError:
         report = {}
-    ended = report.get("ended", "yours")
+    ended = report.get("ended", "stopped" if child.returncode in TAKEN else "yours")
     if ended in AGAIN:
         raise Again(f"shard {index}: {ended}")
     return {"index": index, "ended": ended, "cost_usd": report.get("cost_usd", 0.0)}
