@@ -8,8 +8,10 @@
 use crate::audit::steps::{CallTurn, LifeCall, LifeStep, tagged};
 use crate::call::Request;
 use crate::record::{Answer, Disposition, ImageRef, Vote};
+use crate::rules::reading::{RATIONALE, field};
 use crate::stage::Does;
-use serde::{Deserialize, Serialize};
+use crate::text::json::last;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The conversation as far as it came.
@@ -130,10 +132,10 @@ fn image(step: &LifeStep, out: &mut Story) {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawJudgement {
-    rationale: String,
+/// A judge's reply in its own words, read as the judging stages read it.
+fn rationale_of(reply: &serde_json::Value) -> Option<String> {
+    let text = field(reply.as_object()?, &RATIONALE)?.as_str()?;
+    Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
 fn judgement(step: &LifeStep, out: &mut Story) {
@@ -145,9 +147,7 @@ fn judgement(step: &LifeStep, out: &mut Story) {
     let taken = taken.and_then(|v| v.call);
     let calls = || step.calls.iter().rev().filter(|c| taken.is_none_or(|key| c.key == key));
     let rationale = calls().find_map(|call| {
-        let (open, close) = (call.text().find('{')?, call.text().rfind('}')?);
-        let raw: RawJudgement = serde_json::from_str(call.text().get(open..=close)?).ok()?;
-        Some(raw.rationale).filter(|r| !r.is_empty())
+        last(call.text(), |object| rationale_of(&object).ok_or_else(String::new)).ok()
     });
     let carried = decision.evidence.checks.iter().all(|check| !check.question.is_empty());
     let old = if carried { BTreeMap::new() } else { questions_of_old(&step.calls) };

@@ -5,6 +5,7 @@ use crate::benchmark::{
     Benchmark, BenchmarkRow, Counted, Group, Judged, Read, float, rounded, text,
 };
 use crate::record::{Prompt, Region, Size, SpecObject};
+use crate::text::json::last;
 use serde_json::{Value, json};
 
 pub static GENEVAL_PP: Benchmark = Benchmark {
@@ -19,6 +20,7 @@ pub static GENEVAL_PP: Benchmark = Benchmark {
     asks,
     script: "test_scripts/Eval-gpt-4.1-geneval++.py",
     max_tokens: 200,
+    json: true,
     read,
     unread: Counted::As(0.0),
     missing: Counted::As(0.0),
@@ -103,23 +105,27 @@ fn object(answer: &str) -> Option<Value> {
     serde_json::from_str(answer.get(open..=close)?).ok()
 }
 
-/// A hit is `correct == 1`: to Python `true` and `1.0` are that, and the text `"1"` is not.
+/// A hit is `correct == 1`: to Python `true` and `1.0` are that, and the text `"1"` is not. Strictly,
+/// the last object that answers counts, with braces or slips around it that the script trips over.
 fn read(answer: &str) -> Read {
+    let strict = last(answer, |object| strictly(&object).ok_or_else(String::new)).ok();
     let Some(object) = object(answer) else {
-        return Read { official: Counted::Again, strict: None };
+        return Read { official: Counted::Again, strict };
     };
-    let correct = object.get("correct");
-    let hit = match correct {
+    let hit = match object.get("correct") {
         Some(Value::Bool(yes)) => *yes,
         Some(Value::Number(n)) => n.as_f64() == Some(1.0),
         _ => false,
     };
-    let strict = match correct {
-        Some(Value::Bool(yes)) => Some(f64::from(*yes)),
-        Some(Value::Number(n)) => n.as_f64().filter(|n| *n == 0.0 || *n == 1.0),
-        _ => None,
-    };
     Read { official: Counted::As(f64::from(hit)), strict }
+}
+
+fn strictly(object: &Value) -> Option<f64> {
+    match object.get("correct")? {
+        Value::Bool(yes) => Some(f64::from(*yes)),
+        Value::Number(n) => n.as_f64().filter(|n| *n == 0.0 || *n == 1.0),
+        _ => None,
+    }
 }
 
 /// The mean of the tags that have rows, each already rounded.

@@ -30,6 +30,7 @@ pub static IMAGINE: Benchmark = Benchmark {
     },
     script: "test_scripts/Eval-gpt-4.1-Imagine.py",
     max_tokens: 1024,
+    json: false,
     read,
     unread: Counted::As(0.0),
     missing: Counted::LeftOut,

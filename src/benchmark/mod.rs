@@ -96,6 +96,8 @@ pub struct Benchmark {
     pub script: &'static str,
     /// The judge's answer limit in the official script, tokens.
     pub max_tokens: u32,
+    /// Whether the judge answers with a JSON object, `correct` and `reason`; else with labelled lines.
+    pub json: bool,
     pub read: fn(&str) -> Read,
     /// What stands after three unread answers, or a judge that would not answer.
     pub unread: Counted,

@@ -34,6 +34,7 @@ const VERIFIED_SET: Benchmark = Benchmark {
     asks,
     script: "vllm_eval.py",
     max_tokens: 500,
+    json: false,
     read: read_verified,
     unread: Counted::LeftOut,
     missing: Counted::LeftOut,

@@ -194,6 +194,9 @@ pub fn score(value: &Value) -> Option<f32> {
     (0.0..=10.0).contains(&score).then_some(score as f32)
 }
 
+/// The spellings of the field that holds a judge's own words.
+pub const RATIONALE: [&str; 4] = ["rationale", "explanation", "judgement", "judgment"];
+
 /// The value under the first of `names` that `object` has, whatever the case of its keys.
 pub fn field<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
     names.iter().find_map(|name| {

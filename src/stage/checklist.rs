@@ -4,8 +4,8 @@
 //! journal answers every later ask.
 
 use crate::call::Schema;
-use crate::record::{Atom, AtomKind, Spec, Trajectory};
-use crate::stage::ask::{AskOutcome, Asker, typed};
+use crate::record::{Atom, AtomKind, Evidence, Spec, Trajectory, Vote};
+use crate::stage::ask::{AskOutcome, Asked, Asker, typed};
 use crate::stage::grammar::{Fault, clip};
 use crate::stage::{Compile, Cx, Param, StageError, Ty, Wants};
 use crate::template::Context;
@@ -85,28 +85,31 @@ impl Checklist {
         })
     }
 
-    /// Fills in `trajectory.atoms` unless they are there. Ok(Some(what)) when none could be made.
+    /// Fills in `trajectory.atoms` unless they are there; Ok(Ok) is what had to be asked again for
+    /// them, Ok(Err) why none could be made.
     pub async fn ensure(
         &self,
         trajectory: &mut Trajectory,
         cx: &Cx<'_>,
-    ) -> Result<Option<String>, StageError> {
+    ) -> Result<Result<Vec<Vote>, Evidence>, StageError> {
         if !trajectory.atoms.is_empty() {
-            return Ok(None);
+            return Ok(Ok(Vec::new()));
         }
         let prompt = &trajectory.prompt;
         let context = Context::new()
             .text("prompt", &prompt.text)
             .text("plain", prompt.gloss.as_deref().unwrap_or_default())
             .text("spec", &spec_json(prompt.spec.as_ref()));
-        Ok(match self.asker.json(cx, &context, 0, read).await?.said {
+        let Asked { said, faults } = self.asker.json(cx, &context, 0, read).await?;
+        let note = match said {
             AskOutcome::Read(atoms, _) => {
                 trajectory.atoms = atoms;
-                None
+                return Ok(Ok(faults));
             }
-            AskOutcome::Unusable(fault) => Some(fault.what),
-            AskOutcome::Refused(reason) => Some(format!("refused: {reason}")),
-        })
+            AskOutcome::Unusable(fault) => fault.what,
+            AskOutcome::Refused(reason) => format!("refused: {reason}"),
+        };
+        Ok(Err(Evidence { votes: faults, ..Evidence::note(note) }))
     }
 }
 

@@ -52,6 +52,22 @@ impl Step {
         self.evidence = evidence;
         self
     }
+
+    /// `done`, and in its evidence what had to be asked again before it (`Vote::UNREAD`, `Vote::AGAIN`),
+    /// decided or not.
+    pub fn told(done: Result<Step, StageError>, faults: Vec<Vote>) -> Result<Step, StageError> {
+        match done {
+            Ok(mut step) => {
+                step.evidence.votes.extend(faults);
+                Ok(step)
+            }
+            Err(StageError::Undecided(mut evidence)) => {
+                evidence.votes.extend(faults);
+                Err(StageError::Undecided(evidence))
+            }
+            Err(other) => Err(other),
+        }
+    }
 }
 
 /// Why a stage could not answer.

@@ -2,7 +2,7 @@
 
 use crate::call::Schema;
 use crate::record::{Answer, Atom, Evidence, ImageRef, Judgement, Trajectory, Vote};
-use crate::rules::reading::{field, score, word};
+use crate::rules::reading::{RATIONALE, field, score, word};
 use crate::rules::{Given, Overall, Rules, Verdict, closing, conclude};
 use crate::stage::ask::{AskOutcome, Asker, atom_rows, members, rule_rows};
 use crate::stage::grammar::Fault;
@@ -58,7 +58,6 @@ const CHECKS: [&str; 6] = ["checks", "answers", "results", "rules", "checklist",
 const ID: [&str; 6] = ["id", "check", "rule", "atom", "item", "name"];
 const ANSWER: [&str; 5] = ["answer", "result", "verdict", "value", "response"];
 const EVIDENCE: [&str; 4] = ["evidence", "observation", "reason", "explanation"];
-pub const RATIONALE: [&str; 4] = ["rationale", "explanation", "judgement", "judgment"];
 const SCORE: [&str; 3] = ["score", "rating", "grade"];
 
 /// What a judge answers: evidence before the answer it is for.

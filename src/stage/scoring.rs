@@ -3,7 +3,7 @@
 
 use crate::benchmark::official::{Wording, wording};
 use crate::benchmark::{BENCHMARKS, Benchmark, Counted, Read, TRIES};
-use crate::call::{ChatRequest, Output, Request};
+use crate::call::{ChatRequest, Output, Request, Schema};
 use crate::diag::Diagnostic;
 use crate::record::{CallKey, Evidence, ImageRef, Message, Part, Speaker, Trajectory};
 use crate::stage::ask::Asker;
@@ -17,6 +17,9 @@ pub const MAY: &[&str] = &["explanation", "checklist", "note", "instruction"];
 
 /// Stands for a score where a set's judge said nothing that can be read.
 pub const UNPARSED: &str = "unparsed";
+
+/// What the judge of a set with JSON answers; asked in our words only, as the scripts send no shape.
+const CORRECT: Schema = Schema::Fields(&[("correct", Schema::Whole), ("reason", Schema::Text)]);
 
 /// A picture's score.
 #[derive(Debug, Clone)]
@@ -70,7 +73,10 @@ impl Scorer {
             if protocol != "auto" && protocol != set.name {
                 continue;
             }
-            let asker = Asker::compile(cx, "model", set.name)?;
+            let mut asker = Asker::compile(cx, "model", set.name)?;
+            if set.json {
+                asker = asker.shaped(&CORRECT);
+            }
             sets.insert(set.name, Words { asker, official: official(cx, set)? });
         }
         let folder = cx.params.text("official");

@@ -6,6 +6,8 @@
 //! sentence is a leak, clean, or *doubtful*: it holds a word that leaks are made of in a phrase that no
 //! pattern decides.
 
+pub mod labelled;
+
 use crate::diag::{Diagnostic, SourceFile};
 use crate::text::{normalise, words};
 use std::collections::BTreeMap;
@@ -81,6 +83,11 @@ enum Ruling {
     Doubtful,
     Clean,
 }
+
+/// Stands before a sentence's first word, and in a pattern for that place.
+const START: &str = "^";
+/// Stands where a quotation opens; patterns that do not ask for it read over it.
+const QUOTE: &str = "“";
 
 /// The patterns that a project starts with.
 pub const BUILT_IN: &str = include_str!("../../data/leak_patterns.toml");
@@ -162,8 +169,8 @@ impl Patterns {
     }
 
     fn rule(&self, sentence: &str) -> Ruling {
-        let normal = normalise(sentence);
-        let words: Vec<&str> = words(&normal).collect();
+        let normal = marked(sentence);
+        let words: Vec<&str> = normal.iter().map(String::as_str).collect();
         let mut ruling = Ruling::Clean;
         let mut at = 0;
         while at < words.len() {
@@ -179,7 +186,9 @@ impl Patterns {
                 let Some(n) = matches(items, rest) else { continue };
                 let end = *beyond.get_or_insert_with(|| 1 + self.innocent(&rest[1..]));
                 if n == 1 || end <= n {
-                    let quote = rest[..n].join(" ").chars().take(80).collect();
+                    let quote = rest[..n].join(" ");
+                    let quote = quote.trim_start_matches(START).trim_start();
+                    let quote = quote.chars().take(80).collect();
                     return Ruling::Leak(LeakHit { pattern: format!("{group}: {pattern}"), quote });
                 }
             }
@@ -229,11 +238,24 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split(['.', '!', '?', '\n', '。', '！', '？']).filter(|s| !s.trim().is_empty())
 }
 
+/// The words of a sentence on normal form, with its start and where quotations open.
+fn marked(sentence: &str) -> Vec<String> {
+    let mut out = vec![START.to_owned()];
+    for token in sentence.split_whitespace() {
+        if token.starts_with(['"', '“', '”', '„', '«']) {
+            out.push(QUOTE.to_owned());
+        }
+        out.extend(words(&normalise(token)).map(str::to_owned));
+    }
+    out
+}
+
 fn items(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Vec<Element>, String> {
     let mut out = Vec::new();
     for place in pattern.split_whitespace() {
-        if place == "..." {
-            out.push(Element::Gap(3));
+        if let Some(most) = place.strip_prefix("...") {
+            let most = if most.is_empty() { Ok(3) } else { most.parse() };
+            out.push(Element::Gap(most.map_err(|_| format!("`{place}` is no gap"))?));
             continue;
         }
         let (place, optional) = match place.strip_suffix('?') {
@@ -247,6 +269,7 @@ fn items(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Vec<Elemen
                     let class = classes.get(name).ok_or_else(|| format!("no class `{name}`"))?;
                     choices.extend(class.split('|').map(normalise));
                 }
+                None if choice == START || choice == QUOTE => choices.push(choice.to_owned()),
                 None => choices.push(normalise(choice)),
             }
         }
@@ -278,7 +301,13 @@ fn matches(items: &[Element], text: &[&str]) -> Option<usize> {
             {
                 return Some(n + 1);
             }
-            if *optional { matches(rest, text) } else { None }
+            if *optional && let Some(n) = matches(rest, text) {
+                return Some(n);
+            }
+            match text.split_first() {
+                Some((&QUOTE, after)) => Some(1 + matches(items, after)?),
+                _ => None,
+            }
         }
     }
 }
@@ -303,42 +332,6 @@ mod tests {
         assert_eq!(read(&group("the|a? ...")).err(), Some(1), "it matches anything");
         assert_eq!(read(&group("the @none")).err(), Some(1), "no such class");
         assert!(read(&group("the hint")).is_ok());
-    }
-
-    /// Patterns alone: what they leave in doubt is the model's to say, and counts as missed here.
-    #[test]
-    fn precision_and_recall_on_the_labelled_set() {
-        let patterns = read(BUILT_IN).expect("they compile");
-        let cases = [
-            include_str!("../../tests/cases/leaks/first.tsv"),
-            include_str!("../../tests/cases/leaks/second.tsv"),
-            include_str!("../../tests/cases/leaks/third.tsv"),
-            include_str!("../../tests/cases/leaks/fourth.tsv"),
-            include_str!("../../tests/cases/leaks/fifth.tsv"),
-        ];
-        let (mut hits, mut alarms, mut missed, mut told) = (0u32, 0u32, 0u32, Vec::new());
-        let rows = cases
-            .iter()
-            .flat_map(|cases| cases.lines())
-            .filter(|l| !l.is_empty() && !l.starts_with('#'));
-        for row in rows {
-            let (label, text) = row.split_once('\t').expect("two cells");
-            match (patterns.phrase(text), label) {
-                (Some(_), "leak") => hits += 1,
-                (None, "leak") => {
-                    missed += 1;
-                    told.push(format!("missed: {text}"));
-                }
-                (Some(hit), _) => {
-                    alarms += 1;
-                    told.push(format!("alarm: {text} ({})", hit.pattern));
-                }
-                (None, _) => {}
-            }
-        }
-        let precision = f64::from(hits) / f64::from(hits + alarms);
-        let recall = f64::from(hits) / f64::from(hits + missed);
-        assert!(hits + missed > 700 && precision >= 0.98 && recall >= 0.98, "{told:#?}");
     }
 
     #[test]

@@ -8,7 +8,9 @@ learned from a pilot. Truth is what the world's judge says that does not err.
 
     cargo build && python3 tests/quality/measure.py --out tests/quality
 
-Standard library only. `--errors 0.15 --prompts 200` makes it shorter.
+Standard library only. `--errors 0.15 --prompts 200` makes it shorter. What was measured is kept in
+`purity.json`: cells that are measured again replace those of before, the others stay. `judges.md` holds what
+each pilot took its judges for beside what the world made of them.
 """
 import argparse, base64, concurrent.futures, json, os, pathlib, random, re, shutil, subprocess, tempfile
 import urllib.request
@@ -42,12 +44,18 @@ def endpoints(url):
     """Every role at the world; the file that `coldstart run` reads."""
     chat, gemini, images = ("openai-chat", "/v1"), ("gemini", "/v1beta"), ("openai-images", "/v1")
     roles = {"checklist": chat, "comparator": gemini, "generator": images, "grader": chat,
-             "illustrator": images, "judge": chat, "second_judge": gemini, "leak_reader": chat,
+             "illustrator": images, "judge": chat, "second_judge": gemini, "third_judge": chat, "leak_reader": chat,
              "reflector": gemini, "solver": chat, "teacher": chat, "verifier": chat, "writer": chat}
-    lines = ["[default]", "prices = {}", "max_in_flight = 64", 'first_byte_timeout = "300s"',
+    # List prices in dollars: a million tokens, a picture.
+    prices = {"teacher": "input = 0.45, output = 3.5", "judge": "input = 0.2, output = 0.7",
+              "reflector": "input = 1.25, output = 10.0", "comparator": "input = 0.3, output = 2.5",
+              "second_judge": "input = 0.3, output = 2.5", "third_judge": "input = 0.4, output = 1.6",
+              "generator": "image = 0.025", "illustrator": "image = 0.04"}
+    lines = ["[default]", "prices = { input = 0.3, output = 1.2 }", "max_in_flight = 64", 'first_byte_timeout = "300s"',
              'idle_timeout = "300s"', 'total_timeout = "10m"']
     for role, (protocol, path) in roles.items():
         lines += [f"[role.{role}]", f'protocol = "{protocol}"', f'urls = ["{url}{path}"]']
+        lines += [f"prices = {{ {prices[role]} }}"] if role in prices else []
     return "\n".join(lines) + "\n"
 
 
@@ -66,6 +74,10 @@ class Bench:
         models = self.project / "stages/majority/_models.toml"
         text = models.read_text().replace("[judge]\nkind        = \"chat\"", "[judge]\nkind        = \"chat\"\nseed        = 11")
         models.write_text(text)
+        # Standard with the eyes of a third maker.
+        shutil.copytree(self.project / "stages/standard", self.project / "stages/three")
+        models = self.project / "stages/three/_models.toml"
+        models.write_text(models.read_text() + '\n[third_judge]\nkind = "chat"\nmodel = "gpt-5-mini"\ntemperature = 0.0\nmax_tokens = 4096\n')
 
     def call(self, *args):
         done = subprocess.run([self.program, *map(str, args)], capture_output=True, text=True)
@@ -154,54 +166,86 @@ def measure(bench, oracle, run, easy):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         judged = list(pool.map(lambda row: judge_row(bench, oracle, run, row), rows))
     entered = bench.sql(run, "select id, disposition from stages where stage = 'hard'")
-    calls = sum(c["n"] for c in bench.sql(run, "select count(*) n from calls"))
+    calls, dollars = bench.sql(run, "select count(*) n, sum(cost_usd) usd from calls")[0].values()
     report = json.loads((run / "report.json").read_text())
     stated = report["dataset"].get("purity", {}).get("all")
-    n = max(len(rows), 1)
+    # A run without rows says nothing of what its rows would be.
+    share = lambda of: sum(of) / len(rows) if rows else None
     through = [e for e in entered if e["id"] in easy and e["disposition"] == "passed"]
     return {
-        "rows": len(rows), "purity": sum(p for p, _ in judged) / n, "j_true": sum(t for _, t in judged) / n,
-        "kept": 100 * len(rows) / max(len(entered), 1), "calls": calls / n,
+        "prompts": len(entered), "rows": len(rows), "purity": share([p for p, _ in judged]),
+        "j_true": share([t for _, t in judged]), "kept": 100 * len(rows) / max(len(entered), 1),
+        "calls": share([calls]), "dollars": share([dollars or 0.0]),
         "lost": lost(bench, oracle, run), "easy": len(through) / max(len(easy), 1),
         "stated": stated and stated["expected"], "low": stated and stated["low"],
         "high": stated and stated["high"],
     }
 
 
+def held(bench, run, cell, error):
+    """What a pilot takes its judges for, beside the world's rate; a line a judge."""
+    out, _, _ = bench.call("judges", run, "--format", "json")
+    for judge in json.loads(out)["fit"]["judges"]:
+        if judge["kind"] is None:
+            of = [judge["sensitivity"], judge["specificity"]]
+            yield {**cell, "model": judge["model"], "looks": judge["looks"], "repeats": judge["repeat"],
+                   "rates": [[s["value"], s["low"], s["high"]] for s in of],
+                   "within": all(s["low"] <= 1 - error <= s["high"] for s in of)}
+
+
 LOOKS = ["hard.judge=[\"judge\", \"second_judge\"]", "hard.purity=0.98"]
 
 
-def ways(bench, world, error, repeat, pilot):
+def learned(bench, world, name, pipeline, sets, pilot):
+    """A pilot, whose judges the next runs take as they were found."""
+    first = bench.run(f"pilot_{name}", pipeline, world, sets, pilot)
+    bench.call("judges", first, "--write", bench.project / "data/judges.toml")
+    return first
+
+
+def ways(bench, world, error, repeat, pilot, judges):
     """(name, RUN) of each way to judge."""
     name = f"{int(error * 100)}_{'half' if repeat else 'free'}"
     fresh = "balanced.open_end=second_call"
     yield "single judge", bench.run(f"single_{name}", "paper", world)
     yield "majority of 3", bench.run(f"majority_{name}", "majority", world, ["judged.votes=3"])
     purity = [f"{stage}.purity={0.95 if repeat else 0.98}" for stage in ("judged", "good")]
-    first = bench.run(f"pilot_{name}", "standard", world, purity, pilot)
-    learned = bench.folder / f"judges_{name}.toml"
-    bench.call("judges", first, "--write", learned)
-    shutil.copy(learned, bench.project / "data/judges.toml")
+    first = learned(bench, world, name, "standard", purity, pilot)
+    judges += held(bench, first, {"error": error, "repeat": repeat > 0}, error)
     yield "looks added up", bench.run(f"looks_{name}", "standard", world, purity)
     yield "the same, `hard` too", bench.run(f"trusted_{name}", "standard", world, purity + LOOKS)
+    if repeat:
+        three = purity + [f'{stage}.judge=["judge", "second_judge", "third_judge"]' for stage in ("judged", "good", "canaries")]
+        learned(bench, world, f"three_{name}", "three", three, pilot)
+        yield "three families", bench.run(f"three_{name}", "three", world, three)
 
 
 def cell(value, percent=True):
     if value is None:
         return "-"
-    return f"{100 * value:.1f} %" if percent else f"{value:.1f}"
+    return f"{100 * value:.1f} %" if percent else f"{value:.1f}" if value >= 1 else f"{value:.3f}"
 
 
 def table(found):
-    head = ("| judge error | errors | way | rows | purity | stated [interval] | every J true | kept of 100 | "
-            "right pictures lost | easy through `hard` | calls a row |\n|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n")
-    line = lambda f: (f"| {int(100 * f['error'])} % | {'half repeat' if f['repeat'] else 'independent'} | {f['way']} | {f['rows']} | "
+    head = ("| judge error | errors | way | prompts | rows | purity | stated [interval] | every J true | kept of 100 | "
+            "right pictures lost | easy through `hard` | calls a row | $ a row |\n|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+    line = lambda f: (f"| {int(100 * f['error'])} % | {'half repeat' if f['repeat'] else 'independent'} | {f['way']} | {f['prompts']} | {f['rows']} | "
                       f"{cell(f['purity'])} | {cell(f['stated'])} [{cell(f['low'])}, {cell(f['high'])}] | {cell(f['j_true'])} | "
-                      f"{f['kept']:.1f} | {cell(f['lost'])} | {cell(f['easy'])} | {f['calls']:.1f} |\n")
+                      f"{f['kept']:.1f} | {cell(f['lost'])} | {cell(f['easy'])} | {cell(f['calls'], False)} | {cell(f['dollars'], False)} |\n")
     return head + "".join(line(f) for f in found)
 
 
-COLOURS = {"single judge": "#b23", "majority of 3": "#c80", "looks added up": "#27a", "the same, `hard` too": "#293"}
+def judges_table(judges):
+    head = ("| judge error | errors | judge | answers | sensitivity | specificity | repeats | the world's rate is within |\n"
+            "|---|---|---|---:|---:|---:|---:|---|\n")
+    rate = lambda of: f"{100 * of[0]:.1f} % [{100 * of[1]:.1f}, {100 * of[2]:.1f}]"
+    line = lambda j: (f"| {round(100 * j['error'])} % | {'half repeat' if j['repeat'] else 'independent'} | {j['model']} | {j['looks']} | "
+                      f"{rate(j['rates'][0])} | {rate(j['rates'][1])} | {j['repeats']} | {'yes' if j['within'] else 'no'} |\n")
+    return head + "".join(map(line, judges))
+
+
+COLOURS = {"single judge": "#b23", "majority of 3": "#c80", "looks added up": "#27a", "the same, `hard` too": "#293",
+           "three families": "#808"}
 
 
 def figure(found):
@@ -222,7 +266,7 @@ def figure(found):
         for error in errors:
             out.append(f'<text x="{x(error):.1f}" y="226" text-anchor="middle">{100 * error:.0f} %</text>')
         for way, colour in COLOURS.items():
-            points = [(x(f["error"]), y(f[key])) for f in found if f["way"] == way and f["repeat"] == repeat]
+            points = [(x(f["error"]), y(f[key])) for f in found if f["way"] == way and f["repeat"] == repeat and f[key] is not None]
             path = " ".join(f"{a:.1f},{b:.1f}" for a, b in sorted(points))
             out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
             out += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"/>' for a, b in points]
@@ -243,7 +287,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "tests/quality")
     args = parser.parse_args()
-    found = []
+    kept = args.out / "purity.json"
+    found, judges = json.loads(kept.read_text()).values() if kept.exists() else ([], [])
+    place = lambda f: (f["repeat"], f["error"])
     with tempfile.TemporaryDirectory() as folder, \
             Sim(args.program, **{name.replace("-", "_"): 0 for name in FAULTLESS}) as oracle:
         bench = Bench(args.program, folder, args.prompts, args.seed)
@@ -253,14 +299,19 @@ def main():
         for error in args.errors:
             for repeat in args.repeats:
                 with Sim(args.program, judge_error=error, judge_repeat=repeat) as world:
-                    for way, run in ways(bench, world, error, repeat, args.pilot):
-                        cells = measure(bench, oracle, run, easy)
-                        found.append({"error": error, "repeat": repeat > 0, "way": way, **cells})
-                        print(found[-1], flush=True)
+                    here = (repeat > 0, error)
+                    judges = [j for j in judges if place(j) != here]
+                    for way, run in ways(bench, world, error, repeat, args.pilot, judges):
+                        one = {"error": error, "repeat": repeat > 0, "way": way, **measure(bench, oracle, run, easy)}
+                        found = sorted([f for f in found if (place(f), f["way"]) != (here, way)] + [one],
+                                       key=lambda f: (place(f), list(COLOURS).index(f["way"])))
+                        judges.sort(key=place)
+                        print(one, flush=True)
                         args.out.mkdir(parents=True, exist_ok=True)
-                        rows = sorted(found, key=lambda f: (f["repeat"], f["error"]))
-                        (args.out / "purity.md").write_text(table(rows))
-                        (args.out / "purity.svg").write_text(figure(rows))
+                        kept.write_text(json.dumps({"cells": found, "judges": judges}, indent=1) + "\n")
+                        (args.out / "purity.md").write_text(table(found))
+                        (args.out / "judges.md").write_text(judges_table(judges))
+                        (args.out / "purity.svg").write_text(figure(found))
 
 
 if __name__ == "__main__":

@@ -116,9 +116,16 @@ struct AttemptStage {
 #[async_trait::async_trait]
 impl Each for AttemptStage {
     async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
-        if let Some(what) = self.checklist.ensure(&mut t, cx).await? {
-            return Ok(Step::drop(t, "no_checklist", Evidence::note(what)));
-        }
+        let faults = match self.checklist.ensure(&mut t, cx).await? {
+            Ok(faults) => faults,
+            Err(evidence) => return Ok(Step::drop(t, "no_checklist", evidence)),
+        };
+        Step::told(self.draws(t, cx).await, faults)
+    }
+}
+
+impl AttemptStage {
+    async fn draws(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
         let mut votes = Vec::new();
         let mut best = 0.0_f32;
         for (number, seed) in (1..).zip(distinct_seeds(cx, self.draws)) {

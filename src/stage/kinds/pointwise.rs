@@ -148,9 +148,16 @@ struct Pointwise {
 #[async_trait::async_trait]
 impl Each for Pointwise {
     async fn apply(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
-        if let Some(what) = self.checklist.ensure(&mut t, cx).await? {
-            return Ok(Step::drop(t, "no_checklist", Evidence::note(what)));
-        }
+        let faults = match self.checklist.ensure(&mut t, cx).await? {
+            Ok(faults) => faults,
+            Err(evidence) => return Ok(Step::drop(t, "no_checklist", evidence)),
+        };
+        Step::told(self.grade(t, cx).await, faults)
+    }
+}
+
+impl Pointwise {
+    async fn grade(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
         let Some(image) = t.rounds.last().and_then(|r| r.image) else {
             return Err(StageError::Record { code: "no_image", what: "no image to grade".into() });
         };

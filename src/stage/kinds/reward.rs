@@ -148,9 +148,16 @@ impl Each for Rewarding {
         if t.rollouts.is_empty() {
             return Ok(Step::drop(t, "no_rollout", Evidence::default()));
         }
-        if let Some(what) = self.checklist.ensure(&mut t, cx).await? {
-            return Ok(Step::drop(t, "no_checklist", Evidence::note(what)));
-        }
+        let faults = match self.checklist.ensure(&mut t, cx).await? {
+            Ok(faults) => faults,
+            Err(evidence) => return Ok(Step::drop(t, "no_checklist", evidence)),
+        };
+        Step::told(self.reward(t, cx).await, faults)
+    }
+}
+
+impl Rewarding {
+    async fn reward(&self, mut t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
         let mut evidence = Evidence::default();
         let (mut sum, mut rewarded, mut unread) = (0.0, 0, None);
         for at in 0..t.rollouts.len() {

@@ -137,11 +137,24 @@ impl Each for Score {
             "auto" => of_source(&t.prompt.source),
             name => find(name),
         };
-        if set.is_none()
-            && let Some(what) = self.checklist.ensure(&mut t, cx).await?
-        {
-            return Ok(Step::drop(t, "no_checklist", Evidence::note(what)));
+        let mut faults = Vec::new();
+        if set.is_none() {
+            match self.checklist.ensure(&mut t, cx).await? {
+                Ok(found) => faults = found,
+                Err(evidence) => return Ok(Step::drop(t, "no_checklist", evidence)),
+            }
         }
+        Step::told(self.score(t, set, cx).await, faults)
+    }
+}
+
+impl Score {
+    async fn score(
+        &self,
+        mut t: Trajectory,
+        set: Option<&'static Benchmark>,
+        cx: &Cx<'_>,
+    ) -> Result<Step, StageError> {
         let drawn = pictures(&t);
         let known = self.judge_all(cx, &t, set, &drawn).await?;
         let (mut votes, mut note, mut last) = (Vec::new(), String::new(), None);

@@ -4,10 +4,10 @@
 use crate::diag::{Diagnostic, SourceFile};
 use crate::record::{CallKey, CheckSource, ImageRef, Trajectory, Vote};
 use crate::rules::closing;
-use crate::rules::reading::field;
+use crate::rules::reading::{RATIONALE, field};
 use crate::stage::ask::{AskOutcome, Asker, members};
 use crate::stage::grammar::Fault;
-use crate::stage::judging::{RATIONALE, rationale_of};
+use crate::stage::judging::rationale_of;
 use crate::stage::looks::case::Case;
 use crate::stage::{Compile, Cx, StageError};
 use crate::template::{Context, Template};

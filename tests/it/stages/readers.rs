@@ -1,7 +1,8 @@
 //! Stages that read a whole story: contradictions, the blind reader, leaks; and seeds of rounds.
 
 use super::world::*;
-use coldstart::record::{Evidence, Trajectory};
+use coldstart::call::Request;
+use coldstart::record::{Evidence, Trajectory, Vote};
 
 /// `consistency`: re-derives by words, and says this of the intent.
 pub fn verifier(honest: bool, intent: &'static str) -> Script {
@@ -133,4 +134,42 @@ async fn the_second_picture_takes_the_first_ones_seed() {
     let step = apply(&stage("second_image", &[]), &script, t).await;
     assert_eq!(reason(&step), "refused");
     assert_ne!(step.evidence, Evidence::default(), "and says why");
+}
+
+#[tokio::test]
+async fn a_checklist_that_had_to_be_asked_for_again_is_told_in_the_evidence() {
+    for (second, third) in [(CHECKLIST, Some(Vote::ANSWERED)), ("Well.", None)] {
+        let script = Script::new(move |request, n| match request.role() {
+            "checklist" if n == 0 => "Well.".into(),
+            "checklist" => second.into(),
+            _ => verdict(&[("a1", "no")], "There are cats."),
+        });
+        let mut t = two_rounds();
+        t.atoms.clear();
+        let step = apply(&stage("judged", &[]), &script, t).await;
+        let told = |ask: &str| step.evidence.votes.iter().filter(|v| v.ask == ask).count();
+        assert_eq!(told(Vote::UNREAD), 1, "{:?}", step.evidence);
+        let again = step.evidence.votes.iter().find(|vote| vote.ask == Vote::AGAIN);
+        let answered = again.filter(|vote| vote.answer == Vote::ANSWERED);
+        assert_eq!(answered.map(|vote| vote.answer.as_str()), third);
+        assert_eq!(reason(&step) == "no_checklist", third.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_sets_judge_is_sent_the_shape_of_its_answer_where_that_is_json() {
+    for (source, shaped) in [("benchmark/geneval_pp", true), ("benchmark/wise_verified", false)] {
+        let script = Script::new(move |_, _| match shaped {
+            true => r#"Here {it} is: {"correct": 1, "reason": "both are there"}"#.into(),
+            false => "Score: 1".into(),
+        });
+        let mut t = two_rounds();
+        t.prompt.source = source.into();
+        let step = apply(&stage_of("agent", "scored", &[]), &script, t).await;
+        assert_eq!(step.evidence.score, Some(1.0), "{:?}", step.evidence);
+        for request in script.asked() {
+            let Request::Chat(chat) = request else { panic!("a picture is asked for") };
+            assert_eq!(chat.schema.is_some(), shaped, "{source}");
+        }
+    }
 }

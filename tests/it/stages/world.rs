@@ -81,8 +81,12 @@ pub fn plan(pipeline: &str, set: &[(&str, &str, &str)]) -> Plan {
 
 /// The stage of that name, with parameters set over its file.
 pub fn stage(name: &str, set: &[(&str, &str)]) -> Arc<dyn Each> {
+    stage_of("paper", name, set)
+}
+
+pub fn stage_of(pipeline: &str, name: &str, set: &[(&str, &str)]) -> Arc<dyn Each> {
     let set: Vec<(&str, &str, &str)> = set.iter().map(|(param, v)| (name, *param, *v)).collect();
-    let plan = plan("paper", &set);
+    let plan = plan(pipeline, &set);
     match plan.stages.into_iter().find(|s| s.name == name).expect("there").stage {
         Stage::Each(each) => each,
         _ => panic!("`{name}` works on single records"),
