@@ -71,7 +71,7 @@ fn one(made: &Page<'_>, sample: &Sample, [before, after]: [Option<Id>; 2]) -> St
                         span { (said(&life.category)) } span { (said(&life.source)) } span { (money(life.cost_usd)) }
                         span.id { (life.id) }
                     }
-                    @for part in &life.unreadable { p.alert { (said(&part.name)) " cannot be read: " (said(&part.what)) } }
+                    @for part in &life.unreadable { p.alert { (said(&part.name)) " cannot be read: " (said(&part.what.to_string())) } }
                     @if sample.plays.is_empty() { (trajectory(life, Shown::All, &draw)) } @else { (rollouts(sample)) }
                     section { h2 { "Its life, stage by stage" }
                         ol.life { @for step in &life.steps { li.step {
