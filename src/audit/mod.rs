@@ -46,4 +46,4 @@ pub use page::{Page, Sample, page};
 pub use report::AuditReport;
 pub use row_diff::{RowsDiff, faces, row_diff};
 pub use samples::samples;
-pub use textdiff::TextDiff;
+pub use textdiff::{TextDiff, text_diffs};
