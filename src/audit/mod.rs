@@ -51,4 +51,4 @@ pub use page::{Page, Sample, page};
 pub use report::AuditReport;
 pub use row_diff::{RowsDiff, faces, row_diff};
 pub use samples::{Wanted, samples};
-pub use textdiff::TextDiff;
+pub use textdiff::{TextDiff, text_diffs};

@@ -1,11 +1,12 @@
 //! `coldstart init`: the built-in project written out to be changed, and what has been changed since.
 
+use crate::audit::text_diffs;
 use crate::builtin;
 use crate::call::endpoints::example;
 use crate::cli::Done;
-use crate::cli::shared::{Format, print_json};
+use crate::cli::shared::{DEFAULT_PIPELINE, Format, print_json};
 use anyhow::{Context, bail};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Write the built-in project out to be changed, or say what a project has changed
@@ -19,7 +20,7 @@ pub struct Args {
     /// Write only these pipelines (default: all)
     #[arg(long, value_name = "NAME")]
     pipeline: Vec<String>,
-    /// Write nothing: list what DIR has changed, added or lacks against the built-in project
+    /// Write nothing: say what DIR has changed (and the lines), added or lacks against the built-in project
     #[arg(long)]
     diff: bool,
     /// How `--diff` prints
@@ -44,7 +45,17 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         .into_iter()
         .filter(|(path, _)| args.pipeline.is_empty() || of_pipelines(path, &args.pipeline))
         .collect();
-    if args.diff { diff(&args, &wanted) } else { write(&args.dir, &wanted) }
+    if args.diff { diff(&args, &wanted) } else { write(&args, &wanted) }
+}
+
+/// A verb's first words: the default pipeline needs no name, if it is among those that are written.
+fn command(verb: &str, pipelines: &[String]) -> String {
+    match pipelines.first() {
+        Some(first) if !pipelines.iter().any(|name| name == DEFAULT_PIPELINE) => {
+            format!("coldstart {verb} {first}")
+        }
+        _ => format!("coldstart {verb}"),
+    }
 }
 
 /// Whether a file belongs to one of the pipelines, or to all.
@@ -55,9 +66,14 @@ fn of_pipelines(path: &str, pipelines: &[String]) -> bool {
     }
 }
 
-fn write(dir: &Path, files: &[(String, &[u8])]) -> anyhow::Result<Done> {
+fn write(args: &Args, files: &[(String, &[u8])]) -> anyhow::Result<Done> {
+    let dir = args.dir.as_path();
     let endpoints = example("local").context("an example of an endpoints file")?;
-    let beside = BESIDE.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes()));
+    let (run, check) = (command("run", &args.pipeline), command("check", &args.pipeline));
+    let named = |text: &str| text.replace("coldstart run", &run).replace("coldstart check", &check);
+    let texts: Vec<(&str, String)> =
+        BESIDE.iter().map(|(name, text)| (*name, named(text))).collect();
+    let beside = texts.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes()));
     let all: Vec<(String, &[u8])> = files
         .iter()
         .cloned()
@@ -82,12 +98,12 @@ fn write(dir: &Path, files: &[(String, &[u8])]) -> anyhow::Result<Done> {
         std::fs::create_dir_all(folder).with_context(|| format!("`{}`", folder.display()))?;
         std::fs::write(&path, bytes).with_context(|| format!("`{}`", path.display()))?;
     }
+    let there =
+        if dir == Path::new(".") { String::new() } else { format!("cd {} && ", dir.display()) };
     eprintln!(
-        "wrote {} files to {}; `cd {} && coldstart run` tries it on the simulated world, README.md \
-         says the rest",
+        "wrote {} files to {}; `{there}{run}` tries it on the simulated world, README.md says the rest",
         all.len(),
         dir.display(),
-        dir.display()
     );
     Ok(Done::Well)
 }
@@ -118,10 +134,29 @@ fn diff(args: &Args, files: &[(String, &[u8])]) -> anyhow::Result<Done> {
             println!("{word:<8}  {path}");
         }
     }
+    show_lines(&args.dir, &found.changed, files)?;
     if lists.iter().all(|(_, paths)| paths.is_empty()) {
         eprintln!("no difference from the built-in project of this version");
     }
     Ok(Done::Well)
+}
+
+/// The lines that differ in each changed file: `-` as it is built in, `+` as it is here.
+fn show_lines(dir: &Path, changed: &[String], files: &[(String, &[u8])]) -> anyhow::Result<()> {
+    let (mut built_in, mut here) = (BTreeMap::new(), BTreeMap::new());
+    for (path, bytes) in files.iter().filter(|(path, _)| changed.contains(path)) {
+        let own = std::fs::read(dir.join(path)).with_context(|| format!("`{path}`"))?;
+        // Fingerprints have no lines.
+        if let (Ok(built), Ok(own)) = (std::str::from_utf8(bytes), String::from_utf8(own)) {
+            built_in.insert(path.clone(), built.to_owned());
+            here.insert(path.clone(), own);
+        }
+    }
+    for diff in text_diffs(&built_in, &here) {
+        println!("\n{}", diff.path);
+        diff.lines.iter().for_each(|line| println!("  {line}"));
+    }
+    Ok(())
 }
 
 fn changes(dir: &Path, files: &[(String, &[u8])]) -> anyhow::Result<Changes> {

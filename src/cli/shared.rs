@@ -13,11 +13,14 @@ pub enum Format {
     Json,
 }
 
+/// The pipeline that is meant where none is named.
+pub const DEFAULT_PIPELINE: &str = "standard";
+
 /// Which pipeline of which project.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PipelineArgs {
     /// The pipeline: a folder under `stages/`
-    #[arg(default_value = "standard")]
+    #[arg(default_value = DEFAULT_PIPELINE)]
     pub pipeline: String,
     #[command(flatten)]
     pub project: ProjectArg,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The image of deploy/Dockerfile, built and run by buildah with no more isolation than a chroot: its last stage for
-# real, over a base made of the Debian packages that distroless/cc is made of; the binary is the one given here instead
+# real, over a base made of the Debian packages that distroless is made of; the binary is the one given here instead
 # of one compiled in the first stage. As root. Usage: tests/deploy/image.sh BINARY
 # MAX_BYTES bounds the image: a release binary keeps it under 60 MB, one with debug code does not.
 set -euo pipefail
@@ -20,11 +20,11 @@ finish() {
 }
 trap finish EXIT
 
-# The base: what gcr.io/distroless/cc-debian12:nonroot holds, from where it has it.
+# The base: what gcr.io/distroless/base-nossl-debian12:nonroot holds, from where it has it.
 base=$work/base
 mkdir -p "$work/packages" "$base"/{etc/ssl/certs,home/nonroot,tmp}
-(cd "$work/packages" && apt-get download -qq base-files netbase tzdata ca-certificates libc6 libssl3 libgcc-s1 \
-    libgomp1 libstdc++6 >"$work/log" 2>&1) || skip "Debian's packages are away: $(tail -1 "$work/log")"
+(cd "$work/packages" && apt-get download -qq base-files netbase media-types tzdata ca-certificates libc6 \
+    >"$work/log" 2>&1) || skip "Debian's packages are away: $(tail -1 "$work/log")"
 for package in "$work"/packages/*.deb; do dpkg-deb -x "$package" "$base"; done
 find "$base/usr/share/ca-certificates" -name '*.crt' -exec cat {} + >"$base/etc/ssl/certs/ca-certificates.crt"
 rm -rf "$base"/usr/share/{doc,man,lintian}
@@ -35,10 +35,11 @@ printf 'FROM scratch\nCOPY base /\nUSER 65532\nENV SSL_CERT_FILE=/etc/ssl/certs/
 buildah build -q -f "$work/Base" -t localhost/base "$work" >"$work/log" 2>&1 ||
     skip "buildah cannot work here: $(tail -1 "$work/log")"
 
-mkdir -p "$work"/built/{src/target/release,work}
+mkdir -p "$work/built/src/target/release"
 strip -o "$work/built/src/target/release/coldstart" "$binary"
+cp /lib/*-linux-gnu/libgcc_s.so.1 "$work/built/src/target/release/"
 buildah build -q -f deploy/Dockerfile -t localhost/coldstart \
-    --build-context gcr.io/distroless/cc-debian12:nonroot=container-image://localhost/base \
+    --build-context gcr.io/distroless/base-nossl-debian12:nonroot=container-image://localhost/base \
     --build-context "build=$work/built" deploy >/dev/null
 user=$(buildah inspect --type image --format '{{.OCIv1.Config.User}}' localhost/coldstart)
 [ "$user" = 65532 ] || { echo "the image's user is '$user'" && exit 1; }

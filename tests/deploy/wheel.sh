@@ -5,6 +5,14 @@ set -euo pipefail
 wheel=$(realpath "${1:?a wheel}")
 uv=$("$(dirname "$0")/../uv.sh")
 echo "  $(basename "$wheel"), $(($(stat -c %s "$wheel") / 1024 / 1024)) MiB"
+python3 - "$wheel" <<'PY'
+import json, sys, zipfile
+wheel = zipfile.ZipFile(sys.argv[1])
+(bom,) = [name for name in wheel.namelist() if ".dist-info/sboms/" in name]
+parts = {part["name"] for part in json.loads(wheel.read(bom))["components"]}
+assert {"tokio", "parquet", "rustls"} <= parts, parts
+print("  its SBOM names", len(parts), "crates")
+PY
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 mkdir "$place/empty"

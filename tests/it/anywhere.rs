@@ -74,6 +74,13 @@ fn init_writes_over_nothing_and_tells_what_changed() {
     for name in ["README.md", ".gitignore", "endpoints.toml", "prompts.jsonl"] {
         assert!(folder.path().join(name).is_file(), "{name}");
     }
+    // The commands that it tells of are such as this project takes.
+    let readme = std::fs::read_to_string(folder.path().join("README.md")).expect("words");
+    for verb in ["run", "check"] {
+        let (all, named) = (format!("$ coldstart {verb} "), format!("$ coldstart {verb} paper "));
+        assert!(readme.contains(&named), "{readme}");
+        assert_eq!(readme.matches(&all).count(), readme.matches(&named).count(), "{readme}");
+    }
     let rows = std::fs::read_to_string(folder.path().join("prompts.jsonl")).expect("rows");
     assert_eq!(rows.lines().count(), 10);
     let again = init(&[]);
@@ -86,6 +93,11 @@ fn init_writes_over_nothing_and_tells_what_changed() {
     std::fs::write(folder.path().join("templates/mine.j2"), "{{ prompt }}").expect("writable");
     std::fs::remove_file(folder.path().join("stages/paper/unleaked.toml")).expect("removable");
     let output = init(&["--diff", "--format", "json"]);
+    let shown = String::from_utf8_lossy(&init(&["--diff"]).stdout).into_owned();
+    assert!(
+        shown.contains("changed   templates/judge.j2") && shown.contains("+Be strict."),
+        "{shown}"
+    );
     let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(found["changed"], serde_json::json!(["templates/judge.j2"]));
     assert_eq!(found["added"], serde_json::json!(["templates/mine.j2"]));
@@ -109,4 +121,14 @@ fn a_run_is_replayed_exported_and_reported_where_there_is_no_project() {
     assert!(output.status.success(), "{}", told(&output));
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(report.contains("geneval_pp"), "{report}");
+}
+
+#[test]
+fn an_endpoints_file_that_was_written_for_no_named_pipeline_serves_the_default_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = ["endpoints", "new", "--chat", "vllm", "--images", "sglang", "mine.toml"];
+    let output = coldstart(folder.path(), &new);
+    assert!(output.status.success(), "{}", told(&output));
+    let output = coldstart(folder.path(), &["check", "--endpoints", "mine.toml"]);
+    assert!(output.status.success(), "{}", told(&output));
 }
