@@ -13,11 +13,14 @@ pub enum Format {
     Json,
 }
 
+/// The pipeline where none is named.
+pub const PIPELINE: &str = "standard";
+
 /// Which pipeline of which project.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PipelineArgs {
     /// The pipeline: a folder under `stages/`
-    #[arg(default_value = "standard")]
+    #[arg(default_value = PIPELINE)]
     pub pipeline: String,
     #[command(flatten)]
     pub project: ProjectArg,

@@ -1,7 +1,7 @@
 //! `coldstart endpoints new`: a file for a pipeline's roles, asked for or given by flags.
 
 use crate::call::endpoints::{Endpoints, MARK, PRESETS, Preset, preset, table};
-use crate::cli::shared::{Format, PipelineArgs, compile_or_tell, tell};
+use crate::cli::shared::{Format, PIPELINE, PipelineArgs, compile_or_tell, tell};
 use crate::cli::{Done, probe};
 use crate::diag::{self, SourceFile};
 use crate::plan::Plan;
@@ -46,7 +46,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 struct InPipeline {
     /// The pipeline whose roles are meant
-    #[arg(long = "pipeline", default_value = "paper")]
+    #[arg(long = "pipeline", default_value = PIPELINE)]
     name: String,
     #[command(flatten)]
     project: crate::cli::shared::ProjectArg,
