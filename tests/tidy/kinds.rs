@@ -35,7 +35,7 @@ const NO_KINDS: &[(&str, &str, &str)] = &[
     ("score", "src/store/decisions/decode.rs", "a column"),
     ("score", "src/store/decisions/schema.rs", "a column"),
     ("score", "src/deliver/export/select.rs", "a column"),
-    ("score", "src/view/pages/grid.rs", "a column"),
+    ("score", "src/view/pages/rows.rs", "a column"),
     ("score", "src/view/query.rs", "a column"),
     ("score", "src/view/snapshot.rs", "a column"),
     ("score", "src/benchmark/wise.rs", "a field of a reply"),
