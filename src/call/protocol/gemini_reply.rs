@@ -7,7 +7,7 @@ use crate::call::Usage;
 use crate::call::http::{Failure, Wire};
 use crate::call::protocol::assembly::Assembly;
 use crate::call::protocol::gemini::{Verdict, verdict};
-use crate::call::protocol::tolerant::{mend, mend_halves, rejoin};
+use crate::call::protocol::tolerant::{Mended, rejoin};
 use crate::call::protocol::{Answer, Got};
 use serde::Deserialize;
 use serde_json::Value;
@@ -106,18 +106,10 @@ impl Assembled {
         if matches!(data.trim_ascii(), b"[DONE]" | b"") && !self.whole {
             return Ok(());
         }
-        let (halves, mended);
-        halves = mend_halves(data);
-        self.mended |= halves.is_some();
-        let data = halves.as_deref().unwrap_or(data);
-        let payload: Payload<'_> = match serde_json::from_slice(data) {
-            Ok(payload) => payload,
-            Err(error) => {
-                mended = mend(data).ok_or_else(|| not_a_reply(data, &error, wire))?;
-                self.mended = true;
-                serde_json::from_slice(&mended).map_err(|_| not_a_reply(data, &error, wire))?
-            }
-        };
+        let mut room = Mended::default();
+        let (payload, mended): (Payload<'_>, bool) =
+            room.read(data).map_err(|error| not_a_reply(data, &error, wire))?;
+        self.mended |= mended;
         if let Some(error) = &payload.error {
             return Err(wire.said_error(error));
         }
