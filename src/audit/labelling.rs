@@ -9,7 +9,7 @@ use crate::audit::index::Index;
 use crate::audit::sampling::Asked;
 use crate::record::{Cause, Id};
 use crate::store::Layout;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A form that labels travel in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,35 +39,36 @@ pub fn export(
             Some(Label { truth, agree: None, ..label.clone() })
         })
         .collect();
-    if form == Form::Jsonl {
-        let lines = plain.iter().filter_map(|label| serde_json::to_string(label).ok());
-        let asked = sample.iter().filter_map(|asked| serde_json::to_string(asked).ok());
-        return lines.chain(asked).map(|line| format!("{line}\n")).collect();
+    match form {
+        Form::Jsonl => {
+            let lines = plain.iter().filter_map(|label| serde_json::to_string(label).ok());
+            let asked = sample.iter().filter_map(|asked| serde_json::to_string(asked).ok());
+            lines.chain(asked).map(|line| format!("{line}\n")).collect()
+        }
+        Form::Argilla => format!("{:#}\n", records(index, &plain, sample)),
     }
+}
+
+/// A record for each decision that is sampled or labelled, with its labels.
+fn records(index: &Index, labels: &[Label], sample: &[Asked]) -> Value {
     let mut items: Vec<(Id, String, Option<f64>)> =
         sample.iter().map(|a| (a.id, a.stage.clone(), Some(a.weight))).collect();
-    for label in &plain {
+    for label in labels {
         if !items.iter().any(|(id, stage, _)| *id == label.id && *stage == label.stage) {
             items.push((label.id, label.stage.clone(), label.weight));
         }
     }
-    let records: Vec<serde_json::Value> = items
-        .iter()
-        .map(|(id, stage, weight)| {
-            let record = index.records.find(id).map(|record| record as usize);
-            let prompt = record.map_or("", |record| index.records.prompt.get(record));
-            let category =
-                record.map_or("", |record| index.names.get(index.records.category[record]));
-            let fields = json!({ "prompt": prompt, "stage": stage });
-            let metadata = json!({ "category": category, "weight": weight });
-            let own: Vec<&Label> = plain
-                .iter()
-                .filter(|l| l.id == *id && l.stage == *stage && !l.adjudicates)
-                .collect();
-            argilla(id, stage, &fields, &metadata, &own)
-        })
-        .collect();
-    format!("{:#}\n", serde_json::Value::from(records))
+    let record = |(id, stage, weight): &(Id, String, Option<f64>)| {
+        let record = index.records.find(id).map(|record| record as usize);
+        let prompt = record.map_or("", |record| index.records.prompt.get(record));
+        let category = record.map_or("", |record| index.names.get(index.records.category[record]));
+        let fields = json!({ "prompt": prompt, "stage": stage });
+        let metadata = json!({ "category": category, "weight": weight });
+        let of_it = |l: &&Label| l.id == *id && l.stage == *stage && !l.adjudicates;
+        let own: Vec<&Label> = labels.iter().filter(of_it).collect();
+        argilla(id, stage, &fields, &metadata, &own)
+    };
+    items.iter().map(record).collect()
 }
 
 /// What an import took.

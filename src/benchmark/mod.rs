@@ -115,8 +115,8 @@ pub struct Benchmark {
 }
 
 /// All sets.
-pub static BENCHMARKS: [&Benchmark; 4] =
-    [&geneval_pp::GENEVAL_PP, &wise::LEGACY, &wise::VERIFIED, &imagine::IMAGINE];
+pub static BENCHMARKS: &[&Benchmark] =
+    &[&geneval_pp::GENEVAL_PP, &wise::LEGACY, &wise::VERIFIED, &imagine::IMAGINE];
 
 /// Tries that the official scripts make at an answer.
 pub const TRIES: u32 = 3;

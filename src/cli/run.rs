@@ -17,11 +17,12 @@ use crate::cli::{Done, log, memory, table};
 use crate::deliver::budget::Bound;
 use crate::deliver::forecast;
 use crate::env::Env;
-use crate::plan::{Flag, Overrides, Plan, compile};
+use crate::plan::{Flag, Plan, compile};
 use crate::record::NanoUsd;
 use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, scheduler};
-use crate::stage::{Does, WRITTEN_PROMPTS};
+use crate::stage::{Does, POOL_KIND, QUOTA_KIND, SCORE_KIND, WRITTEN_PROMPTS};
 use crate::store::{Blobs, Store};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -103,7 +104,7 @@ pub struct Args {
     mix_simulated: bool,
     /// Serve Prometheus metrics on this address, for instance 127.0.0.1:9464
     #[arg(long, value_name = "ADDR")]
-    metrics: Option<std::net::SocketAddr>,
+    metrics: Option<SocketAddr>,
     #[command(flatten)]
     log: log::LogArgs,
     /// No progress
@@ -151,7 +152,8 @@ async fn open(env: &Env, mut args: Args, began: &Began) -> anyhow::Result<Done> 
     if !args.quiet {
         args.pipeline.say_home();
     }
-    let overrides = overrides(&args);
+    let mut overrides = args.pipeline.overrides();
+    overrides.flags.extend(flags(&args));
     let Some(plan) = compile_or_tell(&project, &overrides) else { return Ok(Done::Findings) };
     if args.pool.is_some() && !args.quiet {
         say_unwritten(&plan);
@@ -161,52 +163,38 @@ async fn open(env: &Env, mut args: Args, began: &Began) -> anyhow::Result<Done> 
         true => compile(&project, &overrides).plan,
         false => None,
     };
-    let unknown =
-        args.share.iter().find(|(stage, _)| !plan.stages.iter().any(|s| s.name == *stage));
-    if let Some((stage, _)) = unknown {
-        anyhow::bail!("`--share {stage}=…`: the pipeline has no stage `{stage}`");
-    }
+    known_shares(&args.share, &plan)?;
     start(env, args, plan, spare, began).await
 }
 
-/// What the flags of a run set in the pipeline's stages.
-fn overrides(args: &Args) -> Overrides {
-    let mut overrides = args.pipeline.overrides();
+/// The flags that stand for a parameter of whichever stage has it.
+fn flags(args: &Args) -> Vec<Flag> {
+    let flag = |flag, kind, param, value: String| Flag { flag, kind, param, value, unless: None };
+    let mut out = Vec::new();
     if let Some(pool) = &args.pool {
-        let value = pool.clone();
-        overrides.flags.push(Flag {
-            flag: "--pool",
-            kind: crate::stage::POOL_KIND,
-            param: "path",
-            value,
-            unless: None,
-        });
+        out.push(flag("--pool", POOL_KIND, "path", pool.clone()));
         // Whoever brings prompts wants those.
         let (kind, param, unless) = WRITTEN_PROMPTS;
-        let (value, unless) = ("0".to_owned(), Some(unless));
-        overrides.flags.push(Flag { flag: "--pool", kind, param, value, unless });
+        out.push(Flag { unless: Some(unless), ..flag("--pool", kind, param, "0".to_owned()) });
     }
     if let Some(folder) = &args.official {
-        let value = folder.clone();
-        overrides.flags.push(Flag {
-            flag: "--official",
-            kind: crate::stage::SCORE_KIND,
-            param: "official",
-            value,
-            unless: None,
-        });
+        out.push(flag("--official", SCORE_KIND, "official", folder.clone()));
     }
     if let Some(target) = args.target {
-        let value = target.to_string();
-        overrides.flags.push(Flag {
-            flag: "--target",
-            kind: crate::stage::QUOTA_KIND,
-            param: "target",
-            value,
-            unless: None,
-        });
+        out.push(flag("--target", QUOTA_KIND, "target", target.to_string()));
     }
-    overrides
+    out
+}
+
+/// That each `--share` names a stage.
+fn known_shares(shares: &[(String, f64)], plan: &Plan) -> anyhow::Result<()> {
+    let unknown = shares.iter().find(|(stage, _)| !plan.stages.iter().any(|s| s.name == *stage));
+    match unknown {
+        Some((stage, _)) => {
+            anyhow::bail!("`--share {stage}=…`: the pipeline has no stage `{stage}`")
+        }
+        None => Ok(()),
+    }
 }
 
 /// Says which stages write no prompts, since the user brings his own.
@@ -292,6 +280,23 @@ struct Opened {
     budget: Option<NanoUsd>,
 }
 
+/// `--metrics`: of the calls and of the stages, until the process ends.
+async fn serve_metrics(
+    env: &Env,
+    address: SocketAddr,
+    stack: &Stack,
+    shown: &Arc<Progress>,
+) -> anyhow::Result<()> {
+    let (calls, stages) = (stack.clone(), shown.clone());
+    let page = move || {
+        let calls = metrics::page(metrics::METRICS, &calls.live());
+        calls + &metrics::page(stage_metrics::METRICS, &stages.now())
+    };
+    let bound = metrics::serve(env, address, page).await?;
+    eprintln!("metrics at http://{bound}/metrics");
+    Ok(())
+}
+
 async fn drive(
     env: &Env,
     args: Args,
@@ -301,13 +306,7 @@ async fn drive(
 ) -> anyhow::Result<Done> {
     let shown = Arc::new(Progress::default());
     if let Some(address) = args.metrics {
-        let (calls, stages) = (stack.clone(), shown.clone());
-        let page = move || {
-            let calls = metrics::page(metrics::METRICS, &calls.live());
-            calls + &metrics::page(stage_metrics::METRICS, &stages.now())
-        };
-        let bound = metrics::serve(env, address, page).await?;
-        eprintln!("metrics at http://{bound}/metrics");
+        serve_metrics(env, address, &stack, &shown).await?;
     }
     let mixed = args.mix_simulated && simulated;
     let plays = plan.stages.iter().any(|stage| stage.kind.does == Does::RollOut);

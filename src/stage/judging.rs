@@ -7,7 +7,7 @@ use crate::rules::{Given, Overall, Rules, Verdict, closing, conclude};
 use crate::stage::ask::{AskOutcome, Asker, atom_rows, members, rule_rows};
 use crate::stage::grammar::Fault;
 use crate::stage::looks::Looks;
-use crate::stage::{Compile, Cx, StageError};
+use crate::stage::{Compile, Cx, Param, StageError, Ty};
 use crate::template::Context;
 use crate::text::json;
 use crate::text::leak::Patterns;
@@ -18,6 +18,22 @@ use std::sync::Arc;
 /// The longest rationale, in characters. A longer one is no judgement: cut, it would be trained on
 /// with its end missing.
 const MAX_RATIONALE: usize = 4000;
+
+/// The parameter of every kind that judges by rules.
+pub const RULES: Param = Param {
+    name: "rules",
+    ty: Ty::File,
+    default: Some("judge_rules.toml"),
+    doc: "the rules, as data",
+};
+
+/// The parameter of every kind that holds a text to what the agent may know.
+pub const PATTERNS: Param = Param {
+    name: "patterns",
+    ty: Ty::File,
+    default: Some("leak_patterns.toml"),
+    doc: "phrases that speak of what the agent never saw, as data",
+};
 
 /// A judge with its rules.
 pub struct Judging {

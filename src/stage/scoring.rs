@@ -69,7 +69,7 @@ impl Scorer {
     pub fn compile(cx: &mut Compile<'_>) -> Result<Scorer, Vec<Diagnostic>> {
         let protocol = cx.params.text("protocol");
         let mut sets = BTreeMap::new();
-        for set in BENCHMARKS {
+        for set in BENCHMARKS.iter().copied() {
             if protocol != "auto" && protocol != set.name {
                 continue;
             }
@@ -82,9 +82,10 @@ impl Scorer {
         let folder = cx.params.text("official");
         let asks_ours = sets.values().all(|words| words.official.is_none());
         if !folder.is_empty() && !sets.is_empty() && asks_ours {
-            let scripts = BENCHMARKS.map(|set| format!("`{}`", set.script)).join(", ");
+            let scripts: Vec<String> =
+                BENCHMARKS.iter().map(|set| format!("`{}`", set.script)).collect();
             let title = format!("`{folder}` holds no script of an evaluation set");
-            let note = format!("looked for {scripts}");
+            let note = format!("looked for {}", scripts.join(", "));
             return Err(vec![cx.fault("official", "P08", title).note(note)]);
         }
         Ok(Scorer {

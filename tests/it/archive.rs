@@ -1,6 +1,6 @@
 //! A RUN that an earlier version made, and one whose second run was killed: every verb reads the same.
 
-use coldstart::archive::{Reading, RunDir};
+use coldstart::archive::{Reading, RunDir, decisions};
 use coldstart::record::Decision;
 use coldstart::store::{Ledger, Store};
 use serde_json::Value;
@@ -154,6 +154,40 @@ async fn after_a_killed_run_every_verb_reads_the_ledger() {
     let tables =
         RunDir::open(uri).await.expect("a RUN").tables(Reading::Prompts).await.expect("read");
     assert!(tables.from_ledger);
+    for stage in ["hard", "judged"] {
+        let store = Store::open(uri).expect("a store");
+        assert_eq!(
+            decisions(&store, stage).await.expect("read").len() as u64,
+            of(stage),
+            "{stage}"
+        );
+    }
+}
+
+/// What only looks at decisions finds those of the ledger; what is made of the journal is made whole.
+#[tokio::test]
+async fn after_a_killed_run_labels_replays_and_rebuilds_agree_with_the_audit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = killed(folder.path()).await;
+    let uri = folder.path().to_str().expect("UTF-8");
+    let refused = |args: &[&str]| {
+        let output = coldstart(args);
+        assert!(!output.status.success(), "{args:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // No stage that a person could judge has come yet.
+    let said = refused(&["calibrate", uri, "--sample", "50"]);
+    assert!(said.contains("no decisions that a person could judge yet"), "{said}");
+    let said = refused(&["judges", uri]);
+    assert!(said.contains("holds no looks"), "{said}");
+
+    let replay = json(&["replay", uri, "--format", "json"]);
+    for stage in replay["diff"]["funnel"].as_array().expect("stages") {
+        let name = stage["stage"].as_str().expect("a name");
+        let came = rows.iter().filter(|row| row.stage == name).count();
+        assert_eq!(stage["a"][0], came, "replay: {name}");
+    }
+    assert_eq!(replay["report"]["dataset"]["rows"], 3, "{replay}");
 }
 
 /// The shards of the run before are sealed; those of a run that never came to its report are not.

@@ -69,6 +69,9 @@ fn every_row_of_every_table_is_documented_and_tested() {
         row(reader.name, reader.about, &formats, names(&tests, reader.name));
         assert!(reader.layout.len() > 10, "{}: its layout is not told", reader.name);
     }
+    for set in coldstart::benchmark::BENCHMARKS {
+        row(set.name, set.rows_at, &formats, names(&tests, set.name));
+    }
     for form in coldstart::export::formats::FORMS {
         row(form.name, form.about, &forms, names(&tests, form.name));
         assert!(form.docs.len() > 80, "{}: docs", form.name);

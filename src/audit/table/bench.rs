@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// A table for each set that some run is of, and one for pools that are no set's.
 pub fn tables(runs: &[Played]) -> Vec<Sheet> {
     let mut out: Vec<Sheet> = Vec::new();
-    for set in BENCHMARKS {
+    for set in BENCHMARKS.iter().copied() {
         let of: Vec<&Played> =
             runs.iter().filter(|run| run.set.is_some_and(|s| s.name == set.name)).collect();
         if !of.is_empty() {

@@ -8,7 +8,7 @@
 use crate::call::Usage;
 use crate::call::http::{Failure, Wire, excerpt};
 use crate::call::protocol::assembly::Assembly;
-use crate::call::protocol::tolerant::{mend, mend_halves, rejoin};
+use crate::call::protocol::tolerant::{Mended, rejoin};
 use crate::call::protocol::{Answer, Got};
 use serde::Deserialize;
 use serde_json::Value;
@@ -122,18 +122,10 @@ impl Assembled {
             b"" if !self.whole => return Ok(()),
             _ => {}
         }
-        let (halves, mended);
-        halves = mend_halves(data);
-        self.mended |= halves.is_some();
-        let data = halves.as_deref().unwrap_or(data);
-        let payload: Payload<'_> = match serde_json::from_slice(data) {
-            Ok(payload) => payload,
-            Err(error) => {
-                mended = mend(data).ok_or_else(|| wire.rubbish(&error, data))?;
-                self.mended = true;
-                serde_json::from_slice(&mended).map_err(|_| wire.rubbish(error, data))?
-            }
-        };
+        let mut room = Mended::default();
+        let (payload, mended): (Payload<'_>, bool) =
+            room.read(data).map_err(|error| wire.rubbish(error, data))?;
+        self.mended |= mended;
         if let Some(error) = &payload.error {
             return Err(wire.said_error(error));
         }

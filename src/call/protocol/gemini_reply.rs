@@ -7,7 +7,7 @@ use crate::call::Usage;
 use crate::call::http::{Failure, Wire};
 use crate::call::protocol::assembly::Assembly;
 use crate::call::protocol::gemini::{Verdict, verdict};
-use crate::call::protocol::tolerant::{mend, mend_halves, rejoin};
+use crate::call::protocol::tolerant::{Mended, rejoin};
 use crate::call::protocol::{Answer, Got};
 use serde::Deserialize;
 use serde_json::Value;
@@ -111,18 +111,10 @@ impl Assembled {
         if matches!(data.trim_ascii(), b"[DONE]" | b"") && !self.whole {
             return Ok(());
         }
-        let (halves, mended);
-        halves = mend_halves(data);
-        self.mended |= halves.is_some();
-        let data = halves.as_deref().unwrap_or(data);
-        let payload: Payload<'_> = match serde_json::from_slice(data) {
-            Ok(payload) => payload,
-            Err(error) => {
-                mended = mend(data).ok_or_else(|| not_a_reply(data, &error, wire))?;
-                self.mended = true;
-                serde_json::from_slice(&mended).map_err(|_| not_a_reply(data, &error, wire))?
-            }
-        };
+        let mut room = Mended::default();
+        let (payload, mended): (Payload<'_>, bool) =
+            room.read(data).map_err(|error| not_a_reply(data, &error, wire))?;
+        self.mended |= mended;
         if let Some(error) = &payload.error {
             return Err(wire.said_error(error));
         }
@@ -174,7 +166,8 @@ impl Assembled {
     /// The answer, if it is whole.
     pub fn finish(self, wire: &Wire<'_>) -> Result<Answer, Failure> {
         let place = wire.place();
-        let Assembled { said, finish, blocked, served, usage, any, mended, whole, summed_up: _ } = self;
+        let Assembled { said, finish, blocked, served, usage, any, mended, whole, summed_up: _ } =
+            self;
         let answer =
             |got, finish| Ok(Answer { got, finish, usage, served, provider: String::new() });
         if let Some(reason) = blocked.filter(|_| said.is_unsaid()) {

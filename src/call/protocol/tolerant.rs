@@ -4,6 +4,8 @@
 //! string, so servers send them. What is cut over two chunks (each with half of a surrogate pair, or
 //! some bytes of a character) waits as characters of a private plane until its other half has come.
 
+use serde::Deserialize;
+
 /// Stand-ins for the halves of a surrogate pair: U+10D800 to U+10DFFF.
 const HALVES: u32 = 0x10_0000;
 /// Stand-ins for single bytes that are no UTF-8: U+10EE00 to U+10EEFF.
@@ -33,9 +35,37 @@ pub fn mend(data: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// As `mend`, where `data` holds halves of a pair that a reader may pass over unseen.
-pub fn mend_halves(data: &[u8]) -> Option<Vec<u8>> {
+fn mend_halves(data: &[u8]) -> Option<Vec<u8>> {
     let half = |at: &[u8]| matches!(at, [b'\\', b'u', b'd' | b'D']);
     if data.windows(3).any(half) { mend(data) } else { None }
+}
+
+/// Room for what a reading had to mend, from which its result borrows.
+#[derive(Default)]
+pub struct Mended {
+    halves: Option<Vec<u8>>,
+    whole: Option<Vec<u8>>,
+}
+
+impl Mended {
+    /// What the JSON `data` says, as it is or mended, and whether it had to be mended.
+    pub fn read<'a, T: Deserialize<'a>>(
+        &'a mut self,
+        data: &'a [u8],
+    ) -> Result<(T, bool), serde_json::Error> {
+        let Mended { halves, whole } = self;
+        *halves = mend_halves(data);
+        let mended = halves.is_some();
+        let data = halves.as_deref().unwrap_or(data);
+        match serde_json::from_slice(data) {
+            Ok(said) => Ok((said, mended)),
+            Err(error) => {
+                *whole = mend(data);
+                let whole = whole.as_deref().ok_or(error)?;
+                Ok((serde_json::from_slice(whole)?, true))
+            }
+        }
+    }
 }
 
 /// Bytes taken, and what stands in their place if it is something else.

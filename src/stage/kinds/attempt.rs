@@ -4,7 +4,7 @@ use super::generate::{BLANK, Drawn, draw};
 use crate::diag::Diagnostic;
 use crate::record::{Attempt, Evidence, Trajectory, Vote};
 use crate::stage::checklist::{CHECKLIST, CHECKLIST_TEMPLATE, Checklist};
-use crate::stage::judging::{Judged, Judging};
+use crate::stage::judging::{Judged, Judging, RULES};
 use crate::stage::looks::{JUDGE, LOOK_AT, MAX_LOOKS, PRICES, PURITY, WORTH};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Role, Stage,
@@ -68,12 +68,7 @@ pub const KIND: Kind = Kind {
             default: Some("judge.j2"),
             doc: "what the judge is asked",
         },
-        Param {
-            name: "rules",
-            ty: Ty::File,
-            default: Some("judge_rules.toml"),
-            doc: "the judge's rules",
-        },
+        RULES,
         JUDGE,
         PURITY,
         MAX_LOOKS,

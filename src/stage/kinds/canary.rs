@@ -7,7 +7,7 @@ use crate::rules::reading::{Side, field, side};
 use crate::stage::ask::{AskOutcome, Asker, atom_rows, members, rule_rows};
 use crate::stage::canary::{Canary, canary};
 use crate::stage::grammar::Fault;
-use crate::stage::judging::read_reply;
+use crate::stage::judging::{RULES, read_reply};
 use crate::stage::looks::JUDGE;
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Reason, Stage, StageError, Step,
@@ -53,12 +53,7 @@ pub const KIND: Kind = Kind {
             default: Some("judge.j2"),
             doc: "what the judges are asked",
         },
-        Param {
-            name: "rules",
-            ty: Ty::File,
-            default: Some("judge_rules.toml"),
-            doc: "the judges' rules",
-        },
+        RULES,
         Param {
             name: "comparator",
             ty: Ty::Chat(Wants::SEEN_JSON),

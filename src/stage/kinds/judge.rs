@@ -3,7 +3,7 @@
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Trajectory};
 use crate::stage::checklist::{CHECKLIST, CHECKLIST_TEMPLATE, Checklist};
-use crate::stage::judging::Judging;
+use crate::stage::judging::{Judging, PATTERNS, RULES};
 use crate::stage::looks::{JUDGE, LOOK_AT, MAX_LOOKS, PRICES, PURITY, WORTH};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
@@ -56,24 +56,14 @@ pub const KIND: Kind = Kind {
             default: Some("judge.j2"),
             doc: "what it is asked",
         },
-        Param {
-            name: "rules",
-            ty: Ty::File,
-            default: Some("judge_rules.toml"),
-            doc: "the rules, as data",
-        },
+        RULES,
         Param {
             name: "votes",
             ty: Ty::Int { min: 1, max: 15 },
             default: Some("1"),
             doc: "ask so many times; the majority decides, a tie is unsatisfied",
         },
-        Param {
-            name: "patterns",
-            ty: Ty::File,
-            default: Some("leak_patterns.toml"),
-            doc: "phrases that speak of what the agent never saw, as data",
-        },
+        PATTERNS,
         JUDGE,
         PURITY,
         MAX_LOOKS,

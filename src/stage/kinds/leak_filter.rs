@@ -7,7 +7,7 @@ use crate::rules::Rules;
 use crate::rules::reading::{field, flag};
 use crate::stage::ask::{Asker, members};
 use crate::stage::grammar::Fault;
-use crate::stage::judging::bound;
+use crate::stage::judging::{PATTERNS, bound};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
     Step, Ty, Wants,
@@ -44,12 +44,7 @@ pub const KIND: Kind = Kind {
             default: Some("judge_rules.toml"),
             doc: "rules that may not be quoted",
         },
-        Param {
-            name: "patterns",
-            ty: Ty::File,
-            default: Some("leak_patterns.toml"),
-            doc: "phrases that speak of what the agent never saw, as data",
-        },
+        PATTERNS,
         Param {
             name: "model",
             ty: Ty::Chat(Wants::JSON),

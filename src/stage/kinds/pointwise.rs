@@ -3,7 +3,7 @@
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, Preference, Trajectory};
 use crate::stage::checklist::{CHECKLIST, CHECKLIST_TEMPLATE, Checklist};
-use crate::stage::judging::Judging;
+use crate::stage::judging::{Judging, PATTERNS, RULES};
 use crate::stage::looks::{JUDGE, LOOK_AT, MAX_LOOKS, PRICES, PURITY, WORTH};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
@@ -55,12 +55,7 @@ pub const KIND: Kind = Kind {
             default: Some("pointwise.j2"),
             doc: "what it is asked",
         },
-        Param {
-            name: "rules",
-            ty: Ty::File,
-            default: Some("judge_rules.toml"),
-            doc: "the rules, as data",
-        },
+        RULES,
         Param {
             name: "standard",
             ty: Ty::Text,
@@ -88,12 +83,7 @@ pub const KIND: Kind = Kind {
             default: Some(""),
             doc: "what becomes of a picture that is not good: dropped (unless given), or out by `not_good`",
         },
-        Param {
-            name: "patterns",
-            ty: Ty::File,
-            default: Some("leak_patterns.toml"),
-            doc: "phrases that speak of what the agent never saw, as data",
-        },
+        PATTERNS,
         JUDGE,
         PURITY,
         MAX_LOOKS,

@@ -6,7 +6,7 @@ use crate::record::{Evidence, ImageRef, Preference, Reward, Rollout, Trajectory,
 use crate::rules::{Readings, Seen, reward};
 use crate::stage::ask::Asker;
 use crate::stage::checklist::{CHECKLIST, CHECKLIST_TEMPLATE, Checklist};
-use crate::stage::judging::{Judging, bound};
+use crate::stage::judging::{Judging, RULES, bound};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
     Step, Ty, Wants,
@@ -51,12 +51,7 @@ pub const KIND: Kind = Kind {
             default: Some("judge.j2"),
             doc: "what it is asked",
         },
-        Param {
-            name: "rules",
-            ty: Ty::File,
-            default: Some("judge_rules.toml"),
-            doc: "the rules, as data",
-        },
+        RULES,
         Param {
             name: "votes",
             ty: Ty::Int { min: 1, max: 9 },

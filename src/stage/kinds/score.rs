@@ -5,7 +5,7 @@ use crate::benchmark::{Benchmark, Counted, find, of_source};
 use crate::diag::Diagnostic;
 use crate::record::{Evidence, ImageRef, Trajectory, Vote};
 use crate::stage::checklist::{CHECKLIST, CHECKLIST_TEMPLATE, Checklist};
-use crate::stage::judging::bound;
+use crate::stage::judging::{RULES, bound};
 use crate::stage::scoring::{Judged, MAY, Scorer, UNPARSED};
 use crate::stage::{
     Arity, Compile, Cx, Does, Each, Facts, Kind, Param, Params, Port, Reason, Stage, StageError,
@@ -95,12 +95,7 @@ pub const KIND: Kind = Kind {
             default: Some("judge.j2"),
             doc: "what the judge is asked by checklist and rules",
         },
-        Param {
-            name: "rules",
-            ty: Ty::File,
-            default: Some("judge_rules.toml"),
-            doc: "the rules, as data",
-        },
+        RULES,
         CHECKLIST,
         CHECKLIST_TEMPLATE,
     ],
