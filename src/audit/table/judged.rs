@@ -34,7 +34,7 @@ pub fn table(runs: &[Played]) -> Sheet {
         let cells = rounds.clone().flat_map(|round| {
             let judged = run.plays.iter().filter(|play| at(play, round).is_some()).count();
             let figure =
-                move |count: &Count| cell(run, 100.0, |play, most| part(play, most, round, *count));
+                move |count: &Count| cell(run, 100.0, |play, run| part(play, run, round, *count));
             std::iter::once(Cell::count(judged))
                 .chain(FIGURES.iter().map(move |(_, count)| figure(count)))
         });
@@ -57,8 +57,8 @@ fn at(play: &Play, round: usize) -> Option<bool> {
     verdicts(play).get(round).copied().flatten()
 }
 
-fn part(play: &Play, most: f64, round: usize, count: Count) -> Part {
-    let good = play.shots.get(round).and_then(|shot| good(shot, most));
+fn part(play: &Play, run: &Played, round: usize, count: Count) -> Part {
+    let good = play.shots.get(round).and_then(|shot| good(shot, run.most()));
     at(play, round).map_or((0.0, 0.0), |accepts| count(accepts, good))
 }
 
