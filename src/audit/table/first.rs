@@ -15,7 +15,7 @@ struct Figure {
     name: &'static str,
     /// Scales the ratio: 100 for percent.
     scale: f64,
-    part: fn(&Play, f64) -> Part,
+    part: fn(&Play, &Played) -> Part,
 }
 
 const FIGURES: [Figure; 10] = [
@@ -35,8 +35,8 @@ const FIGURES: [Figure; 10] = [
         part: |p, _| (f64::from(turns(p).any(|t| !t.fault.is_empty())), 1.0),
     },
     Figure { name: "word diff <= 5 %", scale: 100.0, part: near },
-    Figure { name: "first picture", scale: 100.0, part: |p, most| scored(p.at(1), most) },
-    Figure { name: "last picture", scale: 100.0, part: |p, most| scored(p.last(), most) },
+    Figure { name: "first picture", scale: 100.0, part: |p, run| scored(p, 1, run) },
+    Figure { name: "last picture", scale: 100.0, part: |p, run| scored(p, usize::MAX, run) },
     Figure { name: "gain from reflection", scale: 100.0, part: gain },
     Figure { name: "over-reflection %", scale: 100.0, part: over_reflection },
     Figure { name: "its end good %", scale: 100.0, part: after_over_reflection },
@@ -63,8 +63,8 @@ pub fn table(runs: &[Played]) -> Sheet {
             "error rate: turns that break the grammar, of all turns; of the turns that call or give \
              nothing to do; prompts with at least one (the paper's 13.36 % is no share of 280 prompts)",
             "word diff: |words of the prompt - words of the last caption|, split at white space",
-            "first and last picture: mean strict score as a share of the best, in points; gain is their \
-             difference over the same rollouts",
+            "first and last picture: mean strict score as a share of the best, in points, no picture \
+             counted as 0; gain is their difference over the same rollouts",
             "over-reflection: of the first pictures that are good, those that the agent rejects, and \
              how many of these end on a good picture all the same",
             "judge accuracy: the agent's own verdicts (accept, reject) against the truth where it is \
@@ -83,8 +83,8 @@ impl Figure {
     }
 }
 
-fn cell(run: &Played, scale: f64, part: impl Fn(&Play, f64) -> Part) -> Cell {
-    let parts: Vec<Part> = run.plays.iter().map(|play| part(play, run.most())).collect();
+fn cell(run: &Played, scale: f64, part: impl Fn(&Play, &Played) -> Part) -> Cell {
+    let parts: Vec<Part> = run.plays.iter().map(|play| part(play, run)).collect();
     let all: Vec<usize> = (0..parts.len()).collect();
     let of = |at: &[usize]| ratio(&parts, at).map(|v| v * scale);
     Cell::of(of(&all), 2).between(of(&all).and_then(|_| interval(&run.prompts(), of)))
@@ -103,7 +103,7 @@ fn per<'a>(turns: impl Iterator<Item = &'a RolloutTurn>, bad: fn(&RolloutTurn) -
     turns.fold((0.0, 0.0), |(n, of), turn| (n + f64::from(bad(turn)), of + 1.0))
 }
 
-fn near(play: &Play, _: f64) -> Part {
+fn near(play: &Play, _: &Played) -> Part {
     let words = |text: &str| text.split_whitespace().count();
     match play.caption() {
         Some(caption) => {
@@ -114,18 +114,20 @@ fn near(play: &Play, _: f64) -> Part {
     }
 }
 
-fn scored(shot: Option<&Shot>, most: f64) -> Part {
-    match shot.and_then(|shot| shot.strict) {
-        Some(score) => (score / most, 1.0),
-        None => (0.0, 0.0),
+/// The score where the agent may draw `k`, a share of the best. Of no picture it is 0, as in the
+/// tables of the sets; what the judge could not decide is left out.
+fn scored(play: &Play, k: usize, run: &Played) -> Part {
+    match play.at(k).map(|shot| shot.strict) {
+        Some(Some(score)) => (score / run.most(), 1.0),
+        None if run.scored => (0.0, 1.0),
+        Some(None) | None => (0.0, 0.0),
     }
 }
 
-fn gain(play: &Play, most: f64) -> Part {
-    match (play.at(1).and_then(|s| s.strict), play.last().and_then(|s| s.strict)) {
-        (Some(first), Some(last)) => ((last - first) / most, 1.0),
-        _ => (0.0, 0.0),
-    }
+fn gain(play: &Play, run: &Played) -> Part {
+    let (first, known) = scored(play, 1, run);
+    let (last, both) = scored(play, usize::MAX, run);
+    (if known * both > 0.0 { last - first } else { 0.0 }, known * both)
 }
 
 /// Whether a picture is good: by the truth where it is known, else by the score.
@@ -144,7 +146,8 @@ fn verdicts(play: &Play) -> Vec<Option<bool>> {
     drawn.map(verdict).collect()
 }
 
-fn over_reflection(play: &Play, most: f64) -> Part {
+fn over_reflection(play: &Play, run: &Played) -> Part {
+    let most = run.most();
     let first = play.at(1).and_then(|shot| good(shot, most));
     match (first, verdicts(play).first().copied().flatten()) {
         (Some(true), Some(accepts)) => (f64::from(!accepts), 1.0),
@@ -152,14 +155,16 @@ fn over_reflection(play: &Play, most: f64) -> Part {
     }
 }
 
-fn after_over_reflection(play: &Play, most: f64) -> Part {
-    match (over_reflection(play, most), play.last().and_then(|shot| good(shot, most))) {
+fn after_over_reflection(play: &Play, run: &Played) -> Part {
+    let end = play.last().and_then(|shot| good(shot, run.most()));
+    match (over_reflection(play, run), end) {
         ((rejected, _), Some(end)) if rejected > 0.0 => (f64::from(end), 1.0),
         _ => (0.0, 0.0),
     }
 }
 
-fn accuracy(play: &Play, most: f64) -> Part {
+fn accuracy(play: &Play, run: &Played) -> Part {
+    let most = run.most();
     let judged = verdicts(play).into_iter().zip(&play.shots);
     judged.fold((0.0, 0.0), |(right, of), (verdict, shot)| match (verdict, good(shot, most)) {
         (Some(accepts), Some(good)) => (right + f64::from(accepts == good), of + 1.0),
@@ -167,7 +172,8 @@ fn accuracy(play: &Play, most: f64) -> Part {
     })
 }
 
-fn scorer(play: &Play, most: f64) -> Part {
+fn scorer(play: &Play, run: &Played) -> Part {
+    let most = run.most();
     let full = |score: f64| score >= most - 1e-9;
     play.shots.iter().fold((0.0, 0.0), |(right, of), shot| match (shot.strict, shot.truth) {
         (Some(strict), Some(truth)) => (right + f64::from(full(strict) == full(truth)), of + 1.0),

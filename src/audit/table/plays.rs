@@ -17,6 +17,8 @@ pub struct Played {
     pub setting: String,
     pub n_max: usize,
     pub simulated: bool,
+    /// A stage scores its pictures.
+    pub scored: bool,
     pub plays: Vec<Play>,
     pub notes: Vec<String>,
 }
@@ -37,6 +39,7 @@ pub async fn read(run: &RunDir, truth: Option<Truth>) -> Result<Played, AuditErr
         setting: reader.setting.clone(),
         n_max: reader.n_max,
         simulated: run.shape.simulated,
+        scored: reader.scored.is_some(),
         ..Played::default()
     };
     let mut rows = Vec::new();
