@@ -16,6 +16,8 @@ pub struct Facts {
     pub compared: bool,
     /// A reference image may be there.
     pub reference: bool,
+    /// The turns are of a grammar that no row is written in.
+    pub other_grammar: bool,
 }
 
 impl Facts {
@@ -34,6 +36,9 @@ impl Facts {
         }
         if !self.reference {
             parts.push("no reference image".to_owned());
+        }
+        if self.other_grammar {
+            parts.push("turns of a grammar that rows are not written in".to_owned());
         }
         parts.join(", ")
     }

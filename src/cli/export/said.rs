@@ -84,6 +84,7 @@ fn remedy(error: &ExportError) -> Option<String> {
             "name the project's root by `--project`"
         }
         ExportError::NoRows { .. } => "go on with `coldstart run`, then export",
+        ExportError::AllLost { .. } => "`coldstart audit RUN --stage STAGE` has examples of each",
         ExportError::NoShards { .. } => {
             "give a RUN, or the folder that holds its `train-00000.parquet`"
         }

@@ -34,6 +34,9 @@ pub enum ExportError {
     /// A RUN that has hardly begun.
     #[error("`{place}` has not written its dataset, and no record has come to its end yet")]
     NoRows { place: String },
+    /// A RUN whose records all ended before its dataset; `lost` says where, and why most did.
+    #[error("the dataset of `{place}` has no rows: {lost}")]
+    AllLost { place: String, lost: String },
     /// A shard cannot be read at all.
     #[error("`{name}`")]
     Shard { name: String, source: DatasetError },

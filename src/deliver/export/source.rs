@@ -12,6 +12,7 @@ use crate::env::Env;
 use crate::export::dataset::{self, DatasetError};
 use crate::export::table1::{Table1, Table1Row};
 use crate::plan::{Manifest, ProjectBase};
+use crate::record::Report;
 use crate::stage::{Does, Kinds};
 use crate::store::{Layout, Store};
 use std::path::Path;
@@ -88,7 +89,11 @@ impl Shards {
         let (plan, warnings) = rebuild::plan(&self.store, manifest, project, &[]).await?;
         let rebuilt = rebuild(env, &self.store, manifest, plan, &folder, true).await?;
         if rebuilt.report.dataset.rows == 0 {
-            return Err(ExportError::NoRows { place: uri.to_string() });
+            let place = uri.to_string();
+            return Err(match lost(&rebuilt.report, project.kinds) {
+                Some(lost) if rebuilt.wanted() == 0 => ExportError::AllLost { place, lost },
+                _ => ExportError::NoRows { place },
+            });
         }
         let made = Shards::of(Store::open(&folder)?, Layout::DATASET, self.rules).await?;
         Ok(Shards { rebuilt: Some(rebuilt), warnings, _scratch: Some(scratch), ..made })
@@ -114,6 +119,16 @@ impl Shards {
 /// Whether the shards of a RUN are its dataset, and not half of one.
 async fn sealed(uri: &str) -> Result<bool, DeliverError> {
     Ok(RunDir::open(uri).await?.dataset().await?.is_some())
+}
+
+/// The last stage that dropped or failed records, and its commonest reason in words.
+fn lost(report: &Report, kinds: Kinds) -> Option<String> {
+    let stage = report.stages.iter().rev().find(|stage| stage.dropped + stage.failed > 0)?;
+    let (code, count) = stage.reasons.iter().max_by_key(|(_, count)| **count)?;
+    let mut reasons = kinds.iter().flat_map(|kind| kind.reasons);
+    let doc = reasons.find(|reason| reason.code == code);
+    let doc = doc.map_or(String::new(), |reason| format!(" ({})", reason.doc));
+    Some(format!("at `{}`, {count} of {} were `{code}`{doc}", stage.stage, stage.entered))
 }
 
 /// As much room is needed for a moment as the export takes, so it is taken from the same disk.

@@ -88,6 +88,7 @@ fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, Str
         judged: false,
         compared: false,
         reference: facts.reference || wants,
+        other_grammar: facts.other_grammar,
     };
     Ok(vec![("passed", next)])
 }

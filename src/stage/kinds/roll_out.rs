@@ -20,8 +20,9 @@ pub const KIND: Kind = Kind {
            each call is journaled, so that a killed run buys no turn twice. `grammar` is how it \
            writes: `v1` (the paper's), `v2` (thinks before it judges; with an `editor` it may have the \
            last picture changed, without one a call of that tool is a fault; its rollouts are scored \
-           and told in tables, and not written as rows, whose turns are v1's), `native` (v1's turns \
-           with tools as the Qwen template renders them; the server must not parse them). `mode = \"strict\"` keeps and \
+           and told in tables and on pages, and not written as rows, whose turns are v1's: `check` \
+           refuses what would), `native` (v1's turns with tools as the Qwen template renders them; \
+           the server must not parse them). `mode = \"strict\"` keeps and \
            counts every malformed turn, runs a call where one can be read, asks nothing twice and \
            always asks for the judgement of the last picture. `mode = \"parity\"` does what the \
            released client does: tags are searched for wherever they stand, a turn without one is \
@@ -115,7 +116,8 @@ fn flow(params: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, Str
         return Err("a prompt without rounds".into());
     }
     let rounds = u8::try_from(params.int("n_max")).unwrap_or(u8::MAX);
-    Ok(vec![("played", Facts { rounds, image: true, judged: true, ..facts })])
+    let other_grammar = params.text("grammar") == "v2";
+    Ok(vec![("played", Facts { rounds, image: true, judged: true, other_grammar, ..facts })])
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {

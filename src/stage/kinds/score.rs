@@ -44,6 +44,11 @@ pub const KIND: Kind = Kind {
     ports: &[Port { name: "scored", doc: "scored, and a whole conversation" }],
     reasons: &[
         Reason { code: "no_conversation", doc: "scored; its turns make no conversation to write" },
+        Reason {
+            code: "other_grammar",
+            doc: "scored; rows are not written in the grammar of its turns (v2): `table`, `report` and \
+                  `view` show it, and `grammar = \"v1\"` or `\"native\"` gives rows",
+        },
         Reason { code: "no_picture", doc: "there is no picture to score" },
         Reason { code: "no_checklist", doc: "no checklist could be made of the prompt" },
     ],
@@ -113,7 +118,8 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
     if facts.rounds == 0 || !facts.image {
         return Err("a rollout, or an image in the last round".into());
     }
-    Ok(vec![("scored", facts)])
+    // What rows are not written in is dropped here.
+    Ok(vec![("scored", Facts { other_grammar: false, ..facts })])
 }
 
 fn compile(cx: &mut Compile<'_>) -> Result<Stage, Vec<Diagnostic>> {
@@ -166,10 +172,11 @@ impl Each for Score {
         }
         let evidence = Evidence { note, score: last, votes, ..Evidence::default() };
         let whole = t.rollouts.first().is_none_or(|r| r.is_whole());
-        Ok(match (known.is_empty(), whole && t.outcome.is_some()) {
-            (true, _) => Step::drop(t, "no_picture", evidence),
-            (false, false) => Step::drop(t, "no_conversation", evidence),
-            (false, true) => Step::out(t, "scored").with(evidence),
+        Ok(match t.outcome {
+            _ if known.is_empty() => Step::drop(t, "no_picture", evidence),
+            _ if !whole || t.rounds.is_empty() => Step::drop(t, "no_conversation", evidence),
+            None => Step::drop(t, "other_grammar", evidence),
+            Some(_) => Step::out(t, "scored").with(evidence),
         })
     }
 }

@@ -56,6 +56,11 @@ fn flow(_: &Params, facts: Facts) -> Result<Vec<(&'static str, Facts)>, String> 
     if facts.rounds == 0 {
         return Err("a round".into());
     }
+    if facts.other_grammar {
+        return Err("turns that rows are written in (grammar v1 or native; what `score` tells of \
+                    others is in tables and on pages)"
+            .into());
+    }
     Ok(Vec::new())
 }
 
