@@ -17,6 +17,9 @@ pub struct Args {
     /// The RUN: a directory or a URI; it may be live
     #[arg(default_value = "runs/demo")]
     run: String,
+    /// Another RUN of the same prompts: its rollouts, tables and figures stand beside this one's
+    #[arg(long, value_name = "RUN")]
+    beside: Option<String>,
     /// The loopback port; 0 takes a free one. The same port gives the same address again
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -62,6 +65,10 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         for stage in &args.stage {
             run.stage(stage)?;
         }
+        let other = match &args.beside {
+            Some(other) => Some(RunDir::open(other).await?),
+            None => None,
+        };
         let token = token::token(&env, args.token_file.as_deref(), args.port, args.new_token)?;
         let work = Work {
             annotator: args.annotator,
@@ -71,7 +78,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             stages: args.stage,
         };
         let truth = Some(truth());
-        let served = Viewer::serve(env.clone(), run, args.port, token, work, truth).await?;
+        let served = Viewer::serve(env.clone(), run, args.port, token, work, truth, other).await?;
         // The address is data: a script may read it.
         println!("{}", served.url);
         std::io::stdout().flush()?;

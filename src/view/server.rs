@@ -35,6 +35,8 @@ pub struct Viewer {
     /// Deep figures by stage; of a live run those of a moment ago.
     deep: RwLock<HashMap<String, Arc<StageAudit>>>,
     pub(super) journal: ReadJournal,
+    /// The RUN whose rollouts stand beside, if one was named.
+    pub(super) other: Option<Other>,
     /// The judge that cannot err, where somebody knows one.
     pub(super) truth: Option<Truth>,
     thumbs: Thumbs,
@@ -43,6 +45,12 @@ pub struct Viewer {
     pub(super) queued: Queue,
     /// `/<token>`: what every link of a page starts with.
     pub(super) base: String,
+}
+
+/// A second RUN: only its rollouts are shown.
+pub(super) struct Other {
+    pub run: RunDir,
+    pub journal: ReadJournal,
 }
 
 /// A server that listens.
@@ -60,6 +68,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 impl Viewer {
     /// Reads the RUN and listens on the loopback; `port` 0 takes a free one. `token` is what addresses
     /// begin with: whoever knows it is let in. `truth` is asked about pictures of simulated runs.
+    /// `other`: a RUN whose rollouts of the same prompts, tables and figures stand beside.
     pub async fn serve(
         env: Env,
         run: RunDir,
@@ -67,8 +76,13 @@ impl Viewer {
         token: String,
         work: Work,
         truth: Option<Truth>,
+        other: Option<RunDir>,
     ) -> Result<Served, AuditError> {
         let journal = run.journal().await?;
+        let other = match other {
+            Some(run) => Some(Other { journal: run.journal().await?, run }),
+            None => None,
+        };
         let snapshot = Arc::new(Snapshot::take(&run, &costs(&journal).await?).await?);
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|err| {
             AuditError::input(format!("cannot listen on 127.0.0.1:{port}: {err}; try `--port 0`"))
@@ -92,6 +106,7 @@ impl Viewer {
             snapshot: RwLock::new(snapshot),
             deep: RwLock::default(),
             journal,
+            other,
             truth,
             thumbs: Thumbs::default(),
             base: base.clone(),
@@ -227,8 +242,11 @@ async fn live(State(viewer): State<Arc<Viewer>>) -> Response {
 
 async fn blob(viewer: &Viewer, digest: &str) -> Result<(Digest, Bytes), String> {
     let digest: Digest = digest.parse().map_err(|err| format!("{err}\n"))?;
-    let bytes = viewer.run.blobs().get(digest).await.map_err(|err| format!("{err}\n"))?;
-    Ok((digest, bytes))
+    let bytes = match (viewer.run.blobs().get(digest).await, &viewer.other) {
+        (Err(_), Some(other)) => other.run.blobs().get(digest).await,
+        (found, _) => found,
+    };
+    Ok((digest, bytes.map_err(|err| format!("{err}\n"))?))
 }
 
 /// Content never changes under its digest. What is none of the three formats goes as plain bytes,

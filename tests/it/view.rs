@@ -19,7 +19,7 @@ impl Viewer {
         Viewer::with(run, &[])
     }
 
-    fn with(run: &str, more: &[&str]) -> Viewer {
+    pub fn with(run: &str, more: &[&str]) -> Viewer {
         let mut child = Command::new(env!("CARGO_BIN_EXE_coldstart"))
             .args(["view", run])
             .args(more)

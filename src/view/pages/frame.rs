@@ -116,7 +116,7 @@ fn keys() -> Markup {
 }
 
 /// The last part of the RUN's address: a page may be shown to others, who need not see the rest.
-fn run_name(run: &RunDir) -> String {
+pub fn run_name(run: &RunDir) -> String {
     run.name().trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
 }
 

@@ -46,6 +46,10 @@ pub async fn record(
         Ok(found) => found,
         Err(err) => return here.fault(&err),
     };
+    let played = match talk(&viewer, &here, &id, (&plays, most)).await {
+        Ok(played) => played,
+        Err(err) => return here.fault(&err),
+    };
     // Labels that cannot be read are not a reason to hide the record.
     let mut labels = snapshot.run.labels().await.unwrap_or_default();
     labels.retain(|label| label.id == id);
@@ -62,7 +66,7 @@ pub async fn record(
             @for part in &life.unreadable {
                 p.alert { (part.name) " cannot be read: " (said(&part.what)) "; its decision is not shown." }
             }
-            @if plays.is_empty() { (story(&here, &life)) } @else { (talk(&here, &plays, most)) }
+            @if plays.is_empty() { (story(&here, &life)) } @else { (played) }
             (steps(&here, &life, &list, &filter, &Own { labels: &labels, me: viewer.annotator() }))
         },
     )

@@ -2,17 +2,17 @@
 
 use crate::audit::AuditError;
 use crate::audit::rollouts::{Play, RolloutReader};
-use crate::audit::table::{html, read, tables};
+use crate::audit::table::{Played, html, read, tables};
 use crate::audit::talk::conversations;
 use crate::record::{Id, ImageRef};
 use crate::stage::Does;
-use crate::view::pages::frame::Here;
+use crate::view::pages::frame::{Here, run_name};
 use crate::view::pages::story::figure;
 use crate::view::server::Viewer;
 use crate::view::snapshot::Snapshot;
 use axum::extract::State;
 use axum::response::Response;
-use maud::html as markup;
+use maud::{Markup, html as markup};
 use std::sync::Arc;
 
 /// Whether some stage of the RUN lets an agent play.
@@ -37,21 +37,48 @@ pub async fn rollouts(
     }
 }
 
-/// The conversations, with pictures that open whole.
-pub fn talk(here: &Here, plays: &[Play], most: f64) -> maud::Markup {
+/// The conversations, with pictures that open whole; beside them those of the other RUN, if one was
+/// named: nothing there is that it has no rollout of this prompt.
+pub async fn talk(
+    viewer: &Viewer,
+    here: &Here<'_>,
+    id: &Id,
+    (plays, most): (&[Play], f64),
+) -> Result<Markup, AuditError> {
     let draw = |image: &ImageRef, name: &str, word: &str| figure(here, image, name, word);
-    conversations(plays, most, &draw)
+    let Some(other) = &viewer.other else { return Ok(conversations(plays, most, &draw)) };
+    other.journal.refresh().await?;
+    let theirs = match RolloutReader::of(&other.run, &other.journal, viewer.truth.clone()) {
+        Some(reader) => reader.of_record(id).await?,
+        None => Vec::new(),
+    };
+    Ok(markup! {
+        div.beside {
+            div { h2 { (run_name(&viewer.run)) } (conversations(plays, most, &draw)) }
+            div {
+                h2 { (run_name(&other.run)) }
+                (conversations(&theirs, most, &draw))
+                @if theirs.is_empty() { p.note { "no rollout of this prompt here" } }
+            }
+        }
+    })
 }
 
-/// The tables and figures of this RUN, as `coldstart table` prints them.
+/// The tables and figures of this RUN, and of the other beside it, as `coldstart table` prints them.
 pub async fn table(State(viewer): State<Arc<Viewer>>) -> Response {
     let snapshot = viewer.snapshot();
     let here = Here::of(&viewer, &snapshot);
-    let mut played = match read(&snapshot.run, viewer.truth.clone()).await {
-        Ok(played) => played,
-        Err(err) => return here.fault(&err),
-    };
-    played.name = "this run".to_owned();
-    let made = tables(&[played]);
+    let mut all = Vec::new();
+    for run in [Some(&snapshot.run), viewer.other.as_ref().map(|other| &other.run)] {
+        let Some(run) = run else { continue };
+        match read(run, viewer.truth.clone()).await {
+            Ok(played) => all.push(Played { name: run_name(run), ..played }),
+            Err(err) => return here.fault(&err),
+        }
+    }
+    if let [one] = &mut all[..] {
+        one.name = "this run".to_owned();
+    }
+    let made = tables(&all);
     here.page("Tables", "tables", markup! { h1 { "Tables and figures" } (html(&made)) })
 }

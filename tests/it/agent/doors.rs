@@ -18,14 +18,18 @@ struct Made {
     run: String,
 }
 
-/// A run of those rows.
+/// A run of those rows by the trained agent.
 fn made(more: &[&str]) -> Made {
+    played("agent", more)
+}
+
+fn played(pipeline: &str, more: &[&str]) -> Made {
     let folder = tempfile::tempdir().expect("a folder");
     let pool = folder.path().join("Geneval++.jsonl");
     std::fs::write(&pool, ROWS.join("\n")).expect("writes");
     let run = folder.path().join("run").to_str().expect("UTF-8").to_owned();
     let pool = pool.to_str().expect("UTF-8");
-    let mut args = vec!["run", "agent", "--quiet", "--pool", pool, "--out", &run];
+    let mut args = vec!["run", pipeline, "--quiet", "--pool", pool, "--out", &run];
     args.extend(more);
     let said = coldstart(&args);
     assert!(said.contains("Table 1: ") && said.contains("Table 2: GenEval++"), "{said}");
@@ -36,6 +40,19 @@ impl Made {
     fn place(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().expect("UTF-8").to_owned()
     }
+
+    fn tables(&self) -> serde_json::Value {
+        let said = coldstart(&["table", &self.run, "--format", "json"]);
+        serde_json::from_str(&said).expect("JSON")
+    }
+}
+
+/// A figure of the first run in a table.
+fn figure(tables: &serde_json::Value, table: &str, name: &str) -> f64 {
+    let sheet = tables["sheets"].as_array().unwrap().iter().find(|s| s["name"] == table);
+    let sheet = sheet.unwrap_or_else(|| panic!("{table} is missing"));
+    let place = sheet["columns"].as_array().unwrap().iter().position(|c| c == name).unwrap();
+    sheet["rows"][0]["cells"][place]["value"].as_f64().unwrap()
 }
 
 /// What the binary says on standard error, and that it did not end well.
@@ -67,15 +84,8 @@ fn a_run_of_a_set_goes_to_its_owners_and_into_no_training() {
     let official = json(Path::new(&out).join("Output.json"));
     assert_eq!(official["overall_results"].as_array().unwrap().len(), ROWS.len());
     let pictures = std::fs::read_dir(Path::new(&out).join("image")).unwrap().count();
-    let tables: serde_json::Value =
-        serde_json::from_str(&coldstart(&["table", run, "--format", "json"])).unwrap();
-    let sheet = tables["sheets"].as_array().unwrap().iter().find(|s| s["name"] == "Table 2");
-    let sheet = sheet.expect("Table 2");
-    let at = |name: &str| {
-        let columns = sheet["columns"].as_array().unwrap();
-        let place = columns.iter().position(|c| c == name).unwrap();
-        sheet["rows"][0]["cells"][place]["value"].as_f64().unwrap()
-    };
+    let tables = made.tables();
+    let at = |name: &str| figure(&tables, "Table 2", name);
     assert_eq!(pictures as f64 + at("missing"), ROWS.len() as f64);
     let mean = official["overall_score_mean_of_tags"].as_f64().unwrap();
     assert!((mean - at("script prints")).abs() < 1e-9, "{mean}");
@@ -102,6 +112,31 @@ fn a_run_of_a_set_goes_to_its_owners_and_into_no_training() {
 }
 
 #[test]
+fn no_picture_is_worth_nothing_in_every_table() {
+    let made = played("agent_base", &["--set", "rolled.draws=8"]);
+    let tables = made.tables();
+    assert!(figure(&tables, "Table 2", "missing") > 0.0, "every rollout has a picture");
+    assert_eq!(figure(&tables, "Table 2", "unread"), 0.0);
+    // As many rows of each tag, so that the set's overall is the mean over rollouts.
+    let (last, overall) =
+        (figure(&tables, "Table 1", "last picture"), figure(&tables, "Table 2", "Overall"));
+    assert!((last / 100.0 - overall).abs() < 1e-6, "{last} % and {overall}");
+}
+
+#[test]
+fn a_run_in_the_later_grammar_says_why_it_has_no_rows() {
+    let made = played("agent_v2", &[]);
+    let sft = made.place("sft");
+    let args = ["export", &made.run, "--format", "llamafactory", "--out", &sft];
+    let said = refused(&[&args[..], &["--train-on-benchmark"]].concat());
+    for word in ["`scored`", "other_grammar", "v2", "`table`", "grammar = \"v1\""] {
+        assert!(said.contains(word), "{word} is missing: {said}");
+    }
+    let said = refused(&["check", "rl", "--set", "rolled.grammar=v2"]);
+    assert!(said.contains("turns that rows are written in"), "{said}");
+}
+
+#[test]
 fn rollouts_are_conversations_on_pages_and_figures_are_drawn() {
     let made = made(&["--set", "rolled.draws=2"]);
     let page = made.place("report.html");
@@ -119,6 +154,39 @@ fn rollouts_are_conversations_on_pages_and_figures_are_drawn() {
     for part in ["turn 1", "Rollout 2", "as it came", "truth ", "ended: "] {
         assert!(record.contains(part), "{part} is missing");
     }
+}
+
+#[test]
+fn two_runs_stand_side_by_side_on_one_prompt() {
+    let (base, trained) = (played("agent_base", &[]), made(&[]));
+    std::fs::rename(&base.run, base.place("base")).unwrap();
+    let viewer = crate::view::Viewer::with(&trained.run, &["--beside", &base.place("base")]);
+    let (_, tables) = viewer.get("tables");
+    for part in ["Table 5", "difference", "base", "Figure 4"] {
+        assert!(tables.contains(part), "{part} is missing");
+    }
+    let records = viewer.get("search").1;
+    let ids: Vec<&str> =
+        records.split("record/").skip(1).filter_map(|rest| rest.split(['?', '"']).next()).collect();
+    let pictures = |page: &str| -> Vec<String> {
+        let digests = page.split("/image/").skip(1).filter_map(|rest| rest.get(..64));
+        digests.map(str::to_owned).collect()
+    };
+    let pages: Vec<String> = ids.iter().map(|id| viewer.get(&format!("record/{id}")).1).collect();
+    for page in &pages {
+        assert_eq!(page.matches("class=\"talk rollout\"").count(), 2, "{page}");
+    }
+    let shown: Vec<String> = pages.iter().flat_map(|page| pictures(page)).collect();
+    for digest in &shown {
+        let (head, _) = viewer.get(&format!("image/{digest}"));
+        assert!(head.starts_with("HTTP/1.1 200"), "{digest}: {head}");
+    }
+    // Pictures of both are among them.
+    let alone = crate::view::Viewer::start(&trained.run);
+    let missing = shown
+        .iter()
+        .filter(|digest| !alone.get(&format!("image/{digest}")).0.starts_with("HTTP/1.1 200"));
+    assert!(missing.count() > 0, "no picture of the other run");
 }
 
 #[test]
