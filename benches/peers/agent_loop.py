@@ -1,7 +1,7 @@
 """The same rollouts as a researcher writes them: asyncio and aiohttp, a task a prompt.
 
 Called by `cargo bench --bench agent`; arguments: the world's URL, the prompts, the system turn, and a
-folder for pictures and conversations. Prints seconds and calls. As many conversations are in flight as
+folder for pictures and conversations. Prints seconds. As many conversations are in flight as
 `coldstart run` has; nothing is journaled, retried or resumed.
 """
 
@@ -21,12 +21,9 @@ folder = pathlib.Path(folder)
 folder.mkdir(exist_ok=True)
 prompts = [json.loads(line)["prompt"] for line in open(pool)]
 CALL = re.compile(r"<tool_call>\s*(\{.*\})", re.S)
-calls = 0
 
 
 async def post(session, path, body):
-    global calls
-    calls += 1
     async with session.post(url + path, json=body) as answer:
         answer.raise_for_status()
         return await answer.json()
@@ -78,4 +75,4 @@ async def main():
 
 started = time.monotonic()
 asyncio.run(main())
-print(f"{time.monotonic() - started:.3f} {calls}")
+print(f"{time.monotonic() - started:.3f}")
