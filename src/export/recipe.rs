@@ -55,6 +55,6 @@ mod tests {
             let batch = gpus * SFT.per_device * SFT.accumulation(gpus);
             assert!(batch.abs_diff(SFT.rows) <= gpus, "{gpus} GPUs: {batch}");
         }
-        assert_eq!(accumulation(500), 1);
+        assert_eq!(SFT.accumulation(500), 1);
     }
 }
