@@ -146,11 +146,14 @@ fn talks(here: &Here, told: &[Option<Told>; 2]) -> Markup {
     }
 }
 
+/// Reads one text off a round.
+type TextOf = fn(&StoryRound) -> &str;
+
 /// The texts of each round, with the words that only one side has marked.
 fn texts(told: &[Option<Told>; 2]) -> Markup {
     let rounds = |side: usize| told[side].as_ref().map_or(&[][..], |t| &t.life.story.rounds[..]);
     let most = rounds(0).len().max(rounds(1).len());
-    let parts: [(&str, fn(&StoryRound) -> &str); 3] = [
+    let parts: [(&str, TextOf); 3] = [
         ("thinking", |round| &round.thinking),
         ("refined prompt", |round| &round.refined),
         ("judgement", |round| round.judgement.as_ref().map_or("", |j| &j.rationale)),
