@@ -86,9 +86,10 @@ async fn measure(dir: &str) {
 async fn pages(env: &Env, run: RunDir, id: &str) {
     let start = env.now();
     let ms = |from| env.now().duration_since(from).as_secs_f64() * 1e3;
-    let served = Viewer::serve(env.clone(), run, 0, "bench".to_owned(), Work::default(), None, None)
-        .await
-        .unwrap();
+    let served =
+        Viewer::serve(env.clone(), run, 0, "bench".to_owned(), Work::default(), None, None)
+            .await
+            .unwrap();
     println!("viewer ready: {:.0} ms", ms(start));
     let url = served.url.clone();
     env.spawn(served.run());

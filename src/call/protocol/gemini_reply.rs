@@ -174,7 +174,8 @@ impl Assembled {
     /// The answer, if it is whole.
     pub fn finish(self, wire: &Wire<'_>) -> Result<Answer, Failure> {
         let place = wire.place();
-        let Assembled { said, finish, blocked, served, usage, any, mended, whole, summed_up: _ } = self;
+        let Assembled { said, finish, blocked, served, usage, any, mended, whole, summed_up: _ } =
+            self;
         let answer =
             |got, finish| Ok(Answer { got, finish, usage, served, provider: String::new() });
         if let Some(reason) = blocked.filter(|_| said.is_unsaid()) {
