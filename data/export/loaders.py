@@ -9,7 +9,14 @@ import json
 import os
 import sys
 
-os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+# What the trainers tell of themselves would hide what they say of the export.
+for name, quiet in (
+    ("HF_DATASETS_DISABLE_PROGRESS_BARS", "1"),
+    ("TRANSFORMERS_VERBOSITY", "error"),
+    ("LLAMAFACTORY_VERBOSITY", "ERROR"),
+    ("LOG_LEVEL", "ERROR"),
+):
+    os.environ.setdefault(name, quiet)
 
 FOLDER, FORM, MODEL, COLOUR = sys.argv[1:5]
 BY_FORM = {
@@ -98,6 +105,7 @@ def llamafactory():
     from llamafactory.hparams import get_train_args
     from llamafactory.hparams.parser import read_args
     from llamafactory.model import load_tokenizer
+    from transformers.utils import logging
 
     good = True
     for split in SPLITS:
@@ -108,6 +116,7 @@ def llamafactory():
         }
         sys.argv = ["llamafactory-cli", "sft.yaml"] + [f"{k}={v}" for k, v in here.items()]
         model_args, data_args, training_args, _, _ = get_train_args(read_args())
+        logging.set_verbosity_error()  # it has turned it up
         module = load_tokenizer(model_args)
         template = get_template_and_fix_tokenizer(module["tokenizer"], data_args)
         data = get_dataset(template, model_args, data_args, training_args, stage="sft", **module)

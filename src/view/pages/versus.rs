@@ -146,7 +146,7 @@ fn talks(here: &Here, told: &[Option<Told>; 2]) -> Markup {
     }
 }
 
-/// One text of a round.
+/// Reads one text off a round.
 type TextOf = fn(&StoryRound) -> &str;
 
 /// The texts of each round, with the words that only one side has marked.
