@@ -88,6 +88,8 @@ enum Ruling {
 const START: &str = "^";
 /// Stands where a quotation opens; patterns that do not ask for it read over it.
 const QUOTE: &str = "“";
+/// Stands after a word in the genitive, whose apostrophe is no part of it; read over likewise.
+const GENITIVE: &str = "’s";
 
 /// The patterns that a project starts with.
 pub const BUILT_IN: &str = include_str!("../../data/leak_patterns.toml");
@@ -246,6 +248,9 @@ fn marked(sentence: &str) -> Vec<String> {
             out.push(QUOTE.to_owned());
         }
         out.extend(words(&normalise(token)).map(str::to_owned));
+        if token.ends_with("'s") || token.ends_with(GENITIVE) {
+            out.push(GENITIVE.to_owned());
+        }
     }
     out
 }
@@ -269,7 +274,9 @@ fn items(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Vec<Elemen
                     let class = classes.get(name).ok_or_else(|| format!("no class `{name}`"))?;
                     choices.extend(class.split('|').map(normalise));
                 }
-                None if choice == START || choice == QUOTE => choices.push(choice.to_owned()),
+                None if [START, QUOTE, GENITIVE].contains(&choice) => {
+                    choices.push(choice.to_owned())
+                }
                 None => choices.push(normalise(choice)),
             }
         }
@@ -305,7 +312,7 @@ fn matches(items: &[Element], text: &[&str]) -> Option<usize> {
                 return Some(n);
             }
             match text.split_first() {
-                Some((&QUOTE, after)) => Some(1 + matches(items, after)?),
+                Some((&(QUOTE | GENITIVE), after)) => Some(1 + matches(items, after)?),
                 _ => None,
             }
         }

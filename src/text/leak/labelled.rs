@@ -126,6 +126,7 @@ mod tests {
             include_str!("../../../tests/cases/leaks/eighth.tsv"),
             include_str!("../../../tests/cases/leaks/ninth.tsv"),
             include_str!("../../../tests/cases/leaks/tenth.tsv"),
+            include_str!("../../../tests/cases/leaks/eleventh.tsv"),
         ] {
             let rows = parse(set).expect("labelled sentences");
             let score = patterns.score(&rows);
