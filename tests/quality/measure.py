@@ -193,9 +193,6 @@ def held(bench, run, cell, error):
                    "within": all(s["low"] <= 1 - error <= s["high"] for s in of)}
 
 
-LOOKS = ["hard.judge=[\"judge\", \"second_judge\"]", "hard.purity=0.98"]
-
-
 def learned(bench, world, name, pipeline, sets, pilot):
     """A pilot, whose judges the next runs take as they were found."""
     first = bench.run(f"pilot_{name}", pipeline, world, sets, pilot)
@@ -213,7 +210,7 @@ def ways(bench, world, error, repeat, pilot, judges):
     first = learned(bench, world, name, "standard", purity, pilot)
     judges += held(bench, first, {"error": error, "repeat": repeat > 0}, error)
     yield "looks added up", bench.run(f"looks_{name}", "standard", world, purity)
-    yield "the same, `hard` too", bench.run(f"trusted_{name}", "standard", world, purity + LOOKS)
+    yield "the same, `hard` too", bench.run(f"trusted_{name}", "standard", world, purity + ['hard.judge=["judge", "second_judge"]', purity[0].replace("judged", "hard")])
     if repeat:
         three = purity + [f'{stage}.judge=["judge", "second_judge", "third_judge"]' for stage in ("judged", "good", "canaries")]
         learned(bench, world, f"three_{name}", "three", three, pilot)
