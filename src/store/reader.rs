@@ -41,7 +41,10 @@ impl Blocks {
 
 impl Reader {
     pub(super) async fn open(store: &Store, name: &str) -> Result<Reader, StoreError> {
-        let size = if store.is_remote() { store.size(name).await? } else { 0 };
+        let size = match store.local_path(name) {
+            Some(_) => 0,
+            None => store.size(name).await?,
+        };
         Reader::listed(store, name, size)
     }
 
