@@ -25,6 +25,11 @@ const OPENING_READS: usize = 16;
 /// How often a vanished segment sends us back to the list before we give up.
 const RELISTS: usize = 8;
 
+/// Readers kept open. Local ones hold a file, remote ones up to 4 MiB: a RUN of so many shards, each
+/// merged into one segment, is replayed with each block read once.
+const LOCAL_READERS: usize = 64;
+const REMOTE_READERS: usize = 32;
+
 /// See the module's header.
 pub(super) struct Catalog {
     store: Store,
@@ -253,28 +258,29 @@ impl Catalog {
 
     /// The frame at `loc`; `None` when its segment was merged away since the index was asked.
     async fn read(&self, loc: Loc) -> Result<Option<Bytes>, StoreError> {
-        let held = {
-            let mut readers = self.readers.lock();
-            let at = readers.iter().position(|(n, _)| *n == loc.segment);
-            at.map(|at| {
-                readers[..=at].rotate_right(1);
-                Arc::clone(&readers[0].1)
-            })
-        };
-        let reader = match held {
-            Some(reader) => reader,
-            None => {
-                let Some(segment) = self.segment(loc.segment) else { return Ok(None) };
-                let reader = Arc::new(self.store.reader(&segment.name()).await?);
-                // Local readers hold an open file, remote ones up to 4 MiB.
-                let limit = if self.store.is_remote() { 8 } else { 64 };
-                let mut readers = self.readers.lock();
-                readers.insert(0, (loc.segment, Arc::clone(&reader)));
-                readers.truncate(limit);
-                reader
-            }
-        };
+        let Some(reader) = self.reader(loc.segment)? else { return Ok(None) };
         reader.read_at(u64::from(loc.offset), loc.len as usize).await.map(Some)
+    }
+
+    /// The open reader of a segment: one for all who read it at once.
+    fn reader(&self, number: u32) -> Result<Option<Arc<Reader>>, StoreError> {
+        let held = |readers: &mut Vec<(u32, Arc<Reader>)>| {
+            let at = readers.iter().position(|(n, _)| *n == number)?;
+            readers[..=at].rotate_right(1);
+            Some(Arc::clone(&readers[0].1))
+        };
+        if let Some(reader) = held(&mut self.readers.lock()) {
+            return Ok(Some(reader));
+        }
+        let Some(segment) = self.segment(number) else { return Ok(None) };
+        let reader = Arc::new(self.store.listed_reader(&segment.name(), segment.size)?);
+        let mut readers = self.readers.lock();
+        if let Some(reader) = held(&mut readers) {
+            return Ok(Some(reader));
+        }
+        readers.insert(0, (number, Arc::clone(&reader)));
+        readers.truncate(if self.store.is_remote() { REMOTE_READERS } else { LOCAL_READERS });
+        Ok(Some(reader))
     }
 
     /// See `ReadJournal::scan`.

@@ -11,12 +11,15 @@ use crate::journal::frame::{self, Walked};
 use crate::journal::segment::Segment;
 use crate::store::{Created, StoreError};
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 
 /// A merged segment's size: held in memory while it is made.
 const TARGET: u64 = 8 << 20;
 /// Segments of this size are left alone.
 const LARGE: u64 = 4 << 20;
+/// Segments read, or deleted, at once: they are small, and a bucket takes its time for each.
+const AT_ONCE: usize = 8;
 
 /// Merges runs of consecutive small segments of `dir`. What another process merged meanwhile is
 /// left to it.
@@ -47,9 +50,12 @@ async fn merge_run(
     let size: u64 = run.iter().map(|segment| segment.size).sum();
     let mut bytes = frame::unsealed((size + size / 16) as usize);
     let mut places = Vec::new();
-    let mut taken: Vec<&Segment> = Vec::new();
-    for segment in run {
-        let old = catalog.store().get(&segment.name()).await?;
+    let mut taken: Vec<Arc<Segment>> = Vec::new();
+    let mut read = futures::stream::iter(run.to_vec())
+        .map(|segment| async move { (catalog.store().get(&segment.name()).await, segment) })
+        .buffered(AT_ONCE);
+    while let Some((old, segment)) = read.next().await {
+        let old = old?;
         let items = frame::walk(&old);
         if items.iter().any(|item| matches!(item, Walked::Damage { .. })) {
             finish(catalog, &taken, &mut bytes, &mut places, nonce).await?;
@@ -71,7 +77,7 @@ async fn merge_run(
 /// Writes the merged segment and deletes those in it; leaves `bytes` and `places` as new.
 async fn finish(
     catalog: &Catalog,
-    taken: &[&Segment],
+    taken: &[Arc<Segment>],
     bytes: &mut Vec<u8>,
     places: &mut Vec<Place>,
     nonce: [u8; 16],
@@ -95,10 +101,10 @@ async fn finish(
     }
     let items: Vec<Walked> = places.into_iter().map(Walked::Frame).collect();
     catalog.adopt(merged, &items);
-    for segment in taken {
-        catalog.store().delete(&segment.name()).await?;
-    }
-    Ok(())
+    let deletes = futures::stream::iter(taken.to_vec())
+        .map(|segment| async move { catalog.store().delete(&segment.name()).await })
+        .buffer_unordered(AT_ONCE);
+    deletes.try_collect::<()>().await
 }
 
 /// Deletes what an earlier merge of `dir` wrote anew but had no time to delete.

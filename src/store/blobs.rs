@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, Shared, WeakShared};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// Blob writes under way at once: enough for fsyncs to overlap, few enough threads.
 const WRITERS: usize = 32;
@@ -32,6 +32,8 @@ struct Inner {
     /// Writes under way, so that equal blobs are written once.
     writing: Mutex<HashMap<Digest, WeakShared<Write>>>,
     permits: Semaphore,
+    /// A bucket's blobs when the first was asked for, with their sizes: one request for a thousand.
+    listed: OnceCell<HashMap<Digest, u64>>,
 }
 
 impl Blobs {
@@ -43,6 +45,7 @@ impl Blobs {
                 cache: Mutex::new(ByteCache::new(cache_bytes)),
                 writing: Mutex::new(HashMap::new()),
                 permits: Semaphore::new(WRITERS),
+                listed: OnceCell::new(),
             }),
         }
     }
@@ -102,6 +105,12 @@ impl Blobs {
         if self.inner.cache.lock().get(&digest).is_some() {
             return Ok(true);
         }
+        if self.inner.store.is_remote() {
+            let listed = self.inner.listed.get_or_try_init(|| self.inner.list()).await?;
+            if listed.get(&digest) == Some(&size) {
+                return Ok(true);
+            }
+        }
         self.inner.holds(&Self::name(digest), size).await
     }
 
@@ -123,6 +132,12 @@ impl Inner {
             return Ok(());
         }
         self.store.put(&name, bytes).await
+    }
+
+    async fn list(&self) -> Result<HashMap<Digest, u64>, StoreError> {
+        let found = self.store.list("blobs").await?;
+        let digest = |name: &str| name.rsplit('/').next()?.parse::<Digest>().ok();
+        Ok(found.into_iter().filter_map(|(name, size)| Some((digest(&name)?, size))).collect())
     }
 
     /// A wrong size is a blob that a power cut left behind: as good as none.

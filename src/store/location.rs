@@ -126,6 +126,11 @@ impl Store {
         Reader::open(self, name).await
     }
 
+    /// As `reader`, of an object that was listed with `size` bytes.
+    pub fn listed_reader(&self, name: &str, size: u64) -> Result<Reader, StoreError> {
+        Reader::listed(self, name, size)
+    }
+
     /// Ranges of one Parquet object; to be asked for on a blocking thread.
     pub async fn ranges(&self, name: &str) -> Result<Ranges, StoreError> {
         Ranges::open(self, name).await

@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 const BLOCK: u64 = 256 << 10;
 /// Blocks kept per reader.
 const KEPT: usize = 4 << 20;
+/// Blocks of one object that are fetched at once; who wants one that is under way waits for it.
+const LANES: u64 = 8;
 
 /// See `Store::reader`. The object must not change while it is read (segments never do).
 pub struct Reader {
@@ -22,18 +24,40 @@ pub struct Reader {
 
 enum Access {
     File(Local),
-    Blocks(Mutex<ByteCache<u64>>),
+    Blocks(Box<Blocks>),
+}
+
+struct Blocks {
+    cache: Mutex<ByteCache<u64>>,
+    /// By the block's number modulo `LANES`.
+    lanes: [tokio::sync::Mutex<()>; LANES as usize],
+}
+
+impl Blocks {
+    fn new() -> Box<Blocks> {
+        Box::new(Blocks { cache: Mutex::new(ByteCache::new(KEPT)), lanes: Default::default() })
+    }
 }
 
 impl Reader {
     pub(super) async fn open(store: &Store, name: &str) -> Result<Reader, StoreError> {
+        let size = match store.local_path(name) {
+            Some(_) => 0,
+            None => store.size(name).await?,
+        };
+        Reader::listed(store, name, size)
+    }
+
+    /// As `open`, of an object whose size a list has told: a bucket need not be asked again. Locally
+    /// the file says its size.
+    pub(super) fn listed(store: &Store, name: &str, size: u64) -> Result<Reader, StoreError> {
         let of_io = |e: std::io::Error| from_io(store.place(name), &e);
         let (size, access) = match store.local_path(name) {
             Some(path) => {
                 let file = Local::open(&path).map_err(of_io)?;
                 (file.size().map_err(of_io)?, Access::File(file))
             }
-            None => (store.size(name).await?, Access::Blocks(Mutex::new(ByteCache::new(KEPT)))),
+            None => (size, Access::Blocks(Blocks::new())),
         };
         Ok(Reader { store: store.clone(), name: name.to_string(), size, access })
     }
@@ -55,13 +79,13 @@ impl Reader {
             Access::File(file) => {
                 file.read_at(offset, len).map_err(|e| from_io(self.store.place(&self.name), &e))
             }
-            Access::Blocks(cache) => self.read_blocks(cache, offset, len).await,
+            Access::Blocks(blocks) => self.read_blocks(blocks, offset, len).await,
         }
     }
 
     async fn read_blocks(
         &self,
-        cache: &Mutex<ByteCache<u64>>,
+        blocks: &Blocks,
         offset: u64,
         len: usize,
     ) -> Result<Bytes, StoreError> {
@@ -71,7 +95,7 @@ impl Reader {
         while at < end {
             let block = at / BLOCK;
             let start = block * BLOCK;
-            let bytes = self.block(cache, block).await?;
+            let bytes = self.block(blocks, block).await?;
             let from = (at - start) as usize;
             let upto = ((end - start).min(bytes.len() as u64)) as usize;
             let Some(piece) = bytes.get(from..upto).filter(|piece| !piece.is_empty()) else {
@@ -89,13 +113,18 @@ impl Reader {
         Ok(out.freeze())
     }
 
-    async fn block(&self, cache: &Mutex<ByteCache<u64>>, block: u64) -> Result<Bytes, StoreError> {
-        if let Some(bytes) = cache.lock().get(&block) {
+    async fn block(&self, blocks: &Blocks, block: u64) -> Result<Bytes, StoreError> {
+        let held = || blocks.cache.lock().get(&block);
+        if let Some(bytes) = held() {
+            return Ok(bytes);
+        }
+        let _lane = blocks.lanes[(block % LANES) as usize].lock().await;
+        if let Some(bytes) = held() {
             return Ok(bytes);
         }
         let range = block * BLOCK..((block + 1) * BLOCK).min(self.size);
         let bytes = self.store.get_range(&self.name, range).await?;
-        cache.lock().insert(block, bytes.clone());
+        blocks.cache.lock().insert(block, bytes.clone());
         Ok(bytes)
     }
 }

@@ -26,6 +26,13 @@ const NAMESPACE: &str = "/someone";
 
 /// Starts a server; what `AWS_ENDPOINT_URL` is to say.
 pub fn s3(manner: Manner) -> String {
+    watched(manner).0
+}
+
+/// As `s3`; and what it was asked so far, method and path.
+pub fn watched(manner: Manner) -> (String, Arc<Mutex<Vec<String>>>) {
+    let seen = Arc::<Mutex<Vec<String>>>::default();
+    let log = seen.clone();
     let objects = Objects::default();
     let cdn = match manner {
         Manner::Hub => listen({
@@ -34,8 +41,11 @@ pub fn s3(manner: Manner) -> String {
         }),
         _ => String::new(),
     };
-    let base = listen(move |asked| answer(asked, manner, &objects, &cdn));
-    if manner == Manner::Hub { base + NAMESPACE } else { base }
+    let base = listen(move |asked| {
+        log.lock().expect("no panic").push(format!("{} {}", asked.method, asked.path()));
+        answer(asked, manner, &objects, &cdn)
+    });
+    (if manner == Manner::Hub { base + NAMESPACE } else { base }, seen)
 }
 
 struct Asked {

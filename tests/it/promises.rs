@@ -1,7 +1,7 @@
 //! What a RUN relies on in its store is tried at its start, against servers that do not keep it; and
 //! values of the environment that no client takes are named, not panicked over.
 
-use crate::bucket::{Manner, s3};
+use crate::bucket::{Manner, s3, watched};
 use std::process::{Command, Output};
 
 fn coldstart(args: &[&str], set: &[(&str, &str)]) -> (i32, String) {
@@ -85,6 +85,33 @@ fn the_hubs_buckets_are_a_home_for_a_run_and_for_an_export() {
         let (code, said) = coldstart(args, &set);
         assert_eq!(code, 0, "{args:?}: {said}");
     }
+}
+
+/// Hundreds of calls are replayed at once; each would else ask anew for the segment that it is in.
+#[test]
+fn a_replay_asks_a_bucket_for_no_object_again_and_again() {
+    let (base, seen) = watched(Manner::Keeps);
+    let set = [("AWS_ENDPOINT_URL", base.as_str())];
+    let run = ["run", "--quiet", "--limit", "8", "--out", "s3://bkt/run"];
+    for shard in ["0/2", "1/2"] {
+        let (code, said) = coldstart(&[&run[..], &["--shard", shard]].concat(), &set);
+        assert_eq!(code, 0, "{said}");
+    }
+    seen.lock().expect("no panic").clear();
+    let (code, said) = coldstart(&run, &set);
+    assert_eq!(code, 0, "{said}");
+    let mut times = std::collections::BTreeMap::<String, usize>::new();
+    for asked in seen.lock().expect("no panic").iter() {
+        if asked.contains("/journal/") || asked.contains("/blobs/") {
+            *times.entry(asked.clone()).or_default() += 1;
+        }
+    }
+    assert!(!times.is_empty());
+    // Its end is read when it is opened, then its one block.
+    let often: Vec<_> = times.iter().filter(|(_, times)| **times > 3).collect();
+    assert!(often.is_empty(), "{often:?}");
+    let asked_for = times.keys().filter(|asked| asked.starts_with("HEAD")).count();
+    assert!(asked_for <= 2, "{times:?}");
 }
 
 #[test]
