@@ -7,8 +7,10 @@
 //! pattern decides.
 
 pub mod labelled;
+mod phrases;
 
 use crate::diag::{Diagnostic, SourceFile};
+use crate::text::leak::phrases::{GENITIVE, Phrases, QUOTE, START, items};
 use crate::text::{normalise, words};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,19 +64,12 @@ impl LeakHit {
 /// Compiled patterns.
 #[derive(Debug)]
 pub struct Patterns {
-    groups: Vec<(String, String, Vec<Element>)>,
-    innocent: Vec<Vec<Element>>,
-    doubtful: Vec<Vec<Element>>,
+    /// Group and pattern of each of `leaks`, as the file writes them.
+    names: Vec<(String, String)>,
+    leaks: Phrases,
+    innocent: Phrases,
+    doubtful: Phrases,
     markup: Vec<String>,
-}
-
-/// One place of a pattern.
-#[derive(Debug)]
-enum Element {
-    /// Permitted words, and whether the place may be missing.
-    Word { choices: Vec<String>, optional: bool },
-    /// Up to so many words of any kind.
-    Gap(usize),
 }
 
 /// What one sentence is.
@@ -83,13 +78,6 @@ enum Ruling {
     Doubtful,
     Clean,
 }
-
-/// Stands before a sentence's first word, and in a pattern for that place.
-const START: &str = "^";
-/// Stands where a quotation opens; patterns that do not ask for it read over it.
-const QUOTE: &str = "“";
-/// Stands after a word in the genitive, whose apostrophe is no part of it; read over likewise.
-const GENITIVE: &str = "’s";
 
 /// The patterns that a project starts with.
 pub const BUILT_IN: &str = include_str!("../../data/leak_patterns.toml");
@@ -114,16 +102,23 @@ impl Patterns {
                 Vec::new()
             })
         };
-        let mut groups = Vec::new();
+        let (mut names, mut leaks) = (Vec::new(), Vec::new());
         for group in &file.group {
             for pattern in &group.patterns {
-                groups.push((group.name.clone(), pattern.clone(), read(pattern)));
+                names.push((group.name.clone(), pattern.clone()));
+                leaks.push(read(pattern));
             }
         }
         let innocent = file.innocent.iter().map(&mut read).collect();
         let doubtful = file.doubtful.iter().map(&mut read).collect();
         if errors.is_empty() {
-            Ok(Patterns { groups, innocent, doubtful, markup: file.markup })
+            Ok(Patterns {
+                names,
+                leaks: Phrases::of(leaks),
+                innocent: Phrases::of(innocent),
+                doubtful: Phrases::of(doubtful),
+                markup: file.markup,
+            })
         } else {
             Err(errors)
         }
@@ -184,13 +179,13 @@ impl Patterns {
             }
             // “the second picture I” is no leak where “second picture I drew” is innocent.
             let mut beyond = None;
-            for (group, pattern, items) in &self.groups {
-                let Some(n) = matches(items, rest) else { continue };
+            for (number, n) in self.leaks.at(rest) {
                 let end = *beyond.get_or_insert_with(|| 1 + self.innocent(&rest[1..]));
                 if n == 1 || end <= n {
                     let quote = rest[..n].join(" ");
                     let quote = quote.trim_start_matches(START).trim_start();
                     let quote = quote.chars().take(80).collect();
+                    let (group, pattern) = &self.names[number];
                     return Ruling::Leak(LeakHit { pattern: format!("{group}: {pattern}"), quote });
                 }
             }
@@ -198,7 +193,7 @@ impl Patterns {
                 at += end;
                 continue;
             }
-            if self.doubtful.iter().any(|p| matches(p, rest).is_some()) {
+            if self.doubtful.at(rest).next().is_some() {
                 ruling = Ruling::Doubtful;
             }
             at += 1;
@@ -208,7 +203,7 @@ impl Patterns {
 
     /// How many words the longest innocent phrase takes from the start of `words`.
     fn innocent(&self, words: &[&str]) -> usize {
-        self.innocent.iter().filter_map(|p| matches(p, words)).max().unwrap_or(0)
+        self.innocent.at(words).map(|(_, taken)| taken).max().unwrap_or(0)
     }
 
     /// Control tokens, and beside them roles, template syntax and our templates' sections, in what
@@ -255,70 +250,6 @@ fn marked(sentence: &str) -> Vec<String> {
     out
 }
 
-fn items(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Vec<Element>, String> {
-    let mut out = Vec::new();
-    for place in pattern.split_whitespace() {
-        if let Some(most) = place.strip_prefix("...") {
-            let most = if most.is_empty() { Ok(3) } else { most.parse() };
-            out.push(Element::Gap(most.map_err(|_| format!("`{place}` is no gap"))?));
-            continue;
-        }
-        let (place, optional) = match place.strip_suffix('?') {
-            Some(inner) => (inner, true),
-            None => (place, false),
-        };
-        let mut choices: Vec<String> = Vec::new();
-        for choice in place.split('|') {
-            match choice.strip_prefix('@') {
-                Some(name) => {
-                    let class = classes.get(name).ok_or_else(|| format!("no class `{name}`"))?;
-                    choices.extend(class.split('|').map(normalise));
-                }
-                None if [START, QUOTE, GENITIVE].contains(&choice) => {
-                    choices.push(choice.to_owned())
-                }
-                None => choices.push(normalise(choice)),
-            }
-        }
-        choices.retain(|c| !c.is_empty());
-        // A CJK pattern is one word per character, like the text it meets.
-        if choices.len() == 1 && words(&choices[0]).count() > 1 {
-            let parts = words(&choices[0]).map(str::to_owned);
-            out.extend(parts.map(|w| Element::Word { choices: vec![w], optional: false }));
-        } else if choices.is_empty() {
-            return Err(format!("`{place}` is no word"));
-        } else {
-            out.push(Element::Word { choices, optional });
-        }
-    }
-    let word = |item: &Element| matches!(item, Element::Word { optional: false, .. });
-    if out.iter().any(word) { Ok(out) } else { Err("it matches anything".to_owned()) }
-}
-
-/// How many words of `text` the pattern takes from its start.
-fn matches(items: &[Element], text: &[&str]) -> Option<usize> {
-    let Some((item, rest)) = items.split_first() else { return Some(0) };
-    match item {
-        Element::Gap(most) => (0..=(*most).min(text.len()))
-            .find_map(|n| matches(rest, &text[n..]).map(|taken| taken + n)),
-        Element::Word { choices, optional } => {
-            if let Some((word, after)) = text.split_first()
-                && choices.iter().any(|c| c == word)
-                && let Some(n) = matches(rest, after)
-            {
-                return Some(n + 1);
-            }
-            if *optional && let Some(n) = matches(rest, text) {
-                return Some(n);
-            }
-            match text.split_first() {
-                Some((&(QUOTE | GENITIVE), after)) => Some(1 + matches(items, after)?),
-                _ => None,
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{BUILT_IN, Patterns};
@@ -333,7 +264,7 @@ mod tests {
     #[test]
     fn the_patterns_that_are_built_in_compile_and_bad_ones_are_told() {
         let patterns = read(BUILT_IN).expect("they compile");
-        assert!(patterns.groups.len() > 40 && !patterns.markup.is_empty());
+        assert!(patterns.names.len() > 40 && !patterns.markup.is_empty());
         let group =
             |p: &str| format!("[[group]]\nname = \"x\"\nlanguage = \"y\"\npatterns = [\"{p}\"]\n");
         assert_eq!(read(&group("the|a? ...")).err(), Some(1), "it matches anything");
