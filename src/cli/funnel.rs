@@ -38,6 +38,9 @@ pub fn render(report: &Report, width: usize) -> String {
 /// Where the strata ran dry: that all was taken, and how to get nearer to the target.
 fn short(report: &Report) -> String {
     let (rows, target) = (report.dataset.rows, report.dataset.target);
+    if rows == 0 && target > 0 {
+        return one_sided(report).unwrap_or_default();
+    }
     if rows == 0 || rows >= target {
         return String::new();
     }
@@ -45,6 +48,16 @@ fn short(report: &Report) -> String {
         "\n          all that this pool gave; the target is {target}: more prompts (`--pool`) bring more rows, \
          `--target {rows}` asks for no more"
     )
+}
+
+/// Why a dataset is empty though records came to its balance: all of them accept, or all reject.
+fn one_sided(report: &Report) -> Option<String> {
+    let full = report.stages.iter().find(|s| s.reasons.contains_key("over_quota"))?;
+    let (name, n) = (&full.stage, full.entered);
+    Some(format!(
+        "\n          all {n} records that came to `{name}` are of one side, and it takes as many that accept as \
+         reject:\n          more prompts (`--pool`) bring both, `--set {name}.accepts={{}}` takes what is there"
+    ))
 }
 
 /// What to do with a finished run, for whoever has just made his first.

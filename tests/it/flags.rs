@@ -131,3 +131,27 @@ fn prompts_are_inspected_reported_and_fingerprinted_as_flags_say() {
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!((&report["rows"], &report["contamination"]["dropped"]), (&2.into(), &2.into()));
 }
+
+#[test]
+fn a_dataset_that_its_balance_left_empty_says_how_to_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (pool, out) = (path(&folder, "own.jsonl"), path(&folder, "run"));
+    let prompts = [
+        "Seven red kites over a lake",
+        "Two blue cups and a green book",
+        "A dog to the left of a bench",
+        "Five yellow lemons",
+        "Three white sheep",
+        "A cat under a chair",
+        "Four purple umbrellas",
+    ];
+    let rows = prompts.map(|prompt| format!("{{\"prompt\":\"{prompt}\"}}\n")).concat();
+    std::fs::write(&pool, rows).expect("writes");
+    let run = ["run", "--pool", &pool, "--out", &out, "--quiet"];
+    let said = text(&run);
+    assert!(said.contains("dataset   0 rows"), "{said}");
+    assert!(said.contains("as many that accept as reject"), "{said}");
+    let more = ["--set", "balanced.accepts={}", "--into-changed-pipeline"];
+    let said = text(&[&run[..], &more].concat());
+    assert!(said.contains("dataset   ") && !said.contains("dataset   0 rows"), "{said}");
+}
