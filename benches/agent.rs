@@ -8,7 +8,8 @@
 //! pictures. Ideal = calls / 256, rounded up, times 200 ms: every slot full from the first moment to
 //! the last, and more than the 1.4 s of one conversation. PYTHON names a Python that has aiohttp.
 //! The aim is 1.10 x ideal. Taken once, on two busy cores with the profile `quick`: 2.06 x, 1.5 ms of
-//! CPU a call, which alone fills the cores; the loop, which keeps no journal, 1.38 x.
+//! CPU a call, which alone fills the cores; the loop, which keeps no journal, 1.38 x. Memory: 115 MB at
+//! 1,000 prompts, 147 MB at 4,000.
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
