@@ -10,7 +10,7 @@ use crate::audit::deep::StageAudit;
 use crate::audit::findings::{Finding, Severity};
 use crate::audit::lineage::Life;
 use crate::audit::panels::{
-    Links, acceptance_table, figures, funnel_table, purity_table, split_table, stage_cards,
+    Links, acceptance_table, figures, funnel_table, purity_table, said, split_table, stage_cards,
     strata_table,
 };
 use crate::audit::plot::bars;
@@ -58,12 +58,30 @@ impl Page<'_> {
     }
 }
 
-pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// The page's text.
 pub fn page(made: &Page<'_>) -> String {
     let Page { report, shape, stages, samples, tables: figures_of, published } = made;
-    let name = made.name();
+    let body = html! {
+        (figures(&report.funnel, report.calls_journaled))
+        section { h2 { "Findings" } (findings(&report.findings)) }
+        div.split {
+            section.graph { (dag::svg(shape, &report.funnel, |stage| Some(format!("#{stage}")))) }
+            div { (tables(report)) }
+        }
+        @if let Some(made) = figures_of { (html_of(made)) }
+        h2 { "Stages" }
+        @for stage in *stages { (one_stage(stage, shape)) }
+        @if !samples.is_empty() { h2 { "Trajectories" } }
+        @if *published { (cells(samples)) } @else { @for sample in *samples { (trajectory(sample)) } }
+    };
+    framed(made, &format!("Audit of {}", made.name()), &body)
+}
+
+/// What every page of an audit stands in.
+pub fn framed(made: &Page<'_>, title: &str, body: &Markup) -> String {
+    let report = made.report;
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -71,27 +89,15 @@ pub fn page(made: &Page<'_>) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { "Audit of " (name) }
+                title { (title) }
                 style { (PreEscaped(include_str!("../view/assets/style.css"))) }
             }
             body {
-                header { b { "coldstart audit" } span.run { (name) }
+                header { b { "coldstart audit" } span.run { (said(made.name())) }
                     @if report.simulated { span.badge.warn { "simulated world" } }
                     @if !report.complete { span.badge { "not complete" } }
                 }
-                main {
-                    (figures(&report.funnel, report.calls_journaled))
-                    section { h2 { "Findings" } (findings(&report.findings)) }
-                    div.split {
-                        section.graph { (dag::svg(shape, &report.funnel, |stage| Some(format!("#{stage}")))) }
-                        div { (tables(report)) }
-                    }
-                    @if let Some(made) = figures_of { (html_of(made)) }
-                    h2 { "Stages" }
-                    @for stage in *stages { (one_stage(stage, shape)) }
-                    @if !samples.is_empty() { h2 { "Trajectories" } }
-                    @if *published { (cells(samples)) } @else { @for sample in *samples { (trajectory(sample)) } }
-                }
+                main { (body) }
             }
         }
     };

@@ -2,7 +2,7 @@
 //! other words or pictures. Records are matched by id.
 
 use crate::audit::diff::Side;
-use crate::audit::index::{HashedSet, Index, Record, StageRows};
+use crate::audit::index::{Index, Record, StageRows};
 use crate::audit::show::way;
 use crate::record::{Disposition, Id};
 
@@ -49,10 +49,8 @@ pub fn pairs(a: &Side, b: &Side) -> Pairs {
     let stages = stage_order(a, b);
     let rows = [rows_by_record(a.index, &stages), rows_by_record(b.index, &stages)];
     let mut out = Pairs { stages, pairs: Vec::new(), rows };
-    let mut known: HashedSet<Id> = HashedSet::default();
     for (ra, id) in a.index.records.id.iter().enumerate() {
         let rb = b.index.records.find(id);
-        known.insert(*id);
         let mut pair = Pair {
             id: *id,
             a: Some(ra as Record),
@@ -66,7 +64,8 @@ pub fn pairs(a: &Side, b: &Side) -> Pairs {
         }
         out.pairs.push(pair);
     }
-    let alone = b.index.records.id.iter().enumerate().filter(|(_, id)| !known.contains(*id));
+    let alone = b.index.records.id.iter().enumerate();
+    let alone = alone.filter(|(_, id)| a.index.records.find(id).is_none());
     out.pairs.extend(alone.map(|(rb, id)| Pair {
         id: *id,
         a: None,

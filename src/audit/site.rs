@@ -5,12 +5,12 @@
 //! links lead to the folder's other pages only.
 
 use crate::audit::evidence::{calls, evidence, outcome};
-use crate::audit::page::{POLICY, Page, Sample, page, rollouts};
+use crate::audit::page::{Page, Sample, framed, page, rollouts};
 use crate::audit::panels::said;
 use crate::audit::show::{line, money};
 use crate::audit::trajectory::{Shown, figure, trajectory};
 use crate::record::{Id, ImageRef};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 /// The page that the others are reached from.
 pub const INDEX: &str = "index.html";
@@ -46,51 +46,34 @@ fn one(made: &Page<'_>, sample: &Sample, [before, after]: [Option<Id>; 2]) -> St
         picture(sample, image, title, word, whole)
     };
     let there = |id: Id| format!("{}.html", id.hex());
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { "Trajectory " (&life.id.hex()[..8]) }
-                style { (PreEscaped(include_str!("../view/assets/style.css"))) }
-            }
-            body {
-                header { b { "coldstart audit" } span.run { (said(made.name())) }
-                    @if made.report.simulated { span.badge.warn { "simulated world" } }
+    let body = html! {
+        div.pages {
+            a href={ "../" (INDEX) } { "↑ the audit" }
+            @if let Some(id) = before { a rel="prev" href=(there(id)) { "← previous" } }
+            @if let Some(id) = after { a rel="next" href=(there(id)) { "next →" } }
+        }
+        h1.prompt { (said(&life.prompt)) }
+        div.meta {
+            span { (said(&life.category)) } span { (said(&life.source)) } span { (money(life.cost_usd)) }
+            span.id { (life.id) }
+        }
+        @for part in &life.unreadable { p.alert { (said(&part.name)) " cannot be read: " (said(&part.what.to_string())) } }
+        @if sample.plays.is_empty() { (trajectory(life, Shown::All, &draw)) } @else { (rollouts(sample)) }
+        section { h2 { "Its life, stage by stage" }
+            ol.life { @for step in &life.steps { li.step {
+                @let d = &step.decision;
+                h3 {
+                    a href={ "../" (INDEX) "#" (d.stage) } { (d.stage) } " "
+                    (outcome(d.disposition, &d.port, &d.reason))
+                    @if let Some(score) = d.evidence.score { span.size { "score " (format!("{score:.2}")) } }
+                    @if d.cost.0 > 0 { span.size { (money(d.cost.usd())) } }
                 }
-                main {
-                    div.pages {
-                        a href={ "../" (INDEX) } { "↑ the audit" }
-                        @if let Some(id) = before { a rel="prev" href=(there(id)) { "← previous" } }
-                        @if let Some(id) = after { a rel="next" href=(there(id)) { "next →" } }
-                    }
-                    h1.prompt { (said(&life.prompt)) }
-                    div.meta {
-                        span { (said(&life.category)) } span { (said(&life.source)) } span { (money(life.cost_usd)) }
-                        span.id { (life.id) }
-                    }
-                    @for part in &life.unreadable { p.alert { (said(&part.name)) " cannot be read: " (said(&part.what.to_string())) } }
-                    @if sample.plays.is_empty() { (trajectory(life, Shown::All, &draw)) } @else { (rollouts(sample)) }
-                    section { h2 { "Its life, stage by stage" }
-                        ol.life { @for step in &life.steps { li.step {
-                            @let d = &step.decision;
-                            h3 {
-                                a href={ "../" (INDEX) "#" (d.stage) } { (d.stage) } " "
-                                (outcome(d.disposition, &d.port, &d.reason))
-                                @if let Some(score) = d.evidence.score { span.size { "score " (format!("{score:.2}")) } }
-                                @if d.cost.0 > 0 { span.size { (money(d.cost.usd())) } }
-                            }
-                            (evidence(step))
-                            (calls(step, &draw))
-                        } } }
-                    }
-                }
-            }
+                (evidence(step))
+                (calls(step, &draw))
+            } } }
         }
     };
-    page.into_string()
+    framed(made, &format!("Trajectory {}", &life.id.hex()[..8]), &body)
 }
 
 /// What the page holds of a picture: all of it, a thumbnail, or a word that it is not there.

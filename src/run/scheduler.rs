@@ -71,9 +71,8 @@ fn read(scheduler: &Scheduler, var: &dyn Fn(&str) -> Option<String>) -> Result<S
         None => None,
     };
     // An array of a subset, or one that does not begin at 0, counts its tasks and not the shards.
-    let whole = ["SLURM_ARRAY_TASK_MIN"]
-        .iter()
-        .all(|min| name != "SLURM" || var(min).is_none_or(|first| first.trim() == "0"));
+    let whole =
+        name != "SLURM" || var("SLURM_ARRAY_TASK_MIN").is_none_or(|first| first.trim() == "0");
     let Some(of) = own.or(theirs.filter(|_| whole)) else {
         return Err(format!(
             "{name} says by {} that this is task {index}, and not of how many shards\n  set {COUNT}, \
