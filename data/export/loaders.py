@@ -4,6 +4,7 @@ usage: loaders.py FOLDER FORM MODEL COLOUR     (run by `coldstart export --verif
 A trainer that is not installed is said so; one that refuses the export ends with 1.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -17,6 +18,9 @@ for name, quiet in (
     ("LOG_LEVEL", "ERROR"),
 ):
     os.environ.setdefault(name, quiet)
+
+# They print examples of their own, too; a refusal comes as an exception.
+OUT = sys.stdout
 
 FOLDER, FORM, MODEL, COLOUR = sys.argv[1:5]
 BY_FORM = {
@@ -33,6 +37,10 @@ BY_FORM = {
 with open(os.path.join(FOLDER, "export.json")) as file:
     ACCOUNT = json.load(file)
 SPLITS = [name for name, split in ACCOUNT["splits"].items() if split["rows"]]
+
+
+def say(text):
+    print(text, file=OUT, flush=True)
 
 
 def paint(text, trained):
@@ -63,9 +71,9 @@ def spans(tokenizer, ids, trained):
 def tell(trainer, split, rows, lengths, example):
     want = ACCOUNT["splits"][split]["rows"]
     tokens = f", {sum(lengths)} tokens, longest {max(lengths)}" if lengths else ""
-    print(f"{trainer}: {split} {rows} rows of {want}{tokens}")
+    say(f"{trainer}: {split} {rows} rows of {want}{tokens}")
     if example:
-        print(example + "\n")
+        say(example + "\n")
     return rows == want
 
 
@@ -197,7 +205,7 @@ def trl():
         with open(published) as file:
             processor.chat_template = processor.tokenizer.chat_template = file.read()
         template = get_training_chat_template(processor)
-        print("trl: it cannot train on this model's own chat template; read by TRL's qwen2_5_vl.jinja")
+        say("trl: it cannot train on this model's own chat template; read by TRL's qwen2_5_vl.jinja")
     collate = DataCollatorForVisionLanguageModeling(
         processor, max_length=None, assistant_only_loss=True, chat_template=template
     )
@@ -218,15 +226,16 @@ def main():
     found = [name for name in BY_FORM[FORM] if importlib.util.find_spec(name)]
     missing = [name for name in BY_FORM[FORM] if name not in found]
     if missing:
-        print(f"not installed here: {', '.join(missing)}")
+        say(f"not installed here: {', '.join(missing)}")
     if not found:
         sys.exit("no trainer of this form is installed in this Python; name another by --python")
     good = True
     for name in found:
         try:
-            good &= loaders[name]()
+            with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+                good &= loaders[name]()
         except Exception as error:  # the trainer's own words are what is asked for
-            print(f"{name} refuses it: {type(error).__name__}: {error}")
+            say(f"{name} refuses it: {type(error).__name__}: {error}")
             good = False
     sys.exit(0 if good else 1)
 
