@@ -116,7 +116,7 @@ impl Compile<'_> {
     /// The phrases in the file named by parameter `param`.
     pub fn patterns(&self, param: &str) -> Result<Arc<Patterns>, Vec<Diagnostic>> {
         let source = self.file(param)?;
-        Patterns::parse(&source).map(Arc::new)
+        Patterns::shared(&source)
     }
 
     /// The text file named by parameter `param`, looked for under `data/` and from the root.

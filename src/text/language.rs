@@ -2,6 +2,8 @@
 //! rests on it: a prompt of three Latin words is often `und`.
 
 use crate::text::{normalise, words};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 const SMALL_WORDS: [(&str, &[&str]); 7] = [
     (
@@ -34,15 +36,29 @@ const SMALL_WORDS: [(&str, &[&str]); 7] = [
     ("nl", &["de", "het", "een", "met", "en", "van", "op", "twee", "naast", "voor"]),
 ];
 
+/// A small word's languages: bit n for the n-th of the table.
+static OF_WORD: LazyLock<HashMap<&str, u8>> = LazyLock::new(|| {
+    let mut languages = HashMap::new();
+    for (at, (_, list)) in SMALL_WORDS.into_iter().enumerate() {
+        list.iter().for_each(|word| *languages.entry(*word).or_default() |= 1 << at);
+    }
+    languages
+});
+/// No small word is longer, in bytes.
+const LONGEST: usize = 6;
+
 /// An ISO 639-1 code, or `und` where nothing speaks for one.
 pub fn guess(text: &str) -> &'static str {
     if let Some(code) = by_script(text) {
         return code;
     }
-    let normal = normalise(text);
+    let mut scores = [0usize; SMALL_WORDS.len()];
+    for word in words(&normalise(text)).filter(|word| word.len() <= LONGEST) {
+        let languages = OF_WORD.get(word).copied().unwrap_or_default();
+        (0..scores.len()).for_each(|at| scores[at] += usize::from(languages >> at & 1));
+    }
     let mut best = ("und", 0usize);
-    for (code, list) in SMALL_WORDS {
-        let score = words(&normal).filter(|w| list.contains(w)).count();
+    for ((code, _), score) in SMALL_WORDS.into_iter().zip(scores) {
         if score > best.1 {
             best = (code, score);
         }

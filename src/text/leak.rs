@@ -10,10 +10,11 @@ pub mod labelled;
 mod phrases;
 
 use crate::diag::{Diagnostic, SourceFile};
-use crate::text::leak::phrases::{GENITIVE, Phrases, QUOTE, START, items};
-use crate::text::{normalise, words};
+use crate::text::leak::phrases::{GENITIVE, Lexicon, Phrases, QUOTE, START, Word, items};
+use crate::text::{normalise_onto, words};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Patterns of one language and purpose.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -66,6 +67,7 @@ impl LeakHit {
 pub struct Patterns {
     /// Group and pattern of each of `leaks`, as the file writes them.
     names: Vec<(String, String)>,
+    lexicon: Lexicon,
     leaks: Phrases,
     innocent: Phrases,
     doubtful: Phrases,
@@ -112,16 +114,31 @@ impl Patterns {
         let innocent = file.innocent.iter().map(&mut read).collect();
         let doubtful = file.doubtful.iter().map(&mut read).collect();
         if errors.is_empty() {
-            Ok(Patterns {
-                names,
-                leaks: Phrases::of(leaks),
-                innocent: Phrases::of(innocent),
-                doubtful: Phrases::of(doubtful),
-                markup: file.markup,
-            })
+            let mut lexicon = Lexicon::default();
+            let mut numbered = |patterns| Phrases::of(patterns, &mut lexicon);
+            let (leaks, innocent, doubtful) =
+                (numbered(leaks), numbered(innocent), numbered(doubtful));
+            Ok(Patterns { names, lexicon, leaks, innocent, doubtful, markup: file.markup })
         } else {
             Err(errors)
         }
+    }
+
+    /// `parse`, once for one text while somebody holds it: several stages of a pipeline name one file.
+    pub fn shared(source: &Arc<SourceFile>) -> Result<Arc<Patterns>, Vec<Diagnostic>> {
+        static PARSED: Mutex<Vec<(u64, Weak<Patterns>)>> = Mutex::new(Vec::new());
+        let text = crate::text::hash::text(&source.text);
+        PARSED.lock().retain(|(_, held)| held.strong_count() > 0);
+        let known = |(parsed, held): &(u64, Weak<Patterns>)| match *parsed == text {
+            true => held.upgrade(),
+            false => None,
+        };
+        if let Some(patterns) = PARSED.lock().iter().find_map(known) {
+            return Ok(patterns);
+        }
+        let patterns = Arc::new(Patterns::parse(source)?);
+        PARSED.lock().push((text, Arc::downgrade(&patterns)));
+        Ok(patterns)
     }
 
     /// The first leak of `text`: phrases first, then markup.
@@ -166,8 +183,8 @@ impl Patterns {
     }
 
     fn rule(&self, sentence: &str) -> Ruling {
-        let normal = marked(sentence);
-        let words: Vec<&str> = normal.iter().map(String::as_str).collect();
+        let mut words = Vec::with_capacity(sentence.len() / 4);
+        marked(sentence, |word| words.push(self.lexicon.number(word)));
         let mut ruling = Ruling::Clean;
         let mut at = 0;
         while at < words.len() {
@@ -182,11 +199,9 @@ impl Patterns {
             for (number, n) in self.leaks.at(rest) {
                 let end = *beyond.get_or_insert_with(|| 1 + self.innocent(&rest[1..]));
                 if n == 1 || end <= n {
-                    let quote = rest[..n].join(" ");
-                    let quote = quote.trim_start_matches(START).trim_start();
-                    let quote = quote.chars().take(80).collect();
                     let (group, pattern) = &self.names[number];
-                    return Ruling::Leak(LeakHit { pattern: format!("{group}: {pattern}"), quote });
+                    let (pattern, quote) = (format!("{group}: {pattern}"), quote(sentence, at, n));
+                    return Ruling::Leak(LeakHit { pattern, quote });
                 }
             }
             if let Some(end) = beyond {
@@ -202,7 +217,7 @@ impl Patterns {
     }
 
     /// How many words the longest innocent phrase takes from the start of `words`.
-    fn innocent(&self, words: &[&str]) -> usize {
+    fn innocent(&self, words: &[Word]) -> usize {
         self.innocent.at(words).map(|(_, taken)| taken).max().unwrap_or(0)
     }
 
@@ -235,19 +250,29 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split(['.', '!', '?', '\n', '。', '！', '？']).filter(|s| !s.trim().is_empty())
 }
 
-/// The words of a sentence on normal form, with its start and where quotations open.
-fn marked(sentence: &str) -> Vec<String> {
-    let mut out = vec![START.to_owned()];
+/// Gives `word` the words of a sentence on normal form, with its start and where quotations open.
+fn marked(sentence: &str, mut word: impl FnMut(&str)) {
+    let mut normal = String::new();
+    word(START);
     for token in sentence.split_whitespace() {
         if token.starts_with(['"', '“', '”', '„', '«']) {
-            out.push(QUOTE.to_owned());
+            word(QUOTE);
         }
-        out.extend(words(&normalise(token)).map(str::to_owned));
+        normal.clear();
+        normalise_onto(token, &mut normal);
+        words(&normal).for_each(&mut word);
         if token.ends_with("'s") || token.ends_with(GENITIVE) {
-            out.push(GENITIVE.to_owned());
+            word(GENITIVE);
         }
     }
-    out
+}
+
+/// `n` of these words from the `at`-th on, at most 80 characters.
+fn quote(sentence: &str, at: usize, n: usize) -> String {
+    let mut all = Vec::new();
+    marked(sentence, |word| all.push(word.to_owned()));
+    let quote = all[at..at + n].join(" ");
+    quote.trim_start_matches(START).trim_start().chars().take(80).collect()
 }
 
 #[cfg(test)]

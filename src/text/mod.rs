@@ -19,5 +19,5 @@ pub mod minhash;
 mod normal;
 pub mod spec;
 
-pub use normal::{normalise, stem, words};
+pub use normal::{normalise, normalise_onto, stem, words};
 pub use spec::spec_eq;

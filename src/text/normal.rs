@@ -11,17 +11,20 @@ use unicode_normalization::UnicodeNormalization;
 /// apostrophes and invisible characters removed, trimmed. Signs that carry meaning in a prompt
 /// (`+ = < > $ % # °` and emoji) stay; `&` becomes `and`.
 pub fn normalise(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    normalise_onto(text, &mut out);
+    out
+}
+
+/// `normalise` into an empty string that was used before.
+pub fn normalise_onto(text: &str, out: &mut String) {
     if text.is_ascii() {
-        let mut out = String::with_capacity(text.len());
-        fold(text.bytes().map(|b| char::from(b.to_ascii_lowercase())), &mut out);
-        return out;
+        return fold(text.bytes().map(|b| char::from(b.to_ascii_lowercase())), out);
     }
     // What is dropped goes before marks are put in order: `a`, mark, apostrophe, mark.
     let lower = text.nfkc().flat_map(char::to_lowercase).filter(|c| !is_dropped(*c));
     let lower: String = lower.collect();
-    let mut out = String::with_capacity(lower.len());
-    fold(lower.nfkc().flat_map(unfold), &mut out);
-    out
+    fold(lower.nfkc().flat_map(unfold), out);
 }
 
 /// Folds that lower-casing leaves out.

@@ -1,7 +1,8 @@
 //! Patterns of words, found by the words that they can begin with: most words of a text begin none, and there
-//! are hundreds of patterns.
+//! are hundreds of patterns. Words are numbers here: a text's are looked up once, all patterns compare numbers.
 
 use crate::text::{normalise, words};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 /// Stands before a sentence's first word, and in a pattern for that place.
@@ -11,7 +12,39 @@ pub const QUOTE: &str = "“";
 /// Stands after a word in the genitive, whose apostrophe is no part of it; read over likewise.
 pub const GENITIVE: &str = "’s";
 
-/// One place of a pattern.
+/// The words that patterns are made of, by number.
+#[derive(Debug)]
+pub struct Lexicon {
+    numbers: HashMap<String, Word>,
+}
+
+/// A word's number in the lexicon; `UNKNOWN` for all that no pattern names.
+pub type Word = u32;
+const UNKNOWN: Word = 0;
+const QUOTES: Word = 2;
+const GENITIVES: Word = 3;
+
+impl Default for Lexicon {
+    fn default() -> Lexicon {
+        let mut lexicon = Lexicon { numbers: HashMap::new() };
+        let marks = [START, QUOTE, GENITIVE].map(|mark| lexicon.enter(mark));
+        debug_assert_eq!(marks, [1, QUOTES, GENITIVES]);
+        lexicon
+    }
+}
+
+impl Lexicon {
+    fn enter(&mut self, word: &str) -> Word {
+        let next = self.numbers.len() as Word + 1;
+        *self.numbers.entry(word.to_owned()).or_insert(next)
+    }
+
+    pub fn number(&self, word: &str) -> Word {
+        self.numbers.get(word).copied().unwrap_or(UNKNOWN)
+    }
+}
+
+/// One place of a pattern, as the file writes it.
 #[derive(Debug)]
 pub enum Element {
     /// Permitted words, and whether the place may be missing.
@@ -20,28 +53,45 @@ pub enum Element {
     Gap(usize),
 }
 
+/// The same by numbers.
+#[derive(Debug)]
+enum Place {
+    Word { choices: Vec<Word>, optional: bool },
+    Gap(usize),
+}
+
 /// Patterns in their order.
 #[derive(Debug, Default)]
 pub struct Phrases {
-    patterns: Vec<Vec<Element>>,
+    patterns: Vec<Vec<Place>>,
     /// Which patterns can begin with a word.
-    by_first: HashMap<String, Vec<usize>>,
+    by_first: Vec<Vec<usize>>,
     /// Which begin with a gap.
     by_any: Vec<usize>,
 }
 
 impl Phrases {
-    pub fn of(patterns: Vec<Vec<Element>>) -> Phrases {
-        let (mut by_first, mut by_any) = (HashMap::<String, Vec<usize>>::new(), Vec::new());
+    pub fn of(patterns: Vec<Vec<Element>>, lexicon: &mut Lexicon) -> Phrases {
+        let mut numbered = |element| match element {
+            Element::Gap(most) => Place::Gap(most),
+            Element::Word { choices, optional } => {
+                let choices = choices.iter().map(|word| lexicon.enter(word)).collect();
+                Place::Word { choices, optional }
+            }
+        };
+        let patterns: Vec<Vec<Place>> =
+            patterns.into_iter().map(|p| p.into_iter().map(&mut numbered).collect()).collect();
+        let (mut by_first, mut by_any) = (Vec::<Vec<usize>>::new(), Vec::new());
         for (number, pattern) in patterns.iter().enumerate() {
             let Some(firsts) = firsts(pattern) else {
                 by_any.push(number);
                 continue;
             };
             for word in firsts {
-                let of_word = by_first.entry(word.to_owned()).or_default();
-                if of_word.last() != Some(&number) {
-                    of_word.push(number);
+                let word = word as usize;
+                by_first.resize_with(by_first.len().max(word + 1), Vec::new);
+                if by_first[word].last() != Some(&number) {
+                    by_first[word].push(number);
                 }
             }
         }
@@ -49,28 +99,42 @@ impl Phrases {
     }
 
     /// The patterns that take words from the start of `text`, in their order: number and words taken.
-    pub fn at<'a>(&'a self, text: &'a [&'a str]) -> impl Iterator<Item = (usize, usize)> + 'a {
-        let numbers: Vec<usize> = match text.first() {
-            // Any pattern reads over these.
-            Some(&(QUOTE | GENITIVE)) => (0..self.patterns.len()).collect(),
-            first => {
-                let of_word =
-                    first.and_then(|word| self.by_first.get(*word)).map_or(&[][..], |n| n);
-                let mut all = [of_word, &self.by_any[..]].concat();
-                all.sort_unstable();
-                all
-            }
+    pub fn at<'a>(&'a self, text: &'a [Word]) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let numbers = self.beginning(text);
+        (0..numbers.len()).filter_map(move |at| {
+            let number = numbers[at];
+            Some((number, matches(&self.patterns[number], text)?))
+        })
+    }
+
+    /// The patterns that can begin where `text` does, in their order.
+    fn beginning(&self, text: &[Word]) -> Cow<'_, [usize]> {
+        let of = |word: Word| self.by_first.get(word as usize).map_or(&[][..], Vec::as_slice);
+        let Some((first, rest)) = text.split_first() else { return Cow::Borrowed(&self.by_any) };
+        // Patterns read over these.
+        let beyond = match *first {
+            QUOTES | GENITIVES => self.beginning(rest),
+            _ => Cow::Borrowed(&self.by_any[..]),
         };
-        numbers.into_iter().filter_map(|n| Some((n, matches(&self.patterns[n], text)?)))
+        match (of(*first), &*beyond) {
+            (own, []) => Cow::Borrowed(own),
+            ([], _) => beyond,
+            (own, others) => {
+                let mut all = [own, others].concat();
+                all.sort_unstable();
+                all.dedup();
+                Cow::Owned(all)
+            }
+        }
     }
 }
 
 /// The words that a pattern can begin with; None: any.
-fn firsts(pattern: &[Element]) -> Option<Vec<&str>> {
+fn firsts(pattern: &[Place]) -> Option<Vec<Word>> {
     let mut out = Vec::new();
     for item in pattern {
-        let Element::Word { choices, optional } = item else { return None };
-        out.extend(choices.iter().map(String::as_str));
+        let Place::Word { choices, optional } = item else { return None };
+        out.extend(choices);
         if !optional {
             return Some(out);
         }
@@ -120,14 +184,14 @@ pub fn items(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Vec<El
 }
 
 /// How many words of `text` the pattern takes from its start.
-fn matches(items: &[Element], text: &[&str]) -> Option<usize> {
+fn matches(items: &[Place], text: &[Word]) -> Option<usize> {
     let Some((item, rest)) = items.split_first() else { return Some(0) };
     match item {
-        Element::Gap(most) => (0..=(*most).min(text.len()))
+        Place::Gap(most) => (0..=(*most).min(text.len()))
             .find_map(|n| matches(rest, &text[n..]).map(|taken| taken + n)),
-        Element::Word { choices, optional } => {
+        Place::Word { choices, optional } => {
             if let Some((word, after)) = text.split_first()
-                && choices.iter().any(|c| c == word)
+                && choices.contains(word)
                 && let Some(n) = matches(rest, after)
             {
                 return Some(n + 1);
@@ -136,7 +200,7 @@ fn matches(items: &[Element], text: &[&str]) -> Option<usize> {
                 return Some(n);
             }
             match text.split_first() {
-                Some((&(QUOTE | GENITIVE), after)) => Some(1 + matches(items, after)?),
+                Some((&(QUOTES | GENITIVES), after)) => Some(1 + matches(items, after)?),
                 _ => None,
             }
         }
@@ -148,17 +212,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn phrases() -> Phrases {
+    fn phrases(lexicon: &mut Lexicon) -> Phrases {
         let read = |pattern| items(pattern, &BTreeMap::new()).expect("a pattern");
-        Phrases::of(Vec::from(["a? b|c", "... b", "^ a? c", "b ...2 c", "c ’s a"].map(read)))
+        let patterns = ["a? b|c", "... b", "^ a? c", "b ...2 c", "c ’s a", "“ ’s? a"].map(read);
+        Phrases::of(Vec::from(patterns), lexicon)
     }
 
     proptest! {
         /// What is found by first words is what every pattern held to every word finds.
         #[test]
         fn nothing_is_passed_over(text in prop::collection::vec("[abcd^“]|’s", 0..6)) {
-            let text: Vec<&str> = text.iter().map(String::as_str).collect();
-            let all = phrases();
+            let mut lexicon = Lexicon::default();
+            let all = phrases(&mut lexicon);
+            let text: Vec<Word> = text.iter().map(|word| lexicon.number(word)).collect();
             let each = |n: usize| Some((n, matches(&all.patterns[n], &text)?));
             let expected: Vec<_> = (0..all.patterns.len()).filter_map(each).collect();
             prop_assert_eq!(all.at(&text).collect::<Vec<_>>(), expected);
