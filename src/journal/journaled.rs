@@ -2,7 +2,8 @@
 
 use crate::call::{CallError, Fatal, Images, KeyedRequest, Model, Output, Reply};
 use crate::env::Env;
-use crate::journal::{Entry, Journal, JournalError};
+use crate::journal::entry::Line;
+use crate::journal::{Journal, JournalError};
 use crate::record::{CallKey, Cause, Digest, NanoUsd};
 use crate::store::{Blobs, StoreError};
 use bytes::Bytes;
@@ -141,14 +142,9 @@ impl Journaled {
     async fn buy(&self, request: KeyedRequest<'_>) -> Outcome {
         let mut reply = self.inner.call(request).await?;
         self.keep_image(&mut reply).await?;
-        let entry = Entry {
-            key: request.key(),
-            at_ms: self.env.unix_ms(),
-            request: request.request().clone(),
-            reply,
-        };
-        let reply = entry.reply.clone();
-        if let Err(error) = self.journal.append(entry).await {
+        let at_ms = self.env.unix_ms();
+        let line = Line { key: request.key(), at_ms, request: request.request(), reply: &reply };
+        if let Err(error) = self.journal.keep(line).await {
             self.uncounted.0.fetch_add(1, Ordering::Relaxed);
             self.uncounted.1.fetch_add(reply.cost.0, Ordering::Relaxed);
             return Err(fatal(&error));
@@ -212,7 +208,10 @@ impl Model for Journaled {
                     if outcome.is_ok() {
                         count(&tally.made);
                     }
-                    leader.done.send_replace(Some(outcome.clone()));
+                    // Who boards after this look finds the reply in the journal.
+                    if outcome.is_err() || leader.done.receiver_count() > 1 {
+                        leader.done.send_replace(Some(outcome.clone()));
+                    }
                     return outcome;
                 }
                 Flight::Follower(mut flight) => {

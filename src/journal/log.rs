@@ -6,7 +6,7 @@ use crate::env::Env;
 use crate::journal::bytes;
 use crate::journal::catalog::Catalog;
 use crate::journal::compact;
-use crate::journal::entry::{self, Entry, Replayed};
+use crate::journal::entry::{self, Entry, Line, Replayed};
 use crate::journal::error::{Damage, JournalError};
 use crate::journal::wanted::Wanted;
 use crate::journal::writer::{self, Writer};
@@ -129,9 +129,14 @@ impl Journal {
 
     /// Durable when it returns.
     pub async fn append(&self, entry: Entry) -> Result<(), JournalError> {
-        let bytes =
-            entry::encode(&entry).map_err(|what| StoreError::other(self.writer.place(), what))?;
-        self.writer.append(bytes::short(&entry.key), bytes).await
+        self.keep(entry.line()).await
+    }
+
+    /// `append` of what the caller keeps.
+    pub(super) async fn keep(&self, line: Line<'_>) -> Result<(), JournalError> {
+        let frame =
+            entry::encode(line).map_err(|what| StoreError::other(self.writer.place(), what))?;
+        self.writer.append(bytes::short(&line.key), frame).await
     }
 
     /// What could not be read so far.

@@ -121,13 +121,13 @@ impl Asker {
     /// `first` once more: after it the reply that could not be read, and what is wrong with it.
     fn once_more(
         &self,
-        first: &ChatRequest,
+        first: ChatRequest,
         draw: u32,
         reply: &str,
         fault: &Fault,
     ) -> Result<ChatRequest, StageError> {
         let notice = filled(&self.again, &template::Context::new().text("fault", &fault.what))?;
-        let mut request = ChatRequest { draw, ..first.clone() };
+        let mut request = ChatRequest { draw, ..first };
         self.seed(&mut request);
         let shown: String = reply.trim().chars().take(SHOWN).collect();
         match request.messages.last_mut() {
@@ -154,13 +154,11 @@ impl Asker {
         again: u32,
         read: impl Fn(&str, &str) -> Result<T, Fault>,
     ) -> Result<Asked<T>, StageError> {
-        let first = self.request(context, draw)?;
-        let mut next = first.clone();
+        let mut request = self.request(context, draw)?;
         let mut faults = Vec::new();
         let mut n = 0;
         loop {
-            let request = Request::Chat(next);
-            let (reply, key) = cx.call_with_key(&request).await?;
+            let (reply, key) = cx.call_with_key(&Request::Chat(request)).await?;
             let (text, read) = match heard(reply) {
                 Heard::Refused(reason) => {
                     return Ok(Asked { said: AskOutcome::Refused(reason), faults });
@@ -185,7 +183,8 @@ impl Asker {
                 Err(fault) => fault,
             };
             n += 1;
-            next = self.once_more(&first, draw + AGAIN * n, &text, &fault)?;
+            let first = self.request(context, draw)?;
+            request = self.once_more(first, draw + AGAIN * n, &text, &fault)?;
         }
     }
 

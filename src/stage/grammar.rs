@@ -59,6 +59,9 @@ pub fn parse_call(text: &str, reasoning: &str) -> Result<Call, Fault> {
 fn broken_tags(text: &str) -> String {
     const TAGS: [&str; 6] = ["think", "tool_call", "tool_response", "judge", "answer", "tools"];
     let mut out = text.to_owned();
+    if !text.contains('<') {
+        return out;
+    }
     for tag in TAGS {
         for slash in ["", "/"] {
             out = out.replace(&format!("<{slash}{tag}>"), &format!("‹{slash}{tag}›"));
