@@ -14,9 +14,12 @@ use crate::call::twins::Twins;
 use crate::call::{CallError, Fatal, Images, KeyedRequest, Model, Output, Reply, Request};
 use crate::diag::Diagnostic;
 use crate::env::{Env, Phase};
-use std::collections::BTreeMap;
+use reqwest::Client;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -65,6 +68,7 @@ impl Stack {
             retries: Arc::new(RetryBudget::new()),
             budget: options.budget.map(Budget::new),
             meter: options.meter,
+            clients: RefCell::default(),
         };
         let mut faults = Vec::new();
         let mut made: BTreeMap<String, Arc<Wrapped>> = BTreeMap::new();
@@ -120,11 +124,25 @@ struct Shared {
     retries: Arc<RetryBudget>,
     budget: Option<Arc<Budget>>,
     meter: Option<Arc<Meter>>,
+    /// By what they differ in: each reads the system's certificates, and holds connections that all its
+    /// roles may use.
+    clients: RefCell<HashMap<Duration, Client>>,
 }
 
 impl Shared {
+    fn client(&self, endpoint: &Endpoint) -> Result<Client, Diagnostic> {
+        let connect = endpoint.connection.timeouts.connect;
+        if let Some(client) = self.clients.borrow().get(&connect) {
+            return Ok(client.clone());
+        }
+        let client = client_of(endpoint)?;
+        self.clients.borrow_mut().insert(connect, client.clone());
+        Ok(client)
+    }
+
     fn wrap(&self, endpoint: &Arc<Endpoint>) -> Result<Wrapped, Diagnostic> {
-        let targets = targets(&self.env, endpoint, &self.images, self.meter.as_ref())?
+        let client = || self.client(endpoint);
+        let targets = targets(&self.env, endpoint, client, &self.images, self.meter.as_ref())?
             .into_iter()
             .map(|http| Arc::new(http) as Arc<dyn Target>)
             .collect();
@@ -147,17 +165,22 @@ impl Shared {
     }
 }
 
+fn client_of(endpoint: &Endpoint) -> Result<Client, Diagnostic> {
+    client(&endpoint.connection).map_err(|what| {
+        Diagnostic::error("E12", format!("no client for role `{}`: {what}", endpoint.role))
+    })
+}
+
 /// One `Http` for each URL of `endpoint`.
 fn targets(
     env: &Env,
     endpoint: &Arc<Endpoint>,
+    client: impl FnOnce() -> Result<Client, Diagnostic>,
     images: &Arc<dyn Images>,
     meter: Option<&Arc<Meter>>,
 ) -> Result<Vec<Http>, Diagnostic> {
     let key = endpoint.key()?;
-    let client = client(&endpoint.connection).map_err(|what| {
-        Diagnostic::error("E12", format!("no client for role `{}`: {what}", endpoint.role))
-    })?;
+    let client = client()?;
     let protocol = (endpoint.protocol.compile)(&endpoint.options).map_err(|error| {
         Diagnostic::error("E08", format!("role `{}`: {}", endpoint.role, error.title))
             .note(error.note)
@@ -197,7 +220,7 @@ pub async fn ask_url(
     request: &Request,
 ) -> Result<Reply, CallError> {
     let fatal = |what| CallError::Fatal { kind: Fatal::Endpoint, what };
-    let all = targets(env, endpoint, images, None).map_err(|fault| {
+    let all = targets(env, endpoint, || client_of(endpoint), images, None).map_err(|fault| {
         let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
         let kind = if fault.code == "E11" { Fatal::Key } else { Fatal::Endpoint };
         CallError::Fatal { kind, what: format!("{}{help}", fault.title) }
