@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Deserialize;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Segments read at once when opening.
@@ -30,6 +30,9 @@ const RELISTS: usize = 8;
 const LOCAL_READERS: usize = 64;
 const REMOTE_READERS: usize = 32;
 
+/// Bytes of segments kept for their merge.
+const WRITTEN: usize = 8 << 20;
+
 /// See the module's header.
 pub(super) struct Catalog {
     store: Store,
@@ -39,6 +42,8 @@ pub(super) struct Catalog {
     damage: Mutex<Vec<Damage>>,
     /// Opened last first.
     readers: Mutex<Vec<(u32, Arc<Reader>)>>,
+    /// Small segments that this process wrote to a bucket and has not merged yet, oldest first.
+    written: Mutex<VecDeque<(String, Bytes)>>,
 }
 
 /// By the number in `Loc`. Those merged away are dropped, and their numbers not used again.
@@ -73,6 +78,7 @@ impl Catalog {
             segments: RwLock::default(),
             damage: Mutex::default(),
             readers: Mutex::default(),
+            written: Mutex::default(),
         };
         catalog.refresh().await?;
         Ok(catalog)
@@ -175,6 +181,34 @@ impl Catalog {
             self.index.retire(|segment| replaced.contains(&segment));
             self.segments_mut().live.retain(|n, _| !replaced.contains(n));
             self.readers.lock().retain(|(n, _)| !replaced.contains(n));
+        }
+    }
+
+    /// Keeps what was just written to a bucket until it is merged: a merge need not ask for it then.
+    pub fn wrote(&self, segment: &Segment, bytes: Bytes) {
+        if !self.store.is_remote() {
+            return;
+        }
+        let mut written = self.written.lock();
+        written.push_back((segment.name(), bytes));
+        let mut held: usize = written.iter().map(|(_, bytes)| bytes.len()).sum();
+        while held > WRITTEN {
+            let Some((_, oldest)) = written.pop_front() else { break };
+            held -= oldest.len();
+        }
+    }
+
+    /// The whole of `segment`, for the one time that a merge wants it.
+    pub async fn bytes_of(&self, segment: &Segment) -> Result<Bytes, StoreError> {
+        let name = segment.name();
+        let kept = {
+            let mut written = self.written.lock();
+            let at = written.iter().position(|(written, _)| *written == name);
+            at.and_then(|at| written.remove(at))
+        };
+        match kept {
+            Some((_, bytes)) => Ok(bytes),
+            None => self.store.get(&name).await,
         }
     }
 

@@ -11,20 +11,27 @@ use crate::journal::frame::{self, Walked};
 use crate::journal::segment::Segment;
 use crate::store::{Created, StoreError};
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A merged segment's size: held in memory while it is made.
 const TARGET: u64 = 8 << 20;
 /// Segments of this size are left alone.
 const LARGE: u64 = 4 << 20;
-/// Segments read, or deleted, at once: they are small, and a bucket takes its time for each.
+/// Segments read at once: they are small, and a bucket takes its time for each.
 const AT_ONCE: usize = 8;
 
 /// Merges runs of consecutive small segments of `dir`. What another process merged meanwhile is
 /// left to it.
 pub(super) async fn merge(catalog: &Catalog, dir: &str, nonce: [u8; 16]) -> Result<(), StoreError> {
     let mine: Vec<Arc<Segment>> = catalog.live().into_iter().filter(|s| s.dir == dir).collect();
+    // What we wrote is merged from memory: whether another has merged it meanwhile, only a list tells.
+    let listed = catalog.store().list(dir).await?;
+    let listed: HashSet<String> = listed.into_iter().map(|(name, _)| name).collect();
+    if let Some(gone) = mine.iter().map(|s| s.name()).find(|name| !listed.contains(name)) {
+        return Err(StoreError::NotFound { place: gone });
+    }
     let mut run: Vec<Arc<Segment>> = Vec::new();
     let mut size = 0;
     for segment in mine.into_iter().filter(|s| !s.is_fence()) {
@@ -52,7 +59,7 @@ async fn merge_run(
     let mut places = Vec::new();
     let mut taken: Vec<Arc<Segment>> = Vec::new();
     let mut read = futures::stream::iter(run.to_vec())
-        .map(|segment| async move { (catalog.store().get(&segment.name()).await, segment) })
+        .map(|segment| async move { (catalog.bytes_of(&segment).await, segment) })
         .buffered(AT_ONCE);
     while let Some((old, segment)) = read.next().await {
         let old = old?;
@@ -101,10 +108,8 @@ async fn finish(
     }
     let items: Vec<Walked> = places.into_iter().map(Walked::Frame).collect();
     catalog.adopt(merged, &items);
-    let deletes = futures::stream::iter(taken.to_vec())
-        .map(|segment| async move { catalog.store().delete(&segment.name()).await })
-        .buffer_unordered(AT_ONCE);
-    deletes.try_collect::<()>().await
+    let names: Vec<String> = taken.iter().map(|segment| segment.name()).collect();
+    catalog.store().delete_all(&names).await
 }
 
 /// Deletes what an earlier merge of `dir` wrote anew but had no time to delete.

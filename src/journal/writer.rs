@@ -253,6 +253,7 @@ impl Task {
             let segment = single(&self.fence.dir, self.fence.next, bytes.len() as u64);
             match self.catalog.store().create(&segment.name(), bytes.clone()).await? {
                 Created::New => {
+                    self.catalog.wrote(&segment, bytes);
                     self.catalog.adopt(segment, &items);
                     self.fence.next += 1;
                     return Ok(());

@@ -8,7 +8,7 @@ use crate::store::open::{Backend, Patience, backend};
 use crate::store::walk::walk;
 use crate::store::{Batch, Ranges, Reader, StoreError, StoreWriter};
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     Attribute, AttributeValue, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutMode,
@@ -225,6 +225,20 @@ impl Store {
             Err(StoreError::NotFound { .. }) => Ok(()),
             other => other,
         }
+    }
+
+    /// `delete` of many: a bucket takes up to a thousand in one request.
+    pub async fn delete_all(&self, names: &[String]) -> Result<(), StoreError> {
+        let paths = names.iter().map(|name| self.path(name)).collect::<Result<Vec<_>, _>>()?;
+        let paths = futures::stream::iter(paths.into_iter().map(Ok)).boxed();
+        let mut deleted = self.object().delete_stream(paths);
+        while let Some(one) = deleted.next().await {
+            match one.map_err(|e| self.error(&names[0], e)) {
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     /// Names (relative to this store) with their sizes under the folder `prefix`, sorted by name.
