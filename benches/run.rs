@@ -20,6 +20,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+#[path = "peers/known.rs"]
+mod known;
+use known::tell;
+
 fn main() {
     coldstart::cli::memory::give_back();
     let words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with("--")).collect();
@@ -233,7 +237,11 @@ async fn single() {
         m.cpu * 1e6 / m.report.calls.made as f64,
         m.peak_mb,
     );
-    println!("single: the journal's share of that CPU: {:.1} %", journal_share(&out, &m).await);
+    let share = journal_share(&out, &m).await;
+    println!("single: the journal's share of that CPU: {share:.1} %");
+    tell("single, x ideal", m.wall / ideal);
+    tell("single, us CPU a call", m.cpu * 1e6 / m.report.calls.made as f64);
+    tell("single, % journal", share);
 }
 
 async fn paper() {
@@ -261,6 +269,8 @@ async fn paper() {
         m.report.dataset.rows,
     );
     println!("paper: the journal's share of that CPU: {:.1} %", journal_share(&out, &m).await);
+    tell("paper, x ideal", m.wall / ideal);
+    tell("paper, us CPU a call", m.cpu * 1e6 / m.report.calls.made as f64);
 }
 
 async fn memory() {
@@ -273,6 +283,7 @@ async fn memory() {
         "memory: 512 records in flight, images of 500 KB, {} calls: peak {:.0} MB",
         m.report.calls.made, m.peak_mb
     );
+    tell("pictures in flight, MB", m.peak_mb);
     drop(world);
     let world = World::start(&["--format-error", "0"]);
     let mut peaks = Vec::new();
@@ -283,7 +294,7 @@ async fn memory() {
         peaks.push(m.peak_mb);
         println!("memory: {prompts} prompts of one call: peak {:.0} MB", m.peak_mb);
     }
-    println!("memory: ratio {:.2}", peaks[1] / peaks[0]);
+    tell("ten times the prompts, x memory", peaks[1] / peaks[0]);
 }
 
 async fn replay() {
@@ -313,4 +324,5 @@ async fn replay() {
         again.report.calls.made,
         first.wall,
     );
+    tell("replay, calls a second", again.report.calls.replayed as f64 / again.wall);
 }

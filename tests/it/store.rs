@@ -98,8 +98,13 @@ async fn large(store: &Store) {
     drop(dropped);
     assert_eq!(store.exists("big/dropped").await, Ok(false));
     assert_eq!(store.list("").await.expect("listed").len(), 2);
-    store.delete("big/object").await.expect("deleted");
-    store.delete("small").await.expect("deleted");
+    // Many at once, one of them not there.
+    let names = ["big/object", "never/written", "small"].map(str::to_owned);
+    store.delete_all(&names).await.expect("deleted, or not there");
+    for name in names {
+        is_not_found(store.get(&name).await);
+    }
+    store.delete_all(&[]).await.expect("nothing to delete");
 }
 
 async fn blobs(store: &Store) {
