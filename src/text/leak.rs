@@ -242,12 +242,35 @@ fn marked(sentence: &str) -> Vec<String> {
         if token.starts_with(['"', '“', '”', '„', '«']) {
             out.push(QUOTE.to_owned());
         }
-        out.extend(words(&normalise(token)).map(str::to_owned));
+        match contracted(token) {
+            Some(both) => out.extend(both),
+            None => out.extend(words(&normalise(token)).map(str::to_owned)),
+        }
         if token.ends_with("'s") || token.ends_with(GENITIVE) {
             out.push(GENITIVE.to_owned());
         }
     }
     out
+}
+
+/// The two words of a contraction: patterns write `i am told` and `not mine`, models as often "I'm told", "isn't mine".
+fn contracted(token: &str) -> Option<[String; 2]> {
+    let bare = token.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().replace('’', "'");
+    if let Some(verb) = bare.strip_suffix("n't") {
+        let verb = match verb {
+            "ca" => "can",
+            "wo" => "will",
+            "sha" => "shall",
+            other => other,
+        };
+        return Some([verb.to_owned(), "not".to_owned()]);
+    }
+    let (who, verb) = bare.split_once('\'')?;
+    let verb = [("m", "am"), ("ve", "have"), ("re", "are")]
+        .into_iter()
+        .find(|(short, _)| *short == verb)?
+        .1;
+    ["i", "we", "you", "they"].contains(&who).then(|| [who.to_owned(), verb.to_owned()])
 }
 
 #[cfg(test)]
