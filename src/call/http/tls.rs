@@ -37,6 +37,13 @@ fn remedy(error: &Tls) -> Option<&'static str> {
         Tls::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
             "the server's certificate is for another name: write that name into `urls`"
         }
+        // What `openssl req -x509` makes unless it is told otherwise.
+        Tls::InvalidCertificate(Bad::Other(other))
+            if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+        {
+            "the server's certificate is that of an authority (CA:TRUE): let it show one of its own, and name the \
+             authority's PEM file in the environment variable SSL_CERT_FILE"
+        }
         Tls::InvalidCertificate(_) => {
             "the server's certificate is not trusted here: put the authority that signed it into this machine's \
              store, or name its PEM file in the environment variable SSL_CERT_FILE"

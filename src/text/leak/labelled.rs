@@ -138,6 +138,8 @@ mod tests {
             include_str!("../../../tests/cases/leaks/twentieth.tsv"),
             include_str!("../../../tests/cases/leaks/twentyfirst.tsv"),
             include_str!("../../../tests/cases/leaks/twentysecond.tsv"),
+            include_str!("../../../tests/cases/leaks/twentythird.tsv"),
+            include_str!("../../../tests/cases/leaks/twentyfourth.tsv"),
         ] {
             let rows = parse(set).expect("labelled sentences");
             let score = patterns.score(&rows);
