@@ -4,6 +4,7 @@
 use crate::archive::Shape;
 use crate::audit::index::{HashedMap, HashedSet, Index, StageRows};
 use crate::record::{CallKey, Disposition, NanoUsd};
+use crate::stage::Does;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -24,6 +25,9 @@ pub struct Funnel {
     pub cost_usd: f64,
     /// Records that passed the last stage.
     pub kept: u64,
+    /// Calls and dollars of canaries, which are in `calls` and `cost_usd` and in no price of a kept record.
+    pub canary_calls: u64,
+    pub canary_usd: f64,
     pub cost_per_kept_usd: Option<f64>,
     pub calls_per_kept: Option<f64>,
 }
@@ -95,6 +99,10 @@ pub fn funnel(index: &Index, shape: &Shape, costs: &Costs) -> Funnel {
         }
         stage.cost_usd = cost.usd();
         out.cost_usd += stage.cost_usd;
+        if shape.known(&rows.stage).is_some_and(|kind| kind.does == Does::Canary) {
+            out.canary_calls += stage.calls;
+            out.canary_usd += stage.cost_usd;
+        }
         out.stages.push(stage);
     }
     out.calls = seen.len() as u64;
@@ -103,8 +111,8 @@ pub fn funnel(index: &Index, shape: &Shape, costs: &Costs) -> Funnel {
     out.by_source = split(index, &index.records.source);
     out.kept = out.stages.last().map_or(0, |s| s.passed);
     let per_kept = |sum: f64| (out.kept > 0).then(|| sum / out.kept as f64);
-    out.cost_per_kept_usd = per_kept(out.cost_usd);
-    out.calls_per_kept = per_kept(out.calls as f64);
+    out.cost_per_kept_usd = per_kept(out.cost_usd - out.canary_usd);
+    out.calls_per_kept = per_kept((out.calls - out.canary_calls) as f64);
     out
 }
 

@@ -10,6 +10,7 @@ use crate::audit::rounds::{Story, story};
 use crate::audit::steps::{LifeCall, LifeStep, tagged};
 use crate::journal::ReadJournal;
 use crate::record::{CallKey, Decision, Id, NanoUsd};
+use crate::stage::Does;
 use serde::Serialize;
 
 /// Everything known of a record.
@@ -68,7 +69,10 @@ async fn tell(
     let text = |of: fn(&Decision) -> &String| rows.first().map(of).cloned().unwrap_or_default();
     let (category, source) = (text(|row| &row.category), text(|row| &row.source));
     let short = text(|row| &row.prompt);
-    let cost: NanoUsd = rows.iter().map(|row| row.cost).sum();
+    // What judges are asked beside a record's own way is not its price.
+    let canary =
+        |row: &&Decision| run.shape.known(&row.stage).is_some_and(|k| k.does == Does::Canary);
+    let cost: NanoUsd = rows.iter().filter(|row| !canary(row)).map(|row| row.cost).sum();
     let mut steps = Vec::with_capacity(rows.len());
     for decision in rows {
         let mut calls = Vec::with_capacity(decision.calls.len());

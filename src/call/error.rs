@@ -36,6 +36,9 @@ pub enum Fatal {
     Money,
     /// The day's quota is used up.
     Quota,
+    /// The endpoints file names a place where this cannot be had: the server has moved, its certificate is not
+    /// trusted, its protocol is another.
+    Address,
     /// The retry budget of the run is spent: the endpoint is down.
     Endpoint,
     /// The store failed: full disk, lost bucket.

@@ -59,7 +59,7 @@ impl RunError {
             | RunError::ShardsMissing { .. }
             | RunError::Manifest { .. } => Ending::Yours,
             RunError::Fatal { kind, .. } => match kind {
-                Fatal::Key | Fatal::Model => Ending::Yours,
+                Fatal::Key | Fatal::Model | Fatal::Address => Ending::Yours,
                 Fatal::Money => Ending::OutOfBudget,
                 Fatal::Quota | Fatal::Endpoint | Fatal::Store => Ending::Unavailable,
                 Fatal::Fenced => Ending::Fenced,

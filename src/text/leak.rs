@@ -258,9 +258,13 @@ fn marked(sentence: &str, mut word: impl FnMut(&str)) {
         if token.starts_with(['"', '“', '”', '„', '«']) {
             word(QUOTE);
         }
-        normal.clear();
-        normalise_onto(token, &mut normal);
-        words(&normal).for_each(&mut word);
+        if let Some(both) = contracted(token) {
+            both.iter().for_each(|one| word(one));
+        } else {
+            normal.clear();
+            normalise_onto(token, &mut normal);
+            words(&normal).for_each(&mut word);
+        }
         if token.ends_with("'s") || token.ends_with(GENITIVE) {
             word(GENITIVE);
         }
@@ -273,6 +277,29 @@ fn quote(sentence: &str, at: usize, n: usize) -> String {
     marked(sentence, |word| all.push(word.to_owned()));
     let quote = all[at..at + n].join(" ");
     quote.trim_start_matches(START).trim_start().chars().take(80).collect()
+}
+
+/// The two words of a contraction: patterns write `i am told` and `not mine`, models as often "I'm told", "isn't mine".
+fn contracted(token: &str) -> Option<[String; 2]> {
+    if !token.contains(['\'', '’']) {
+        return None;
+    }
+    let bare = token.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().replace('’', "'");
+    if let Some(verb) = bare.strip_suffix("n't") {
+        let verb = match verb {
+            "ca" => "can",
+            "wo" => "will",
+            "sha" => "shall",
+            other => other,
+        };
+        return Some([verb.to_owned(), "not".to_owned()]);
+    }
+    let (who, verb) = bare.split_once('\'')?;
+    let verb = [("m", "am"), ("ve", "have"), ("re", "are")]
+        .into_iter()
+        .find(|(short, _)| *short == verb)?
+        .1;
+    ["i", "we", "you", "they"].contains(&who).then(|| [who.to_owned(), verb.to_owned()])
 }
 
 #[cfg(test)]

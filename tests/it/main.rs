@@ -8,6 +8,7 @@ mod audit_replies;
 mod benchmark;
 mod bucket;
 mod call;
+mod canaries;
 mod connect;
 mod contamination;
 mod deliver;

@@ -5,13 +5,14 @@ use crate::call::{Picture, endpoint, picture};
 use crate::scripted::{Answer, Scripted};
 use coldstart::call::protocol::captured::read_chat;
 use coldstart::call::{
-    CallError, ChatRequest, Images, Output, Reply, Request, Sampling, Stack, StackOptions,
+    CallError, ChatRequest, Fatal, Images, Output, Reply, Request, Sampling, Stack, StackOptions,
 };
 use coldstart::env::Env;
 use coldstart::record::{Message, Part, Speaker};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
 
 fn chat(draw: u32) -> Request {
     Request::Chat(ChatRequest {
@@ -88,6 +89,42 @@ async fn a_role_that_never_answered_is_given_up_after_a_few_404s() {
     let fatal = |error: &CallError| matches!(error, CallError::Fatal { .. });
     assert_eq!(ends.iter().position(fatal), Some(4), "{ends:?}");
     assert!(ends[4].to_string().contains("does it end in /v1?"), "{}", ends[4]);
+}
+
+#[tokio::test]
+async fn a_redirect_to_where_nothing_is_speaks_of_urls_and_not_of_the_model() {
+    let to = |path: &str| Answer {
+        headers: [("location".to_owned(), format!("{{{{base}}}}{path}"))].into(),
+        ..status(307, "")
+    };
+    let nothing = status(404, r#"{"detail":"no such model or path"}"#);
+    let answers = vec![[to("/v1/here/"), nothing]; 5].concat();
+    let (_server, stack) = stack(answers, "openai-chat").await;
+    let mut last = None;
+    for draw in 0..5 {
+        last = Some(stack.model().call(chat(draw).keyed()).await.expect_err("a 404"));
+    }
+    let Some(CallError::Fatal { kind: Fatal::Address, what }) = last else { panic!("{last:?}") };
+    assert!(what.contains("/v1/here/`, which answered 404; write into `urls`"), "{what}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_cannot_succeed_ends_at_once_with_what_to_mend() {
+    let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("https://{}", plain.local_addr().expect("an address"));
+    Env::real().spawn(async move {
+        while let Ok((mut stream, _)) = plain.accept().await {
+            let _ =
+                stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    });
+    let endpoints = endpoint(&base, "protocol = \"openai-chat\"");
+    let images: Arc<dyn Images> = Arc::new(Picture);
+    let stack = Stack::build(&Env::real(), &endpoints, images, StackOptions::default());
+    let stack = stack.unwrap_or_else(|faults| panic!("{faults:?}"));
+    let ended = stack.model().call(chat(0).keyed()).await.expect_err("no TLS");
+    let CallError::Fatal { kind: Fatal::Address, what } = ended else { panic!("{ended:?}") };
+    assert!(what.contains("write `http://` into `urls`"), "{what}");
 }
 
 #[tokio::test]

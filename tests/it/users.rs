@@ -18,7 +18,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn good(args: &[&str]) -> String {
+pub fn good(args: &[&str]) -> String {
     let out = coldstart(args);
     assert!(out.status.success(), "{args:?}\n{}\n{}", text(&out.stdout), text(&out.stderr));
     text(&out.stdout)
@@ -74,7 +74,7 @@ fn a_split_that_can_be_filled_is_and_an_empty_one_is_said_and_not_written() {
     }
 }
 
-fn walk(folder: &Path) -> Vec<String> {
+pub fn walk(folder: &Path) -> Vec<String> {
     let mut out = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

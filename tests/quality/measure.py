@@ -18,8 +18,17 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FAULTLESS = ["judge-error", "judge-repeat", "rubber-stamp", "unparsed", "place-bias", "contradiction",
              "decode-error", "verifier-error"]
-# What a rationale says of a thing that was seen otherwise than it is (`sim::mind::judge`).
-TURNED = re.compile(r"cannot be made out as it should be| can be made out\b")
+# What a rationale says of a thing that its judge saw otherwise at first (`sim::mind::judge`): it is there, or it is not.
+TURNED = re.compile(r"(?:^|[,.:;] |\band |\bthat |\bis )([^,.:;]*?) (cannot be made out as it should be|can be made out\b)")
+EXPECTED = re.compile(r"\(expected: (.*)\)$")
+
+
+def claims_falsely(rationale, checks, holds):
+    """Whether a thing is said to be there, or not, that is otherwise. A slip of a judge that another slip undoes
+    is no false claim."""
+    known = {m[1].lower(): holds[c["id"]] for c in checks if (m := EXPECTED.search(c["question"]))}
+    said = lambda thing: next((h for name, h in known.items() if thing.lower().endswith(name)), None)
+    return any(said(thing) != word.startswith("can ") for thing, word in TURNED.findall(rationale))
 
 
 class Sim:
@@ -138,10 +147,10 @@ def judge_row(bench, oracle, run, row):
         judgement = r.get("judgement")
         if not judgement or not r.get("image"):
             continue
-        holds = all(truth(oracle, run, life["prompt"], r["image"], judgement["checks"]).values())
-        right = holds == judgement["satisfied"]
+        each = truth(oracle, run, life["prompt"], r["image"], judgement["checks"])
+        right = all(each.values()) == judgement["satisfied"]
         pure &= right
-        true &= right and not TURNED.search(judgement["rationale"])
+        true &= right and not claims_falsely(judgement["rationale"], judgement["checks"], each)
     return pure, true
 
 
@@ -166,7 +175,9 @@ def measure(bench, oracle, run, easy):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         judged = list(pool.map(lambda row: judge_row(bench, oracle, run, row), rows))
     entered = bench.sql(run, "select id, disposition from stages where stage = 'hard'")
-    calls, dollars = bench.sql(run, "select count(*) n, sum(cost_usd) usd from calls")[0].values()
+    # Canaries are no part of a row's price.
+    aside = "key not in (select key from uses where stage = 'canaries')"
+    calls, dollars = bench.sql(run, f"select count(*) n, sum(cost_usd) usd from calls where {aside}")[0].values()
     report = json.loads((run / "report.json").read_text())
     stated = report["dataset"].get("purity", {}).get("all")
     # A run without rows says nothing of what its rows would be.

@@ -41,7 +41,11 @@ fn head(report: &AuditReport, look: Look) -> String {
     let kept = match funnel.cost_per_kept_usd {
         Some(usd) => {
             let calls = funnel.calls_per_kept.unwrap_or(0.0);
-            format!("; a kept trajectory: {}, {calls:.1} calls", money(usd))
+            let aside = match funnel.canary_calls {
+                0 => String::new(),
+                n => format!(" (canaries aside: {} calls, {})", count(n), money(funnel.canary_usd)),
+            };
+            format!("; a kept trajectory: {}, {calls:.1} calls{aside}", money(usd))
         }
         None => String::new(),
     };

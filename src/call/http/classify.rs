@@ -193,9 +193,11 @@ fn bad_key(asked: &Asked<'_>, what: &str) -> Failure {
 
 fn not_found(asked: &Asked<'_>, what: &str, said: &RefusalParts) -> Failure {
     let Asked { place, model, .. } = asked;
-    let help = match said.has(&["model"]) || said.message.is_empty() {
+    let path = "check the path in `urls` (does it end in /v1?)";
+    let help = match said.has(&["model"]) {
         true => format!("set `model` to a name that {place} serves (`{model}` was asked)"),
-        false => "check the path in `urls` (does it end in /v1?)".to_owned(),
+        false if said.message.is_empty() => format!("{path}, and whether {place} serves `{model}`"),
+        false => path.to_owned(),
     };
     Failure::fatal(Fatal::Model, format!("{what}; {help}")).maybe_local()
 }

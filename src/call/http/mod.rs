@@ -16,6 +16,7 @@ mod secret;
 mod served;
 mod sse;
 mod target;
+mod tls;
 mod wire;
 
 pub use body::Body;

@@ -29,7 +29,7 @@ impl Wire<'_> {
             out.url = to;
         }
         Err(Failure::fatal(
-            Fatal::Endpoint,
+            Fatal::Address,
             format!("{} redirects more than {MOST} times; mend `urls`", self.place()),
         )
         .maybe_local())
@@ -46,8 +46,26 @@ impl Wire<'_> {
             "{} answered {} to `{}`; write into `urls` where the server is now",
             self.place(),
             status.as_u16(),
-            self.excerpt(place(to).as_bytes(), 200)
+            self.excerpt(exactly(to).as_bytes(), 200)
         );
-        Failure::fatal(Fatal::Endpoint, what).maybe_local()
+        Failure::fatal(Fatal::Address, what).maybe_local()
     }
+
+    /// A redirect was followed to where the server serves nothing.
+    pub(super) fn nothing_there(&self, asked: &Url, at: &Url, status: StatusCode) -> Failure {
+        let what = format!(
+            "{} redirects to `{}`, which answered {}; write into `urls` the path that the server serves (does it \
+             end in /v1?)",
+            place(asked),
+            self.excerpt(exactly(at).as_bytes(), 200),
+            status.as_u16()
+        );
+        Failure::fatal(Fatal::Address, what).maybe_local()
+    }
+}
+
+/// A redirect is often to the same path with a slash, which `place` leaves out.
+fn exactly(url: &Url) -> String {
+    let slash = if url.path().ends_with('/') { "/" } else { "" };
+    format!("{}{slash}", place(url))
 }

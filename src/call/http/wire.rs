@@ -5,12 +5,14 @@
 //! stalled socket is not. What the endpoints file says of an exchange comes in as a `Connection`.
 
 use crate::call::CallError;
+use crate::call::Fatal;
 use crate::call::Images;
 use crate::call::http::body::{Body, Sent};
 use crate::call::http::classify::{Asked, error_body, refusal};
 use crate::call::http::connection::Connection;
 use crate::call::http::failure::Failure;
 use crate::call::http::secret::{Key, excerpt};
+use crate::call::http::tls;
 use crate::env::Env;
 use crate::env::proxy;
 use crate::record::CallKey;
@@ -161,15 +163,20 @@ impl Wire<'_> {
 
     /// Sends and waits for a 2xx answer's head; any other answer is a `Failure`.
     pub async fn send(&self, out: Outgoing) -> Result<Incoming<'_>, Failure> {
+        let asked = out.url.clone();
         let incoming = self.follow(out).await?;
         let status = incoming.response.status();
         if status.is_success() {
             return Ok(incoming);
         }
+        let at = incoming.response.url().clone();
         let headers = incoming.response.headers().clone();
         let body = incoming.refusal_text().await;
         let place = self.place();
         let body = self.scrub(&body);
+        if at != asked && matches!(status.as_u16(), 404 | 405) {
+            return Err(self.nothing_there(&asked, &at, status));
+        }
         Err(refusal(&self.asked(&place), status.as_u16(), &headers, &body))
     }
 
@@ -229,9 +236,16 @@ impl Wire<'_> {
 
     fn unsent(&self, error: reqwest::Error) -> Failure {
         let connect = error.is_connect();
-        let what = self.scrub(&chain(&error.without_url()));
+        let error = error.without_url();
+        let what = self.scrub(&chain(&error));
         let place = self.place();
-        if connect {
+        if let Some(help) = tls::to_mend(&error) {
+            let proxy = proxy::named(self.base).unwrap_or_default();
+            Failure::fatal(
+                Fatal::Address,
+                format!("{place} cannot be reached{proxy}: {what}; {help}"),
+            )
+        } else if connect {
             let proxy = proxy::named(self.base).unwrap_or_default();
             Failure::down(format!("{place} cannot be reached{proxy}: {what}"))
         } else {

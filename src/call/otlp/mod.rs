@@ -201,6 +201,7 @@ fn error_type(failure: &Failure) -> Option<&'static str> {
             Fatal::Model => "model",
             Fatal::Money => "money",
             Fatal::Quota => "quota",
+            Fatal::Address => "address",
             Fatal::Endpoint | Fatal::Store | Fatal::Fenced => "endpoint",
         },
     })

@@ -140,6 +140,9 @@ pub fn failed(error: &CallError) -> Finding {
         CallError::Fatal { kind: Fatal::Model, .. } => {
             ("model", "ask for a model that the server has, by `model`, or accept its name")
         }
+        CallError::Fatal { kind: Fatal::Address, .. } => {
+            ("address", "see the message; mend `urls` or the server")
+        }
         CallError::Fatal { kind: Fatal::Money, .. } => ("payment", "top up the account"),
         CallError::Fatal { kind: Fatal::Quota, .. } => ("quota", "wait, or raise the quota"),
         CallError::Store(_) | CallError::Fatal { .. } => ("endpoint", "see the message"),

@@ -131,7 +131,7 @@ impl ComfyUi {
         match slots.iter().find(|(slot, set)| !set && self.slots.contains(slot)) {
             None => Ok(()),
             Some((slot, _)) => Err(Failure::fatal(
-                Fatal::Endpoint,
+                Fatal::Address,
                 format!(
                     "the workflow has a slot \"{{{slot}}}\" and role `{}` sets no `{slot}`; set it in \
                      _models.toml, or write a number into the workflow",

@@ -130,7 +130,7 @@ fn drawn_anew<'a>(request: &'a Request, protocol: &str) -> Result<&'a ImageReque
          `genagent-flux` does",
         image.role
     );
-    Err(Failure::fatal(crate::call::Fatal::Endpoint, what))
+    Err(Failure::fatal(crate::call::Fatal::Address, what))
 }
 
 /// A request of the other sort: the endpoints file gave an image role a chat protocol or the
@@ -141,7 +141,7 @@ fn wrong_sort(request: &Request, protocol: &str) -> Failure {
         Request::Image(_) => "an image",
     };
     Failure::fatal(
-        crate::call::Fatal::Endpoint,
+        crate::call::Fatal::Address,
         format!(
             "role `{}` asks for {sort}, which protocol `{protocol}` does not serve; change \
              `protocol` in the endpoints file",

@@ -148,7 +148,9 @@ fn show(args: &Args, report: &Report) -> anyhow::Result<()> {
 fn remedy(kind: Fatal) -> &'static str {
     match kind {
         Fatal::Key => "set the key's environment variable to a valid key; the same command goes on",
-        Fatal::Model => "mend the endpoints file or the server; the same command goes on",
+        Fatal::Model | Fatal::Address => {
+            "mend the endpoints file or the server; the same command goes on"
+        }
         Fatal::Money => {
             "raise it by a higher `--budget` (the RUN remembers this one; `none` lifts it), or raise the \
              account's limit; then the same command goes on"

@@ -127,6 +127,19 @@ mod tests {
             include_str!("../../../tests/cases/leaks/ninth.tsv"),
             include_str!("../../../tests/cases/leaks/tenth.tsv"),
             include_str!("../../../tests/cases/leaks/eleventh.tsv"),
+            include_str!("../../../tests/cases/leaks/twelfth.tsv"),
+            include_str!("../../../tests/cases/leaks/thirteenth.tsv"),
+            include_str!("../../../tests/cases/leaks/fourteenth.tsv"),
+            include_str!("../../../tests/cases/leaks/fifteenth.tsv"),
+            include_str!("../../../tests/cases/leaks/sixteenth.tsv"),
+            include_str!("../../../tests/cases/leaks/seventeenth.tsv"),
+            include_str!("../../../tests/cases/leaks/eighteenth.tsv"),
+            include_str!("../../../tests/cases/leaks/nineteenth.tsv"),
+            include_str!("../../../tests/cases/leaks/twentieth.tsv"),
+            include_str!("../../../tests/cases/leaks/twentyfirst.tsv"),
+            include_str!("../../../tests/cases/leaks/twentysecond.tsv"),
+            include_str!("../../../tests/cases/leaks/twentythird.tsv"),
+            include_str!("../../../tests/cases/leaks/twentyfourth.tsv"),
         ] {
             let rows = parse(set).expect("labelled sentences");
             let score = patterns.score(&rows);
