@@ -12,6 +12,9 @@ pub struct Rule {
     /// What a request must ask about for the rule to apply; empty: the rule always does.
     #[serde(skip)]
     pub applies: Vec<AtomKind>,
+    /// It asks what no entry of a checklist asks, so that a no to one of these does not explain a no to it.
+    #[serde(skip)]
+    pub own: bool,
 }
 
 impl Rule {
@@ -40,6 +43,8 @@ struct RawRule {
     text: String,
     #[serde(default)]
     applies: RawApplies,
+    #[serde(default)]
+    own: bool,
 }
 
 /// `applies = "always"`, or the kinds of checklist entries one of which must be there.
@@ -86,7 +91,7 @@ impl Rules {
         let mut errors = Vec::new();
         for raw in raw.rule {
             let range = raw.span();
-            let RawRule { id, text, applies } = raw.into_inner();
+            let RawRule { id, text, applies, own } = raw.into_inner();
             let applies = applies.kinds();
             let fault = if rules.iter().any(|r| same_id(&r.id, &id)) {
                 Some(format!("rule `{id}` is there twice"))
@@ -99,7 +104,7 @@ impl Rules {
             };
             match (fault, applies) {
                 (None, Ok(applies)) => {
-                    rules.push(Rule { id, text: text.trim().to_owned(), applies });
+                    rules.push(Rule { id, text: text.trim().to_owned(), applies, own });
                 }
                 (title, applies) => {
                     let title = title.unwrap_or_default();
@@ -211,6 +216,7 @@ mod tests {
                 id: "r1".into(),
                 text: "Count every instance before you compare the number asked for.".into(),
                 applies: Vec::new(),
+                own: false,
             }],
         };
         assert_eq!(rules.quoted_in("By R1 this fails."), Some("r1"));

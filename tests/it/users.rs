@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-fn coldstart(args: &[&str]) -> Output {
+pub fn coldstart(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_coldstart"))
         .args(args)
         .env("COLUMNS", "80")

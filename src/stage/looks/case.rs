@@ -13,6 +13,8 @@ pub struct Item {
     /// What is asked, and what a right picture shows (empty for a rule).
     pub text: String,
     pub expected: String,
+    /// A rule that says in general what the checklist says of this picture.
+    restates: bool,
     /// Places of the items without which this one is void.
     parents: Vec<usize>,
     question: Question,
@@ -50,6 +52,7 @@ impl<'a> Case<'a> {
             kind: RULE,
             text: rule.text.clone(),
             expected: String::new(),
+            restates: !rule.own,
             parents: Vec::new(),
             question: question(RULE),
             counts: counts.clone(),
@@ -68,6 +71,7 @@ impl<'a> Case<'a> {
                 kind,
                 text: atom.question.clone(),
                 expected: atom.expected.clone(),
+                restates: false,
                 parents: atom.parents.iter().filter_map(place).collect(),
                 question: question(kind),
                 counts: counts.clone(),
@@ -77,14 +81,14 @@ impl<'a> Case<'a> {
         Case { items, families, purity }
     }
 
-    /// Adds what judge `j` said in one look. A rule's no beside an atom's no is no finding of its own:
-    /// the rules say in general what the checklist says of this picture.
+    /// Adds what judge `j` said in one look. A rule's no beside an atom's no is no finding of its own,
+    /// where the rule says in general what the checklist says of this picture.
     pub fn take(&mut self, j: usize, checks: &[Check]) {
         let fault = checks.iter().any(|c| c.source == CheckSource::Atom && c.answer == Answer::No);
         for check in checks {
             let same = |i: &&mut Item| i.source == check.source && i.id == check.id;
             let Some(item) = self.items.iter_mut().find(same) else { continue };
-            let explained = fault && check.source == CheckSource::Rule;
+            let explained = fault && item.restates;
             match check.answer {
                 Answer::Yes => item.counts[j].yes += 1,
                 Answer::No if !explained => item.counts[j].no += 1,
