@@ -191,7 +191,7 @@ def run_study(study, work, out, until, workers):
     say(f"{wanted} trainings, {workers} side by side on each of {many}")
     left = str(max(1, until - (time.monotonic() - BEGAN)))
     team = [subprocess.Popen([sys.executable, __file__, "worker", str(frozen), "--work", str(work), "--out", str(out), "--until", left],
-                             env={**os.environ, "OMP_NUM_THREADS": "2", "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+                             preexec_fn=world.first, env={**os.environ, "OMP_NUM_THREADS": "2", "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
                                   **({"CUDA_VISIBLE_DEVICES": str(n % many)} if gpus() else {})})
             for n in range(workers * many)]
     while any(one.poll() is None for one in team):

@@ -64,7 +64,7 @@ def learn(study, work, gpus, say):
         for name in ("meet", "sight.began"):
             (work / name).unlink(missing_ok=True)
         latest = time.monotonic() + 120 if of > 1 else float("inf")
-        team = [subprocess.Popen([sys.executable, __file__, str(path), str(work), str(rank), str(of)], env={
+        team = [subprocess.Popen([sys.executable, __file__, str(path), str(work), str(rank), str(of)], preexec_fn=world.first, env={
             **os.environ, **({"CUDA_VISIBLE_DEVICES": str(rank)} if gpus else {})}) for rank in range(of)]
         while any(one.poll() is None for one in team) and not any(one.poll() for one in team) and \
                 (time.monotonic() < latest or (work / "sight.began").exists()):

@@ -139,7 +139,7 @@ class Vocabulary:
         if len(own := self.numbered(ids)) == len(ids) and (own >= 0).all():
             return own, np.asarray(mask, bool)
         out, trained = [], []
-        for full, keep in zip(ids, mask):
+        for full, keep in zip(map(int, ids), mask):
             piece = [self.number[full]] if full in self.number else self.cut([full])
             out += piece
             trained += [keep] * len(piece)

@@ -29,6 +29,14 @@ SYSTEM = ("You make pictures with image_generation_tool. Think, call it, judge e
           "again until it shows what was asked.")
 
 
+def first():
+    """In a child that keeps a GPU busy: before whatever else runs here, where that is allowed."""
+    try:
+        os.nice(-10)
+    except OSError:
+        pass
+
+
 class Sim:
     """`coldstart sim` as a process; a context manager."""
 
