@@ -7,7 +7,8 @@ DIR is an export of form `trl-grpo`. MODEL is a small trained agent (a checkpoin
 `llamafactory`); without it a tiny random model is trained for some steps on a CPU, which shows that every
 part runs and nothing more. COLDSTART is the binary, COLDSTART_SERVE a service that runs already. FILE gets
 a JSON line a step: the mean reward, its parts' share and the number of pictures. The rewards are the
-simulated world's: they say whether training moves, not how good a real agent gets.
+simulated world's: they say whether training moves, not how good a real agent gets. `proof.py` leaves a model,
+an export and a project whose pictures have the model's size (COLDSTART_PROJECT) in its work folder.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "trainers"))
@@ -27,6 +29,8 @@ def arguments():
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--prompts", type=int, default=2, help="prompts a step")
     parser.add_argument("--group", type=int, default=4, help="rollouts a prompt")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no step after so many")
+    parser.add_argument("--micro", type=int, help="rollouts that a gradient is taken of at once (all of a prompt)")
     parser.add_argument("--tokens", type=int, help="tokens of a completion (tiny: 96, else 2,048)")
     parser.add_argument("--pixels", type=int, default=128 * 128, help="pixels of a picture that the model sees")
     parser.add_argument("--lr", type=float, default=1e-5)
@@ -52,7 +56,7 @@ def train(args, model):
     from transformers import AutoProcessor, TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
 
-    cpu = not torch.cuda.is_available()
+    cpu, micro, began = not torch.cuda.is_available(), args.micro or args.group, time.monotonic()
     processor = prepared(AutoProcessor.from_pretrained(model, max_pixels=args.pixels))
     data = load_dataset("parquet", data_files=os.path.join(args.export, "train.parquet"))["train"]
     score, seen = reward(processor.tokenizer), []
@@ -67,13 +71,14 @@ def train(args, model):
         """A line a step."""
 
         def on_step_end(self, args_, state, control, **_):
+            control.should_training_stop |= time.monotonic() - began > args.seconds
             scores = [s for _, found, _ in seen for s in found]
             pictures = [n for _, _, found in seen for n in found]
             seen.clear()
             if not scores:
                 return
             line = {
-                "step": state.global_step, "rollouts": len(scores), "reward": sum(scores) / len(scores),
+                "step": state.global_step, "seconds": round(time.monotonic() - began, 1), "rollouts": len(scores), "reward": sum(scores) / len(scores),
                 "format_broken": sum(round(s * 100) % 5 == 0 and s in (-0.2, -0.05, 0.5, 0.8) for s in scores) / len(scores),
                 "satisfied": sum(s >= 0.5 for s in scores) / len(scores),
                 "pictures": sum(pictures) / len(pictures),
@@ -87,10 +92,10 @@ def train(args, model):
         environment_factory=Painter, callbacks=[Curve()],
         args=GRPOConfig(
             output_dir=tempfile.mkdtemp(prefix="coldstart-grpo-"), max_steps=args.steps,
-            num_generations=args.group, per_device_train_batch_size=args.group,
-            gradient_accumulation_steps=args.prompts, max_tool_calling_iterations=MOST,
+            num_generations=args.group, per_device_train_batch_size=micro,
+            gradient_accumulation_steps=args.prompts * args.group // micro, max_tool_calling_iterations=MOST,
             max_completion_length=args.tokens or (2048 if args.model else 96), temperature=args.temperature,
-            beta=0.0, loss_type="grpo", learning_rate=args.lr, use_cpu=cpu, bf16=not cpu,
+            beta=0.0, loss_type="grpo", learning_rate=args.lr, lr_scheduler_type="constant", use_cpu=cpu, bf16=not cpu,
             gradient_checkpointing=not cpu, report_to=[], save_strategy="no", logging_steps=1,
         ),
     )

@@ -1,5 +1,5 @@
-"""A small model of the Qwen2.5-VL architecture: its own classes, made from scratch, and two ways through
-them that are fast where all pictures have one size: the vision tower and greedy decoding in batches."""
+"""A small model of the Qwen2.5-VL architecture: its own classes, made from scratch, and ways through them that
+are fast where all pictures have one size and rows are padded at their ends: tower, layers, greedy decoding."""
 
 import numpy as np
 import torch
@@ -46,6 +46,14 @@ def make(size, slots, vocabulary, seed, device):
     return model.to(device=device, dtype=torch.float32)
 
 
+def save(model, vocabulary, folder):
+    """A checkpoint that the model's and its processor's own `from_pretrained` load, with the cut vocabulary."""
+    import processor
+
+    processor.processor(processor.tokenizer(vocabulary.kept)).save_pretrained(folder)
+    model.save_pretrained(folder)
+
+
 def autocast(device):
     # The first trial went to NaN with cuDNN's attention.
     if device == "cuda":
@@ -89,10 +97,10 @@ def see(model, images):
     angles = _angles(width // heads, x.device)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     for block in tower.blocks:
-        q, k, v = block.attn.qkv(block.norm1(x)).reshape(n, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = block.attn.qkv(_norm(x, block.norm1, x.dtype)).reshape(n, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
         seen = F.scaled_dot_product_attention(_turned(q, cos, sin).to(v.dtype), _turned(k, cos, sin).to(v.dtype), v)
         x = x + block.attn.proj(seen.transpose(1, 2).reshape(n, length, -1))
-        x = x + block.mlp(block.norm2(x))
+        x = x + block.mlp(_norm(x, block.norm2, x.dtype))
     return tower.merger(x.reshape(n * length, -1)).reshape(n, SEEN, -1)
 
 
@@ -113,6 +121,12 @@ def same_as_its_own(model, device):
     told = getattr(told, "pooler_output", told)
     far = (see(model, images).flatten(0, 1) - told).abs().max().item()
     assert far < 1e-2 + 1e-2 * told.abs().max().item(), f"features differ by {far}"
+    ids = torch.randint(0, 99, (2, 40), device=device)
+    ids[:, 3] = model.ids["<|vision_start|>"]
+    places = torch.arange(40, device=device).expand(3, 2, 40) // torch.tensor([1, 2, 3], device=device)[:, None, None]
+    told = model.model.language_model(inputs_embeds=embedded(model, ids, None), position_ids=places).last_hidden_state
+    far = (hidden(model, ids, places, None) - told).abs().max().item()
+    assert far < 1e-2 + 1e-2 * told.abs().max().item(), f"hidden states differ by {far}"
 
 
 def positions(ids, pad):
@@ -129,54 +143,121 @@ def positions(ids, pad):
     return np.concatenate(out, 1)
 
 
-def embedded(model, ids, features):
-    """Embeddings with the pictures' features in their places."""
+def embedded(model, ids, features, where=None):
+    """Embeddings with the pictures' features in their places (`where`: these, of all ids in a line)."""
     x = model.model.language_model.embed_tokens(ids)
     if features is None:
         return x
-    x = x.clone()
-    x[ids == model.ids["<|image_pad|>"]] = features.reshape(-1, x.shape[-1]).to(x.dtype)
-    return x
+    where = (ids == model.ids["<|image_pad|>"]).flatten().nonzero()[:, 0] if where is None else where
+    return x.flatten(0, 1).index_copy(0, where, features.reshape(-1, x.shape[-1]).to(x.dtype)).view_as(x)
 
 
-def hidden(model, ids, places, features, **more):
-    return model.model.language_model(inputs_embeds=embedded(model, ids, features), position_ids=places, **more)
+def _turns(model, places):
+    """Cosines and sines of places (3, n, length): (n, 1, length, head) each."""
+    told = model.config.text_config
+    wide = told.hidden_size // told.num_attention_heads
+    step = 1.0 / told.rope_parameters["rope_theta"] ** (torch.arange(0, wide, 2, device=places.device).float() / wide)
+    parts = (places[..., None].float() * step).split(told.rope_parameters["mrope_section"], -1)
+    angle = torch.cat([part[i % 3] for i, part in enumerate(parts)], -1)
+    angle = torch.cat([angle, angle], -1)[:, None]
+    return angle.cos(), angle.sin()
+
+
+def _norm(x, by, kind):
+    return F.rms_norm(x.float(), x.shape[-1:], by.weight.float(), by.variance_epsilon).to(kind)
+
+
+def _layers(model, x, places, attend):
+    """The language model's layers; `attend(layer's number, q, k, v)` gives (n, heads, length, head)."""
+    cos, sin = _turns(model, places)
+    kind = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+    cos, sin = cos.to(kind), sin.to(kind)
+    n, length, width = x.shape
+    norm = lambda x, by: _norm(x, by, kind)
+    split = lambda y: y.view(n, length, -1, cos.shape[-1]).transpose(1, 2)
+    for number, layer in enumerate(model.model.language_model.layers):
+        own, y = layer.self_attn, norm(x, layer.input_layernorm)
+        q, k, v = split(own.q_proj(y)), split(own.k_proj(y)), split(own.v_proj(y))
+        y = attend(number, _turned(q, cos, sin), _turned(k, cos, sin), v)
+        x = x + own.o_proj(y.transpose(1, 2).reshape(n, length, width))
+        y = norm(x, layer.post_attention_layernorm)
+        x = x + layer.mlp.down_proj(F.silu(layer.mlp.gate_proj(y)) * layer.mlp.up_proj(y))
+    return norm(x, model.model.language_model.norm)
+
+
+def _causal(number, q, k, v):
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+
+
+def hidden(model, ids, places, features, where=None):
+    """The last hidden states of rows that are padded at their ends: (n, length, hidden). The same numbers as the
+    model's own layers give, by fewer kernels."""
+    return _layers(model, embedded(model, ids, features, where), places, _causal)
+
+
+class _Kept:
+    """Keys and values of a batch, with room for what is said; each row has its own end."""
+
+    def __init__(self, model, n, room, device, kind):
+        told = model.config.text_config
+        shape = (n, told.num_key_value_heads, room, told.hidden_size // told.num_attention_heads)
+        self.keys, self.values = ([torch.zeros(shape, device=device, dtype=kind) for _ in range(told.num_hidden_layers)]
+                                  for _ in range(2))
+        self.rows, self.places = torch.arange(n, device=device), torch.arange(room, device=device)
+
+    def first(self, at, many):
+        """Attention of the prompts of rows `at` to `at + many`, which are kept."""
+        def attend(number, q, k, v):
+            self.keys[number][at:at + many, :, :k.shape[2]], self.values[number][at:at + many, :, :v.shape[2]] = k, v
+            return _causal(number, q, k, v)
+        return attend
+
+    def next(self, ends):
+        """Attention of one more token a row, at its row's end."""
+        bias = torch.where(self.places[None] <= ends[:, None], 0.0, float("-inf"))[:, None, None]
+
+        def attend(number, q, k, v):
+            keys, values = self.keys[number], self.values[number]
+            keys[self.rows, :, ends], values[self.rows, :, ends] = k[:, :, 0], v[:, :, 0]
+            # Heads that share keys and values stand as places of one.
+            n, heads, _, wide = q.shape
+            q = q.view(n, keys.shape[1], heads // keys.shape[1], wide)
+            score = (q @ keys.transpose(2, 3)).float() * wide ** -0.5 + bias
+            return (score.softmax(-1).to(values.dtype) @ values).view(n, heads, 1, wide)
+        return attend
 
 
 @torch.no_grad()
-def answer(model, prompts, pictures, device, most=320):
+def answer(model, prompts, pictures, device, most=320, part=128):
     """Greedy turns for prompts (arrays of ids) with their pictures (lists of byte arrays), until the turn's or a
-    call's end. Ids without the end."""
+    call's end: the ids without the end, and the end (None where `most` came first)."""
     stops = torch.tensor([model.ids["<|im_end|>"], model.ids["</tool_call>"]], device=device)
-    longest, n = max(map(len, prompts)), len(prompts)
-    ids = torch.full((n, longest), model.ids["<|endoftext|>"])
-    places = torch.zeros((3, n, longest), dtype=torch.long)
-    there = torch.zeros((n, longest), dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, longest - len(prompt):] = torch.from_numpy(prompt.astype(np.int64))
-        places[:, row, longest - len(prompt):] = torch.from_numpy(positions(prompt, model.ids["<|image_pad|>"]))
-        there[row, longest - len(prompt):] = 1
-    flat = [picture for own in pictures for picture in own]
-    ids, places, there = ids.to(device), places.to(device), there.to(device)
-    with autocast(device if model.lm_head.weight.dtype == torch.float32 else "cpu"):
-        features = None
-        if flat:
-            images = torch.from_numpy(np.stack(flat)).to(device)
-            features = torch.cat([see(model, part) for part in images.split(256)])
-        out = hidden(model, ids, places, features, attention_mask=there, use_cache=True)
-        said, ended = [], torch.zeros(n, dtype=torch.bool, device=device)
-        place = places.amax(-1)[:1] + 1
-        for _ in range(most):
-            token = model.lm_head(out.last_hidden_state[:, -1]).argmax(-1)
-            token = torch.where(ended, stops[0], token)
-            said.append(token)
-            ended |= torch.isin(token, stops)
-            if len(said) % 8 == 0 and bool(ended.all()):
-                break
-            there = F.pad(there, (0, 1), value=1)
-            out = hidden(model, token[:, None], place[..., None].expand(3, n, 1), None, attention_mask=there,
-                         past_key_values=out.past_key_values, use_cache=True)
-            place = place + 1
-    said, ends = torch.stack(said, 1).cpu().numpy(), set(stops.tolist())
-    cut = lambda row: next((i for i, t in enumerate(row) if t in ends), len(row))
+    n, lengths = len(prompts), [len(p) for p in prompts]
+    ends, kind = torch.tensor(lengths, device=device), model.lm_head.weight.dtype
+    kept = _Kept(model, n, max(lengths) + most, device, kind)
+    place, last = torch.zeros(n, dtype=torch.long, device=device), []
+    for at in range(0, n, part):
+        own = prompts[at:at + part]
+        ids = torch.full((len(own), max(map(len, own))), model.ids["<|endoftext|>"])
+        places = torch.zeros((3, *ids.shape), dtype=torch.long)
+        for row, prompt in enumerate(own):
+            ids[row, :len(prompt)] = torch.from_numpy(prompt.astype(np.int64))
+            places[:, row, :len(prompt)] = torch.from_numpy(positions(prompt, model.ids["<|image_pad|>"]))
+        place[at:at + part] = places.amax((0, 2)).to(device) + 1
+        flat = [picture for some in pictures[at:at + part] for picture in some]
+        features = see(model, torch.from_numpy(np.stack(flat)).to(device)) if flat else None
+        out = _layers(model, embedded(model, ids.to(device), features), places.to(device), kept.first(at, len(own)))
+        last.append(out[torch.arange(len(own), device=device), ends[at:at + part] - 1])
+    last, said, ended = torch.cat(last), [], torch.zeros(n, dtype=torch.bool, device=device)
+    for _ in range(most):
+        token = torch.where(ended, stops[0], model.lm_head(last).argmax(-1))
+        said.append(token)
+        ended |= torch.isin(token, stops)
+        if len(said) % 8 == 0 and bool(ended.all()):
+            break
+        x = model.model.language_model.embed_tokens(token)[:, None]
+        last = _layers(model, x, place[None, :, None].expand(3, n, 1), kept.next(ends))[:, 0]
+        place, ends = place + 1, ends + 1
+    said, over = torch.stack(said, 1).cpu().numpy(), set(stops.tolist())
+    cut = lambda row: next((i for i, t in enumerate(row) if t in over), len(row))
     return [(row[:cut(row)], row[cut(row)] if cut(row) < len(row) else None) for row in said]

@@ -1,4 +1,4 @@
-"""Figures of a study as a table, a drawing and data: report.py OUT... --into FOLDER."""
+"""Figures of a study as tables, drawings and data: report.py OUT... --into FOLDER."""
 
 import argparse
 import json
@@ -10,67 +10,125 @@ COLUMNS = [
     ("1", lambda s: (s["good_1"], s["prompts"])), ("2", lambda s: (s["good_2"], s["prompts"])),
     ("3", lambda s: (s["good_3"], s["prompts"])),
     ("J1 right", lambda s: (s["j1"][0][0] + s["j1"][1][1], sum(map(sum, s["j1"])))),
+    ("J1 rejects wrong", lambda s: (s["j1"][0][0], sum(s["j1"][0]))),
+    ("J1 accepts right", lambda s: (s["j1"][1][1], sum(s["j1"][1]))),
     ("J2 rejects wrong", lambda s: (s["j2"][0][0], sum(s["j2"][0]))),
     ("J2 accepts right", lambda s: (s["j2"][1][1], sum(s["j2"][1]))),
     ("errors", lambda s: (s["errors"], s["prompts"])),
     ("copies", lambda s: (s["near_copies"], s["prompts"])),
 ]
+# Of a mean of so many seeds: half the 95 % interval in standard errors (Student's t).
+T = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36}
+SETS = ("plain", "riddles", "unseen", "easy")
+
+
+def together(sets):
+    """All sets as one."""
+    parts, out = [sets[n] for n in SETS if n in sets], {}
+    for key in parts[0]:
+        if key.startswith("j"):
+            out[key] = [[sum(p[key][r][c] for p in parts) for c in (0, 1)] for r in (0, 1)]
+        else:
+            out[key] = sum(p[key] for p in parts)
+    return out
 
 
 def read(folders):
     """One row per training; a later one of the same name and seed counts."""
-    rows, datasets, teacher = {}, {}, None
+    rows, datasets, teacher, curve = {}, {}, None, []
     for folder in map(Path, folders):
-        path = folder / "figures.jsonl"
-        for line in path.read_text().splitlines() if path.exists() else []:
-            row = json.loads(line)
+        lines = lambda name: (folder / name).read_text().splitlines() if (folder / name).exists() else []
+        for row in map(json.loads, lines("figures.jsonl")):
+            row["sets"]["all"] = together(row["sets"])
             rows[row["dataset"], row["seed"]] = row
         if (folder / "datasets.json").exists():
-            datasets |= json.loads((folder / "datasets.json").read_text())
+            told = json.loads((folder / "datasets.json").read_text())
+            datasets |= told.get("datasets", told)
         if (folder / "teacher.json").exists():
             teacher = json.loads((folder / "teacher.json").read_text())["teacher"]
-    return list(rows.values()), datasets, teacher
+            teacher["all"] = together(teacher)
+        curve += map(json.loads, lines("grpo.jsonl"))
+    return [rows[key] for key in sorted(rows, key=lambda key: (order(key[0], list(datasets)), key[1]))], datasets, teacher, curve
 
 
-def share(rows, name, figure):
-    """Mean over seeds in percent with its standard error; None where nothing was counted."""
-    parts = [figure(row["sets"][name]) for row in rows if name in row["sets"]]
-    shares = [hits / of for hits, of in parts if of]
-    if not shares:
+def order(name, known):
+    """Clean before dirty, the recipes first, what is taken out after them."""
+    first = ["base", "standard_large", "standard", "paper", "three_rounds"]
+    plain = name.removeprefix("dirty_") if name != "dirty" else ""
+    return (name.startswith("dirty"), first.index(name) if name in first else 9, plain.endswith("_dollars"), plain)
+
+
+def shares(rows, name, figure):
+    """By seed."""
+    parts = {row["seed"]: figure(row["sets"][name]) for row in rows if name in row["sets"]}
+    return {seed: hits / of for seed, (hits, of) in parts.items() if of}
+
+
+def mean(values, of=None):
+    """Mean in percent and its standard error over seeds (of one seed of `of` cases: the binomial's)."""
+    values = list(values)
+    if not values:
         return None
-    mean = sum(shares) / len(shares)
-    if len(shares) > 1:
-        error = math.sqrt(sum((s - mean) ** 2 for s in shares) / (len(shares) - 1) / len(shares))
-    else:
-        error = math.sqrt(mean * (1 - mean) / max(1, parts[0][1]))
-    return 100 * mean, 100 * error
+    middle, n = sum(values) / len(values), len(values)
+    error = math.sqrt(sum((v - middle) ** 2 for v in values) / (n - 1) / n) if n > 1 else \
+        math.sqrt(middle * (1 - middle) / of) if of else math.nan
+    return 100 * middle, 100 * error
 
 
-def cell(value):
+def cell(rows, name, figure):
+    value = mean(shares(rows, name, figure).values(), figure(rows[0]["sets"][name])[1])
     return "-" if value is None else f"{value[0]:.1f} ± {value[1]:.1f}"
+
+
+def named(rows):
+    return list(dict.fromkeys(row["dataset"] for row in rows))
 
 
 def table(rows, teacher, name):
     """Markdown: a line a dataset."""
     out = ["| trained on | rows | $ | seeds | " + " | ".join(title for title, _ in COLUMNS) + " |",
            "|---" * (4 + len(COLUMNS)) + "|"]
-    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+    for dataset in named(rows):
         own = [row for row in rows if row["dataset"] == dataset]
-        cells = [cell(share(own, name, figure)) for _, figure in COLUMNS]
+        cells = [cell(own, name, figure) for _, figure in COLUMNS]
         out.append(f"| {dataset} | {own[0]['rows']} | {own[0]['cost_usd']:.0f} | {len(own)} | " + " | ".join(cells) + " |")
     if teacher:
-        cells = [cell(share([{"sets": teacher}], name, figure)) for _, figure in COLUMNS]
+        cells = [cell([{"seed": 1, "sets": teacher}], name, figure) for _, figure in COLUMNS]
         out.append("| (the world's own agent) | | | | " + " | ".join(cells) + " |")
     return "\n".join(out) + "\n"
 
 
+def differences(rows, name):
+    """Against the whole pipeline of the same world, by seeds that both have: mean, 95 % interval in brackets."""
+    columns = [c for c in COLUMNS if c[0] not in ("errors", "copies")]
+    out = ["| against the whole pipeline | seeds | " + " | ".join(title for title, _ in columns) + " |", "|---" * (2 + len(columns)) + "|"]
+    for dataset in named(rows):
+        whole = "dirty" if dataset.startswith("dirty") else "standard"
+        pair = [[row for row in rows if row["dataset"] == one] for one in (dataset, whole)]
+        if dataset == whole or not pair[1]:
+            continue
+        cells, seeds = [], 0
+        for _, figure in columns:
+            own, other = (shares(part, name, figure) for part in pair)
+            gaps = [own[seed] - other[seed] for seed in own if seed in other]
+            value, seeds = mean(gaps), max(seeds, len(gaps))
+            half = T.get(len(gaps), 2.0) * value[1] if value and len(gaps) > 1 else None
+            cells.append("-" if not value else f"{value[0]:+.1f}" + (f" ({value[0] - half:+.1f} to {value[0] + half:+.1f})" if half is not None else ""))
+        out.append(f"| {dataset} | {seeds} | " + " | ".join(cells) + " |")
+    return "\n".join(out) + "\n"
+
+
+def frame(title, wide, height):
+    return [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {height}" font-family="sans-serif" '
+            f'font-size="12"><title>{escape(title)}</title>']
+
+
 def drawing(rows, name):
-    """SVG: success at the third picture by dataset, with two standard errors."""
-    names = list(dict.fromkeys(row["dataset"] for row in rows))
+    """SVG: success at one, two and three pictures by dataset, with 95 % intervals."""
+    names = named(rows)
     height, left, wide = 22 * len(names) + 50, 230, 420
     at = lambda v: left + wide * v / 100
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + wide + 60} {height}" font-family="sans-serif" '
-           f'font-size="12"><title>Success at one, two and three pictures, {escape(name)} prompts</title>']
+    out = frame(f"Success at one, two and three pictures, {name} prompts", left + wide + 60, height)
     for tick in range(0, 101, 20):
         out.append(f'<path d="M{at(tick):.0f} 24V{height - 22}" stroke="#ddd"/>'
                    f'<text x="{at(tick):.0f}" y="{height - 6}" text-anchor="middle" fill="#777">{tick} %</text>')
@@ -82,11 +140,29 @@ def drawing(rows, name):
         own = [row for row in rows if row["dataset"] == dataset]
         out.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end" fill="#777">{escape(dataset)}</text>')
         for (_, figure), color in zip(COLUMNS[:3], ("#bbb", "#6a9fd4", "#1f4e8c")):
-            value = share(own, name, figure)
+            value = mean(shares(own, name, figure).values(), figure(own[0]["sets"][name])[1])
             if value:
-                low, high = max(0, value[0] - 2 * value[1]), min(100, value[0] + 2 * value[1])
+                half = T.get(len(own), 2.0) * value[1]
+                low, high = max(0, value[0] - half), min(100, value[0] + half)
                 out.append(f'<path d="M{at(low):.1f} {y}H{at(high):.1f}" stroke="{color}" stroke-width="2"/>'
                            f'<circle cx="{at(value[0]):.1f}" cy="{y}" r="4" fill="{color}"/>')
+    return "\n".join(out) + "\n</svg>\n"
+
+
+def curve_drawing(curve):
+    """SVG: mean reward and share of satisfied rollouts by step."""
+    wide, high, left = 560, 220, 40
+    steps = [line["step"] for line in curve]
+    x = lambda step: left + (wide - left - 20) * (step - steps[0]) / max(1, steps[-1] - steps[0])
+    y = lambda v: high - 30 - (high - 60) * (v + 0.2) / 1.2
+    out = frame("Reward by step of GRPO", wide, high)
+    for tick in (-0.2, 0, 0.25, 0.5, 0.75, 1):
+        out.append(f'<path d="M{left} {y(tick):.0f}H{wide - 20}" stroke="#ddd"/><text x="{left - 6}" y="{y(tick) + 4:.0f}" text-anchor="end" fill="#777">{tick}</text>')
+    for step in (steps[0], steps[len(steps) // 2], steps[-1]):
+        out.append(f'<text x="{x(step):.0f}" y="{high - 10}" text-anchor="middle" fill="#777">step {step}</text>')
+    for key, color, at in (("reward", "#1f4e8c", 0), ("satisfied", "#6a9fd4", 120), ("format_broken", "#bbb", 240)):
+        path = "L".join(f"{x(line['step']):.1f} {y(line[key]):.1f}" for line in curve)
+        out.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/><text x="{left + at}" y="16" fill="{color}">{key.replace("_", " ")}</text>')
     return "\n".join(out) + "\n</svg>\n"
 
 
@@ -95,18 +171,27 @@ def main():
     parser.add_argument("out", nargs="+")
     parser.add_argument("--into")
     args = parser.parse_args()
-    rows, datasets, teacher = read(args.out)
-    sets = [n for n in ("plain", "riddles", "unseen", "easy") if any(n in row["sets"] for row in rows)]
-    text = "".join(f"\n{name}\n\n{table(rows, teacher, name)}" for name in sets)
+    rows, datasets, teacher, curve = read(args.out)
+    sets = [n for n in ("all", *SETS) if any(n in row["sets"] for row in rows)]
+    text = "".join(f"\n## {name}\n\n{table(rows, teacher, name)}\n{differences(rows, name)}" for name in sets)
+    text = "Success at 1, 2 and 3 pictures and the rest in percent, mean ± standard error over seeds (`all`: the sets as one).\n" + text
     if not args.into:
         print(text)
         return
     into = Path(args.into)
     into.mkdir(parents=True, exist_ok=True)
-    (into / "tables.md").write_text("Success at 1, 2 and 3 pictures and the rest in percent, mean ± standard error over seeds.\n" + text)
+    (into / "tables.md").write_text(text)
     (into / "plain.svg").write_text(drawing(rows, "plain"))
+    for row in rows:
+        del row["sets"]["all"]
     (into / "figures.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (into / "datasets.json").write_text(json.dumps({"datasets": datasets, "teacher": teacher}, indent=1) + "\n")
+    (into / "datasets.json").write_text(json.dumps(datasets, indent=1) + "\n")
+    if teacher:
+        del teacher["all"]
+        (into / "teacher.json").write_text(json.dumps({"teacher": teacher}, indent=1) + "\n")
+    if curve:
+        (into / "grpo.jsonl").write_text("".join(json.dumps(line) + "\n" for line in curve))
+        (into / "grpo.svg").write_text(curve_drawing(curve))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def conversation(messages):
 class Server:
     """Serves on a free port while the context is open."""
 
-    def __init__(self, model, vocabulary, device, batch=512, wait=0.15):
+    def __init__(self, model, vocabulary, device, batch=768, wait=0.15):
         self.model, self.vocabulary, self.device, self.batch, self.wait = model, vocabulary, device, batch, wait
         self.asked, self.batches, self.open = queue.Queue(), [], True
 

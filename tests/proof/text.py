@@ -1,6 +1,7 @@
 """Text and pictures as a trainer sees them: the real tokenizer with its vocabulary cut to what occurs,
 the real image processor's numbers, and rows with a mask on the model's turns."""
 
+import functools
 import io
 import json
 import multiprocessing
@@ -38,14 +39,32 @@ def render(messages):
     return parts
 
 
+@functools.lru_cache(1 << 17)
+def piece(text):
+    """Full-vocabulary ids of a part that is rendered alone."""
+    return tuple(words()(text, add_special_tokens=False)["input_ids"])
+
+
 def encode(messages):
     """Full-vocabulary ids and mask."""
     ids, mask = [], []
     for text, trained in render(messages):
-        piece = words()(text, add_special_tokens=False)["input_ids"]
-        ids += piece
-        mask += [trained] * len(piece)
+        ids += piece(text)
+        mask += [trained] * len(piece(text))
     return ids, mask
+
+
+def conversation(turns):
+    """Of (question, answer)s: full ids and each token's turn. A description ("What I see") is turn 1, the answers are
+    2 and more; 0 is not trained on."""
+    ids, numbers, answers = [], [], 2
+    for question, told in turns:
+        for own, trained in render([{"role": "user", "content": question}, {"role": "assistant", "content": told}]):
+            number = (1 if told.startswith("What I see") else answers) if trained else 0
+            ids += piece(own)
+            numbers += [number] * len(piece(own))
+        answers += not told.startswith("What I see")
+    return np.array(ids, np.int32), np.array(numbers, np.int8)
 
 
 def _encode_all(chunk):
@@ -76,8 +95,8 @@ class Vocabulary:
         kept = {words().convert_tokens_to_ids(chars[b]) for b in range(256)}
         kept |= {words().convert_tokens_to_ids(t) for t in processor.SPECIAL + processor.PLAIN[:2]}
         for ids in sequences:
-            kept.update(ids)
-        return cls(sorted(kept))
+            kept.update(map(int, ids))
+        return cls(sorted(processor.whole(kept)))
 
     @classmethod
     def read(cls, path):
@@ -102,14 +121,25 @@ class Vocabulary:
                 out += [self.number[words().convert_tokens_to_ids(c)] for c in words().convert_ids_to_tokens(full)]
         return out
 
+    def numbered(self, ids):
+        """As `cut`, of an array."""
+        if not hasattr(self, "table"):
+            self.table = np.full(max(self.kept) + 2, -1, np.int32)
+            self.table[self.kept] = np.arange(len(self.kept))
+        ids = np.asarray(ids)
+        out = self.table[np.minimum(ids, len(self.table) - 1)]
+        return np.array(self.cut(ids.tolist()), np.int32) if (out < 0).any() else out
+
     def encode(self, messages):
         """Our ids and mask, as int32 and bool."""
         ids, mask = encode(messages)
         return self.both(ids, mask)
 
     def both(self, ids, mask):
+        if len(own := self.numbered(ids)) == len(ids) and (own >= 0).all():
+            return own, np.asarray(mask, bool)
         out, trained = [], []
-        for full, keep in zip(ids, mask):
+        for full, keep in zip(map(int, ids), mask):
             piece = [self.number[full]] if full in self.number else self.cut([full])
             out += piece
             trained += [keep] * len(piece)
@@ -129,11 +159,28 @@ def pixels(encoded):
     return np.asarray(image, np.uint8)
 
 
-def all_pixels(encoded, workers):
+COLORS = 64  # of a picture's palette
+
+
+def indexed(encoded):
+    """A picture of the world as places in its palette, and the palette."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(encoded))
+    assert image.mode == "P" and image.size == (SIDE, SIDE), f"no picture of the world: {image.mode} {image.size}"
+    palette = np.zeros((COLORS, 3), np.uint8)
+    own = np.array(image.getpalette(), np.uint8).reshape(-1, 3)[:COLORS]
+    palette[:len(own)] = own
+    return np.asarray(image), palette
+
+
+def all_indexed(encoded, workers):
     if workers < 2:
-        return np.stack([pixels(e) for e in encoded])
-    with multiprocessing.get_context("fork").Pool(workers) as team:
-        return np.stack(list(team.imap(pixels, encoded, chunksize=64)))
+        found = [indexed(e) for e in encoded]
+    else:
+        with multiprocessing.get_context("fork").Pool(workers) as team:
+            found = list(team.imap(indexed, encoded, chunksize=64))
+    return np.stack([index for index, _ in found]), np.stack([palette for _, palette in found])
 
 
 def export_rows(folder, split="train"):

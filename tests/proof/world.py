@@ -3,9 +3,7 @@
 import base64
 import http.client
 import json
-import multiprocessing
 import os
-import random
 import re
 import shutil
 import socket
@@ -13,10 +11,6 @@ import subprocess
 import time
 import tomllib
 from pathlib import Path
-
-import numpy as np
-
-import prompts
 
 HOME = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("COLDSTART", str(HOME / "target/debug/coldstart"))
@@ -33,6 +27,14 @@ ROLES = {"agent": "openai-chat", "checklist": "openai-chat", "comparator": "gemi
          "writer": "openai-chat"}
 SYSTEM = ("You make pictures with image_generation_tool. Think, call it, judge each picture, and call "
           "again until it shows what was asked.")
+
+
+def first():
+    """In a child that keeps a GPU busy: before whatever else runs here, where that is allowed."""
+    try:
+        os.nice(-10)
+    except OSError:
+        pass
 
 
 class Sim:
@@ -138,43 +140,18 @@ def hard(run_dir, source):
     return [row for row in rows if not row["prompt"].endswith("…")]
 
 
-def _draw(job):
+def drawn(job):
+    """Of (port, [(seed, caption, what goes with it)]): each picture as encoded, with what goes with it."""
     port, captions = job
-    connection, out = http.client.HTTPConnection("127.0.0.1", port), []
+    connection = http.client.HTTPConnection("127.0.0.1", port)
     for number, caption, told in captions:
         body = {"model": "FLUX.1-dev-8step", "prompt": caption, "size": f"{SIDE}x{SIDE}", "seed": number, "n": 1}
         connection.request("POST", "/v1/images/generations", json.dumps(body), {"content-type": "application/json"})
         reply = json.loads(connection.getresponse().read())
-        out.append((base64.b64decode(reply["data"][0]["b64_json"]), told))
-    return out
+        yield base64.b64decode(reply["data"][0]["b64_json"]), told
 
 
 def raw(captions, url):
     """Encoded pictures of captions, as the world at `url` draws them."""
     port = int(url.rsplit(":", 1)[1])
-    return [picture for picture, _ in _draw((port, [(n, c, "") for n, c in enumerate(captions)]))]
-
-
-def _see(job):
-    """Draws a part of the scenes and puts their pixels where they belong."""
-    import text
-
-    port, at, captions, path = job
-    out = np.load(path, mmap_mode="r+")
-    for n, (picture, _) in enumerate(_draw((port, captions))):
-        out[at + n] = text.pixels(picture)
-    out.flush()
-
-
-def sight(count, path, seed=3, workers=8):
-    """Draws `count` pictures by a world that obeys, as pixels in `path` (.npy); a plain description of each."""
-    nouns, colors = prompts.words(HOME)
-    rng = random.Random(seed)
-    scenes = [(n, *prompts.scene(HOME, rng, nouns, colors)) for n in range(count)]
-    np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIDE, SIDE, 3)).flush()
-    step = max(1, count // (workers * 4))
-    with Sim(["--clumsiness", "0", "--stubborn", "0"]) as sim, multiprocessing.get_context("fork").Pool(workers) as team:
-        jobs = [(sim.port, at, scenes[at:at + step], str(path)) for at in range(0, count, step)]
-        for _ in team.imap_unordered(_see, jobs):
-            pass
-    return [told for _, _, told in scenes]
+    return [picture for picture, _ in drawn((port, [(n, c, "") for n, c in enumerate(captions)]))]

@@ -66,19 +66,41 @@ def ranks_file():
     )
 
 
-def tokenizer():
+def ranks():
+    """Each token's bytes with its number."""
+    with open(ranks_file(), "rb") as file:
+        return {base64.b64decode(t): int(r) for t, r in (line.split() for line in file if line.strip())}
+
+
+def whole(kept):
+    """`kept` with every token that one of them is joined from: they can be told apart as all tokens can."""
+    known = ranks()
+    bytes_of = {rank: token for token, rank in known.items()}
+    out, rest = set(kept), list(kept)
+    while rest:
+        token = bytes_of.get(rest.pop(), b"")
+        new = {known[part] for part in halves(token, known)} - out if len(token) > 1 else set()
+        out |= new
+        rest += new
+    return out
+
+
+def tokenizer(kept=None):
+    """The whole vocabulary, or `kept` of its numbers (all that `whole` says), numbered anew in that order."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
     from transformers import AddedToken, PreTrainedTokenizerFast
 
-    with open(ranks_file(), "rb") as file:
-        ranks = {base64.b64decode(t): int(r) for t, r in (line.split() for line in file if line.strip())}
+    known = ranks()
     chars = byte_chars()
     show = lambda token: "".join(chars[b] for b in token)
-    vocab = {show(token): rank for token, rank in ranks.items()}
+    number = {rank: rank for rank in known.values()} if kept is None else {full: n for n, full in enumerate(kept)}
+    vocab = {show(token): number[rank] for token, rank in known.items() if rank in number}
+    if kept is not None:
+        vocab |= {t: number[len(known) + n] for n, t in enumerate(SPECIAL + PLAIN) if len(known) + n in number}
     merges = []
-    for token, _ in sorted(ranks.items(), key=lambda item: item[1]):
-        if len(token) > 1:
-            left, right = halves(token, ranks)
+    for token, rank in sorted(known.items(), key=lambda item: item[1]):
+        if len(token) > 1 and rank in number:
+            left, right = halves(token, known)
             merges.append((show(left), show(right)))
     raw = Tokenizer(models.BPE(vocab=vocab, merges=merges))
     raw.normalizer = normalizers.NFC()
@@ -89,38 +111,41 @@ def tokenizer():
         ]
     )
     raw.decoder = decoders.ByteLevel()
-    raw.add_special_tokens(SPECIAL)
-    raw.add_tokens([AddedToken(token, normalized=False, special=False) for token in PLAIN])
+    there = lambda tokens: [token for token in tokens if kept is None or token in vocab]
+    raw.add_special_tokens(there(SPECIAL))
+    raw.add_tokens([AddedToken(token, normalized=False, special=False) for token in there(PLAIN)])
     return PreTrainedTokenizerFast(
         tokenizer_object=raw,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        additional_special_tokens=SPECIAL[3:],
+        additional_special_tokens=there(SPECIAL[3:]),
         chat_template=TEMPLATE,
         model_max_length=131072,
         clean_up_tokenization_spaces=False,
     )
 
 
-def build(folder):
-    """Everything that `from_pretrained(folder)` needs."""
-    import torch
-    from transformers import (
-        Qwen2_5_VLConfig,
-        Qwen2_5_VLForConditionalGeneration,
-        Qwen2_5_VLProcessor,
-        Qwen2VLImageProcessor,
-    )
+def processor(words):
+    """The processor of pictures and of `words`."""
+    from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor
     from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
-    words = tokenizer()
     images = dict(min_pixels=56 * 56, max_pixels=12845056, patch_size=14, merge_size=2, temporal_patch_size=2)
-    Qwen2_5_VLProcessor(
+    return Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(**images),
         tokenizer=words,
         video_processor=Qwen2VLVideoProcessor(),
         chat_template=TEMPLATE,
-    ).save_pretrained(folder)
+    )
+
+
+def build(folder):
+    """Everything that `from_pretrained(folder)` needs."""
+    import torch
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    words = tokenizer()
+    processor(words).save_pretrained(folder)
     words.save_pretrained(folder)
     ids = {token: words.convert_tokens_to_ids(token) for token in SPECIAL}
     assert ids["<|endoftext|>"] == 151643 and ids["<|image_pad|>"] == 151655, ids

@@ -1,4 +1,5 @@
-"""A `coldstart serve` over the simulated world, for the checks: COLDSTART is the binary."""
+"""A `coldstart serve` over the simulated world, for the checks: COLDSTART is the binary, COLDSTART_PROJECT another
+project than this one."""
 
 import contextlib
 import json
@@ -14,7 +15,7 @@ def serving(*more):
     """The service's address, as long as the block lasts; a graceful stop at its end."""
     run = os.path.join(tempfile.mkdtemp(prefix="coldstart-"), "service")
     binary = os.environ.get("COLDSTART", "coldstart")
-    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    root = os.environ.get("COLDSTART_PROJECT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
     command = [binary, "serve", "--project", root, "--listen", "127.0.0.1:0", "--out", run, *more]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:

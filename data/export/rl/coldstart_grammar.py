@@ -6,15 +6,27 @@ Standard library only.
 import json
 import re
 
-CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.S)
+TAGS = ("think", "judge", "tool_call", "answer")
 ANSWER = re.compile(r"<answer>")
 TOOL = "image_generation_tool"
 BEFORE, AFTER = "<tool_response>", "</tool_response>"
 
 
+def calls(turn):
+    """What stands in `<tool_call>` tags. A tag that is not closed holds all that follows, calls too: the service
+    reads it so, and refuses a picture that no turn calls for."""
+    out, rest = [], turn
+    while opened := [(rest.find(f"<{tag}>"), tag) for tag in TAGS if f"<{tag}>" in rest]:
+        at, tag = min(opened)
+        inner, closed, rest = rest[at + len(tag) + 2 :].partition(f"</{tag}>")
+        if tag == "tool_call" and closed:
+            out.append(inner)
+    return out
+
+
 def caption(turn):
     """The caption that a turn calls with; None where it calls for nothing that can be drawn."""
-    for text in CALL.findall(turn):
+    for text in calls(turn):
         try:
             call = json.loads(text)
         except ValueError:
