@@ -30,6 +30,18 @@ def resampling():
     print(f"verl rl: resampling and advantages as coldstart's, {len(cases)} cases")
 
 
+def calls():
+    """What the loops draw is what the service finds called for."""
+    from coldstart_grammar import caption
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "..", "cases", "rl", "calls.jsonl"), encoding="utf-8") as file:
+        cases = [json.loads(line) for line in file]
+    for case in cases:
+        assert caption(case["turn"]) == case["caption"], case["turn"]
+    print(f"verl rl: calls read as coldstart reads them, {len(cases)} turns")
+
+
 def settings(folder, model):
     words = common.words_of(os.path.join(folder, "grpo.sh"), "python3", MODEL=model)
     return compose("ppo_trainer", words[words.index("verl.trainer.main_ppo") + 1 :])
@@ -244,6 +256,7 @@ def main(model, dump, rl_folder, sft_folder):
     sys.path.insert(0, rl_folder)
     asyncio.set_event_loop(asyncio.new_event_loop())
     resampling()
+    calls()
     config = settings(rl_folder, model)
     tokenizer, processor = AutoTokenizer.from_pretrained(model), AutoProcessor.from_pretrained(model)
     same_bytes(config, tokenizer, processor, dump, sft_folder)

@@ -341,3 +341,17 @@ fn a_v2_agent_has_its_last_picture_changed_where_something_edits() {
     let early = read(rules.grammar, true, &format!("<think>t</think>{}", edit("x")), "");
     assert_eq!(early.fault.map(|f| f.0), Some("wrong_tool"));
 }
+
+/// `tests/trainers/verl_rl_check.py` holds the loops to the same lines.
+#[test]
+fn a_trainers_loop_draws_what_is_called_for_here() {
+    for line in include_str!("../../../tests/cases/rl/calls.jsonl").lines() {
+        let case: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let turn = case["turn"].as_str().expect("a turn");
+        let called = match read(Grammar::V1, false, turn, "").act {
+            Act::Call(call) | Act::Both(call) => Some(call.text),
+            Act::Answer | Act::Nothing => None,
+        };
+        assert_eq!(called.as_deref(), case["caption"].as_str(), "{turn}");
+    }
+}
