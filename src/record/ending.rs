@@ -42,7 +42,12 @@ const fn row(ending: Ending, code: u8, means: &'static str, then: &'static str) 
 /// Every ending. Codes are never given a second meaning.
 pub const ENDINGS: &[EndingRow] = &[
     row(Ending::Done, 0, "done", "nothing"),
-    row(Ending::Yours, 1, "something is yours to mend: key, model, address, certificate, file, pool", "mend it first"),
+    row(
+        Ending::Yours,
+        1,
+        "something is yours to mend: key, model, address, certificate, file, pool",
+        "mend it first",
+    ),
     row(Ending::Defect, 2, "a defect of coldstart", "report it"),
     row(Ending::Stopped, 3, "stopped by a signal", "the same command goes on"),
     row(Ending::Fenced, 4, "another process took the RUN over", "never again: the other goes on"),
