@@ -149,7 +149,7 @@ impl Service {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// A rollout of one or two pictures whose judges are asked nothing twice.
+    /// A rollout of up to two pictures whose judges are asked nothing twice.
     fn rollout(&self, n: usize, pictures: usize) -> Value {
         let call = |caption: &str| {
             let arguments = json!({"caption": caption});
@@ -200,6 +200,7 @@ const CAPTIONS: [&str; 2] = ["two red cubes", "two red cubes, seen clearly"];
 
 async fn added(env: &Env, sim: &str) -> anyhow::Result<()> {
     const COUNT: usize = 200;
+    const MANY: usize = 2_000;
     let folder = tempfile::tempdir()?;
     let service = Service::start(folder.path(), &world(env, 0, 0, 0).await?, sim).await?;
     let mut took = Vec::new();
@@ -218,31 +219,33 @@ async fn added(env: &Env, sim: &str) -> anyhow::Result<()> {
         ms(took[COUNT * 95 / 100]),
         first.as_micros()
     );
-    // What the judge said is known: what is left is what the service adds.
-    for (other, what) in
-        [(true, "other rollouts, judged alike before"), (false, "the same rollouts again")]
-    {
+    // What the service adds: where nothing is judged, and where what the judge said is known (its question
+    // is put together and its answer read all the same).
+    for (what, pictures, id) in [
+        ("rollouts without a picture, nothing to judge", 0, Some("bare")),
+        ("other rollouts, judged alike before", 1, Some("other")),
+        ("the same rollouts again", 1, None),
+    ] {
         let (mut took, before) = (Vec::new(), service.cpu());
-        for n in 0..COUNT {
-            let mut body = service.rollout(n, 1);
-            if other {
-                body["id"] = json!(format!("other_{n}"));
+        for n in 0..MANY {
+            let mut body = service.rollout(n % COUNT, pictures);
+            if let Some(id) = id {
+                body["id"] = json!(format!("{id}_{n}"));
             }
             let begun = env.now();
             service.post("/reward", &body).await?;
             took.push(env.now().duration_since(begun));
         }
         took.sort();
-        let cpu = (service.cpu() - before) / COUNT as u32;
+        let (cpu, median) =
+            ((service.cpu() - before).as_micros() as f64 / MANY as f64, ms(took[MANY / 2]));
         println!(
-            "{what}: median {:.2} ms, p95 {:.2} ms, {} us CPU",
-            ms(took[COUNT / 2]),
-            ms(took[COUNT * 95 / 100]),
-            cpu.as_micros()
+            "{what}: median {median:.2} ms, p95 {:.2} ms, {cpu:.0} us CPU",
+            ms(took[MANY * 95 / 100])
         );
-        if other {
-            tell("reward, ms added", ms(took[COUNT / 2]));
-            tell("reward, us CPU added", cpu.as_micros() as f64);
+        if pictures == 0 {
+            tell("reward, ms added", median);
+            tell("reward, us CPU added", cpu);
         }
     }
     Ok(())
