@@ -124,8 +124,8 @@ struct Shared {
     retries: Arc<RetryBudget>,
     budget: Option<Arc<Budget>>,
     meter: Option<Arc<Meter>>,
-    /// By what they differ in: each reads the system's certificates, and holds connections that all its
-    /// roles may use.
+    /// By their time to connect, which is all they differ in: each reads the system's certificates, and holds
+    /// connections that all its roles may use.
     clients: RefCell<HashMap<Duration, Client>>,
 }
 
@@ -166,7 +166,7 @@ impl Shared {
 }
 
 fn client_of(endpoint: &Endpoint) -> Result<Client, Diagnostic> {
-    client(&endpoint.connection).map_err(|what| {
+    client(endpoint.connection.timeouts.connect).map_err(|what| {
         Diagnostic::error("E12", format!("no client for role `{}`: {what}", endpoint.role))
     })
 }

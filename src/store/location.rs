@@ -231,9 +231,11 @@ impl Store {
     pub async fn delete_all(&self, names: &[String]) -> Result<(), StoreError> {
         let paths = names.iter().map(|name| self.path(name)).collect::<Result<Vec<_>, _>>()?;
         let paths = futures::stream::iter(paths.into_iter().map(Ok)).boxed();
+        // Which of them it is, the object store's own words say.
+        let folder = names.first().and_then(|name| name.rsplit_once('/')).map_or("", |(of, _)| of);
         let mut deleted = self.object().delete_stream(paths);
         while let Some(one) = deleted.next().await {
-            match one.map_err(|e| self.error(&names[0], e)) {
+            match one.map_err(|e| self.error(folder, e)) {
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(e) => return Err(e),
             }

@@ -44,8 +44,6 @@ static OF_WORD: LazyLock<HashMap<&str, u8>> = LazyLock::new(|| {
     }
     languages
 });
-/// No small word is longer, in bytes.
-const LONGEST: usize = 6;
 
 /// An ISO 639-1 code, or `und` where nothing speaks for one.
 pub fn guess(text: &str) -> &'static str {
@@ -53,7 +51,7 @@ pub fn guess(text: &str) -> &'static str {
         return code;
     }
     let mut scores = [0usize; SMALL_WORDS.len()];
-    for word in words(&normalise(text)).filter(|word| word.len() <= LONGEST) {
+    for word in words(&normalise(text)) {
         let languages = OF_WORD.get(word).copied().unwrap_or_default();
         (0..scores.len()).for_each(|at| scores[at] += usize::from(languages >> at & 1));
     }

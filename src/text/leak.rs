@@ -126,18 +126,15 @@ impl Patterns {
 
     /// `parse`, once for one text while somebody holds it: several stages of a pipeline name one file.
     pub fn shared(source: &Arc<SourceFile>) -> Result<Arc<Patterns>, Vec<Diagnostic>> {
-        static PARSED: Mutex<Vec<(u64, Weak<Patterns>)>> = Mutex::new(Vec::new());
-        let text = crate::text::hash::text(&source.text);
-        PARSED.lock().retain(|(_, held)| held.strong_count() > 0);
-        let known = |(parsed, held): &(u64, Weak<Patterns>)| match *parsed == text {
-            true => held.upgrade(),
-            false => None,
-        };
-        if let Some(patterns) = PARSED.lock().iter().find_map(known) {
+        static PARSED: Mutex<Vec<(Arc<SourceFile>, Weak<Patterns>)>> = Mutex::new(Vec::new());
+        let mut parsed = PARSED.lock();
+        parsed.retain(|(_, held)| held.strong_count() > 0);
+        let same = parsed.iter().find(|(of, _)| of.text == source.text);
+        if let Some(patterns) = same.and_then(|(_, held)| held.upgrade()) {
             return Ok(patterns);
         }
         let patterns = Arc::new(Patterns::parse(source)?);
-        PARSED.lock().push((text, Arc::downgrade(&patterns)));
+        parsed.push((Arc::clone(source), Arc::downgrade(&patterns)));
         Ok(patterns)
     }
 

@@ -34,16 +34,16 @@ const FIRST_ROOM: usize = 4 << 20;
 /// The simulated world marks its replies with this header.
 pub const SIM_HEADER: &str = "x-coldstart-sim";
 
-/// A client for one endpoint. HTTP/1.1 only: over h2 requests would queue in silence behind one
+/// A client that gives up connecting after `connect`. HTTP/1.1 only: over h2 requests would queue in silence behind one
 /// connection's streams. No redirects: those of image URLs are followed by hand, with checks.
-pub fn client(connection: &Connection) -> Result<Client, String> {
+pub fn client(connect: Duration) -> Result<Client, String> {
     // An error says that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
         .http1_only()
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(4096)
-        .connect_timeout(connection.timeouts.connect)
+        .connect_timeout(connect)
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("coldstart/", env!("CARGO_PKG_VERSION")));
@@ -239,14 +239,13 @@ impl Wire<'_> {
         let error = error.without_url();
         let what = self.scrub(&chain(&error));
         let place = self.place();
+        let proxy = proxy::named(self.base).unwrap_or_default();
         if let Some(help) = tls::to_mend(&error) {
-            let proxy = proxy::named(self.base).unwrap_or_default();
             Failure::fatal(
                 Fatal::Address,
                 format!("{place} cannot be reached{proxy}: {what}; {help}"),
             )
         } else if connect {
-            let proxy = proxy::named(self.base).unwrap_or_default();
             Failure::down(format!("{place} cannot be reached{proxy}: {what}"))
         } else {
             Failure::sick(format!("{place} broke off before it answered: {what}"))

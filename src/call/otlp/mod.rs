@@ -12,7 +12,7 @@ mod wire;
 pub use settings::Settings;
 
 use crate::call::endpoints::Endpoint;
-use crate::call::http::{Connection, Failure, Health, Timeouts, client};
+use crate::call::http::{Failure, Health, client};
 use crate::call::{CallError, Fatal, Reply, Request};
 use crate::env::Env;
 use parking_lot::Mutex;
@@ -75,9 +75,7 @@ impl Meter {
     /// # Errors
     /// Text: no client can be made.
     pub fn new(env: &Env, settings: Settings) -> Result<Arc<Meter>, String> {
-        let wait = settings.timeout;
-        let timeouts = Timeouts { connect: wait, first_byte: wait, idle: wait, total: wait };
-        let client = client(&Connection { timeouts, ..Connection::default() })?;
+        let client = client(settings.timeout)?;
         let series = Mutex::default();
         let started_ms = env.unix_ms();
         Ok(Arc::new(Meter { env: env.clone(), settings, client, started_ms, series }))

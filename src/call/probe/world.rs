@@ -65,7 +65,7 @@ async fn is_simulated(env: &Env, endpoint: &Endpoint, url: &Url) -> Option<bool>
     if url.scheme() != "http" {
         return Some(false);
     }
-    let asked = client(&endpoint.connection).ok()?.get(url.clone()).send();
+    let asked = client(endpoint.connection.timeouts.connect).ok()?.get(url.clone()).send();
     let answer = tokio::select! {
         answer = asked => answer.ok()?,
         () = env.sleep(PATIENCE) => return None,

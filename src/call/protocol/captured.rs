@@ -80,7 +80,7 @@ fn make() -> Result<Surroundings, String> {
     let source = Arc::new(SourceFile { path: "captured".to_owned(), text: text.to_owned() });
     let endpoints = Endpoints::parse(source).map_err(|_| "no such endpoint".to_owned())?;
     let endpoint = endpoints.get("captured").ok_or("no such endpoint")?.clone();
-    let client = client(&endpoint.connection)?;
+    let client = client(endpoint.connection.timeouts.connect)?;
     Ok(Surroundings { env: Env::real(), client, endpoint, images: Arc::new(NoImages) })
 }
 
