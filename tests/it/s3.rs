@@ -28,13 +28,15 @@ impl S3 {
     /// `None` when the server is not installed (`tests/s3/setup.sh` does that). The proxy loses
     /// the reply to the first PUT of a name that contains `lost_reply`.
     pub fn start() -> Option<S3> {
-        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/s3/bin/moto_server");
-        if !here.exists() {
+        let project = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let python = project.join("target/s3/bin/python");
+        if !project.join("target/s3/bin/moto_server").exists() {
             return None;
         }
         let port = free_port();
-        let server = Command::new(here)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        let server = Command::new(python)
+            .arg(project.join("tests/s3/serve.py"))
+            .arg(port.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

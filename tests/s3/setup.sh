@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the S3 server that tests/it/store.rs runs the store suite against: moto, which honours
-# If-None-Match on PUT. Into target/s3 (a Python venv); does nothing when it is there.
+# If-None-Match on PUT (serve.py runs it). Into target/s3 (a Python venv); does nothing when it is
+# there.
 set -eu
 cd "$(dirname "$0")/../.."
 venv=target/s3
