@@ -19,6 +19,7 @@
 mod bounds;
 mod container;
 mod error;
+mod inflate;
 mod kind;
 mod orientation;
 mod outline;

@@ -1,6 +1,7 @@
 //! Pixels: the one decoder of each format, and what is asked of them.
 
 use crate::media::error::damaged;
+use crate::media::inflate::all_rows;
 use crate::media::{Outline, PictureError};
 use crate::record::Mime;
 use std::io::Cursor;
@@ -77,7 +78,8 @@ fn png(bytes: &[u8]) -> Result<(Vec<u8>, usize), PictureError> {
     Ok((data, frame.color_type.samples()))
 }
 
-/// Row by row, so that a large picture takes no memory.
+/// Row by row, so that a large picture takes no memory; put together only until two colours have
+/// been seen, then inflated.
 fn png_rows(bytes: &[u8], outline: &Outline) -> Result<bool, PictureError> {
     let mut reader = png_reader(bytes, png::Transformations::IDENTITY)?;
     let info = reader.info();
@@ -91,9 +93,18 @@ fn png_rows(bytes: &[u8], outline: &Outline) -> Result<bool, PictureError> {
         (_, png::BitDepth::Eight) => NOISE,
         _ => 0,
     };
+    let (height, interlaced) = (info.height as usize, info.interlaced);
+    let width = reader.output_line_size(info.width).ok_or_else(|| damaged("its size overflows"))?;
     let mut colour = OneColour::new(info.bytes_per_pixel(), noise);
+    let mut inflated = interlaced;
     while let Some(row) = reader.next_row().map_err(damaged)? {
         colour.row(row.data());
+        if !colour.holds && !inflated {
+            if all_rows(bytes, height, width) {
+                break;
+            }
+            inflated = true;
+        }
     }
     Ok(colour.holds)
 }

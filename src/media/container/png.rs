@@ -61,6 +61,27 @@ pub fn walk(bytes: &[u8]) -> Result<Outline, PictureError> {
     }
 }
 
+/// A chunk that holds pixels.
+pub struct Pixels<'a> {
+    pub data: &'a [u8],
+    /// Of its name and data, as the file says.
+    pub crc: u32,
+}
+
+/// The chunks of pixels in order, up to the first chunk after them.
+pub fn pixels(bytes: &[u8]) -> impl Iterator<Item = Pixels<'_>> {
+    let mut at = SIGNATURE;
+    let chunks = std::iter::from_fn(move || {
+        let (name, data) = chunk(bytes, at).ok()?;
+        at += data.len() + 12;
+        let crc = bytes[..at].last_chunk().map_or(0, |crc| u32::from_be_bytes(*crc));
+        Some((name, Pixels { data, crc }))
+    });
+    let pixels =
+        chunks.skip_while(|(name, _)| name != b"IDAT").take_while(|(name, _)| name == b"IDAT");
+    pixels.map(|(_, pixels)| pixels)
+}
+
 /// A chunk's name and data; its checksum is there as well.
 fn chunk(bytes: &[u8], at: usize) -> Result<([u8; 4], &[u8]), PictureError> {
     let cut = PictureError::Cut(Mime::Png);
