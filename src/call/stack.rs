@@ -7,7 +7,7 @@ use crate::call::endpoints::{Endpoint, Endpoints};
 use crate::call::flow::{
     Allowance, Balanced, Budget, Guard, Limited, Limits, RetryBudget, Retrying, RoleStats, Stats,
 };
-use crate::call::http::{Http, Target, client};
+use crate::call::http::{Http, Room, Target, client};
 use crate::call::live::{RoleLive, role_live};
 use crate::call::otlp::Meter;
 use crate::call::twins::Twins;
@@ -186,9 +186,10 @@ fn targets(
             .note(error.note)
     })?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let decoding = Arc::new(Semaphore::new(cores));
+    let (decoding, room) = (Arc::new(Semaphore::new(cores)), Room::default());
     let http = |url: &url::Url| Http {
         decoding: decoding.clone(),
+        room: room.clone(),
         env: env.clone(),
         client: client.clone(),
         endpoint: endpoint.clone(),

@@ -2,6 +2,7 @@
 
 use crate::call::endpoints::Endpoint;
 use crate::call::http::failure::Failure;
+use crate::call::http::room::Room;
 use crate::call::http::secret::{Key, excerpt};
 use crate::call::http::served::accepts;
 use crate::call::http::wire::{Wire, place};
@@ -38,6 +39,8 @@ pub struct Http {
     pub images: Arc<dyn Images>,
     /// Pictures that may be decoded at once.
     pub decoding: Arc<Semaphore>,
+    /// For bodies on their way in.
+    pub room: Room,
     /// Hears how long each try took.
     pub meter: Option<Arc<Meter>>,
 }
@@ -81,6 +84,7 @@ impl Http {
             images: &self.images,
             model,
             deadline: start + connection.timeouts.total,
+            room: self.room.of_call(),
             quota_is_rate,
             simulated: AtomicBool::new(false),
         };

@@ -11,6 +11,7 @@ use crate::call::http::body::{Body, Sent};
 use crate::call::http::classify::{Asked, error_body, refusal};
 use crate::call::http::connection::Connection;
 use crate::call::http::failure::Failure;
+use crate::call::http::room::{Held, SMALL};
 use crate::call::http::secret::{Key, excerpt};
 use crate::call::http::tls;
 use crate::env::Env;
@@ -79,6 +80,8 @@ pub struct Wire<'a> {
     /// The model's name on the wire.
     pub model: &'a str,
     pub deadline: Instant,
+    /// Room for the reply's body.
+    pub room: Held,
     /// A refusal that speaks of a used-up quota means: too fast.
     pub quota_is_rate: bool,
     /// Set when an answer came from the simulated world.
@@ -320,12 +323,21 @@ impl Incoming<'_> {
         Failure::sick(format!("{place} went silent for {:?} in its answer", self.quiet()))
     }
 
+    async fn claim(&self, bytes: Option<u64>) -> Result<(), Failure> {
+        let room = timeout_at(self.wire.deadline, self.wire.room.claim(bytes)).await;
+        room.map_err(|_| self.late())
+    }
+
     /// The whole body, at most `limit` bytes.
     pub async fn bytes(mut self, limit: usize) -> Result<Bytes, Failure> {
         let too_much = || Failure::record(format!("the answer is larger than {limit} bytes"));
-        let said = self.response.content_length().unwrap_or(0);
+        let length = self.response.content_length();
+        let said = length.unwrap_or(0);
         if said > limit as u64 {
             return Err(too_much());
+        }
+        if said > SMALL as u64 {
+            self.claim(length).await?;
         }
         // The stated length may be a lie: room for it is made as its bytes come.
         let mut out = Vec::with_capacity((said as usize).min(FIRST_ROOM));
@@ -334,6 +346,9 @@ impl Incoming<'_> {
                 return Err(too_much());
             }
             out.extend_from_slice(&chunk);
+            if out.len() > SMALL {
+                self.claim(length).await?;
+            }
         }
         Ok(out.into())
     }

@@ -4,7 +4,7 @@
 //! code that met it, with no socket in between.
 
 use crate::call::endpoints::{Endpoint, Endpoints};
-use crate::call::http::{Events, Failure, Wire, client};
+use crate::call::http::{Events, Failure, Room, Wire, client};
 use crate::call::protocol::{Answer, Got, chat_reply, gemini_reply};
 use crate::call::{CallError, Fatal, Images, Output};
 use crate::diag::SourceFile;
@@ -97,6 +97,7 @@ impl Surroundings {
             images: &self.images,
             model: "captured",
             deadline: self.env.now(),
+            room: Room::default().of_call(),
             quota_is_rate: false,
             simulated: AtomicBool::new(false),
         })
