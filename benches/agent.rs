@@ -17,6 +17,7 @@ use axum::routing::post;
 use bytes::Bytes;
 use coldstart::env::Env;
 use coldstart::export::conversation::{SYSTEM_TEXT, model_turn};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 #[path = "peers/known.rs"]
 mod known;
@@ -56,6 +58,8 @@ struct World {
     latency: Duration,
     slots: Arc<Semaphore>,
     calls: Arc<AtomicUsize>,
+    /// When the first call came, when the last was answered.
+    span: Arc<Mutex<Option<(Instant, Instant)>>>,
     drawn: Arc<AtomicUsize>,
     /// In base64.
     pictures: Arc<Vec<String>>,
@@ -69,6 +73,7 @@ impl World {
             latency: Duration::from_millis(latency_ms),
             slots: Arc::new(Semaphore::new(SLOTS)),
             calls: Arc::default(),
+            span: Arc::default(),
             drawn: Arc::default(),
             pictures: pictures.clone(),
         };
@@ -84,9 +89,19 @@ impl World {
     }
 
     async fn work(&self) {
+        let came = self.env.now();
+        self.span.lock().get_or_insert((came, came));
         let _slot = self.slots.acquire().await;
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.env.sleep(self.latency).await;
+        let mut span = self.span.lock();
+        *span = span.map(|(first, _)| (first, self.env.now()));
+    }
+
+    /// Seconds from `start` to the first call, and from the last answer to `end`.
+    fn edges(&self, start: Instant, end: Instant) -> (f64, f64) {
+        let Some((first, last)) = *self.span.lock() else { return (0.0, 0.0) };
+        (first.duration_since(start).as_secs_f64(), end.duration_since(last).as_secs_f64())
     }
 
     fn calls(&self) -> usize {
@@ -184,6 +199,7 @@ steps  = 8
 "#;
 
 struct Measured {
+    started: Instant,
     wall: f64,
     peak_mb: f64,
     /// Seconds, user and system.
@@ -228,7 +244,7 @@ async fn run(env: &Env, folder: &Path, url: &str) -> Measured {
     let wall = env.now().duration_since(started).as_secs_f64();
     let text = reading.join().expect("no panic").expect("a report");
     assert!(status.success(), "{status}: {text}");
-    Measured { wall, peak_mb, cpu }
+    Measured { started, wall, peak_mb, cpu }
 }
 
 /// The most memory a process ever had, MB.
@@ -259,6 +275,8 @@ async fn makespan(prompts: usize) {
     );
     let (world, url) = World::start(&env, LATENCY_MS, &pictures).await;
     let m = run(&env, folder.path(), &url).await;
+    let (before, after) = world.edges(m.started, m.started + Duration::from_secs_f64(m.wall));
+    println!("rollouts: {before:.2} s before the first call, {after:.2} s after the last");
     println!(
         "rollouts: {} calls in {:.2} s, {:.3} x ideal; {:.0} us CPU a call, peak {:.0} MB",
         world.calls(),

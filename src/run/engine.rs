@@ -7,7 +7,7 @@
 use crate::call::{Fatal, Model};
 use crate::env::{Env, Phase};
 use crate::plan::{Edge, Plan};
-use crate::record::{Cause, Evidence, Id, Trajectory};
+use crate::record::{Cause, Evidence, Id, Prompt, Trajectory};
 use crate::run::error::RunError;
 use crate::run::gate::Gate;
 use crate::run::ledger::Ledger;
@@ -212,10 +212,10 @@ impl Engine {
     }
 
     /// Notes what a sink did with a record.
-    pub fn sunk(&self, at: usize, t: &Trajectory, failed: Option<&str>) {
+    pub fn sunk(&self, at: usize, prompt: &Prompt, failed: Option<&str>) {
         let decision = match failed {
-            None => self.decision(at, &t.prompt, &To::Port("written"), Evidence::default(), &[]),
-            Some(what) => self.failure(at, &t.prompt, "not_written", what, &[]),
+            None => self.decision(at, prompt, &To::Port("written"), Evidence::default(), &[]),
+            Some(what) => self.failure(at, prompt, "not_written", what, &[]),
         };
         self.keep(at, decision);
         self.leave(at);

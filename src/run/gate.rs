@@ -1,6 +1,6 @@
 //! A barrier at run time: the gather's memory, and the waiting records in a scratch file.
 
-use crate::record::{Id, Trajectory};
+use crate::record::{Id, Prompt, Trajectory};
 use crate::stage::{Gather, Ruling};
 use crate::store::{Spill, SpillRef, StoreError};
 use parking_lot::Mutex;
@@ -77,6 +77,16 @@ impl Gate {
 
     pub fn read(&self, at: SpillRef) -> Result<Trajectory, StoreError> {
         serde_json::from_slice(&self.spill.read(at)?).map_err(damaged)
+    }
+
+    /// The prompt of what waits there, which is all that is put together of it.
+    pub fn prompt(&self, at: SpillRef) -> Result<Prompt, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Asked {
+            prompt: Prompt,
+        }
+        let Asked { prompt } = serde_json::from_slice(&self.spill.read(at)?).map_err(damaged)?;
+        Ok(prompt)
     }
 
     /// With the gather, after it has ruled.

@@ -7,14 +7,18 @@
 use crate::call::CallError;
 use crate::env::Phase;
 use crate::export::dataset::Face;
-use crate::record::{Cause, Id};
+use crate::record::{Cause, Id, Trajectory};
 use crate::run::RunError;
-use crate::run::engine::Node;
+use crate::run::engine::{Engine, Node};
 use crate::run::open::Run;
 use crate::stage::{Sealed, SinkCx, StageError};
-use crate::store::StoreError;
+use crate::store::{SpillRef, StoreError};
 use futures::StreamExt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Records read before the sink asks for them.
+const AHEAD: usize = 16;
 
 impl Run<'_> {
     /// Hands the sink its records and notes what became of each; None when the run is stopping.
@@ -25,7 +29,7 @@ impl Run<'_> {
         if !self.options.write_dataset {
             for &(_, at) in &order {
                 let t = gate.read(at)?;
-                engine.sunk(i, &t, None);
+                engine.sunk(i, &t.prompt, None);
                 if let Some(face) = Face::of_trajectory(&t) {
                     engine.progress.count_row(face);
                 }
@@ -33,7 +37,8 @@ impl Run<'_> {
             return Ok(Some(Sealed { rows: order.len() as u64, ..Sealed::default() }));
         }
         let records = futures::stream::iter(order.clone())
-            .map(|(_, at)| gate.read(at).map_err(|e| fatal_store(&e)))
+            .map(|(_, at)| read(engine.clone(), i, at))
+            .buffered(AHEAD)
             .boxed();
         let cx = SinkCx {
             store: self.options.store.clone(),
@@ -58,11 +63,22 @@ impl Run<'_> {
         let failed: BTreeMap<Id, &str> =
             sealed.failed.iter().map(|(id, what)| (*id, what.as_str())).collect();
         for (id, at) in order {
-            let t = gate.read(at)?;
-            engine.sunk(i, &t, failed.get(&id).copied());
+            engine.sunk(i, &gate.prompt(at)?, failed.get(&id).copied());
         }
         Ok(Some(sealed))
     }
+}
+
+/// What waits at `at` before the sink `i`, read on another thread: putting a whole trajectory together
+/// takes as long as encoding its row.
+async fn read(engine: Arc<Engine>, i: usize, at: SpillRef) -> Result<Trajectory, StageError> {
+    let read = move || match &engine.nodes[i] {
+        Node::Sink(gate, _) => gate.read(at),
+        _ => Err(StoreError::other("scratch file", "only a sink's records wait for it")),
+    };
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|panic| Err(StoreError::of("scratch file", panic)))
+        .map_err(|e| fatal_store(&e))
 }
 
 fn fatal_store(error: &StoreError) -> StageError {

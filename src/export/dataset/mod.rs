@@ -18,7 +18,7 @@ pub use read::{Light, Pair, PicturedRow, is_shard, light, read, table};
 pub use row::{DatasetRow, Provenance, RoundRow};
 pub use schema::{HUGGINGFACE, pairs_schema, schema};
 pub use table::ImageTable;
-pub use write::{ShardOptions, ShardWriter, image_name, properties};
+pub use write::{PreparedRow, ShardOptions, ShardWriter, image_name, properties};
 
 use crate::export::columns::ColumnError;
 use crate::export::conversation::Refusal;

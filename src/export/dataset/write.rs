@@ -9,6 +9,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{CdcOptions, EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use serde_json::Value;
 
 /// How shards are made.
 #[derive(Debug, Clone)]
@@ -31,6 +32,41 @@ impl Default for ShardOptions {
             pairs: false,
             row_group_bytes: 32 << 20,
         }
+    }
+}
+
+/// A row with its images, ready to be written.
+#[derive(Debug)]
+pub struct PreparedRow {
+    columns: Value,
+    /// Bytes and name.
+    images: Vec<(Bytes, String)>,
+}
+
+impl ShardOptions {
+    /// The row of `trajectory`; `images` as in `ShardWriter::push`, with what they hash to. The half
+    /// of the work that any thread can do, whatever its turn.
+    pub fn prepare(
+        &self,
+        trajectory: &Trajectory,
+        images: &[(Bytes, Digest)],
+    ) -> Result<PreparedRow, DatasetError> {
+        let id = trajectory.prompt.id;
+        let row = DatasetRow::of(trajectory, &self.conversation, &self.pipeline)
+            .map_err(|source| DatasetError::Refused { id, source })?;
+        let wanted = conversation::images(trajectory);
+        if wanted.len() != images.len() {
+            return Err(DatasetError::Images { id, wanted: wanted.len(), given: images.len() });
+        }
+        for (image, (_, found)) in wanted.iter().zip(images) {
+            if *found != image.digest {
+                return Err(DatasetError::Altered { id, wanted: image.digest, found: *found });
+            }
+        }
+        let bytes = images.iter().map(|(bytes, _)| bytes.clone());
+        let images = bytes.zip(wanted.iter().map(image_name)).collect();
+        let columns = serde_json::to_value(&row).map_err(DatasetError::Row)?;
+        Ok(PreparedRow { columns, images })
     }
 }
 
@@ -89,31 +125,13 @@ impl ShardWriter {
     /// they are held against their digests. A refused row leaves the shard as it was.
     pub fn push(&mut self, trajectory: &Trajectory, images: &[Bytes]) -> Result<(), DatasetError> {
         let hashed = images.iter().map(|bytes| (bytes.clone(), Digest::of(bytes)));
-        self.push_hashed(trajectory, &hashed.collect::<Vec<_>>())
+        let row = self.options.prepare(trajectory, &hashed.collect::<Vec<_>>())?;
+        self.push_prepared(row)
     }
 
-    /// `push`, by a caller that knows what the bytes hash to.
-    pub fn push_hashed(
-        &mut self,
-        trajectory: &Trajectory,
-        images: &[(Bytes, Digest)],
-    ) -> Result<(), DatasetError> {
-        let id = trajectory.prompt.id;
-        let row = DatasetRow::of(trajectory, &self.options.conversation, &self.options.pipeline)
-            .map_err(|source| DatasetError::Refused { id, source })?;
-        let wanted = conversation::images(trajectory);
-        if wanted.len() != images.len() {
-            return Err(DatasetError::Images { id, wanted: wanted.len(), given: images.len() });
-        }
-        for (image, (_, found)) in wanted.iter().zip(images) {
-            if *found != image.digest {
-                return Err(DatasetError::Altered { id, wanted: image.digest, found: *found });
-            }
-        }
-        let bytes = images.iter().map(|(bytes, _)| bytes.clone());
-        let images = bytes.zip(wanted.iter().map(image_name)).collect();
-        let row = serde_json::to_value(&row).map_err(DatasetError::Row)?;
-        self.table.push(row, images)
+    /// Adds a row that was prepared by the same options.
+    pub fn push_prepared(&mut self, row: PreparedRow) -> Result<(), DatasetError> {
+        self.table.push(row.columns, row.images)
     }
 
     /// The bytes that are ready, in order; call it after each `push`, so that no more than a row

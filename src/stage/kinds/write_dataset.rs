@@ -4,7 +4,7 @@ use crate::diag::Diagnostic;
 use crate::export::card::{self, CardFacts};
 use crate::export::conversation;
 use crate::export::croissant::{self, Described};
-use crate::export::dataset::{DatasetError, ShardOptions, ShardWriter};
+use crate::export::dataset::{DatasetError, PreparedRow, ShardOptions, ShardWriter};
 use crate::record::{Digest, Trajectory};
 use crate::stage::{
     Arity, Compile, Does, Facts, Kind, Param, Params, Port, Reason, Sealed, Sink, SinkCx, Stage,
@@ -14,6 +14,7 @@ use crate::store::{Hashing, Layout, StoreError, StoreWriter};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use tokio::task::JoinHandle;
 
 pub const KIND: Kind = Kind {
     name: "write_dataset",
@@ -83,7 +84,8 @@ struct WriteDataset {
     licence: Option<String>,
 }
 
-/// Rows whose images are read before it is their turn: a bucket takes tens of milliseconds each.
+/// Rows whose images are read, and which are prepared on other threads, before it is their turn: a
+/// bucket takes tens of milliseconds each.
 const AHEAD: usize = 8;
 
 /// How many rows give pictures to the sample sheet.
@@ -106,36 +108,101 @@ impl Sink for WriteDataset {
             roles: cx.models.clone(),
             ..CardFacts::default()
         };
-        let mut samples: Vec<Vec<Bytes>> = Vec::new();
+        let mut sheet = Sheet::default();
         let mut failed = Vec::new();
-        let mut loaded = records
-            .map(|trajectory| async move {
-                let trajectory = trajectory?;
-                let images = images(&trajectory, cx).await?;
-                Ok::<_, StageError>((trajectory, images))
-            })
-            .buffered(AHEAD);
+        let mut loaded = records.map(|trajectory| load(trajectory, cx)).buffered(AHEAD);
         while let Some(next) = loaded.next().await {
-            let (trajectory, images) = next?;
-            match images {
+            let Loaded { trajectory, row, samples } = next?;
+            match row {
                 Err(what) => failed.push((trajectory.prompt.id, what)),
-                Ok(images) => {
-                    if let Err(what) = shards.push(&trajectory, &images).await? {
-                        failed.push((trajectory.prompt.id, what));
-                        continue;
-                    }
+                Ok(row) => {
+                    shards.push(trajectory.rejected.is_some(), row).await?;
                     facts.count(&trajectory);
-                    if samples.len() < SAMPLES && !images.is_empty() {
-                        samples.push(images.into_iter().map(|(bytes, _)| bytes).collect());
-                    }
+                    sheet.offer(samples);
                 }
             }
         }
         let mut sealed = shards.finish().await?;
         sealed.failed = failed;
         sealed.purity = facts.purity.purity();
-        write_card(cx, &sealed, facts, &samples).await?;
+        write_card(cx, &sealed, facts, sheet).await?;
         Ok(sealed)
+    }
+}
+
+/// A record whose turn comes.
+struct Loaded {
+    trajectory: Trajectory,
+    /// Or why it has none.
+    row: Result<PreparedRow, String>,
+    /// Its pictures.
+    samples: Vec<Bytes>,
+}
+
+async fn load(
+    trajectory: Result<Trajectory, StageError>,
+    cx: &SinkCx,
+) -> Result<Loaded, StageError> {
+    let trajectory = trajectory?;
+    let images = match images(&trajectory, cx).await? {
+        Ok(images) => images,
+        Err(what) => return Ok(Loaded { trajectory, row: Err(what), samples: Vec::new() }),
+    };
+    let options = options(cx);
+    let prepare = move || {
+        let row = options.prepare(&trajectory, &images);
+        (trajectory, images, row)
+    };
+    let (trajectory, images, row) = tokio::task::spawn_blocking(prepare).await.map_err(store)?;
+    let row = match row {
+        // This row's own affair; anything else is the dataset's.
+        Err(
+            e @ (DatasetError::Refused { .. }
+            | DatasetError::Images { .. }
+            | DatasetError::Altered { .. }),
+        ) => Err(e.to_string()),
+        row => Ok(row.map_err(parquet)?),
+    };
+    Ok(Loaded { trajectory, row, samples: images.into_iter().map(|(bytes, _)| bytes).collect() })
+}
+
+fn options(cx: &SinkCx) -> ShardOptions {
+    ShardOptions { pipeline: cx.pipeline_digest.clone(), ..ShardOptions::default() }
+}
+
+/// The sheet of sample pictures, drawn on another thread once it has its rows.
+#[derive(Default)]
+struct Sheet {
+    samples: Vec<Vec<Bytes>>,
+    drawn: Option<JoinHandle<Option<Vec<u8>>>>,
+}
+
+impl Sheet {
+    fn offer(&mut self, images: Vec<Bytes>) {
+        if images.is_empty() || self.drawn.is_some() {
+            return;
+        }
+        self.samples.push(images);
+        if self.samples.len() == SAMPLES {
+            self.draw();
+        }
+    }
+
+    fn draw(&mut self) {
+        let samples = std::mem::take(&mut self.samples);
+        self.drawn =
+            Some(tokio::task::spawn_blocking(move || crate::export::grid::grid(&samples, 4)));
+    }
+
+    /// None without pictures.
+    async fn finish(mut self) -> Result<Option<Vec<u8>>, StageError> {
+        if self.drawn.is_none() {
+            self.draw();
+        }
+        match self.drawn {
+            Some(drawn) => drawn.await.map_err(store),
+            None => Ok(None),
+        }
     }
 }
 
@@ -144,9 +211,9 @@ async fn write_card(
     cx: &SinkCx,
     sealed: &Sealed,
     mut facts: CardFacts,
-    samples: &[Vec<Bytes>],
+    sheet: Sheet,
 ) -> Result<(), StageError> {
-    if let Some(sheet) = crate::export::grid::grid(samples, 4) {
+    if let Some(sheet) = sheet.finish().await? {
         put(cx, "samples.png", sheet.into()).await?;
         facts.grid = Some("samples.png".into());
     }
@@ -210,34 +277,17 @@ impl<'a> Shards<'a> {
         Shards { stage, cx, open: None, number: 0, rows: 0, digest }
     }
 
-    /// Ok(Err(what)) when the row itself cannot be written.
-    async fn push(
-        &mut self,
-        t: &Trajectory,
-        images: &[Proved],
-    ) -> Result<Result<(), String>, StageError> {
+    /// `pairs`: the row is a preference pair, and so are all of its shard.
+    async fn push(&mut self, pairs: bool, row: PreparedRow) -> Result<(), StageError> {
         if self.open.is_none() {
-            let options = ShardOptions {
-                pipeline: self.cx.pipeline_digest.clone(),
-                pairs: t.rejected.is_some(),
-                ..ShardOptions::default()
-            };
+            let options = ShardOptions { pairs, ..options(self.cx) };
             let name = Layout::dataset_shard(&self.stage.split, self.number);
             let shard = ShardWriter::new(options).map_err(parquet)?;
             let writer = self.cx.store.writer(&name).await.map_err(store)?;
             self.open = Some((shard, writer, name, Hashing::start()));
         }
-        let Some((shard, writer, _, hash)) = &mut self.open else { return Ok(Ok(())) };
-        match shard.push_hashed(t, images) {
-            Ok(()) => {}
-            // This row's own affair; anything else is the shard's.
-            Err(
-                e @ (DatasetError::Refused { .. }
-                | DatasetError::Images { .. }
-                | DatasetError::Altered { .. }),
-            ) => return Ok(Err(e.to_string())),
-            Err(e) => return Err(parquet(e)),
-        }
+        let Some((shard, writer, _, hash)) = &mut self.open else { return Ok(()) };
+        shard.push_prepared(row).map_err(parquet)?;
         self.rows += 1;
         for chunk in shard.take() {
             hash.update(chunk.clone()).await;
@@ -246,7 +296,7 @@ impl<'a> Shards<'a> {
         if shard.bytes() >= self.stage.shard_bytes {
             self.close().await?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     async fn close(&mut self) -> Result<(), StageError> {
