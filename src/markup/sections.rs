@@ -70,6 +70,9 @@ pub fn neutralise_reply(text: &str, sections: &Sections) -> String {
 }
 
 fn broken(text: &str, sections: &Sections, breaks: impl Fn(Sort) -> bool) -> String {
+    if memchr::memchr2(b'<', b'[', text.as_bytes()).is_none() {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         match c {

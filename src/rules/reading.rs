@@ -121,6 +121,12 @@ const BETTER: [&str; 10] = [
 
 /// An answer to one check.
 pub fn word(value: &Value) -> Option<Word> {
+    // What is asked for, and what is answered nearly always.
+    match value.as_str() {
+        Some("yes") => return Some(Word::Yes),
+        Some("no") => return Some(Word::No),
+        _ => {}
+    }
     let text = plain(value)?;
     let (head, tail) = parted(&text);
     let word = find(&WORDS, head)?;

@@ -16,7 +16,8 @@ pub struct Ledger {
     spill: Spill,
     stages: Vec<Mutex<StageLedger>>,
     cells: Vec<Arc<Cell>>,
-    live: Mutex<Vec<Decision>>,
+    /// Lines for the live ledger: a decision is written as JSON once.
+    live: Mutex<Vec<Vec<u8>>>,
 }
 
 #[derive(Default)]
@@ -56,12 +57,12 @@ impl Ledger {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         cell.cost.fetch_add(decision.cost.0, Ordering::Relaxed);
-        self.live.lock().push(decision);
+        self.live.lock().push(bytes);
         Ok(())
     }
 
-    /// The decisions since the last call, for the live ledger.
-    pub fn drain_live(&self) -> Vec<Decision> {
+    /// The decisions since the last call, as JSON, for the live ledger.
+    pub fn drain_live(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut *self.live.lock())
     }
 

@@ -216,7 +216,7 @@ impl Run<'_> {
     /// Every decision since the last time, in objects of bounded size.
     async fn write_live(&self) -> Result<(), StoreError> {
         for row in self.engine.ledger.drain_live() {
-            if self.live.push(&row) {
+            if self.live.push_json(&row) {
                 self.live.flush().await?;
             }
         }

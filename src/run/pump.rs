@@ -116,6 +116,8 @@ impl Engine {
     ) {
         let engine = self.clone();
         let ticket = pending.ticket();
+        // A walk is some kilobytes: boxed, it is not moved from hand to hand on its way into a task.
+        let walk = Box::pin(walk);
         self.env.spawn(async move {
             let _held = (permit, ticket);
             engine.progress.in_flight.fetch_add(1, Ordering::Relaxed);

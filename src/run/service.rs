@@ -187,7 +187,7 @@ async fn keep_live(
     loop {
         let last = *finished.borrow();
         for row in engine.ledger.drain_live() {
-            live.push(&row);
+            live.push_json(&row);
         }
         if let Err(error) = live.flush().await {
             engine.store_failed(&error);

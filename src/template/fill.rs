@@ -66,7 +66,10 @@ impl Context {
 impl Template {
     /// A value without what would close a section, open a turn or place a picture.
     fn safe(&self, given: &Given) -> Value {
-        let safe = |text: &str| neutralise(&text.replace([OPEN, CLOSE], ""), &self.sections);
+        let safe = |text: &str| match text.contains([OPEN, CLOSE]) {
+            true => neutralise(&text.replace([OPEN, CLOSE], ""), &self.sections),
+            false => neutralise(text, &self.sections),
+        };
         match given {
             Given::Text(text) => Value::from(safe(text)),
             Given::Image(marker) => Value::from(marker.as_str()),

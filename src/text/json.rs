@@ -7,6 +7,7 @@
 //! and repairing crates read neither typographic marks nor prose around the object, or fill in what
 //! is missing, so this is our own.
 
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 /// Objects and lists within one another, at most.
@@ -121,9 +122,12 @@ impl Reader<'_> {
                 return Err(self.fault("`:`"));
             }
             let value = self.value(depth)?;
-            if map.insert(key.clone(), value).is_some() {
-                let key: String = key.chars().take(40).collect();
-                return Err(format!("the key “{key}” stands twice"));
+            match map.entry(key) {
+                Entry::Vacant(slot) => _ = slot.insert(value),
+                Entry::Occupied(slot) => {
+                    let key: String = slot.key().chars().take(40).collect();
+                    return Err(format!("the key “{key}” stands twice"));
+                }
             }
             if !self.take(',') && self.peek() != Some('}') {
                 return Err(self.fault("`,` or `}`"));
@@ -163,6 +167,9 @@ impl Reader<'_> {
     fn string(&mut self) -> Result<String, String> {
         let straight = self.peek() == Some('"');
         self.at += self.peek().map_or(0, char::len_utf8);
+        if straight && let Some(plain) = self.plain() {
+            return Ok(plain);
+        }
         let mut raw = String::from("\"");
         let mut escaped = false;
         for (n, c) in self.text[self.at..].char_indices() {
@@ -197,6 +204,17 @@ impl Reader<'_> {
         }
         self.at = self.text.len();
         Err("it is cut off inside a string".to_owned())
+    }
+
+    /// The rest of a string between straight marks that holds no escape, as nearly all do.
+    fn plain(&mut self) -> Option<String> {
+        let rest = &self.text[self.at..];
+        let end = memchr::memchr2(b'"', b'\\', rest.as_bytes())?;
+        let plain = rest.as_bytes()[end] == b'"';
+        plain.then(|| {
+            self.at += end + 1;
+            rest[..end].to_owned()
+        })
     }
 
     /// Whether a string may end here: typographic marks also stand inside of texts.

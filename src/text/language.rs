@@ -69,6 +69,9 @@ pub fn guess(text: &str) -> &'static str {
 }
 
 fn by_script(text: &str) -> Option<&'static str> {
+    if text.is_ascii() {
+        return None;
+    }
     let mut counts = [0usize; 10];
     const CODES: [&str; 10] = ["", "zh", "ja", "ko", "ru", "ar", "hi", "th", "el", "he"];
     let mut letters = 0usize;

@@ -255,7 +255,10 @@ fn marked(sentence: &str, mut word: impl FnMut(&str)) {
         if token.starts_with(['"', '“', '”', '„', '«']) {
             word(QUOTE);
         }
-        if let Some(both) = contracted(token) {
+        let bare = token.trim_matches(['.', ',', ';', ':', '!', '?', '(', ')', '"']);
+        if is_normal(bare) {
+            word(bare);
+        } else if let Some(both) = contracted(token) {
             both.iter().for_each(|one| word(one));
         } else {
             normal.clear();
@@ -266,6 +269,11 @@ fn marked(sentence: &str, mut word: impl FnMut(&str)) {
             word(GENITIVE);
         }
     }
+}
+
+/// Whether a token without marks around it is one word on normal form already, as most are.
+fn is_normal(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 /// `n` of these words from the `at`-th on, at most 80 characters.

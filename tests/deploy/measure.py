@@ -5,10 +5,12 @@
     measure.py ray BINARY                        what Ray adds to a shard (in an environment with Ray and the wheel)
 
 Take a release binary, and two cores with nothing else on them: `taskset -c 0,1 python3 tests/deploy/measure.py …`.
-`LIMIT` takes fewer of the demo's prompts."""
+`ARGS` is given to each `run` of `shards` beside what it needs, for instance "--set synthetic.count=2400" for more calls
+or "--limit 60" for fewer."""
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import time
 import urllib.request
 
 SHARDS = 8
-LIMIT = ["--limit", os.environ["LIMIT"]] if "LIMIT" in os.environ else []
+ARGS = shlex.split(os.environ.get("ARGS", ""))
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -103,7 +105,7 @@ def shards(binary, moto, rounds="2"):
 
 def compare(binary, folder, at):
     def run(world, to):
-        return [binary, "run", *LIMIT, "--quiet", "--format", "json", "--endpoints", world.endpoints, "--out", f"s3://bkt/{at}/{to}"]
+        return [binary, "run", *ARGS, "--quiet", "--format", "json", "--endpoints", world.endpoints, "--out", f"s3://bkt/{at}/{to}"]
 
     with World(binary, folder, 200, 32) as world:
         said, alone_cpu, alone = together([run(world, "alone")])

@@ -33,6 +33,9 @@ tests/deploy/image.sh "$binary"
 say "the manifests"
 if has kubernetes-validate; then "$venv/bin/python" tests/deploy/manifests.py; fi
 
+say "the release workflow"
+tests/deploy/workflow.sh
+
 say "SLURM: an array, a lost task, the missing ones submitted again"
 tests/deploy/slurm.sh "$binary"
 

@@ -42,6 +42,14 @@ impl Ledger {
         lines.len() >= LARGE
     }
 
+    /// `push` of a row that is JSON already.
+    pub fn push_json(&self, row: &[u8]) -> bool {
+        let mut lines = self.lines();
+        lines.extend_from_slice(row);
+        lines.push(b'\n');
+        lines.len() >= LARGE
+    }
+
     /// Writes what is buffered as the next object; call at intervals (a second or so). After an
     /// error the rows stay buffered.
     pub async fn flush(&self) -> Result<(), StoreError> {
