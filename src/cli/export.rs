@@ -1,17 +1,18 @@
 //! `coldstart export`: a dataset in a trainer's own form; `--verify` proves one; `--table1` describes
 //! the data.
 
-mod loader;
 mod said;
 
+use crate::cli::Done;
+use crate::cli::audit::look;
 use crate::cli::shared::{ProjectArg, block_on, print_json, tell};
-use crate::cli::{Done, memory};
+use crate::deliver::export::loader::{find_python, load};
 use crate::deliver::export::{
     COLUMNS, ExportError, Request, Selection, Shards, Verified, table1, verify, write,
 };
 use crate::deliver::official::{self, LAYOUTS, OfficialLayout, OfficialRequest};
 use crate::diag;
-use crate::env::Env;
+use crate::env::{Env, memory};
 use crate::export::control::ControlTokens;
 use crate::export::conversation::Dialect;
 use crate::export::formats::{self, FORMS, Form};
@@ -216,8 +217,11 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         if !args.loader {
             return Ok(proved);
         }
-        let loaded = loader::load(dir, args.python.as_deref(), &args.model)?;
-        return Ok(if proved == Done::Well { loaded } else { proved });
+        let python = args.python.clone().or_else(find_python);
+        let python = python.context("no Python is on the path\n  name one by `--python`")?;
+        eprintln!("loading by {}", python.display());
+        let loads = load(Path::new(dir), &python, &args.model, look().colour)?;
+        return Ok(if proved == Done::Well && !loads { Done::Findings } else { proved });
     }
     let source = args.source.as_deref().context("a RUN or a dataset folder is missing")?;
     if args.table1 {

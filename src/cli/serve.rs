@@ -1,13 +1,12 @@
 //! `coldstart serve`: pictures and rewards for a trainer.
 
 use crate::call::Stack;
-use crate::cli::run::budget::parse_budget;
-use crate::cli::run::market::{Asked, Market, metered};
-use crate::cli::run::signals::Signals;
+use crate::cli::run::market::{self, Flags, metered, parse_budget};
 use crate::cli::shared::{PipelineArgs, ProjectArg, block_on, compile_or_tell, parse_set};
-use crate::cli::{Done, log, memory};
+use crate::cli::{Done, log};
 use crate::deliver::budget::Bound;
-use crate::env::{Env, Phase};
+use crate::env::signals::Signals;
+use crate::env::{Env, Phase, memory};
 use crate::plan::Plan;
 use crate::run::{Progress, RunError, RunOptions};
 use crate::serve::{Options, Server};
@@ -107,7 +106,7 @@ fn token(listen: SocketAddr) -> anyhow::Result<Option<String>> {
 
 async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<Done> {
     let env = Env::real();
-    let asked = Asked {
+    let flags = Flags {
         endpoints: &args.endpoints,
         out: &args.out,
         budget: args.budget,
@@ -115,12 +114,13 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         shard: None,
         undone: "served",
     };
-    let Some(market) = Market::open(&env, &plan, &asked).await? else {
+    let Some(opened) = market::open(&env, &plan, &flags).await? else {
         return Ok(Done::Findings);
     };
+    let market = &opened.market;
     let store = market.store.clone();
     let blobs = Blobs::new(store.clone(), 256 << 20);
-    let Some((stack, meter)) = market.stack(&env, &blobs, None).await? else {
+    let Some((stack, meter)) = market::stack(&env, market, &blobs, None).await? else {
         return Ok(Done::Findings);
     };
     let run = RunOptions {
@@ -137,7 +137,7 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         buy_missing: false,
         into_changed_pipeline: args.into_changed_pipeline,
         write_dataset: false,
-        budget: market.budget,
+        budget: market.budget.map(|budget| budget.most),
         progress: Arc::new(Progress::default()),
     };
     metered(&env, meter, serve(&env, args, plan, run, stack, token)).await

@@ -1,14 +1,12 @@
 //! `coldstart view`: a RUN in the browser, on this machine only.
 
-mod token;
-
 use crate::archive::RunDir;
 use crate::cli::Done;
 use crate::cli::shared::{ProjectArg, block_on, parse_set};
-use crate::cli::table::truth;
 use crate::deliver::replay::again;
 use crate::env::{Env, Phase};
-use crate::view::{Second, Viewer, Work};
+use crate::sim::truth::truth;
+use crate::view::{Second, Viewer, Work, token};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -71,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         for stage in &args.stage {
             run.stage(stage)?;
         }
-        let token = token::token(&env, args.token_file.as_deref(), args.port, args.new_token)?;
+        let token = token(&env, args.token_file.as_deref(), args.port, args.new_token)?;
         let work = Work {
             annotator: args.annotator,
             size: args.queue,
