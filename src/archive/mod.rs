@@ -34,7 +34,7 @@ mod sessions;
 mod shape;
 mod spent;
 
-pub use columns::{CallColumn, Columns, Reading};
+pub use columns::{CallColumn, Columns, Outcomes, Reading};
 pub use dataset::{Dataset, Shard, shards_in};
 pub use error::{ArchiveError, Unreadable};
 pub use names::{Name, Names, Texts};

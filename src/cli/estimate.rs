@@ -5,7 +5,7 @@ use crate::cli::audit::look;
 use crate::cli::shared::{Format, PipelineArgs, block_on, print_json};
 use crate::cli::{Done, run};
 use crate::deliver::DeliverError;
-use crate::deliver::estimate::estimate;
+use crate::deliver::estimate::{Outlook, estimate};
 use crate::deliver::text::estimate_text;
 use crate::record::Ending;
 
@@ -78,8 +78,12 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             args.run
         );
     }
+    show(&found, endpoints.is_some(), &args)
+}
+
+fn show(found: &Outlook, priced: bool, args: &Args) -> anyhow::Result<Done> {
     if args.format == Format::Json {
-        return print_json(&found);
+        return print_json(found);
     }
     if found.simulated {
         let said = format!(
@@ -89,7 +93,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         );
         print!("{}", fit(&said, look().width));
     }
-    if endpoints.is_some() {
+    if priced {
         println!("prices and limits as `{}` states them\n", args.endpoints);
     }
     if let Some(dearer) = &found.purity {

@@ -214,14 +214,8 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     }
     if let Some(dir) = &args.verify {
         let proved = block_on(prove(dir, &args))?;
-        if !args.loader {
-            return Ok(proved);
-        }
-        let python = args.python.clone().or_else(find_python);
-        let python = python.context("no Python is on the path\n  name one by `--python`")?;
-        eprintln!("loading by {}", python.display());
-        let loads = load(Path::new(dir), &python, &args.model, look().colour)?;
-        return Ok(if proved == Done::Well && !loads { Done::Findings } else { proved });
+        let loaded = if args.loader { loaded(dir, &args)? } else { Done::Well };
+        return Ok(if proved == Done::Well { loaded } else { proved });
     }
     let source = args.source.as_deref().context("a RUN or a dataset folder is missing")?;
     if args.table1 {
@@ -240,6 +234,15 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         );
     }
     block_on(export(find(format)?, source, out, &args))
+}
+
+/// `--loader`: what the trainer's own code finds goes to stdout as it comes.
+fn loaded(dir: &str, args: &Args) -> anyhow::Result<Done> {
+    let python = args.python.clone().or_else(find_python);
+    let python = python.context("no Python is on the path\n  name one by `--python`")?;
+    eprintln!("loading by {}", python.display());
+    let holds = load(Path::new(dir), &python, &args.model, look().colour)?;
+    Ok(if holds { Done::Well } else { Done::Findings })
 }
 
 /// The folder that an evaluation set's own script expects.

@@ -294,28 +294,20 @@ async fn drive(
     (blobs, stack): (Blobs, Stack),
     began: &Began,
 ) -> anyhow::Result<Done> {
-    let shown = Arc::new(Progress::default());
-    if let Some(address) = args.metrics {
-        serve_metrics(env, address, &stack, &shown).await?;
-    }
-    let store = market.store.clone();
-    let plays = plan.stages.iter().any(|stage| stage.kind.does == Does::RollOut);
     let options = RunOptions {
-        commit_wait: Duration::from_millis(if store.is_remote() { 200 } else { 20 }),
-        store,
-        blobs,
-        model: stack.model(),
-        simulated: market.simulated,
         max_in_flight: args.max_in_flight as usize,
         limit: args.limit,
         shard: args.shard,
         mixed: args.mix_simulated && market.simulated,
         buy_missing: args.buy_missing,
         into_changed_pipeline: args.into_changed_pipeline,
-        write_dataset: true,
-        budget: market.budget.map(|budget| budget.most),
-        progress: shown.clone(),
+        ..market.run_options(&stack, blobs)
     };
+    let shown = options.progress.clone();
+    if let Some(address) = args.metrics {
+        serve_metrics(env, address, &stack, &shown).await?;
+    }
+    let plays = plan.stages.iter().any(|stage| stage.kind.does == Does::RollOut);
     let quiet = args.quiet || args.format == Format::Json;
     let screen = Screen::new(quiet, args.log.is_on());
     began.send_replace(Some(screen.clone()));

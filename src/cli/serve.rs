@@ -8,12 +8,11 @@ use crate::deliver::budget::Bound;
 use crate::env::signals::Signals;
 use crate::env::{Env, Phase, memory};
 use crate::plan::Plan;
-use crate::run::{Progress, RunError, RunOptions};
+use crate::run::{RunError, RunOptions};
 use crate::serve::{Options, Server};
 use crate::store::Blobs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -118,27 +117,17 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         return Ok(Done::Findings);
     };
     let market = &opened.market;
-    let store = market.store.clone();
-    let blobs = Blobs::new(store.clone(), 256 << 20);
+    let blobs = Blobs::new(market.store.clone(), 256 << 20);
     let Some((stack, meter)) = market::stack(&env, market, &blobs, None).await? else {
         return Ok(Done::Findings);
     };
     let run = RunOptions {
         // A trainer waits for each answer: less company is waited for than in a run.
-        commit_wait: Duration::from_millis(if store.is_remote() { 50 } else { 1 }),
-        store,
-        blobs,
-        model: stack.model(),
-        simulated: market.simulated,
-        mixed: market.mixed,
+        commit_wait: Duration::from_millis(if market.store.is_remote() { 50 } else { 1 }),
         max_in_flight: args.queue as usize,
-        limit: None,
-        shard: None,
-        buy_missing: false,
         into_changed_pipeline: args.into_changed_pipeline,
         write_dataset: false,
-        budget: market.budget.map(|budget| budget.most),
-        progress: Arc::new(Progress::default()),
+        ..market.run_options(&stack, blobs)
     };
     metered(&env, meter, serve(&env, args, plan, run, stack, token)).await
 }

@@ -14,12 +14,13 @@ use crate::diag::Diagnostic;
 use crate::env::Env;
 use crate::journal::BlobImages;
 use crate::plan::Plan;
-use crate::run::Shard;
+use crate::run::{Progress, RunOptions, Shard};
 use crate::store::{Blobs, Store, StoreError};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What is asked for.
-pub struct Asked<'a> {
+/// What a run or a service asks of a market.
+pub struct MarketRequest<'a> {
     pub endpoints: Endpoints,
     /// All of them are the simulated world's, and known to be.
     pub simulated: bool,
@@ -68,7 +69,11 @@ impl Market {
     ///
     /// # Errors
     /// The RUN cannot be read, or the endpoints may not or cannot serve the plan.
-    pub async fn open(env: &Env, plan: &Plan, asked: Asked<'_>) -> Result<Market, MarketError> {
+    pub async fn open(
+        env: &Env,
+        plan: &Plan,
+        asked: MarketRequest<'_>,
+    ) -> Result<Market, MarketError> {
         let store = Store::open(asked.out)?;
         let endpoints = match asked.shard {
             Some(shard) => shared_endpoints(&store, shard, asked.endpoints).await?,
@@ -99,6 +104,26 @@ impl Market {
     pub async fn unspent(&self, shard: Option<Shard>) -> Result<Option<Unspent>, MarketError> {
         let Some(InForce { most, .. }) = self.budget else { return Ok(None) };
         Ok(Some(unspent(&self.store, most, shard, &closed(&self.store).await?).await?))
+    }
+
+    /// A run into the RUN whose calls go through `stack`: of all prompts, with a dataset at its end.
+    pub fn run_options(&self, stack: &Stack, blobs: Blobs) -> RunOptions {
+        RunOptions {
+            commit_wait: Duration::from_millis(if self.store.is_remote() { 200 } else { 20 }),
+            store: self.store.clone(),
+            blobs,
+            model: stack.model(),
+            simulated: self.simulated,
+            mixed: self.mixed,
+            max_in_flight: 512,
+            limit: None,
+            shard: None,
+            buy_missing: false,
+            into_changed_pipeline: false,
+            write_dataset: true,
+            budget: self.budget.map(|budget| budget.most),
+            progress: Arc::new(Progress::default()),
+        }
     }
 
     /// What the calls go through: they spend no more than is `unspent`, and `meter` hears of each.

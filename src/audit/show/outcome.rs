@@ -1,7 +1,7 @@
 //! The report at a run's end as text: the funnel, the calls, the strata, the dataset.
 
 use crate::export::purity::line;
-use crate::record::{Report, StageReport};
+use crate::record::{CallsReport, Report, StageReport};
 use std::fmt::Write;
 
 /// The funnel with a bar per stage, and what follows from it.
@@ -141,6 +141,10 @@ fn calls(out: &mut String, report: &Report) {
         let head = if number == 0 { "by stage" } else { "" };
         let _ = writeln!(out, "  {head:12} {}", line.join("  "));
     }
+    roles(out, calls);
+}
+
+fn roles(out: &mut String, calls: &CallsReport) {
     let _ = writeln!(
         out,
         "  {:12} {:>8} {:>8} {:>10} {:>10} {:>8} {:>11}",

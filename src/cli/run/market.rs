@@ -8,7 +8,7 @@ use crate::call::probe::Worlds;
 use crate::cli::run::served::read_endpoints;
 use crate::cli::shared::tell;
 use crate::deliver::budget::{Bound, InForce};
-use crate::deliver::market::{Asked, Market, MarketError};
+use crate::deliver::market::{Market, MarketError, MarketRequest};
 use crate::diag::summary;
 use crate::env::Env;
 use crate::plan::Plan;
@@ -60,7 +60,7 @@ pub async fn open(env: &Env, plan: &Plan, flags: &Flags<'_>) -> anyhow::Result<O
     };
     let Flags { out, budget, mix_simulated, shard, undone, .. } = *flags;
     let simulated = world.is_some();
-    let asked = Asked { endpoints, simulated, out, budget, mix_simulated, shard };
+    let asked = MarketRequest { endpoints, simulated, out, budget, mix_simulated, shard };
     let market = match Market::open(env, plan, asked).await {
         Ok(market) => market,
         Err(error) => return refused(error, undone).map(|()| None),
