@@ -25,7 +25,7 @@ mod known;
 use known::tell;
 
 fn main() {
-    coldstart::cli::memory::give_back();
+    coldstart::env::memory::give_back();
     let words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with("--")).collect();
     let wanted = |word: &str| words.is_empty() || words.iter().any(|w| w == word);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -24,6 +24,13 @@ pub struct Columns {
     pub ids: Vec<Id>,
     pub category: Vec<Name>,
     pub source: Vec<Name>,
+    pub prompts: Texts,
+    pub outcomes: Outcomes,
+}
+
+/// What a stage made of its records, column by column, whoever the records are.
+#[derive(Debug, Clone, Default)]
+pub struct Outcomes {
     pub port: Vec<Name>,
     pub reason: Vec<Name>,
     pub disposition: Vec<Disposition>,
@@ -32,13 +39,21 @@ pub struct Columns {
     /// 1e-9 US dollars.
     pub cost: Vec<u64>,
     pub calls: CallColumn,
-    pub prompts: Texts,
     /// Empty unless asked for.
     pub notes: Texts,
     /// Of failed records, a few at least: what their error says.
     pub failures: Vec<(Id, String)>,
     /// Votes that tell of how a reply could be read. Empty unless asked for.
     pub replies: Vec<Vote>,
+}
+
+/// Rows are read as columns of their outcomes.
+impl std::ops::Deref for Columns {
+    type Target = Outcomes;
+
+    fn deref(&self) -> &Outcomes {
+        &self.outcomes
+    }
 }
 
 /// A list of call keys per row, in one buffer.
@@ -91,13 +106,53 @@ impl Columns {
         self.ids.push(row.id);
         self.category.push(self.names.intern(&row.category));
         self.source.push(self.names.intern(&row.source));
-        self.port.push(self.names.intern(&row.port));
-        self.reason.push(self.names.intern(&row.reason));
+        self.prompts.push(&row.prompt);
+        let [port, reason] = [&row.port, &row.reason].map(|name| self.names.intern(name));
+        self.outcomes.push(row, (port, reason), reading);
+    }
+
+    /// Appends another part of the same table.
+    pub fn append(&mut self, part: Columns) {
+        if self.is_empty() {
+            let stage = std::mem::take(&mut self.stage);
+            *self = Columns { stage, ..part };
+            return;
+        }
+        let map = self.names.absorb(&part.names);
+        let here = |name: &Name| map[*name as usize];
+        self.category.extend(part.category.iter().map(here));
+        self.source.extend(part.source.iter().map(here));
+        self.ids.extend(part.ids);
+        self.prompts.append(part.prompts);
+        self.outcomes.append(part.outcomes.renamed(&map));
+    }
+
+    /// The rows in the order of their ids, as tables are.
+    pub fn by_id(self) -> Columns {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by_key(|row| self.ids[*row]);
+        let mut prompts = Texts::default();
+        order.iter().for_each(|row| prompts.push(self.prompts.get(*row)));
+        Columns {
+            ids: order.iter().map(|row| self.ids[*row]).collect(),
+            category: order.iter().map(|row| self.category[*row]).collect(),
+            source: order.iter().map(|row| self.source[*row]).collect(),
+            outcomes: self.outcomes.in_order(&order),
+            prompts,
+            ..self
+        }
+    }
+}
+
+impl Outcomes {
+    /// Appends a row's, whose port and reason have these names.
+    fn push(&mut self, row: &Decision, (port, reason): (Name, Name), reading: Reading) {
+        self.port.push(port);
+        self.reason.push(reason);
         self.disposition.push(row.disposition);
         self.score.push(row.evidence.score.unwrap_or(f32::NAN));
         self.cost.push(row.cost.0);
         self.calls.push(row.calls.iter().copied());
-        self.prompts.push(&row.prompt);
         if reading == Reading::Notes {
             self.notes.push(&row.evidence.note);
         }
@@ -110,55 +165,44 @@ impl Columns {
         }
     }
 
-    /// Appends another part of the same table.
-    pub fn append(&mut self, part: Columns) {
-        if self.is_empty() {
-            let stage = std::mem::take(&mut self.stage);
-            *self = Columns { stage, ..part };
-            return;
+    /// With the names that `map` has for its own (see `Names::absorb`).
+    pub fn renamed(mut self, map: &[Name]) -> Outcomes {
+        for name in self.port.iter_mut().chain(&mut self.reason) {
+            *name = map[*name as usize];
         }
-        let map = self.names.absorb(&part.names);
-        let here = |names: Vec<Name>| names.into_iter().map(|name| map[name as usize]).collect();
-        let [category, source, port, reason]: [Vec<Name>; 4] =
-            [part.category, part.source, part.port, part.reason].map(here);
-        self.category.extend(category);
-        self.source.extend(source);
-        self.port.extend(port);
-        self.reason.extend(reason);
-        self.ids.extend(part.ids);
-        self.disposition.extend(part.disposition);
-        self.score.extend(part.score);
-        self.cost.extend(part.cost);
-        self.calls.append(part.calls);
-        self.prompts.append(part.prompts);
-        self.notes.append(part.notes);
-        self.failures.extend(part.failures);
-        self.replies.extend(part.replies);
+        self
     }
 
-    /// The rows in the order of their ids, as tables are.
-    pub fn by_id(self) -> Columns {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_by_key(|row| self.ids[*row]);
-        let mut out = Columns::new(&self.stage);
-        out.names = self.names.clone();
-        out.failures = self.failures.clone();
-        out.replies = self.replies.clone();
+    fn append(&mut self, other: Outcomes) {
+        self.port.extend(other.port);
+        self.reason.extend(other.reason);
+        self.disposition.extend(other.disposition);
+        self.score.extend(other.score);
+        self.cost.extend(other.cost);
+        self.calls.append(other.calls);
+        self.notes.append(other.notes);
+        self.failures.extend(other.failures);
+        self.replies.extend(other.replies);
+    }
+
+    /// Row for row as in `order`.
+    fn in_order(self, order: &[usize]) -> Outcomes {
+        let (mut calls, mut notes) = (CallColumn::default(), Texts::default());
         for row in order {
-            out.ids.push(self.ids[row]);
-            out.category.push(self.category[row]);
-            out.source.push(self.source[row]);
-            out.port.push(self.port[row]);
-            out.reason.push(self.reason[row]);
-            out.disposition.push(self.disposition[row]);
-            out.score.push(self.score[row]);
-            out.cost.push(self.cost[row]);
-            out.calls.push(self.calls.get(row).iter().copied());
-            out.prompts.push(self.prompts.get(row));
+            calls.push(self.calls.get(*row).iter().copied());
             if !self.notes.is_empty() {
-                out.notes.push(self.notes.get(row));
+                notes.push(self.notes.get(*row));
             }
         }
-        out
+        Outcomes {
+            port: order.iter().map(|row| self.port[*row]).collect(),
+            reason: order.iter().map(|row| self.reason[*row]).collect(),
+            disposition: order.iter().map(|row| self.disposition[*row]).collect(),
+            score: order.iter().map(|row| self.score[*row]).collect(),
+            cost: order.iter().map(|row| self.cost[*row]).collect(),
+            calls,
+            notes,
+            ..self
+        }
     }
 }

@@ -30,11 +30,11 @@ pub fn columns(part: Bytes, reading: Reading) -> Result<Columns, Cause> {
     for batch in decision_batches(part.clone(), Some(&names))? {
         add_batch(&mut out, &batch?, reading)?;
     }
-    if out.disposition.contains(&Disposition::Failed) {
-        out.failures = failures(part.clone())?;
+    if out.outcomes.disposition.contains(&Disposition::Failed) {
+        out.outcomes.failures = failures(part.clone())?;
     }
     if reading == Reading::Replies {
-        out.replies = replies(part)?;
+        out.outcomes.replies = replies(part)?;
     }
     Ok(out)
 }
@@ -96,8 +96,8 @@ fn add_batch(out: &mut Columns, batch: &RecordBatch, reading: Reading) -> Result
     for (name, to) in [
         ("category", &mut out.category),
         ("source", &mut out.source),
-        ("port", &mut out.port),
-        ("reason", &mut out.reason),
+        ("port", &mut out.outcomes.port),
+        ("reason", &mut out.outcomes.reason),
     ] {
         let mut last = ("", 0);
         for value in text(name)?.iter().map(Option::unwrap_or_default) {
@@ -112,25 +112,29 @@ fn add_batch(out: &mut Columns, batch: &RecordBatch, reading: Reading) -> Result
         out.ids.push(value.parse().map_err(Cause::new)?);
     }
     for value in text("disposition")?.iter().map(Option::unwrap_or_default) {
-        out.disposition.push(match value {
-            "passed" => Disposition::Passed,
-            "dropped" => Disposition::Dropped,
-            "failed" => Disposition::Failed,
-            other => return Err(format!("`{other}` is no disposition").into()),
-        });
+        out.outcomes.disposition.push(disposition(value)?);
     }
     let score = batch.column_by_name("score").and_then(|c| c.as_primitive_opt::<Float32Type>());
     let score = score.ok_or("`score` is not float32")?;
-    out.score.extend(score.iter().map(|score| score.unwrap_or(f32::NAN)));
+    out.outcomes.score.extend(score.iter().map(|score| score.unwrap_or(f32::NAN)));
     let cost = batch.column_by_name("cost_nano_usd");
     let cost = cost.and_then(|c| c.as_primitive_opt::<UInt64Type>()).ok_or("no cost")?;
-    out.cost.extend(cost.values().iter().copied());
+    out.outcomes.cost.extend(cost.values().iter().copied());
     add_calls(out, batch)?;
     text("prompt")?.iter().for_each(|prompt| out.prompts.push(prompt.unwrap_or_default()));
     if reading == Reading::Notes {
-        text("note")?.iter().for_each(|note| out.notes.push(note.unwrap_or_default()));
+        text("note")?.iter().for_each(|note| out.outcomes.notes.push(note.unwrap_or_default()));
     }
     Ok(())
+}
+
+fn disposition(value: &str) -> Result<Disposition, Cause> {
+    match value {
+        "passed" => Ok(Disposition::Passed),
+        "dropped" => Ok(Disposition::Dropped),
+        "failed" => Ok(Disposition::Failed),
+        other => Err(format!("`{other}` is no disposition").into()),
+    }
 }
 
 fn add_calls(out: &mut Columns, batch: &RecordBatch) -> Result<(), Cause> {
@@ -140,7 +144,7 @@ fn add_calls(out: &mut Columns, batch: &RecordBatch) -> Result<(), Cause> {
     for ends in lists.offsets().windows(2) {
         let of_row = (ends[0] as usize..ends[1] as usize).map(|at| keys.value(at).parse());
         let of_row: Result<Vec<CallKey>, _> = of_row.collect();
-        out.calls.push(of_row.map_err(Cause::new)?);
+        out.outcomes.calls.push(of_row.map_err(Cause::new)?);
     }
     Ok(())
 }

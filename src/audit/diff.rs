@@ -4,10 +4,11 @@
 //! Records are matched by id. A record has changed where its first differing decision is, since
 //! everything after follows from that.
 
-use crate::archive::Shape;
+use crate::archive::{Reading, RunDir, Shape, Unreadable};
+use crate::audit::error::AuditError;
 use crate::audit::index::{Index, Record};
 use crate::audit::pairing::{Pairs, pairs};
-use crate::audit::row_diff::RowsDiff;
+use crate::audit::row_diff::{RowsDiff, faces, row_diff};
 use crate::audit::textdiff::{TextDiff, text_diffs};
 use crate::record::{Disposition, Id};
 use serde::Serialize;
@@ -79,6 +80,22 @@ const EXAMPLES: usize = 5;
 /// Compares. Linear in the rows.
 pub fn diff(a: &Side, b: &Side) -> Diff {
     diff_of(&pairs(a, b), a, b)
+}
+
+/// Compares two whole RUNs, their rows too, and says which parts of either cannot be read.
+pub async fn diff_runs(a: &str, b: &str) -> Result<(Diff, Vec<Unreadable>), AuditError> {
+    let (run_a, run_b) = (RunDir::open(a).await?, RunDir::open(b).await?);
+    let (in_a, in_b) =
+        (run_a.tables(Reading::Prompts).await?, run_b.tables(Reading::Prompts).await?);
+    let unreadable = [in_a.unreadable, in_b.unreadable].concat();
+    let (index_a, index_b) = (Index::assemble(in_a.columns), Index::assemble(in_b.columns));
+    let side =
+        |name: &str, shape, index| Side { name: name.to_owned(), shape, index, replayed: false };
+    let mut found = diff(&side(a, &run_a.shape, &index_a), &side(b, &run_b.shape, &index_b));
+    if let (Some(a), Some(b)) = (faces(&run_a).await?, faces(&run_b).await?) {
+        found.rows = Some(row_diff(&a, &b));
+    }
+    Ok((found, unreadable))
 }
 
 /// What differs between two sides whose records have been matched.

@@ -4,8 +4,8 @@
 //! A row takes about a hundred bytes, so that a million rows fit. Evidence and the models' texts stay
 //! in the tables and the journal, and are read when one record is looked at.
 
-use crate::archive::{CallColumn, Columns, Name, Names, Texts};
-use crate::record::{CallKey, Disposition, Id, Vote};
+use crate::archive::{Columns, Name, Names, Outcomes, Texts};
+use crate::record::{CallKey, Id};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -58,20 +58,17 @@ pub struct Conflict {
 pub struct StageRows {
     pub stage: String,
     pub record: Vec<Record>,
-    pub port: Vec<Name>,
-    pub reason: Vec<Name>,
-    pub disposition: Vec<Disposition>,
-    /// NaN where the stage gave none.
-    pub score: Vec<f32>,
-    /// 1e-9 US dollars.
-    pub cost: Vec<u64>,
-    pub calls: CallColumn,
-    /// Empty unless they were read.
-    pub note: Texts,
-    /// Of failed records, a few at least: what their error says.
-    pub failures: Vec<(Id, String)>,
-    /// Votes that tell of how a reply could be read; empty unless they were read.
-    pub replies: Vec<Vote>,
+    /// By the names of the `Index`.
+    pub outcomes: Outcomes,
+}
+
+/// Rows are read as columns of their outcomes.
+impl std::ops::Deref for StageRows {
+    type Target = Outcomes;
+
+    fn deref(&self) -> &Outcomes {
+        &self.outcomes
+    }
 }
 
 impl StageRows {
@@ -135,19 +132,8 @@ impl Index {
             let prompt = table.prompts.get(row);
             record.push(self.record(*id, category, source, prompt, (stage, row)));
         }
-        self.stages.push(StageRows {
-            stage: table.stage,
-            record,
-            port: table.port.iter().map(here).collect(),
-            reason: table.reason.iter().map(here).collect(),
-            disposition: table.disposition,
-            score: table.score,
-            cost: table.cost,
-            calls: table.calls,
-            note: table.notes,
-            failures: table.failures,
-            replies: table.replies,
-        });
+        let outcomes = table.outcomes.renamed(&map);
+        self.stages.push(StageRows { stage: table.stage, record, outcomes });
     }
 
     fn record(

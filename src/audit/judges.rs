@@ -27,6 +27,18 @@ pub struct Judges {
     pub warnings: Vec<String>,
 }
 
+impl Judges {
+    /// What was learned as `data/judges.toml` has it, under a line that names the RUN it is from. Fails
+    /// only where a name cannot be written as TOML.
+    pub fn to_toml(&self, run: &str) -> Result<String, toml::ser::Error> {
+        let worths = toml::to_string(&self.fit.worths("the pilot"))?;
+        Ok(format!(
+            "# What the judges of `{}` were worth; by `coldstart judges --write`.\n\n{worths}",
+            run.escape_debug()
+        ))
+    }
+}
+
 /// How a comparison leans.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Place {

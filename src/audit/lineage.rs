@@ -4,7 +4,8 @@
 //! A life is read off the stage tables and the journal alone, so a record that was dropped at the third
 //! stage has one just as a row of the dataset has.
 
-use crate::archive::{ArchiveError, RunDir, Unreadable};
+use crate::archive::{ArchiveError, Reading, RunDir, Unreadable};
+use crate::audit::Index;
 use crate::audit::error::AuditError;
 use crate::audit::rounds::{Story, story};
 use crate::audit::steps::{LifeCall, LifeStep, tagged};
@@ -94,6 +95,15 @@ fn whole_prompt(steps: &[LifeStep], short: &str) -> String {
     let calls = steps.iter().flat_map(|step| &step.calls);
     let mut asked = calls.filter_map(|call| tagged(&call.asked(), "request").map(str::to_owned));
     asked.find(|q| q.starts_with(short)).unwrap_or_else(|| short.to_owned())
+}
+
+/// The record of `run` whose id is `text` or starts with it; a whole id needs no look at the others.
+pub async fn resolve(run: &RunDir, text: &str) -> Result<Id, AuditError> {
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    let index = Index::assemble(run.tables(Reading::Prompts).await?.columns);
+    find(&index.records.id, text)
 }
 
 /// The one record whose id is `text` or starts with it.

@@ -6,7 +6,7 @@ use crate::audit::deep;
 use crate::audit::findings::CHECKS;
 use crate::audit::gather::{Depth, gather};
 use crate::audit::show::{Look, audit_text, stage_text};
-use crate::audit::sql::{TABLES, query};
+use crate::audit::sql::{query, tables_text};
 use crate::cli::Done;
 use crate::cli::shared::{block_on, print_json};
 use std::io::{IsTerminal, Write};
@@ -68,7 +68,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         return Ok(Done::Well);
     }
     if args.tables {
-        print!("{}", tables());
+        print!("{}", tables_text());
         return Ok(Done::Well);
     }
     if args.format == Shape::Csv && args.sql.is_none() {
@@ -84,18 +84,6 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     })
 }
 
-fn tables() -> String {
-    let mut out = String::new();
-    for table in TABLES {
-        out.push_str(&format!("{}: {}\n", table.name, table.about));
-        for (name, kind, about) in table.columns {
-            out.push_str(format!("    {name:16} {kind:8} {about}").trim_end());
-            out.push('\n');
-        }
-    }
-    out
-}
-
 async fn ask(run: &RunDir, sql: &str, args: &Args) -> anyhow::Result<Done> {
     let answer = query(run, sql).await?;
     let Some(path) = &args.out else {
@@ -107,14 +95,8 @@ async fn ask(run: &RunDir, sql: &str, args: &Args) -> anyhow::Result<Done> {
         std::io::stdout().write_all(&bytes)?;
         return Ok(Done::Well);
     };
-    let bytes = match path.extension().and_then(|ext| ext.to_str()) {
-        Some("csv") => answer.csv()?,
-        Some("json") => serde_json::to_vec_pretty(&answer.json())?,
-        Some("parquet") => answer.parquet()?,
-        Some("txt") => answer.text(Look::PLAIN).into_bytes(),
-        _ => {
-            anyhow::bail!("`--out` ends in .csv, .json, .parquet or .txt, not `{}`", path.display())
-        }
+    let Some(bytes) = answer.as_file(path)? else {
+        anyhow::bail!("`--out` ends in .csv, .json, .parquet or .txt, not `{}`", path.display())
     };
     std::fs::write(path, bytes)
         .map_err(|err| anyhow::anyhow!("cannot write `{}`: {err}", path.display()))?;

@@ -5,13 +5,13 @@ mod people;
 use crate::archive::{Reading, RunDir};
 use crate::audit::Index;
 use crate::audit::agreement::{decisions, people, settled};
-use crate::audit::calibrate::{Agreement, Calibration, Figure, calibrate};
+use crate::audit::calibrate::calibrate;
 use crate::audit::labelling::export;
 use crate::audit::sampling::{Asked, sample};
-use crate::audit::show::{Grid, Look, line};
+use crate::audit::show::{calibration_text, people_text};
 use crate::cli::Done;
 use crate::cli::audit::look;
-use crate::cli::calibrate::people::{Form, import, text as people_text};
+use crate::cli::calibrate::people::{Form, import};
 use crate::cli::shared::{Format, block_on, print_json};
 use crate::env::Env;
 use std::path::PathBuf;
@@ -130,53 +130,8 @@ async fn hold(run: &RunDir, index: &Index, args: &Args) -> anyhow::Result<Done> 
     match args.format {
         Format::Json => print_json(&all),
         Format::Text => {
-            all.iter().for_each(|calibration| print!("{}", text(calibration, look())));
+            all.iter().for_each(|calibration| print!("{}", calibration_text(calibration, look())));
             Ok(Done::Well)
         }
     }
-}
-
-fn text(of: &Calibration, look: Look) -> String {
-    let t = &of.all;
-    let stands = t.true_accept + t.false_accept + t.false_reject + t.true_reject;
-    let stage = look.bold(&of.stage);
-    let mut out = format!("{stage} ({}): {} labels", of.kind, t.labels);
-    if (stands - t.labels as f64).abs() > 1e-9 {
-        out.push_str(&format!(", which stand for {stands:.0} decisions"));
-    }
-    out.push('\n');
-    out.push_str(&format!(
-        "  accepted: {:.0} rightly, {:.0} wrongly; rejected: {:.0} rightly, {:.0} wrongly\n",
-        t.true_accept, t.false_accept, t.true_reject, t.false_reject
-    ));
-    if of.without_row > 0 {
-        out.push_str(&format!(
-            "  {} labels are on records on which it decided nothing\n",
-            of.without_row
-        ));
-    }
-    let mut grid = Grid::new("lrlllll");
-    grid.row(["", "labels", "error", "precision", "recall", "F1", "kappa"]);
-    grid.row(cells("all", &of.all));
-    for (category, agreement) in &of.by_category {
-        grid.row(cells(category, agreement));
-    }
-    out.push_str(&format!("  {}\n\n", grid.lines().join("\n  ")));
-    out
-}
-
-fn cells(name: &str, a: &Agreement) -> [String; 7] {
-    let figure = |f: &Option<Figure>| match f {
-        Some(f) => format!("{:.3} [{:.3}, {:.3}]", f.value, f.low, f.high),
-        None => "-".to_owned(),
-    };
-    [
-        line(name, 32),
-        a.labels.to_string(),
-        figure(&a.error),
-        figure(&a.precision),
-        figure(&a.recall),
-        figure(&a.f1),
-        figure(&a.kappa),
-    ]
 }

@@ -2,7 +2,7 @@
 
 use crate::call::endpoints::Endpoints;
 use crate::cli::run::served::parse_endpoints;
-use crate::cli::shared::{Format, PipelineArgs, print_json, rows, tell};
+use crate::cli::shared::{Format, PipelineArgs, print_json, tell};
 use crate::cli::{Done, log, probe};
 use crate::diag::{self, Diagnostic, Severity};
 use crate::plan::{Plan, Project, compile};
@@ -57,7 +57,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     }
     match args.format {
         Format::Json => {
-            print_json(&rows(&found))?;
+            print_json(&diag::rows(&found))?;
         }
         Format::Text => {
             tell(&found);
@@ -94,17 +94,7 @@ fn leaks(project: &Project, file: &Path, format: Format) -> anyhow::Result<Done>
         print_json(&score)?;
         return Ok(Done::Well);
     }
-    score.missed.iter().for_each(|text| println!("missed: {text}"));
-    score.alarms.iter().for_each(|(text, pattern)| println!("alarm: {text} ({pattern})"));
-    println!(
-        "{} leaks, {} innocent: precision {:.3}, recall {:.3} by patterns alone; {} of {} missed are in doubt, for the model of leak_filter",
-        score.leaks,
-        score.innocent,
-        score.precision(),
-        score.recall(),
-        score.doubtful,
-        score.missed.len()
-    );
+    print!("{}", score.text());
     Ok(Done::Well)
 }
 
@@ -123,9 +113,7 @@ fn of_file(
         }
     };
     found.extend(endpoints.warnings().iter().cloned());
-    let used = plan.map(Plan::roles_used).unwrap_or_default();
-    let roles: Vec<&str> = used.iter().map(|role| role.name.as_str()).collect();
-    found.extend(endpoints.missing(&roles));
+    found.extend(plan.map(|plan| plan.unserved(&endpoints, false)).unwrap_or_default());
     found.extend(endpoints.without_keys());
     Ok(Some(endpoints))
 }

@@ -1,12 +1,12 @@
 //! `coldstart estimate`: what a dataset will take, from a finished run or from a pilot.
 
-use crate::audit::show::{Grid, fit};
-use crate::call::estimate::{Estimate, Range};
+use crate::audit::show::fit;
 use crate::cli::audit::look;
 use crate::cli::shared::{Format, PipelineArgs, block_on, print_json};
 use crate::cli::{Done, run};
 use crate::deliver::DeliverError;
-use crate::deliver::estimate::estimate;
+use crate::deliver::estimate::{Outlook, estimate};
+use crate::deliver::text::estimate_text;
 use crate::record::Ending;
 
 /// Say what a dataset will take: prompts, calls, tokens, pictures, dollars, hours
@@ -78,8 +78,12 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             args.run
         );
     }
+    show(&found, endpoints.is_some(), &args)
+}
+
+fn show(found: &Outlook, priced: bool, args: &Args) -> anyhow::Result<Done> {
     if args.format == Format::Json {
-        return print_json(&found);
+        return print_json(found);
     }
     if found.simulated {
         let said = format!(
@@ -89,7 +93,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         );
         print!("{}", fit(&said, look().width));
     }
-    if endpoints.is_some() {
+    if priced {
         println!("prices and limits as `{}` states them\n", args.endpoints);
     }
     if let Some(dearer) = &found.purity {
@@ -98,7 +102,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             dearer.wanted, dearer.of_run, dearer.calls
         );
     }
-    print!("{}", text(&found.estimate, look().width));
+    print!("{}", estimate_text(&found.estimate, look().width));
     Ok(Done::Well)
 }
 
@@ -135,51 +139,4 @@ fn pilot(args: &Args, k: u64) -> anyhow::Result<Done> {
     let far = [Ending::Done, Ending::PartlyFailed].map(|ending| i32::from(ending.code()));
     let came = status.code().is_some_and(|code| far.contains(&code));
     Ok(if came { Done::Well } else { Done::Findings })
-}
-
-fn text(found: &Estimate, width: usize) -> String {
-    let Estimate { target, records, kept, prompts, cost_usd, hours, roles } = found;
-    let mut out = format!(
-        "for {target} trajectories (from {records} records, of which {kept} were kept; in \
-         brackets what holds in nine of ten)\n\n\
-         prompts  {}\ncost     ${}\nhours    {} (the slowest endpoint; all work at the same time)\n\n",
-        whole(prompts),
-        small(cost_usd),
-        small(hours),
-    );
-    // Three tables, so that none is wider than a terminal.
-    let mut bought = Grid::new("lrrr");
-    bought.row(["role", "calls", "pictures", "dollars"]);
-    let mut used = Grid::new("lrr");
-    used.row(["role", "tokens in", "tokens out"]);
-    let mut time = Grid::new("lrr");
-    time.row(["role", "hours", "slots"]);
-    for r in roles {
-        let pictures = if r.images.high > 0.0 { whole(&r.images) } else { "-".to_owned() };
-        bought.row([r.role.clone(), whole(&r.calls), pictures, small(&r.cost_usd)]);
-        let tokens = |range: &Range| if range.high > 0.0 { whole(range) } else { "-".to_owned() };
-        used.row([r.role.clone(), tokens(&r.tokens_in), tokens(&r.tokens_out)]);
-        time.row([r.role.clone(), small(&r.hours), r.slots.to_string()]);
-    }
-    let tables = [bought, used, time].map(|grid| format!("{}\n", grid.lines().join("\n")));
-    out.push_str(&tables.join("\n"));
-    fit(&out, width)
-}
-
-fn whole(range: &Range) -> String {
-    format!("{} [{}..{}]", count(range.mid), count(range.low), count(range.high))
-}
-
-fn small(range: &Range) -> String {
-    format!("{:.2} [{:.2}..{:.2}]", range.mid, range.low, range.high)
-}
-
-/// Three figures: nobody needs more of an estimate.
-fn count(n: f64) -> String {
-    match n {
-        n if n >= 1e9 => format!("{:.2}G", n / 1e9),
-        n if n >= 1e6 => format!("{:.2}M", n / 1e6),
-        n if n >= 1e4 => format!("{:.1}k", n / 1e3),
-        n => format!("{n:.0}"),
-    }
 }

@@ -1,14 +1,13 @@
 //! `coldstart explain`: one record's whole life.
 
-use crate::archive::{Reading, RunDir};
-use crate::audit::lineage::{Life, find, life};
+use crate::archive::RunDir;
+use crate::audit::HashedMap;
+use crate::audit::lineage::{Life, life, resolve};
 use crate::audit::show::{Inline, LifeLook, life_text};
-use crate::audit::{HashedMap, Index};
 use crate::cli::Done;
 use crate::cli::audit::look;
 use crate::cli::shared::{Format, block_on, print_json};
-use crate::media::thumbnail;
-use crate::record::{Digest, Id, ImageRef};
+use crate::record::ImageRef;
 use crate::store::Blobs;
 use std::io::IsTerminal;
 
@@ -70,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
 
 async fn text(run: &RunDir, life: &Life, args: &Args) -> anyhow::Result<Done> {
     let drawn = match args.pictures.inline() {
-        Some(inline) => draw(run, life, inline).await,
+        Some(inline) => inline.pictures(run, life).await,
         None => HashedMap::default(),
     };
     let path = |image: &ImageRef| {
@@ -87,24 +86,4 @@ async fn text(run: &RunDir, life: &Life, args: &Args) -> anyhow::Result<Done> {
     };
     print!("{}", life_text(life, &how));
     Ok(Done::Well)
-}
-
-/// Pictures of the trajectory; those that are gone or no pictures are left out, their paths stay.
-async fn draw(run: &RunDir, life: &Life, inline: Inline) -> HashedMap<Digest, String> {
-    let mut out = HashedMap::default();
-    for (_, image) in life.story.pictures() {
-        if let Ok(bytes) = run.blobs().get(image.digest).await {
-            out.extend(thumbnail(&bytes).map(|png| (image.digest, inline.draw(&png))));
-        }
-    }
-    out
-}
-
-/// A whole id needs no look at the others.
-async fn resolve(run: &RunDir, text: &str) -> anyhow::Result<Id> {
-    if let Ok(id) = text.parse() {
-        return Ok(id);
-    }
-    let index = Index::assemble(run.tables(Reading::Prompts).await?.columns);
-    Ok(find(&index.records.id, text)?)
 }

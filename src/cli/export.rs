@@ -1,17 +1,18 @@
 //! `coldstart export`: a dataset in a trainer's own form; `--verify` proves one; `--table1` describes
 //! the data.
 
-mod loader;
 mod said;
 
+use crate::cli::Done;
+use crate::cli::audit::look;
 use crate::cli::shared::{ProjectArg, block_on, print_json, tell};
-use crate::cli::{Done, memory};
+use crate::deliver::export::loader::{find_python, load};
 use crate::deliver::export::{
     COLUMNS, ExportError, Request, Selection, Shards, Verified, table1, verify, write,
 };
 use crate::deliver::official::{self, LAYOUTS, OfficialLayout, OfficialRequest};
 use crate::diag;
-use crate::env::Env;
+use crate::env::{Env, memory};
 use crate::export::control::ControlTokens;
 use crate::export::conversation::Dialect;
 use crate::export::formats::{self, FORMS, Form};
@@ -213,10 +214,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     }
     if let Some(dir) = &args.verify {
         let proved = block_on(prove(dir, &args))?;
-        if !args.loader {
-            return Ok(proved);
-        }
-        let loaded = loader::load(dir, args.python.as_deref(), &args.model)?;
+        let loaded = if args.loader { loaded(dir, &args)? } else { Done::Well };
         return Ok(if proved == Done::Well { loaded } else { proved });
     }
     let source = args.source.as_deref().context("a RUN or a dataset folder is missing")?;
@@ -236,6 +234,15 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         );
     }
     block_on(export(find(format)?, source, out, &args))
+}
+
+/// `--loader`: what the trainer's own code finds goes to stdout as it comes.
+fn loaded(dir: &str, args: &Args) -> anyhow::Result<Done> {
+    let python = args.python.clone().or_else(find_python);
+    let python = python.context("no Python is on the path\n  name one by `--python`")?;
+    eprintln!("loading by {}", python.display());
+    let holds = load(Path::new(dir), &python, &args.model, look().colour)?;
+    Ok(if holds { Done::Well } else { Done::Findings })
 }
 
 /// The folder that an evaluation set's own script expects.

@@ -1,12 +1,11 @@
 //! `coldstart judges`: what each judge of a RUN is worth, and the file by which the next run knows it.
 
 use crate::archive::RunDir;
-use crate::audit::judges::{Judges, judges};
-use crate::audit::show::Grid;
+use crate::audit::judges::judges;
+use crate::audit::show::judges_text;
 use crate::cli::Done;
 use crate::cli::calibrate::labels;
 use crate::cli::shared::{Format, block_on, print_json};
-use crate::rules::fit::{Judge, Share};
 use anyhow::Context;
 use std::path::PathBuf;
 
@@ -43,78 +42,17 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             );
         }
         if let Some(path) = &args.write {
-            let text = file(&found, &args.run)?;
+            let text = found.to_toml(&args.run)?;
             std::fs::write(path, text).with_context(|| format!("`{}`", path.display()))?;
             eprintln!("written to `{}`; a run reads `data/judges.toml`", path.display());
         }
         match args.format {
             Format::Json => print_json(&found)?,
             Format::Text => {
-                print!("{}", text(&found));
+                print!("{}", judges_text(&found));
                 Done::Well
             }
         };
         Ok(if found.warnings.is_empty() { Done::Well } else { Done::Findings })
     })
-}
-
-fn file(found: &Judges, run: &str) -> anyhow::Result<String> {
-    let worths = toml::to_string(&found.fit.worths("the pilot"))?;
-    Ok(format!(
-        "# What the judges of `{}` were worth; by `coldstart judges --write`.\n\n{worths}",
-        run.escape_debug()
-    ))
-}
-
-fn text(found: &Judges) -> String {
-    let fit = &found.fit;
-    let mut out = format!(
-        "{} questions, {} of them with a known answer (canaries, labels); the rest by how looks \
-         disagree\n\n",
-        fit.questions, fit.known
-    );
-    let mut grid = Grid::new("llrllr");
-    grid.row(["judge", "kind", "answers", "sensitivity", "specificity", "repeats"]);
-    fit.judges.iter().for_each(|judge| grid.row(cells(judge)));
-    out += &grid.lines().join("\n");
-    out += "\n\nholds before any look: ";
-    let holds: Vec<String> = fit.holds.iter().map(|(kind, p)| format!("{kind} {p:.2}")).collect();
-    out += &holds.join(", ");
-    out.push('\n');
-    for place in found.places.iter().filter(|p| p.same[0] > 0) {
-        out += &format!(
-            "{}: a picture held against itself {} times, one of the two called better {} times\n",
-            place.stage, place.same[0], place.same[1]
-        );
-    }
-    for place in found.places.iter().filter(|p| p.pairs > 0) {
-        out += &format!(
-            "{}: {} pairs, the two orders disagree on {}; {:.0} % of the answers go to the picture \
-             shown first\n",
-            place.stage,
-            place.pairs,
-            place.disagreed,
-            place.first * 100.0
-        );
-    }
-    for stamp in found.stamps.iter().filter(|s| s.looks > 0) {
-        out += &format!(
-            "{}: {} looks at rejected pictures, {} of them yes to everything\n",
-            stamp.model, stamp.looks, stamp.all_yes
-        );
-    }
-    found.warnings.iter().for_each(|warning| out += &format!("warning: {warning}\n"));
-    out
-}
-
-fn cells(judge: &Judge) -> [String; 6] {
-    let share = |s: &Share| format!("{:.3} [{:.3}, {:.3}]", s.value, s.low, s.high);
-    [
-        judge.model.clone(),
-        judge.kind.clone().unwrap_or_else(|| "all".to_owned()),
-        judge.looks.to_string(),
-        share(&judge.sensitivity),
-        share(&judge.specificity),
-        format!("{:.1}", judge.repeat),
-    ]
 }

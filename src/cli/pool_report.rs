@@ -2,17 +2,17 @@
 
 use crate::builtin;
 use crate::cli::Done;
-use crate::cli::pool_inspect::plain;
 use crate::cli::shared::Format;
 use crate::diag::{self, Style, render, summary};
 use crate::media::Verify;
 use crate::plan::Home;
-use crate::pool::report::{Report, collect, page, ranges};
+use crate::pool::fingerprints;
+use crate::pool::report::{collect, page};
+use crate::pool::show::report_text;
 use crate::pool::{Images, Sources, open_all};
 use crate::text::decontam::Fingerprints;
 use crate::text::dedup::THRESHOLD;
 use anyhow::{Context, bail};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
             source.options.images = Images::Skip;
         }
     }
-    let prints = fingerprints(&args)?;
+    let prints = compared_with(&args)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let walk = collect(open_all(&sources), &prints, args.threshold, args.seed);
     let report = runtime.block_on(walk)?;
@@ -79,7 +79,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
     }
     match args.format {
         Format::Json => println!("{}", serde_json::to_string_pretty(&report)?),
-        Format::Text => print_text(&report),
+        Format::Text => print!("{}", report_text(&report)),
     }
     Ok(Done::Well)
 }
@@ -100,14 +100,14 @@ fn read_sources(file: &Path) -> anyhow::Result<Sources> {
 const FINGERPRINTS: &str = "data/fingerprints";
 
 /// Those that were named, else those of the project at hand, else the built-in ones.
-fn fingerprints(args: &Args) -> anyhow::Result<Fingerprints> {
+fn compared_with(args: &Args) -> anyhow::Result<Fingerprints> {
     if !args.fingerprints.is_empty() {
-        return load(&args.fingerprints);
+        return Ok(fingerprints::read(&args.fingerprints)?);
     }
     if let Home::Folder(root) = Home::find(None, &std::env::current_dir()?) {
         let usual = root.join(FINGERPRINTS);
         if usual.is_dir() {
-            return load(&[usual]);
+            return Ok(fingerprints::read(&[usual])?);
         }
     }
     let mut all = Fingerprints::default();
@@ -116,99 +116,4 @@ fn fingerprints(args: &Args) -> anyhow::Result<Fingerprints> {
         all.merge(Fingerprints::load(bytes).with_context(|| format!("built-in `{path}`"))?);
     }
     Ok(all)
-}
-
-fn load(paths: &[PathBuf]) -> anyhow::Result<Fingerprints> {
-    let mut all = Fingerprints::default();
-    for path in paths {
-        let mut files = Vec::new();
-        if path.is_dir() {
-            for entry in std::fs::read_dir(path)? {
-                files.push(entry?.path());
-            }
-            files.retain(|f| f.extension().is_some_and(|e| e == "fp"));
-            files.sort();
-        } else {
-            files.push(path.clone());
-        }
-        for file in files {
-            let shown = file.display();
-            let bytes = std::fs::read(&file).with_context(|| {
-                format!(
-                    "cannot read fingerprints `{shown}`; `coldstart pool fingerprint` makes them"
-                )
-            })?;
-            all.merge(Fingerprints::load(&bytes).with_context(|| format!("`{shown}`"))?);
-        }
-    }
-    Ok(all)
-}
-
-fn print_text(report: &Report) {
-    println!(
-        "{} prompts, {} with a spec, median of {} words",
-        report.rows, report.with_spec, report.median_words
-    );
-    table("categories", &report.by_category, report.rows);
-    if report.by_source.len() > 1 {
-        table("sources", &report.by_source, report.rows);
-    }
-    bars("length, in words", &ranges(&report.words), report.rows);
-    table("languages", &report.by_language, report.rows);
-    let d = &report.duplicates;
-    println!("\nduplicates (likeness {:.2} or more)", d.threshold);
-    println!("  {:>9}  exact\n  {:>9}  near", d.exact, d.near);
-    for e in d.examples.iter().filter(|e| e.similarity < 1.0).take(3) {
-        println!(
-            "    {:.2}  {}\n          {}",
-            e.similarity,
-            plain(&e.dropped, 90),
-            plain(&e.kept, 90)
-        );
-    }
-    let c = &report.contamination;
-    match c.benchmarks.len() {
-        0 => println!("\noverlap with evaluation sets: not checked"),
-        n => println!("\noverlap with {n} evaluation sets\n  {:>9}  would be dropped", c.dropped),
-    }
-    for (title, hits) in [("", &c.hits), (" (reported only)", &c.advisory)] {
-        for (set, rules) in hits {
-            for (rule, n) in rules {
-                println!("  {n:>9}  {set}, by {rule}{title}");
-            }
-        }
-    }
-    if report.images.count > 0 {
-        println!("\n{} images, {} bytes", report.images.count, report.images.bytes);
-        table("types", &report.images.by_type, report.images.count);
-        bars("longer side, in pixels", &ranges(&report.images.sides), report.images.count);
-    }
-    if report.unread_files > 0 {
-        println!("\n{} files not read; `coldstart pool inspect` names some", report.unread_files);
-    }
-    let bad: BTreeMap<String, u64> = report.bad.iter().map(|(k, b)| (k.clone(), b.count)).collect();
-    if !bad.is_empty() {
-        table("cannot be used", &bad, report.rows);
-    }
-}
-
-/// Largest first.
-fn table(title: &str, counts: &BTreeMap<String, u64>, of: u64) {
-    let mut rows: Vec<(String, u64)> = counts.iter().map(|(k, n)| (k.clone(), *n)).collect();
-    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let more = rows.len().saturating_sub(25);
-    rows.truncate(25);
-    bars(title, &rows, of);
-    if more > 0 {
-        println!("  … and {more} more");
-    }
-}
-
-fn bars(title: &str, rows: &[(String, u64)], of: u64) {
-    println!("\n{title}");
-    for (name, n) in rows {
-        let share = *n as f64 / of.max(1) as f64;
-        let bar = "▇".repeat((share.min(1.0) * 40.0).round() as usize);
-        println!("{}", format!("  {n:>9}  {:<24} {bar}", plain(name, 24)).trim_end());
-    }
 }

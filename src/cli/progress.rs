@@ -1,23 +1,15 @@
 //! What a person sees while a run works: tables on a terminal, plain lines elsewhere, nothing with
-//! `--quiet`. `table` makes the text.
+//! `--quiet`. `run` makes the text.
 //!
 //! Whatever else has to be said while a table stands goes through `Screen::say`, so that neither
 //! overwrites the other.
 
-mod table;
-
-use crate::call::Stack;
-use crate::cli::progress::table::{Pace, Room, Snapshot, role_words, settled};
 use crate::env::Env;
-use crate::run::Progress;
+use crate::run::{Room, Watch, role_words};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::sync::watch::Receiver;
 
 const REDRAW: Duration = Duration::from_millis(200);
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -55,97 +47,50 @@ impl Screen {
         }
     }
 
-    /// Shows progress until `finished`.
-    pub async fn draw(
-        &self,
-        env: &Env,
-        progress: Arc<Progress>,
-        stack: Stack,
-        finished: watch::Receiver<bool>,
-    ) {
-        let mut view = View {
-            env: env.clone(),
-            progress,
-            stack,
-            started: env.now(),
-            settling: Pace::default(),
-            calls: BTreeMap::new(),
-        };
+    /// Shows what `watch` sees until it is `over`.
+    pub async fn draw(&self, env: &Env, mut watch: Watch, over: Receiver<bool>) {
         match self {
             Screen::Quiet => {}
-            Screen::Lines => view.lines(finished).await,
-            Screen::Table(bar) => view.table(bar, finished).await,
+            Screen::Lines => lines(&mut watch, env, over).await,
+            Screen::Table(bar) => table(&mut watch, bar, env, over).await,
         }
     }
 }
 
-struct View {
-    env: Env,
-    progress: Arc<Progress>,
-    stack: Stack,
-    started: Instant,
-    settling: Pace,
-    /// By role.
-    calls: BTreeMap<String, Pace>,
+async fn table(watch: &mut Watch, bar: &ProgressBar, env: &Env, mut over: Receiver<bool>) {
+    while !*over.borrow() {
+        let size = terminal_size::terminal_size_of(std::io::stderr());
+        let room = size.map_or(Room { width: 80, height: 24 }, |(width, height)| Room {
+            width: usize::from(width.0),
+            height: usize::from(height.0),
+        });
+        bar.set_message(watch.look().table(room));
+        bar.tick();
+        tokio::select! {
+            () = env.sleep(REDRAW) => {}
+            _ = over.changed() => {}
+        }
+    }
+    bar.finish_and_clear();
 }
 
-impl View {
-    async fn table(&mut self, bar: &ProgressBar, mut finished: watch::Receiver<bool>) {
-        while !*finished.borrow() {
-            let size = terminal_size::terminal_size_of(std::io::stderr());
-            let room = size.map_or(Room { width: 80, height: 24 }, |(width, height)| Room {
-                width: usize::from(width.0),
-                height: usize::from(height.0),
-            });
-            bar.set_message(self.snapshot().table(room));
-            bar.tick();
-            tokio::select! {
-                () = self.env.sleep(REDRAW) => {}
-                _ = finished.changed() => {}
-            }
+async fn lines(watch: &mut Watch, env: &Env, mut over: Receiver<bool>) {
+    // Rates are counted from here.
+    watch.look();
+    loop {
+        tokio::select! {
+            () = env.sleep(PLAIN_EVERY) => {}
+            _ = over.changed() => {}
         }
-        bar.finish_and_clear();
-    }
-
-    async fn lines(&mut self, mut finished: watch::Receiver<bool>) {
-        // Rates are counted from here.
-        self.snapshot();
-        loop {
-            tokio::select! {
-                () = self.env.sleep(PLAIN_EVERY) => {}
-                _ = finished.changed() => {}
-            }
-            if *finished.borrow() {
-                return;
-            }
-            let now = self.snapshot();
-            eprintln!("{}", now.totals().join("; "));
-            for (role, rate) in now.roles.iter().zip(&now.rates) {
-                if role.in_flight > 0 {
-                    eprintln!("  {}", role_words(role, *rate));
-                }
-            }
+        if *over.borrow() {
+            return;
         }
-    }
-
-    fn snapshot(&mut self) -> Snapshot {
-        let elapsed = self.env.now().duration_since(self.started).as_secs_f64();
-        let (stages, roles) = (self.progress.now(), self.stack.live());
-        self.settling.note(elapsed, settled(&stages));
-        let mut rates = Vec::new();
-        for role in &roles {
-            let pace = self.calls.entry(role.role.clone()).or_default();
-            pace.note(elapsed, role.done);
-            rates.push(pace.rate());
-        }
-        Snapshot {
-            stages,
-            roles,
-            rates,
-            elapsed,
-            in_flight: self.progress.in_flight.load(Ordering::Relaxed),
-            expected: self.progress.expected(),
-            settling: self.settling.rate(),
+        let now = watch.look();
+        eprintln!("{}", now.totals().join("; "));
+        for (role, rate) in now.roles.iter().zip(&now.rates) {
+            if role.in_flight > 0 {
+                eprintln!("  {}", role_words(role, *rate));
+            }
         }
     }
 }

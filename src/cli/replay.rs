@@ -1,12 +1,11 @@
 //! `coldstart replay`: what would the dataset be with other parameters, from the journal alone.
 
-use crate::audit::show::diff_text;
 use crate::cli::Done;
 use crate::cli::audit::look;
-use crate::cli::forecast;
 use crate::cli::shared::{Format, ProjectArg, block_on, parse_set, print_json, tell};
 use crate::deliver::DeliverError;
 use crate::deliver::replay::{Replay, replay};
+use crate::deliver::text::replay_text;
 use crate::env::Env;
 
 /// What would the dataset be with other parameters? Answered from the journal alone, as a diff
@@ -56,31 +55,13 @@ async fn tell_replay(args: Args) -> anyhow::Result<Done> {
 }
 
 fn show(found: &Replay, format: Format) -> anyhow::Result<Done> {
-    let Replay { rebuilt, diff, unbought, .. } = found;
-    let (report, missing) = (&rebuilt.report, &rebuilt.missing);
     if format == Format::Json {
+        let Replay { rebuilt, diff, unbought, .. } = found;
+        let (report, missing) = (&rebuilt.report, &rebuilt.missing);
         return print_json(&serde_json::json!({
             "missing_calls": missing, "report": report, "diff": diff, "unbought": unbought,
         }));
     }
-    print!("{}", diff_text(diff, look()));
-    match diff.unknown {
-        0 => println!("\ndataset   {} rows", report.dataset.rows),
-        n => println!(
-            "\ndataset   {} rows for certain; {n} records are unknown until their calls are bought",
-            report.dataset.rows
-        ),
-    }
-    let (answered, wanted) = (report.calls.made, rebuilt.wanted());
-    println!("calls     {answered} answered by the journal, {wanted} missing");
-    for (role, n) in missing {
-        println!("  {role}: at least {n} missing");
-    }
-    if let Some(unbought) = unbought {
-        print!(
-            "\nbuying them, and what follows from them, would take\n{}",
-            forecast::text(unbought, look())
-        );
-    }
+    print!("{}", replay_text(found, look()));
     Ok(Done::Well)
 }

@@ -1,16 +1,13 @@
 //! `coldstart report`: the audit as one HTML page.
 
 use crate::archive::RunDir;
-use crate::audit::deep;
-use crate::audit::gather::{Depth, gather};
-use crate::audit::site::{TRAJECTORIES, site};
-use crate::audit::table::{read, tables};
-use crate::audit::{AuditReport, Page, Wanted, page, samples};
+use crate::audit::gather::Depth;
+use crate::audit::site::TRAJECTORIES;
+use crate::audit::{Published, Wanted, publish};
 use crate::cli::Done;
 use crate::cli::shared::block_on;
-use crate::cli::table::truth;
 use crate::record::Id;
-use crate::stage::Does;
+use crate::sim::truth::truth;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 
@@ -35,47 +32,31 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
-    block_on(async {
+    let Published { files, report } = block_on(async {
         let run = RunDir::open(&args.run).await?;
         let depth = if args.full { Depth::Full } else { Depth::Quick };
-        let facts = gather(&run, depth).await?;
-        let report = AuditReport::of(&args.run, &facts);
-        let journal = run.journal().await?;
-        let (stages, _) = deep::all(&run, &journal).await?;
         let published = args.publish.is_some();
         let count = args.samples.unwrap_or(if published { 24 } else { 6 });
         let wanted = Wanted { count, published };
-        let samples = samples(&run, &journal, &facts, wanted, Some(truth())).await?;
-        let tables =
-            match run.shape.stages.iter().any(|s| run.shape.does(&s.name) == Some(Does::RollOut)) {
-                true => Some(tables(&[read(&run, Some(truth())).await?])),
-                false => None,
-            };
-        let made = Page {
-            report: &report,
-            shape: &run.shape,
-            stages: &stages,
-            samples: &samples,
-            tables: tables.as_ref(),
-            published,
-        };
-        let files = match &args.publish {
-            Some(folder) => {
-                clear(folder)?;
-                site(&made).into_iter().map(|(name, text)| (folder.join(name), text)).collect()
-            }
-            None => vec![(args.out.clone(), page(&made))],
-        };
-        for (path, text) in &files {
-            std::fs::write(path, text)
-                .with_context(|| format!("cannot write `{}`", path.display()))?;
-        }
-        println!("{}", files[0].0.display());
-        let bytes: usize = files.iter().map(|(_, text)| text.len()).sum();
-        let found = report.findings.len();
-        eprintln!("{} pages, {} KB; {found} findings", files.len(), bytes / 1000);
-        Ok(if report.broken() { Done::Findings } else { Done::Well })
-    })
+        Ok(publish(&run, &args.run, depth, wanted, truth()).await?)
+    })?;
+    let place = |name: &str| match &args.publish {
+        Some(folder) => folder.join(name),
+        None => args.out.clone(),
+    };
+    if let Some(folder) = &args.publish {
+        clear(folder)?;
+    }
+    for (name, text) in &files {
+        let path = place(name);
+        std::fs::write(&path, text)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    println!("{}", place(&files[0].0).display());
+    let bytes: usize = files.iter().map(|(_, text)| text.len()).sum();
+    let found = report.findings.len();
+    eprintln!("{} pages, {} KB; {found} findings", files.len(), bytes / 1000);
+    Ok(if report.broken() { Done::Findings } else { Done::Well })
 }
 
 /// Makes the folder, and takes away the trajectories of an earlier report: links lead to none of them.

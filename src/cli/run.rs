@@ -1,7 +1,6 @@
 //! `coldstart run`: from a prompt pool to a dataset; the same command again goes on.
 
 mod ahead;
-pub mod budget;
 mod ending;
 pub mod market;
 pub mod served;
@@ -9,17 +8,18 @@ pub mod signals;
 
 use crate::call::{Stack, metrics};
 use crate::cli::progress::Screen;
-use crate::cli::run::budget::parse_budget;
-use crate::cli::run::market::{Asked, Market, metered};
+use crate::cli::run::market::{Flags, metered, parse_budget};
 use crate::cli::run::served::read_endpoints;
 use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell};
-use crate::cli::{Done, log, memory, table};
+use crate::cli::{Done, log, table};
 use crate::deliver::budget::Bound;
 use crate::deliver::forecast;
-use crate::env::Env;
+use crate::deliver::market::Market;
+use crate::env::{Env, memory};
 use crate::plan::{Flag, Plan, compile};
-use crate::record::NanoUsd;
-use crate::run::{Progress, RunOptions, Shard, execute, metrics as stage_metrics, scheduler};
+use crate::run::{
+    Progress, RunOptions, Shard, Watch, execute, metrics as stage_metrics, scheduler,
+};
 use crate::stage::{Does, POOL_KIND, QUOTA_KIND, SCORE_KIND, WRITTEN_PROMPTS};
 use crate::store::{Blobs, Store};
 use std::net::SocketAddr;
@@ -220,33 +220,31 @@ async fn start(
     {
         return dry(env, &args, plan).await;
     }
-    let Some(market) = Market::open(env, &plan, &asked(&args)).await? else {
+    let Some(opened) = market::open(env, &plan, &asked(&args)).await? else {
         return Ok(Done::Findings);
     };
+    let market = &opened.market;
     if let Some(spare) = spare
         && args.shard.is_none()
         && forecast::spends(&plan, &market.endpoints, &market.worlds.simulated)
     {
         let (store, endpoints) = (&market.store, &market.endpoints);
         let found = ahead::look_ahead(env, &args, spare, store, Some(endpoints)).await?;
-        ahead::say(&found, market.budget, endpoints);
+        ahead::say(&found, market.budget.map(|budget| budget.most), endpoints);
         if !found.is_nothing() && !ahead::agreed(&args) {
             eprintln!("Nothing was run; no model was called.");
             return Ok(Done::Findings);
         }
     }
     let blobs = Blobs::new(market.store.clone(), 64 << 20);
-    let Some((stack, meter)) = market.stack(env, &blobs, args.shard).await? else {
+    let Some((stack, meter)) = market::stack(env, market, &blobs, args.shard).await? else {
         return Ok(Done::Findings);
     };
-    let Market { store, simulated, budget, .. } = &market;
-    let (store, simulated, budget) = (store.clone(), *simulated, *budget);
-    let run = Opened { store, blobs, stack, simulated, budget };
-    metered(env, meter, drive(env, args, plan, run, began)).await
+    metered(env, meter, drive(env, args, plan, market, (blobs, stack), began)).await
 }
 
-fn asked(args: &Args) -> Asked<'_> {
-    Asked {
+fn asked(args: &Args) -> Flags<'_> {
+    Flags {
         endpoints: &args.endpoints,
         out: &args.out,
         budget: args.budget,
@@ -271,15 +269,6 @@ async fn dry(env: &Env, args: &Args, plan: Plan) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
-/// What a run works with.
-struct Opened {
-    store: Store,
-    blobs: Blobs,
-    stack: Stack,
-    simulated: bool,
-    budget: Option<NanoUsd>,
-}
-
 /// `--metrics`: of the calls and of the stages, until the process ends.
 async fn serve_metrics(
     env: &Env,
@@ -301,31 +290,24 @@ async fn drive(
     env: &Env,
     args: Args,
     plan: Plan,
-    Opened { store, blobs, stack, simulated, budget }: Opened,
+    market: &Market,
+    (blobs, stack): (Blobs, Stack),
     began: &Began,
 ) -> anyhow::Result<Done> {
-    let shown = Arc::new(Progress::default());
-    if let Some(address) = args.metrics {
-        serve_metrics(env, address, &stack, &shown).await?;
-    }
-    let mixed = args.mix_simulated && simulated;
-    let plays = plan.stages.iter().any(|stage| stage.kind.does == Does::RollOut);
     let options = RunOptions {
-        commit_wait: Duration::from_millis(if store.is_remote() { 200 } else { 20 }),
-        store,
-        blobs,
-        model: stack.model(),
-        simulated,
         max_in_flight: args.max_in_flight as usize,
         limit: args.limit,
         shard: args.shard,
-        mixed,
+        mixed: args.mix_simulated && market.simulated,
         buy_missing: args.buy_missing,
         into_changed_pipeline: args.into_changed_pipeline,
-        write_dataset: true,
-        budget,
-        progress: shown.clone(),
+        ..market.run_options(&stack, blobs)
     };
+    let shown = options.progress.clone();
+    if let Some(address) = args.metrics {
+        serve_metrics(env, address, &stack, &shown).await?;
+    }
+    let plays = plan.stages.iter().any(|stage| stage.kind.does == Does::RollOut);
     let quiet = args.quiet || args.format == Format::Json;
     let screen = Screen::new(quiet, args.log.is_on());
     began.send_replace(Some(screen.clone()));
@@ -336,7 +318,7 @@ async fn drive(
         result
     };
     let work = work.instrument(tracing::error_span!("run", run = %args.out));
-    let drawn = screen.draw(env, shown.clone(), stack, finished);
+    let drawn = screen.draw(env, Watch::new(env.clone(), shown.clone(), stack), finished);
     let (result, ()) = tokio::join!(work, drawn);
     for said in shown.said() {
         eprintln!("note: {said}");

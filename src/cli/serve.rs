@@ -1,20 +1,18 @@
 //! `coldstart serve`: pictures and rewards for a trainer.
 
 use crate::call::Stack;
-use crate::cli::run::budget::parse_budget;
-use crate::cli::run::market::{Asked, Market, metered};
-use crate::cli::run::signals::Signals;
+use crate::cli::run::market::{self, Flags, metered, parse_budget};
 use crate::cli::shared::{PipelineArgs, ProjectArg, block_on, compile_or_tell, parse_set};
-use crate::cli::{Done, log, memory};
+use crate::cli::{Done, log};
 use crate::deliver::budget::Bound;
-use crate::env::{Env, Phase};
+use crate::env::signals::Signals;
+use crate::env::{Env, Phase, memory};
 use crate::plan::Plan;
-use crate::run::{Progress, RunError, RunOptions};
+use crate::run::{RunError, RunOptions};
 use crate::serve::{Options, Server};
 use crate::store::Blobs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -107,7 +105,7 @@ fn token(listen: SocketAddr) -> anyhow::Result<Option<String>> {
 
 async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<Done> {
     let env = Env::real();
-    let asked = Asked {
+    let flags = Flags {
         endpoints: &args.endpoints,
         out: &args.out,
         budget: args.budget,
@@ -115,30 +113,21 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         shard: None,
         undone: "served",
     };
-    let Some(market) = Market::open(&env, &plan, &asked).await? else {
+    let Some(opened) = market::open(&env, &plan, &flags).await? else {
         return Ok(Done::Findings);
     };
-    let store = market.store.clone();
-    let blobs = Blobs::new(store.clone(), 256 << 20);
-    let Some((stack, meter)) = market.stack(&env, &blobs, None).await? else {
+    let market = &opened.market;
+    let blobs = Blobs::new(market.store.clone(), 256 << 20);
+    let Some((stack, meter)) = market::stack(&env, market, &blobs, None).await? else {
         return Ok(Done::Findings);
     };
     let run = RunOptions {
         // A trainer waits for each answer: less company is waited for than in a run.
-        commit_wait: Duration::from_millis(if store.is_remote() { 50 } else { 1 }),
-        store,
-        blobs,
-        model: stack.model(),
-        simulated: market.simulated,
-        mixed: market.mixed,
+        commit_wait: Duration::from_millis(if market.store.is_remote() { 50 } else { 1 }),
         max_in_flight: args.queue as usize,
-        limit: None,
-        shard: None,
-        buy_missing: false,
         into_changed_pipeline: args.into_changed_pipeline,
         write_dataset: false,
-        budget: market.budget,
-        progress: Arc::new(Progress::default()),
+        ..market.run_options(&stack, blobs)
     };
     metered(&env, meter, serve(&env, args, plan, run, stack, token)).await
 }

@@ -4,7 +4,7 @@ use crate::archive::{self, ArchiveError};
 use crate::cli::Done;
 use crate::cli::shared::{Format, block_on, print_json};
 use crate::env::Env;
-use crate::run::shards::{Overview, ShardState, overview};
+use crate::run::shards::overview;
 use crate::store::{Layout, Store};
 use anyhow::bail;
 
@@ -50,35 +50,6 @@ async fn tell(args: Args) -> anyhow::Result<Done> {
         println!("{}", found.array);
         return Ok(end);
     }
-    for shard in &found.shards {
-        println!("{:>6}  {}", shard.index, line(&shard.state, now_ms));
-    }
-    let Overview { of, done, running, missing, array, .. } = &found;
-    println!("\n{done} done, {running} running, {missing} missing of {of}");
-    if *missing > 0 {
-        println!("missing: {array}");
-    }
+    print!("{}", found.text(now_ms));
     Ok(end)
-}
-
-fn line(state: &ShardState, now_ms: u64) -> String {
-    let ago = |ms: u64| format!("{} s ago", now_ms.saturating_sub(ms) / 1000);
-    match state {
-        ShardState::Done { finished_ms, failed: 0 } => format!("done     {}", ago(*finished_ms)),
-        ShardState::Done { finished_ms, failed } => {
-            format!("done     {}, {failed} records failed", ago(*finished_ms))
-        }
-        ShardState::Running { since_ms, seen_ms, by } => {
-            format!("running  since {}, seen {}, by {by}", ago(*since_ms), ago(*seen_ms))
-        }
-        ShardState::Missing { seen_ms: None, .. } => "missing  never begun".to_owned(),
-        ShardState::Missing { seen_ms: Some(seen), by, ended } => {
-            let by = by.as_deref().filter(|by| !by.is_empty()).unwrap_or("unknown");
-            let how = match ended {
-                Some(ending) => format!("ended: {ending:?}"),
-                None => "lost".to_owned(),
-            };
-            format!("missing  {how}, seen {}, by {by}", ago(*seen))
-        }
-    }
 }

@@ -155,44 +155,30 @@ impl FaultRates {
 }
 
 impl Args {
+    /// The world as it is by default, but for what was said.
     fn world(&self) -> World {
-        let World {
-            judge_error,
-            judge_repeat,
-            rubber_stamp,
-            unparsed,
-            place_bias,
-            leak,
-            format_error,
-            copy,
-            contradiction,
-            decode_error,
-            riddle_error,
-            drift,
-            verifier_error,
-            stubborn,
-            clumsiness,
-            ..
-        } = World::default();
-        let errors = &self.errors;
-        World {
-            seed: self.seed,
-            judge_error: errors.judge_error.unwrap_or(judge_error),
-            judge_repeat: errors.judge_repeat.unwrap_or(judge_repeat),
-            rubber_stamp: errors.rubber_stamp.unwrap_or(rubber_stamp),
-            unparsed: errors.unparsed.unwrap_or(unparsed),
-            place_bias: errors.place_bias.unwrap_or(place_bias),
-            leak: errors.leak.unwrap_or(leak),
-            format_error: errors.format_error.unwrap_or(format_error),
-            copy: errors.copy.unwrap_or(copy),
-            contradiction: errors.contradiction.unwrap_or(contradiction),
-            decode_error: errors.decode_error.unwrap_or(decode_error),
-            riddle_error: errors.riddle_error.unwrap_or(riddle_error),
-            drift: errors.drift.unwrap_or(drift),
-            verifier_error: errors.verifier_error.unwrap_or(verifier_error),
-            stubborn: errors.stubborn.unwrap_or(stubborn),
-            clumsiness: errors.clumsiness.unwrap_or(clumsiness),
+        let mut world = World { seed: self.seed, ..World::default() };
+        let (e, w) = (&self.errors, &mut world);
+        for (said, of) in [
+            (e.judge_error, &mut w.judge_error),
+            (e.judge_repeat, &mut w.judge_repeat),
+            (e.rubber_stamp, &mut w.rubber_stamp),
+            (e.unparsed, &mut w.unparsed),
+            (e.place_bias, &mut w.place_bias),
+            (e.leak, &mut w.leak),
+            (e.format_error, &mut w.format_error),
+            (e.contradiction, &mut w.contradiction),
+            (e.decode_error, &mut w.decode_error),
+            (e.riddle_error, &mut w.riddle_error),
+            (e.drift, &mut w.drift),
+            (e.copy, &mut w.copy),
+            (e.verifier_error, &mut w.verifier_error),
+            (e.stubborn, &mut w.stubborn),
+            (e.clumsiness, &mut w.clumsiness),
+        ] {
+            *of = said.unwrap_or(*of);
         }
+        world
     }
 
     fn options(&self) -> SimOptions {

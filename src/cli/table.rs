@@ -1,17 +1,12 @@
 //! `coldstart table`: the paper's tables and figures of runs of agents.
 
 use crate::archive::RunDir;
-use crate::audit::rollouts::Truth;
 use crate::audit::table::{Played, Tables, csv, markdown, read, svg, tables, text, training};
-use crate::call::Request;
 use crate::cli::Done;
 use crate::cli::shared::{block_on, print_json};
-use crate::record::{Part, Speaker};
-use crate::sim::truth::Truth as World;
+use crate::sim::truth::truth;
 use anyhow::Context;
-use bytes::Bytes;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Print the paper's Tables 1 to 5 and Figures 4 and 5 of runs of agents, with intervals; of a
 /// service's RUN, Figure 6
@@ -83,27 +78,6 @@ pub async fn of_run(uri: &str) -> anyhow::Result<Played> {
     let mut played = read(&run, Some(truth())).await?;
     played.name = uri.to_owned();
     Ok(played)
-}
-
-/// The simulated world as the judge that cannot err.
-pub fn truth() -> Truth {
-    let world = World::default();
-    Arc::new(move |request: &Request, pictures: Vec<Bytes>| true_answer(&world, request, pictures))
-}
-
-fn true_answer(world: &World, request: &Request, pictures: Vec<Bytes>) -> Option<String> {
-    let Request::Chat(chat) = request else { return None };
-    let said = |system: bool| -> String {
-        let of = chat.messages.iter().filter(|m| (m.speaker == Speaker::System) == system);
-        let parts = of.flat_map(|m| &m.parts);
-        parts
-            .map(|part| match part {
-                Part::Text(text) => text.as_str(),
-                Part::Image(_) => "\n",
-            })
-            .collect()
-    };
-    Some(world.answer(&chat.model, &said(true), &said(false), pictures))
 }
 
 fn write_figures(folder: &Path, made: &Tables) -> anyhow::Result<()> {

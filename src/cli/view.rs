@@ -1,16 +1,16 @@
 //! `coldstart view`: a RUN in the browser, on this machine only.
 
-mod token;
-
 use crate::archive::RunDir;
 use crate::cli::Done;
 use crate::cli::shared::{ProjectArg, block_on, parse_set};
-use crate::cli::table::truth;
 use crate::deliver::replay::again;
 use crate::env::{Env, Phase};
-use crate::view::{Second, Viewer, Work};
+use crate::plan::ProjectBase;
+use crate::sim::truth::truth;
+use crate::view::{Second, Viewer, Work, token};
 use std::io::Write;
 use std::path::PathBuf;
+use tempfile::TempDir;
 
 /// View a RUN in the browser, or two beside each other: pipeline, stages, records, pictures; label decisions
 #[derive(Debug, clap::Args)]
@@ -71,7 +71,8 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         for stage in &args.stage {
             run.stage(stage)?;
         }
-        let token = token::token(&env, args.token_file.as_deref(), args.port, args.new_token)?;
+        let project = args.project.home().into();
+        let token = token(&env, args.token_file.as_deref(), args.port, args.new_token)?;
         let work = Work {
             annotator: args.annotator,
             size: args.queue,
@@ -81,18 +82,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         };
         let truth = Some(truth());
         // The folder of a replay is there as long as it is viewed.
-        let (second, _folder) = match (&args.other, args.set.is_empty()) {
-            (Some(other), _) => {
-                let run = RunDir::open(other).await?;
-                (Some(Second { run, replayed: false, name: String::new() }), None)
-            }
-            (None, false) => {
-                let again = again(&env, &run, &args.project.home().into(), &args.set).await?;
-                let name = "its replay".to_owned();
-                (Some(Second { run: again.run, replayed: true, name }), Some(again.folder))
-            }
-            (None, true) => (None, None),
-        };
+        let (second, _folder) = beside(&env, &run, &project, (args.other, args.set)).await?;
         let served = Viewer::serve(env.clone(), run, args.port, token, work, truth, second).await?;
         // The address is data: a script may read it.
         println!("{}", served.url);
@@ -107,4 +97,24 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         served.run().await?;
         Ok(Done::Well)
     })
+}
+
+/// What the RUN is held against: another one, or its replay with `set`, whose folder goes when it is
+/// dropped.
+async fn beside(
+    env: &Env,
+    run: &RunDir,
+    project: &ProjectBase,
+    (other, set): (Option<String>, Vec<(String, String, String)>),
+) -> anyhow::Result<(Option<Second>, Option<TempDir>)> {
+    if let Some(other) = other {
+        let run = RunDir::open(&other).await?;
+        return Ok((Some(Second { run, replayed: false, name: String::new() }), None));
+    }
+    if set.is_empty() {
+        return Ok((None, None));
+    }
+    let again = again(env, run, project, &set).await?;
+    let name = "its replay".to_owned();
+    Ok((Some(Second { run: again.run, replayed: true, name }), Some(again.folder)))
 }

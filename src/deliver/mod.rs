@@ -1,5 +1,5 @@
 //! What is made of a RUN once models have answered: a replay with other parameters, an estimate for a
-//! larger run, what is left of a budget, and exports in the forms of trainers.
+//! larger run, who answers its calls and what they may cost, and exports in the forms of trainers.
 //!
 //! Every call here takes values and returns values. Printing, flags and exit codes are `cli`'s; the
 //! forms themselves, as pure functions of a trajectory, are `export`'s.
@@ -9,8 +9,10 @@ mod error;
 pub mod estimate;
 pub mod export;
 pub mod forecast;
+pub mod market;
 pub mod official;
 pub mod rebuild;
 pub mod replay;
+pub mod text;
 
 pub use error::{DeliverError, OfficialError};

@@ -96,6 +96,29 @@ pub struct OfficialReport {
     pub files: Vec<String>,
 }
 
+impl OfficialReport {
+    /// What was laid out, and what of it is not as the set's script would have it.
+    pub fn text(&self) -> String {
+        let OfficialReport { format, set, rows, pictures, .. } = self;
+        let mut out = format!("format {format}: {rows} rows of {set}, {pictures} pictures\n");
+        for (what, n) in [
+            ("rows without a picture", self.no_picture),
+            ("rows that were not run, or failed", self.not_run),
+            ("pictures that no judge was asked about", self.unjudged),
+            ("pictures written anew as PNG, with the same pixels", self.as_png),
+            ("prompts with more than one rollout: the first is taken", self.more_rollouts),
+        ] {
+            if n > 0 {
+                out += &format!("  {n} {what}\n");
+            }
+        }
+        if self.simulated {
+            out += "  SIMULATED: pictures and answers come from the simulated world\n";
+        }
+        out
+    }
+}
+
 /// What to write, from where.
 pub struct OfficialRequest<'a> {
     pub run: &'a str,

@@ -7,11 +7,13 @@
 
 mod chain;
 mod render;
+mod rows;
 mod suggest;
 mod table;
 
 pub use chain::chain;
 pub use render::{Style, render, summary};
+pub use rows::{DiagnosticRow, rows};
 pub use suggest::{did_you_mean, ticked};
 pub use table::{At, Codes, Entry, Table, count, number, text, texts};
 

@@ -1,14 +1,17 @@
-//! The handles through which time, chance and tasks come in: `Env`, `Rng`, `Shutdown`; and the
-//! proxies that the process's environment names (`proxy`).
+//! The handles through which time, chance and tasks come in: `Env`, `Rng`, `Shutdown`; and what the
+//! process has around it: the proxies that its environment names (`proxy`), the system's signals
+//! (`signals`) and its allocator (`memory`).
 //!
 //! Data may depend on chance only through a `Rng` keyed by names (seed, stage, record), so that it
 //! never depends on order; everything else (jitter, nonces, latencies) goes through `Env`, which a
 //! test can hold still.
 
 pub mod ahead;
+pub mod memory;
 pub mod proxy;
 mod rng;
 mod shutdown;
+pub mod signals;
 
 pub use rng::Rng;
 pub use shutdown::{Phase, Shutdown};

@@ -11,7 +11,7 @@ pub use look::{Look, Shown};
 use crate::export::conversation::Dialect;
 use crate::export::formats::{Back, DATASET_INFO, Form};
 use crate::export::grammar;
-use crate::export::report::{ExportReport, LeftOut};
+use crate::export::report::{ExportReport, LeftOut, left_out};
 use crate::export::seal::Seal;
 use crate::export::tokens::{Measure, image_tokens};
 use crate::record::{Digest, Id};
@@ -31,6 +31,21 @@ pub struct Verdict {
     pub findings: BTreeMap<String, LeftOut>,
     /// Files beside the data that were changed since (settings may be).
     pub edited: Vec<String>,
+}
+
+impl Verdict {
+    /// What was read back, what does not hold, and what was changed since.
+    pub fn text(&self) -> String {
+        let mut out = format!("{} rows, {} images read back\n", self.rows, self.images);
+        left_out(&mut out, "finding", &self.findings);
+        for name in &self.edited {
+            out += &format!("  changed since it was written: {name}\n");
+        }
+        if self.findings.is_empty() {
+            out += "all holds\n";
+        }
+        out
+    }
 }
 
 /// The proof under way.

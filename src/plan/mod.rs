@@ -4,14 +4,17 @@
 //! and the drawing of the graph. `compile` is the only way from files to a `Plan`, for `check` and
 //! for `run` alike; what the user wrote (`raw`) and what will run (`Plan`) are different types.
 
+mod asks;
 mod check;
 mod draw;
+mod endpoints_file;
 mod graph;
 mod manifest;
 mod overrides;
 mod project;
 mod raw;
 mod roles;
+pub mod written;
 
 pub use check::{Compiled, compile};
 pub use draw::{Counts, dot, mermaid, text};

@@ -49,6 +49,22 @@ const IMAGE: &[&str] = &[
 impl Fields {
     pub const NAMES: [&str; 6] = ["prompt", "category", "spec", "gloss", "image", "licence"];
 
+    /// Has the source's `theirs` stand for our field `ours`, one of `NAMES`; false where there is no such
+    /// field.
+    pub fn set(&mut self, ours: &str, theirs: String) -> bool {
+        let slot = match ours {
+            "prompt" => &mut self.prompt,
+            "category" => &mut self.category,
+            "spec" => &mut self.spec,
+            "gloss" => &mut self.gloss,
+            "image" => &mut self.image,
+            "licence" => &mut self.licence,
+            _ => return false,
+        };
+        *slot = Some(theirs);
+        true
+    }
+
     /// The names that are tried for the prompt, in order.
     pub fn prompt_names(&self) -> Vec<&str> {
         names(&self.prompt, PROMPT)

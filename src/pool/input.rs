@@ -6,8 +6,9 @@
 //! So memory does not depend on sizes.
 
 use crate::pool::ahead::Ahead;
+use crate::pool::out::{Flow, Out};
 use crate::pool::packed::{decompress, unpack};
-use crate::pool::{PoolError, content, stdin};
+use crate::pool::{BadKind, PoolError, content, stdin};
 use crate::store::Store;
 use bytes::Bytes;
 use std::io::{self, Read};
@@ -156,8 +157,21 @@ impl Input {
     }
 
     /// The file's text as UTF-8, whatever it was written in; an error where it is no text.
-    pub fn open_text(&self, name: &str) -> io::Result<Stream> {
+    fn open_text(&self, name: &str) -> io::Result<Stream> {
         content::as_utf8(self.open(name)?)
+    }
+
+    /// Has `read` read the text file `name`; one that cannot be opened is told to `out` as damaged.
+    pub fn with_text(
+        &self,
+        name: &str,
+        out: &mut Out,
+        read: impl FnOnce(Stream, &mut Out) -> Flow,
+    ) -> Flow {
+        match self.open_text(name) {
+            Ok(stream) => read(stream, out),
+            Err(e) => out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+        }
     }
 
     /// Decompresses, and reads ahead where that helps: a bucket's pieces are its ranges, so that the

@@ -139,20 +139,17 @@ fn table_of_texts(
 }
 
 fn fields(table: &mut Table, faults: &mut Vec<Diagnostic>) -> Fields {
-    let (inner, mut texts) = table_of_texts("fields", table, faults);
+    let (inner, texts) = table_of_texts("fields", table, faults);
+    let mut fields = Fields::default();
     for (name, entry) in inner.iter().flat_map(Table::rest) {
         if !Fields::NAMES.contains(&name) {
             faults.push(unknown(table, "`fields`", name, entry, &Fields::NAMES));
         }
     }
-    Fields {
-        prompt: texts.remove("prompt"),
-        category: texts.remove("category"),
-        spec: texts.remove("spec"),
-        gloss: texts.remove("gloss"),
-        image: texts.remove("image"),
-        licence: texts.remove("licence"),
+    for (ours, theirs) in texts {
+        fields.set(&ours, theirs);
     }
+    fields
 }
 
 fn unknown(table: &Table, of: &str, key: &str, entry: &Entry, known: &[&str]) -> Diagnostic {

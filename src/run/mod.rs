@@ -41,6 +41,6 @@ pub use error::RunError;
 pub use ledger::Ledger;
 pub use open::execute;
 pub use options::{RunOptions, Shard};
-pub use progress::{Progress, StageNow};
+pub use progress::{Progress, Room, Snapshot, StageNow, Watch, role_words};
 pub use service::{Service, Visited};
 pub use visit::DEFECT;

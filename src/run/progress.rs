@@ -1,4 +1,11 @@
 //! What a run is doing now, for whoever draws it: counters only, no lock on a hot path.
+//! `watch` looks at them again and again, `table` makes text of what it sees.
+
+mod table;
+mod watch;
+
+pub use table::{Room, Snapshot, role_words};
+pub use watch::Watch;
 
 use crate::export::dataset::Face;
 use crate::record::NanoUsd;

@@ -70,6 +70,47 @@ pub struct Overview {
     pub shards: Vec<ShardNow>,
 }
 
+impl ShardState {
+    /// In words, as it is at `now_ms` (Unix milliseconds).
+    fn text(&self, now_ms: u64) -> String {
+        let ago = |ms: u64| format!("{} s ago", now_ms.saturating_sub(ms) / 1000);
+        match self {
+            ShardState::Done { finished_ms, failed: 0 } => {
+                format!("done     {}", ago(*finished_ms))
+            }
+            ShardState::Done { finished_ms, failed } => {
+                format!("done     {}, {failed} records failed", ago(*finished_ms))
+            }
+            ShardState::Running { since_ms, seen_ms, by } => {
+                format!("running  since {}, seen {}, by {by}", ago(*since_ms), ago(*seen_ms))
+            }
+            ShardState::Missing { seen_ms: None, .. } => "missing  never begun".to_owned(),
+            ShardState::Missing { seen_ms: Some(seen), by, ended } => {
+                let by = by.as_deref().filter(|by| !by.is_empty()).unwrap_or("unknown");
+                let how = match ended {
+                    Some(ending) => format!("ended: {ending:?}"),
+                    None => "lost".to_owned(),
+                };
+                format!("missing  {how}, seen {}, by {by}", ago(*seen))
+            }
+        }
+    }
+}
+
+impl Overview {
+    /// A line a shard as it is at `now_ms` (Unix milliseconds), then how many are in which state.
+    pub fn text(&self, now_ms: u64) -> String {
+        let line = |s: &ShardNow| format!("{:>6}  {}\n", s.index, s.state.text(now_ms));
+        let mut out: String = self.shards.iter().map(line).collect();
+        let Overview { of, done, running, missing, array, .. } = self;
+        out += &format!("\n{done} done, {running} running, {missing} missing of {of}\n");
+        if *missing > 0 {
+            out += &format!("missing: {array}\n");
+        }
+        out
+    }
+}
+
 /// The shards of the RUN at `store` for the pipeline of this digest; None: it has none.
 pub async fn overview(
     store: &Store,

@@ -11,6 +11,7 @@ mod checklist;
 mod compile;
 mod contract;
 mod cx;
+mod document;
 mod does;
 mod facts;
 mod grammar;

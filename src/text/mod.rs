@@ -17,6 +17,7 @@ pub mod lexicon;
 pub mod mask;
 pub mod minhash;
 mod normal;
+pub mod shown;
 pub mod spec;
 
 pub use normal::{normalise, normalise_onto, stem, words};

@@ -14,7 +14,9 @@ mod query;
 mod server;
 mod snapshot;
 mod thumbs;
+mod token;
 
 pub use against::Second;
 pub use labels::Work;
 pub use server::{Served, Viewer};
+pub use token::{TokenError, token};

@@ -58,7 +58,7 @@ impl Snapshot {
                 let record = rows.record[row] as usize;
                 test.row(rows.disposition[row], rows.port[row], rows.reason[row])
                     && test.record(records.category[record], records.source[record])
-                    && test.words(self, record, rows.note.get(row))
+                    && test.words(self, record, rows.notes.get(row))
             })
             .collect();
         self.sort(&mut out, &filter.sort, |row| (stage, *row));
@@ -124,7 +124,7 @@ impl Snapshot {
                 let (rows, row) = (&self.index.stages[stage as usize], row as usize);
                 test.row(rows.disposition[row], rows.port[row], rows.reason[row])
                     && test.record(records.category[record], records.source[record])
-                    && test.words(self, record, rows.note.get(row))
+                    && test.words(self, record, rows.notes.get(row))
             })
             .collect();
         self.sort(&mut out, &filter.sort, |record| {

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Status, lower-case head, body as it came.
-async fn send(url: &str, method: &str, path: &str, body: &str) -> (u16, String, Vec<u8>) {
+pub async fn send(url: &str, method: &str, path: &str, body: &str) -> (u16, String, Vec<u8>) {
     let host = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(host).await.unwrap();
     let head = format!(

@@ -47,7 +47,7 @@ const NO_KINDS: &[(&str, &str, &str)] = &[
     ("judge", "src/call/endpoints/sim.rs", "a role"),
     ("judge", "src/sim/mind/evaluate.rs", "a purpose of chance"),
     ("judge", "src/sim/world.rs", "a purpose of chance"),
-    ("judge", "src/cli/judges.rs", "a column's heading"),
+    ("judge", "src/audit/show/judges.rs", "a column's heading"),
     ("judge", "src/deliver/estimate.rs", "a parameter"),
     ("judge", "src/plan/check/votes.rs", "a parameter"),
     ("judge", "src/stage/looks/mod.rs", "a parameter"),

@@ -149,3 +149,27 @@ fn every_flag_is_tested() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+/// README's steps for a new row name the folder, and the table in it, that are there.
+#[test]
+fn the_readmes_steps_lead_to_tables_that_are_there() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    let (_, steps) = readme.split_once("| table | file | line in | and |\n").expect("the steps");
+    let rows = steps.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let mut seen = 0;
+    for line in rows {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let code = |cell: &str| cell.split('`').nth(1).unwrap_or_default().to_owned();
+        let (folder, table) = (code(cells[2]), code(cells[3]));
+        assert!(root().join(&folder).is_dir(), "there is no `{folder}`: {line}");
+        let written = ["const ", "static ", "enum "].map(|word| format!("{word}{table}"));
+        let begins = |text: &str| {
+            let mut after = written.iter().flat_map(|w| text.split(w.as_str()).skip(1));
+            after.any(|rest| rest.starts_with([':', ' ']))
+        };
+        let files = sources(folder.trim_end_matches('/'), "rs");
+        assert!(files.iter().any(|(_, text)| begins(text)), "no `{table}` in `{folder}`: {line}");
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen} tables");
+}

@@ -4,6 +4,12 @@
 //! Only PNGs made here are sent (`media::thumbnail`), so nothing that a server sent reaches the
 //! terminal as it is.
 
+use crate::archive::RunDir;
+use crate::audit::HashedMap;
+use crate::audit::lineage::Life;
+use crate::media::thumbnail;
+use crate::record::Digest;
+
 /// What the terminal understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inline {
@@ -31,6 +37,17 @@ impl Inline {
         let iterm = ["iTerm.app", "WezTerm", "mintty"];
         (iterm.iter().any(|name| is("TERM_PROGRAM", name)) || is("LC_TERMINAL", "iTerm2"))
             .then_some(Inline::Iterm)
+    }
+
+    /// What shows the pictures of a record's life; those that are gone or no pictures are left out.
+    pub async fn pictures(self, run: &RunDir, life: &Life) -> HashedMap<Digest, String> {
+        let mut out = HashedMap::default();
+        for (_, image) in life.story.pictures() {
+            if let Ok(bytes) = run.blobs().get(image.digest).await {
+                out.extend(thumbnail(&bytes).map(|png| (image.digest, self.draw(&png))));
+            }
+        }
+        out
     }
 
     /// What shows `png`, with a line's end.

@@ -8,17 +8,24 @@ mod diff;
 mod fit;
 mod grid;
 mod inline;
+mod judges;
+mod labels;
 mod life;
+mod outcome;
 mod stage;
 
 use crate::record::Disposition;
 
+pub use crate::text::shown::{hidden, line, visible};
 pub use audit::audit_text;
 pub use diff::diff_text;
 pub use fit::fit;
 pub use grid::{Grid, Side};
 pub use inline::Inline;
+pub use judges::judges_text;
+pub use labels::{calibration_text, people_text};
 pub use life::{LifeLook, life_text};
+pub use outcome::outcome_text;
 pub use stage::stage_text;
 
 /// How to write: colours, and how wide the terminal is.
@@ -94,26 +101,6 @@ pub fn bar(share: f64, width: usize) -> String {
     out
 }
 
-/// Model text made safe and honest: control characters (but newlines and tabs) as `\u{1b}`, so
-/// that a reply cannot drive the terminal or hide text.
-pub fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if hidden(c) {
-            out.push_str(&format!("\\u{{{:x}}}", c as u32));
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// Characters that a reader cannot see but that change what he sees.
-pub fn hidden(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 /// How a record left a stage: `passed`, `passed unsatisfied`, `dropped leak`. The usual port is
 /// called as the disposition is, and said once.
 pub fn way(disposition: Disposition, port: &str, reason: &str) -> String {
@@ -122,17 +109,6 @@ pub fn way(disposition: Disposition, port: &str, reason: &str) -> String {
     let parts: Vec<String> =
         parts.iter().filter(|part| !part.is_empty()).map(|part| line(part, 60)).collect();
     parts.join(" ")
-}
-
-/// One line, at most `width` characters, cut with an ellipsis.
-pub fn line(text: &str, width: usize) -> String {
-    let flat = visible(text).replace(['\n', '\t'], " ");
-    if flat.chars().count() <= width {
-        return flat;
-    }
-    let mut out: String = flat.chars().take(width.saturating_sub(1)).collect();
-    out.push('…');
-    out
 }
 
 #[cfg(test)]
@@ -151,11 +127,5 @@ mod tests {
         for eighth in 0..=80 {
             assert_eq!(bar(f64::from(eighth) / 80.0, 10).chars().count(), 10);
         }
-    }
-
-    #[test]
-    fn escapes_and_direction_marks_are_shown() {
-        assert_eq!(visible("a\x1b[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
-        assert_eq!(visible("two\nlines\tand tabs é 🎨"), "two\nlines\tand tabs é 🎨");
     }
 }

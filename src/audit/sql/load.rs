@@ -62,7 +62,7 @@ fn stages(tx: &Transaction, index: &Index) -> rusqlite::Result<()> {
                 real(rows.score[n]),
                 NanoUsd(rows.cost[n]).usd(),
                 rows.calls.get(n).len() as i64,
-                rows.note.get(n),
+                rows.notes.get(n),
             ])?;
         }
     }

@@ -144,6 +144,19 @@ fn names(query: &str, table: &str) -> bool {
         .any(|word| word.eq_ignore_ascii_case(table))
 }
 
+/// The tables and their columns, a line each.
+pub fn tables_text() -> String {
+    let mut out = String::new();
+    for table in TABLES {
+        out.push_str(&format!("{}: {}\n", table.name, table.about));
+        for (name, kind, about) in table.columns {
+            out.push_str(format!("    {name:16} {kind:8} {about}").trim_end());
+            out.push('\n');
+        }
+    }
+    out
+}
+
 /// Loads what `query` names, asks it, and gives all rows.
 pub async fn query(run: &RunDir, query: &str) -> Result<Answer, AuditError> {
     refuse_writing(query)?;

@@ -6,6 +6,7 @@ use crate::record::Cause;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A value.
@@ -74,6 +75,17 @@ impl Answer {
             serde_json::Value::Object(pairs.collect())
         };
         self.rows.iter().map(object).collect()
+    }
+
+    /// As the ending of `path` says: .csv, .json, .parquet or .txt; None for another one.
+    pub fn as_file(&self, path: &Path) -> Result<Option<Vec<u8>>, AuditError> {
+        Ok(Some(match path.extension().and_then(|ext| ext.to_str()) {
+            Some("csv") => self.csv()?,
+            Some("json") => format!("{:#}", self.json()).into_bytes(),
+            Some("parquet") => self.parquet()?,
+            Some("txt") => self.text(Look::PLAIN).into_bytes(),
+            _ => return Ok(None),
+        }))
     }
 
     /// One file. A column is of integers, of reals, or of text, as its values are.

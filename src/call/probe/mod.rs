@@ -6,10 +6,12 @@
 
 mod ask;
 mod finding;
+mod text;
 mod world;
 
 pub use ask::{Ask, Sort};
 pub use finding::{Finding, Gravity};
+pub use text::text;
 pub use world::{Worlds, worlds};
 
 use crate::call::endpoints::{Endpoint, Endpoints};

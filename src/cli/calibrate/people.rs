@@ -1,11 +1,9 @@
-//! Several people's labels: how far they agree, and their way to and from other tools.
+//! People's labels: read from files, and their way to and from other tools.
 
 use crate::archive::RunDir;
 use crate::archive::labels::{Label, latest, parse};
 use crate::audit::Index;
-use crate::audit::agreement::People;
 use crate::audit::labelling::{self, Imported};
-use crate::audit::show::{Grid, Look, line};
 use crate::cli::Done;
 use crate::env::Env;
 use anyhow::Context;
@@ -46,44 +44,6 @@ pub async fn labels(run: &RunDir, files: &[PathBuf]) -> anyhow::Result<Vec<Label
         out.extend(labels);
     }
     Ok(latest(out))
-}
-
-/// Agreement as text.
-pub fn text(found: &People, look: Look) -> String {
-    let mut grid = Grid::new("lr");
-    grid.row(["by", "labels"]);
-    for (by, labels) in &found.labels {
-        grid.row([line(by, 40), labels.to_string()]);
-    }
-    let mut out = format!("{}\n", grid.lines().join("\n"));
-    if found.shared == 0 {
-        out.push_str("no decision was labelled by two people (`coldstart view --overlap`)\n");
-        return out;
-    }
-    let figure = |n: Option<f64>| n.map_or("-".to_owned(), |n| format!("{n:.3}"));
-    let mut pairs = Grid::new("lrrr");
-    pairs.row(["two people", "shared", "agree", "kappa"]);
-    for pair in &found.pairs {
-        let name = format!("{}, {}", line(&pair.a, 30), line(&pair.b, 30));
-        pairs.row([name, pair.shared.to_string(), pair.agree.to_string(), figure(pair.kappa)]);
-    }
-    out.push_str(&format!("\n{}\n", pairs.lines().join("\n")));
-    out.push_str(&format!(
-        "\nKrippendorff's alpha over {} shared decisions: {}\n{}",
-        found.shared,
-        figure(found.alpha),
-        look.bold(&format!("{} to adjudicate", found.open.len()))
-    ));
-    out.push_str(if found.open.is_empty() { "\n" } else { " (`coldstart view`, Label)\n" });
-    for open in found.open.iter().take(20) {
-        let said: Vec<String> = open
-            .said
-            .iter()
-            .map(|s| format!("{} {}", line(&s.by, 30), if s.accept { "accept" } else { "reject" }))
-            .collect();
-        out.push_str(&format!("  {} {}: {}\n", open.id, open.stage, said.join(", ")));
-    }
-    out
 }
 
 /// Puts a file's labels into the RUN, each under its own name, or under `by` where it has none.

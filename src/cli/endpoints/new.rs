@@ -1,6 +1,6 @@
 //! `coldstart endpoints new`: a file for a pipeline's roles, asked for or given by flags.
 
-use crate::call::endpoints::{Endpoints, MARK, PRESETS, Preset, preset, table};
+use crate::call::endpoints::{Endpoints, MARK, PRESETS, Preset, preset};
 use crate::cli::shared::{DEFAULT_PIPELINE, Format, PipelineArgs, compile_or_tell, tell};
 use crate::cli::{Done, probe};
 use crate::diag::{self, SourceFile};
@@ -102,7 +102,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         return Ok(Done::Findings);
     };
     let chosen = choose(&args, &plan)?;
-    let text = file(&plan, &chosen);
+    let text = plan.endpoints_file(&chosen);
     std::fs::write(&args.file, &text).map_err(|e| anyhow::anyhow!("`{place}`: {e}"))?;
     let marks = text.matches(MARK).count();
     println!(
@@ -176,31 +176,6 @@ fn answer(role: &Role, default: &'static Preset) -> anyhow::Result<&'static Pres
             Err(what) => eprintln!("  {what}"),
         }
     }
-}
-
-/// The file: one table a model, the other roles of that model share it.
-fn file(plan: &Plan, chosen: &BTreeMap<String, &'static Preset>) -> String {
-    let mut out = format!(
-        "# Which server answers which role of pipeline `{}`.\n# Lines marked `{}` are yours to edit; \
-         `coldstart endpoints fields` explains every key.\n# Then: coldstart check --probe --endpoints \
-         THIS_FILE\n",
-        plan.pipeline,
-        MARK.trim()
-    );
-    let mut tables: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for role in plan.roles_used() {
-        let Some(preset) = chosen.get(&role.name) else { continue };
-        match tables.get(&(role.model.as_str(), preset.name)) {
-            Some(other) => {
-                out.push_str(&format!("\n[role.{}]\nsame_as = \"{other}\"\n", role.name))
-            }
-            None => {
-                tables.insert((&role.model, preset.name), &role.name);
-                out.push_str(&format!("\n{}", table(&role.name, &role.model, preset)));
-            }
-        }
-    }
-    out
 }
 
 /// Reads the file back, as a run would, and looks for its keys; probes where that is wanted.

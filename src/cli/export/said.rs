@@ -6,7 +6,7 @@ use crate::cli::shared::{print_json, tell};
 use crate::deliver::export::ExportError;
 use crate::deliver::official::OfficialReport;
 use crate::deliver::{DeliverError, OfficialError};
-use crate::export::report::{ExportReport, left_out};
+use crate::export::report::ExportReport;
 use crate::export::verify::Verdict;
 
 /// The report of an export.
@@ -23,16 +23,7 @@ pub fn verdict(verdict: &Verdict, json: bool) -> anyhow::Result<Done> {
     if json {
         print_json(verdict)?;
     } else {
-        println!("{} rows, {} images read back", verdict.rows, verdict.images);
-        let mut lines = String::new();
-        left_out(&mut lines, "finding", &verdict.findings);
-        print!("{lines}");
-        for name in &verdict.edited {
-            println!("  changed since it was written: {name}");
-        }
-        if verdict.findings.is_empty() {
-            println!("all holds");
-        }
+        print!("{}", verdict.text());
     }
     Ok(if verdict.findings.is_empty() { Done::Well } else { Done::Findings })
 }
@@ -107,22 +98,7 @@ pub fn laid_out(written: &OfficialReport, json: bool) -> anyhow::Result<Done> {
     if json {
         return print_json(written);
     }
-    let OfficialReport { format, set, rows, pictures, no_picture, not_run, .. } = written;
-    println!("format {format}: {rows} rows of {set}, {pictures} pictures");
-    for (what, n) in [
-        ("rows without a picture", *no_picture),
-        ("rows that were not run, or failed", *not_run),
-        ("pictures that no judge was asked about", written.unjudged),
-        ("pictures written anew as PNG, with the same pixels", written.as_png),
-        ("prompts with more than one rollout: the first is taken", written.more_rollouts),
-    ] {
-        if n > 0 {
-            println!("  {n} {what}");
-        }
-    }
-    if written.simulated {
-        println!("  SIMULATED: pictures and answers come from the simulated world");
-    }
+    print!("{}", written.text());
     Ok(Done::Well)
 }
 

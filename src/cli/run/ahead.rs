@@ -3,11 +3,11 @@
 
 use crate::call::endpoints::Endpoints;
 use crate::cli::audit::look;
-use crate::cli::forecast::{self, count};
 use crate::cli::run::Args;
 use crate::cli::shared::{Format, print_json};
 use crate::deliver::estimate::pace;
 use crate::deliver::forecast::{Forecast, History, unbought};
+use crate::deliver::text::{figure, forecast_text};
 use crate::env::Env;
 use crate::plan::Plan;
 use crate::record::NanoUsd;
@@ -43,7 +43,7 @@ pub fn show(found: &Forecast, args: &Args, endpoints: Option<&Endpoints>) -> any
         return Ok(());
     }
     println!("would be bought into `{}`\n", args.out);
-    print!("{}", forecast::text(found, look()));
+    print!("{}", forecast_text(found, look()));
     println!("hours {hours:.1} (the slowest endpoint; all work at the same time)");
     println!("nothing was run; no model was called");
     Ok(())
@@ -54,10 +54,10 @@ pub fn say(found: &Forecast, budget: Option<NanoUsd>, endpoints: &Endpoints) {
     let hours = found.hours(&|role| pace(Some(endpoints), role, IN_FLIGHT));
     eprintln!(
         "to buy: about {} calls, {} tokens in, {} out, {} pictures, ${:.2}, {hours:.1} hours{}",
-        count(found.calls),
-        count(found.tokens_in),
-        count(found.tokens_out),
-        count(found.pictures),
+        figure(found.calls),
+        figure(found.tokens_in),
+        figure(found.tokens_out),
+        figure(found.pictures),
         found.dollars,
         if found.from.is_empty() { " at most (no run to learn from)" } else { "" }
     );

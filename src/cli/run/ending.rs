@@ -2,11 +2,12 @@
 //!
 //! Every ending names the next step; for most of them it is the same command again.
 
+use crate::audit::show::outcome_text;
 use crate::call::Fatal;
+use crate::cli::Done;
 use crate::cli::audit::look;
 use crate::cli::run::Args;
 use crate::cli::shared::{Format, print_json};
-use crate::cli::{Done, funnel};
 use crate::diag::chain;
 use crate::record::{Ending, Report, StageReport};
 use crate::run::RunError;
@@ -93,7 +94,7 @@ fn done(args: &Args, report: &Report) -> anyhow::Result<Done> {
         None => {
             eprintln!("RUN {out}: dataset in {out}/dataset, stage tables in {out}/stages");
             if report.dataset.rows > 0 && !args.quiet {
-                eprint!("{}", funnel::next(out));
+                eprint!("{}", next(out));
             }
         }
     }
@@ -121,6 +122,15 @@ fn done(args: &Args, report: &Report) -> anyhow::Result<Done> {
     Ok(Done::Ended(ending))
 }
 
+/// What to do with a finished run, for whoever has just made his first.
+fn next(out: &str) -> String {
+    format!(
+        "next      coldstart view {out}                      look at records, pictures and verdicts\n\
+         \u{20}         coldstart audit {out}                     what each filter kept, cost and dropped\n\
+         \u{20}         coldstart export {out} --format llamafactory --out sft\n"
+    )
+}
+
 fn changed(place: &str, differences: &[String]) {
     eprintln!("error: `{place}` was made by a different pipeline, seed, limit or pool");
     for line in differences.iter().take(MOST_LINES) {
@@ -139,7 +149,7 @@ fn show(args: &Args, report: &Report) -> anyhow::Result<()> {
     match args.format {
         Format::Json => print_json(report).map(|_| ()),
         Format::Text => {
-            print!("{}", funnel::render(report, look().width));
+            print!("{}", outcome_text(report, look().width));
             Ok(())
         }
     }

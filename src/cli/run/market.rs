@@ -1,26 +1,25 @@
-//! Who answers a command's calls: the simulated world or the models of an endpoints file, held to what must
-//! be right before anything is bought. `run` and `serve` begin with it.
+//! Who answers a command's calls, told: the simulated world or the models of an endpoints file. `run` and
+//! `serve` begin with it.
 
+use crate::call::Stack;
 use crate::call::endpoints::Endpoints;
 use crate::call::otlp::{self, Meter};
-use crate::call::probe::{Worlds, worlds};
-use crate::call::{Stack, StackOptions};
-use crate::cli::run::budget::{budget_of, left};
+use crate::call::probe::Worlds;
 use crate::cli::run::served::read_endpoints;
 use crate::cli::shared::tell;
-use crate::deliver::budget::{Bound, shared_endpoints};
-use crate::diag::{Diagnostic, summary};
+use crate::deliver::budget::{Bound, InForce};
+use crate::deliver::market::{Market, MarketError, MarketRequest};
+use crate::diag::summary;
 use crate::env::Env;
-use crate::journal::BlobImages;
 use crate::plan::Plan;
 use crate::record::NanoUsd;
 use crate::run::Shard;
 use crate::sim;
-use crate::store::{Blobs, Store};
+use crate::store::Blobs;
 use std::sync::Arc;
 
 /// What a command's flags say of it.
-pub struct Asked<'a> {
+pub struct Flags<'a> {
     /// `sim`, or an endpoints file.
     pub endpoints: &'a str,
     /// The RUN.
@@ -32,105 +31,85 @@ pub struct Asked<'a> {
     pub undone: &'a str,
 }
 
-/// The models, and the RUN that keeps what they answer.
-pub struct Market {
-    pub endpoints: Endpoints,
-    pub store: Store,
-    pub budget: Option<NanoUsd>,
-    pub worlds: Worlds,
-    /// Some of the replies are simulated.
-    pub simulated: bool,
-    /// Simulated models are meant to stand beside real ones.
-    pub mixed: bool,
-    /// Goes when this does.
-    _world: Option<(String, sim::Server)>,
-}
-
-impl Market {
-    /// None after telling what is wrong; nothing was bought then.
-    pub async fn open(env: &Env, plan: &Plan, asked: &Asked<'_>) -> anyhow::Result<Option<Market>> {
-        let world = match asked.endpoints {
-            "sim" => {
-                let (world, options) = (sim::World::default(), sim::SimOptions::default());
-                Some(sim::Server::start(env.clone(), world, options).await?)
-            }
-            _ => None,
-        };
-        let endpoints = match &world {
-            Some((url, _)) => Endpoints::sim(url),
-            None => match read_endpoints(asked.endpoints)? {
-                Some(endpoints) => endpoints,
-                None => return Ok(None),
-            },
-        };
-        let store = Store::open(asked.out)?;
-        let endpoints = match asked.shard {
-            Some(shard) => shared_endpoints(&store, shard, endpoints).await?,
-            None => endpoints,
-        };
-        let budget = budget_of(&store, asked.budget).await?;
-        let unfit = unfit(plan, &endpoints, budget.is_some());
-        if !unfit.is_empty() {
-            tell(&unfit);
-            let undone = asked.undone;
-            eprintln!("{}. Nothing was {undone}; no model was called.", summary(&unfit));
-            return Ok(None);
-        }
-        let used = plan.roles_used();
-        let roles: Vec<&str> = used.iter().map(|role| role.name.as_str()).collect();
-        let worlds = match &world {
-            Some(_) => Worlds::default(),
-            None => worlds(env, &endpoints, &roles).await,
-        };
-        let mixed = asked.mix_simulated && world.is_none();
-        if worlds.is_mixed() && !mixed {
-            eprintln!("{}", refused_mix(&worlds, asked.undone));
-            return Ok(None);
-        }
-        let keyless = endpoints.without_keys();
-        if !keyless.is_empty() {
-            tell(&keyless);
-            return Ok(None);
-        }
-        let simulated = world.is_some() || (mixed && !worlds.simulated.is_empty());
-        Ok(Some(Market { endpoints, store, budget, worlds, simulated, mixed, _world: world }))
+/// `--budget`.
+pub fn parse_budget(text: &str) -> Result<Bound, String> {
+    if text == "none" {
+        return Ok(Bound::Lifted);
     }
-
-    /// What the calls go through, and the meter of their durations where one is asked for. None after
-    /// telling what is wrong.
-    pub async fn stack(
-        &self,
-        env: &Env,
-        blobs: &Blobs,
-        shard: Option<Shard>,
-    ) -> anyhow::Result<Option<(Stack, Option<Arc<Meter>>)>> {
-        let budget = match self.budget {
-            Some(budget) => Some(left(&self.store, budget, shard).await?),
-            None => None,
-        };
-        let meter = meter(env);
-        let options = StackOptions { budget, meter: meter.clone() };
-        let images = Arc::new(BlobImages(blobs.clone()));
-        match Stack::build(env, &self.endpoints, images, options) {
-            Ok(stack) => Ok(Some((stack, meter))),
-            Err(found) => {
-                tell(&found);
-                Ok(None)
-            }
-        }
+    match text.trim_start_matches('$').parse::<f64>() {
+        Ok(usd) if usd.is_finite() && usd >= 0.0 => Ok(Bound::Most(NanoUsd::from_usd(usd))),
+        _ => Err("write US dollars, for instance 25 or 0.5, or `none`".to_owned()),
     }
 }
 
-/// Roles that no endpoint serves; with a budget also those without a price.
-fn unfit(plan: &Plan, endpoints: &Endpoints, budget: bool) -> Vec<Diagnostic> {
-    let used = plan.roles_used();
-    let roles: Vec<&str> = used.iter().map(|role| role.name.as_str()).collect();
-    let mut unfit = endpoints.missing(&roles);
-    if budget {
-        let models = used.iter().map(|role| (role.name.as_str(), role.model.as_str()));
-        unfit.extend(endpoints.unpriced(&models.collect::<Vec<_>>()));
+/// A market, and the simulated world where that is who answers; the world goes when this does.
+pub struct Opened {
+    pub market: Market,
+    _world: Option<sim::Server>,
+}
+
+/// None after telling what is wrong; nothing was bought then.
+pub async fn open(env: &Env, plan: &Plan, flags: &Flags<'_>) -> anyhow::Result<Option<Opened>> {
+    let (endpoints, world) = if flags.endpoints == "sim" {
+        let (world, options) = (sim::World::default(), sim::SimOptions::default());
+        let (url, server) = sim::Server::start(env.clone(), world, options).await?;
+        (Endpoints::sim(&url), Some(server))
+    } else {
+        let Some(endpoints) = read_endpoints(flags.endpoints)? else { return Ok(None) };
+        (endpoints, None)
+    };
+    let Flags { out, budget, mix_simulated, shard, undone, .. } = *flags;
+    let simulated = world.is_some();
+    let asked = MarketRequest { endpoints, simulated, out, budget, mix_simulated, shard };
+    let market = match Market::open(env, plan, asked).await {
+        Ok(market) => market,
+        Err(error) => return refused(error, undone).map(|()| None),
+    };
+    if let Some(InForce { most, remembered: true }) = market.budget {
+        eprintln!(
+            "budget ${:.4}, as this RUN remembers; `--budget USD` changes it, `--budget none` lifts it",
+            most.usd()
+        );
     }
-    unfit
+    Ok(Some(Opened { market, _world: world }))
+}
+
+/// What the calls go through, and the meter of their durations where one is asked for. Tells what was
+/// spent before; None after telling what is wrong.
+pub async fn stack(
+    env: &Env,
+    market: &Market,
+    blobs: &Blobs,
+    shard: Option<Shard>,
+) -> anyhow::Result<Option<(Stack, Option<Arc<Meter>>)>> {
+    let unspent = market.unspent(shard).await?;
+    if let (Some(found), Some(budget)) = (&unspent, market.budget) {
+        if found.spent.0 > 0 {
+            eprintln!("${:.4} of ${:.4} were spent before", found.spent.usd(), budget.most.usd());
+        }
+        if let Some(share) = found.share {
+            eprintln!("this shard's share is ${:.4}", share.usd());
+        }
+    }
+    let meter = meter(env);
+    match market.stack(env, blobs, unspent, meter.clone()) {
+        Ok(stack) => Ok(Some((stack, meter))),
+        Err(error) => refused(error, "run").map(|()| None),
+    }
+}
+
+/// Tells what the user can mend in his files; other errors are the caller's.
+fn refused(error: MarketError, undone: &str) -> anyhow::Result<()> {
+    match error {
+        MarketError::Unfit(found) => {
+            tell(&found);
+            eprintln!("{}. Nothing was {undone}; no model was called.", summary(&found));
+        }
+        MarketError::Mixed(worlds) => eprintln!("{}", refused_mix(&worlds, undone)),
+        MarketError::Unusable(found) => tell(&found),
+        other => return Err(other.into()),
+    }
+    Ok(())
 }
 
 /// Does `work` while `meter` sends what it measures, and sends the last of it.

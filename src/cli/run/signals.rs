@@ -1,11 +1,11 @@
 //! Ctrl-C and SIGTERM: the first lets calls come home, the second stops at once. Before the run has begun
 //! there is nothing to wait for.
 //!
-//! The streams of signals are opened once, so that a signal between two waits is not missed. What
-//! stopping means is said by `env` and `run`.
+//! What stopping means is said by `env` and `run`.
 
 use crate::cli::progress::Screen;
 use crate::cli::shared::{Format, print_json};
+use crate::env::signals::Signals;
 use crate::env::{Env, Phase};
 use crate::record::{Ending, Report};
 use std::time::Duration;
@@ -58,41 +58,4 @@ fn unbegun(format: Format) -> ! {
     }
     eprintln!("stopped before the run began: the same command goes on.");
     std::process::exit(i32::from(ended.code()))
-}
-
-#[cfg(unix)]
-pub struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    pub fn open() -> Option<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let interrupt = signal(SignalKind::interrupt()).ok()?;
-        let terminate = signal(SignalKind::terminate()).ok()?;
-        Some(Signals { interrupt, terminate })
-    }
-
-    pub async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-pub struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    pub fn open() -> Option<Signals> {
-        Some(Signals)
-    }
-
-    pub async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
-    }
 }

@@ -7,6 +7,7 @@
 mod carry;
 mod error;
 mod groups;
+pub mod loader;
 mod place;
 mod proof;
 mod render;

@@ -31,10 +31,7 @@ pub(super) fn rows(
     out: &mut Out,
     each: &mut dyn FnMut(&mut Out, String, Value) -> Flow,
 ) -> Flow {
-    match input.open_text(name) {
-        Ok(stream) => rows_of(stream, name, out, each),
-        Err(e) => out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
-    }
+    input.with_text(name, out, |stream, out| rows_of(stream, name, out, each))
 }
 
 /// As `rows`, of an opened file; `name` is for keys.

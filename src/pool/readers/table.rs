@@ -8,7 +8,7 @@ use super::bounded::Records;
 use super::jsonl::table_row;
 use crate::pool::BadKind;
 use crate::pool::content::NOT_UTF8;
-use crate::pool::input::{Input, bare};
+use crate::pool::input::{Input, Stream, bare};
 use crate::pool::out::{Flow, Out};
 use serde_json::{Map, Value};
 use std::io::{BufRead, BufReader};
@@ -34,16 +34,12 @@ const ENDINGS: [&str; 2] = [".csv", ".tsv"];
 
 fn read(input: &Input, out: &mut Out) -> Flow {
     for name in input.ending_or_all(&ENDINGS) {
-        rows(input, name, out)?;
+        input.with_text(name, out, |stream, out| rows(input, name, stream, out))?;
     }
     Ok(())
 }
 
-fn rows(input: &Input, name: &str, out: &mut Out) -> Flow {
-    let stream = match input.open_text(name) {
-        Ok(stream) => stream,
-        Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
-    };
+fn rows(input: &Input, name: &str, stream: Stream, out: &mut Out) -> Flow {
     // The parser reads ahead.
     let most = out.options.max_bytes.max(1 << 16);
     let (stream, budget) =

@@ -4,7 +4,7 @@ use super::Reader;
 use crate::pool::BadKind;
 use crate::pool::content::NOT_UTF8;
 use crate::pool::draft::Draft;
-use crate::pool::input::{Input, bare};
+use crate::pool::input::{Input, Stream, bare};
 use crate::pool::lines::{Line, Lines};
 use crate::pool::out::{Flow, Out};
 
@@ -35,44 +35,42 @@ fn texts(input: &Input) -> Vec<&str> {
 
 fn lines(input: &Input, out: &mut Out, licence: Option<&str>) -> Flow {
     let names = input.ending_or_all(&[".txt"]);
-    let several = names.len() > 1;
-    for name in names {
-        let stream = match input.open_text(name) {
-            Ok(stream) => stream,
-            Err(e) => {
-                out.bad(name, BadKind::DamagedArchive, &e.to_string(), false)?;
-                continue;
-            }
-        };
-        let category = several.then(|| crate::pool::open::name_of(name));
-        let mut reader = Lines::new(stream, out.options.max_bytes);
-        loop {
-            let key = |number: u64| format!("{name}#{number}");
-            match reader.next_line() {
-                Ok(None) => break,
-                Ok(Some(Line::Text(_, text))) if text.trim().is_empty() => {}
-                Ok(Some(Line::Text(number, text))) => {
-                    out.mapped("prompt", "the line");
-                    out.row(Draft {
-                        key: key(number),
-                        text: Some(text),
-                        category: category.clone(),
-                        licence: licence.map(str::to_owned),
-                        ..Draft::default()
-                    })?
-                }
-                Ok(Some(Line::Encoding(n))) => {
-                    out.bad(&key(n), BadKind::Encoding, NOT_UTF8, false)?
-                }
-                Ok(Some(Line::TooLong(n))) => {
-                    out.bad(&key(n), BadKind::TooLarge, "the line is over the bound", false)?;
-                }
-                Err(e) => {
-                    out.bad(name, BadKind::DamagedArchive, &e.to_string(), false)?;
-                    break;
-                }
-            }
-        }
+    for name in &names {
+        let category = (names.len() > 1).then(|| crate::pool::open::name_of(name));
+        input.with_text(name, out, |stream, out| {
+            lines_of(stream, name, out, (category.as_deref(), licence))
+        })?;
     }
     Ok(())
+}
+
+fn lines_of(
+    stream: Stream,
+    name: &str,
+    out: &mut Out,
+    (category, licence): (Option<&str>, Option<&str>),
+) -> Flow {
+    let mut reader = Lines::new(stream, out.options.max_bytes);
+    let key = |number: u64| format!("{name}#{number}");
+    loop {
+        match reader.next_line() {
+            Ok(None) => return Ok(()),
+            Ok(Some(Line::Text(_, text))) if text.trim().is_empty() => {}
+            Ok(Some(Line::Text(number, text))) => {
+                out.mapped("prompt", "the line");
+                out.row(Draft {
+                    key: key(number),
+                    text: Some(text),
+                    category: category.map(str::to_owned),
+                    licence: licence.map(str::to_owned),
+                    ..Draft::default()
+                })?
+            }
+            Ok(Some(Line::Encoding(n))) => out.bad(&key(n), BadKind::Encoding, NOT_UTF8, false)?,
+            Ok(Some(Line::TooLong(n))) => {
+                out.bad(&key(n), BadKind::TooLarge, "the line is over the bound", false)?;
+            }
+            Err(e) => return out.bad(name, BadKind::DamagedArchive, &e.to_string(), false),
+        }
+    }
 }

@@ -36,6 +36,24 @@ impl Score {
     pub fn recall(&self) -> f64 {
         share(self.leaks - self.missed.len(), self.leaks)
     }
+
+    /// Each sentence that was read wrong, then the figures.
+    pub fn text(&self) -> String {
+        let mut out: String = self.missed.iter().map(|text| format!("missed: {text}\n")).collect();
+        for (text, pattern) in &self.alarms {
+            out += &format!("alarm: {text} ({pattern})\n");
+        }
+        out + &format!(
+            "{} leaks, {} innocent: precision {:.3}, recall {:.3} by patterns alone; {} of {} missed \
+             are in doubt, for the model of leak_filter\n",
+            self.leaks,
+            self.innocent,
+            self.precision(),
+            self.recall(),
+            self.doubtful,
+            self.missed.len()
+        )
+    }
 }
 
 fn share(part: usize, all: usize) -> f64 {

@@ -105,7 +105,7 @@ fn row(snapshot: &Snapshot, (stage, row): (usize, usize)) -> [Cell; COLUMNS.len(
         name(index.records.category[record]),
         name(index.records.source[record]),
         Cell::Text(index.records.prompt.get(record).to_owned()),
-        Cell::Text(rows.note.get(row).to_owned()),
+        Cell::Text(rows.notes.get(row).to_owned()),
     ]
 }
 

@@ -131,7 +131,7 @@ fn one_row(here: &Here, number: usize, row: usize, name: &str, filter: &Filter) 
     let record = rows.record[row] as usize;
     let id = index.records.id[record].hex();
     let href = record_link(here, &id, name, filter);
-    let note = rows.note.get(row);
+    let note = rows.notes.get(row);
     html! {
         li data-href=(href) {
             a href=(href) { (said(&line(index.records.prompt.get(record), 160))) }

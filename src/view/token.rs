@@ -2,13 +2,29 @@
 //! written down.
 
 use crate::env::Env;
-use anyhow::Context;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// A token that cannot be kept, or a file that holds none.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    #[error("`{path}` cannot be {act}")]
+    File {
+        path: String,
+        /// `read` or `written`.
+        act: &'static str,
+        #[source]
+        cause: std::io::Error,
+    },
+    #[error(
+        "`{path}` holds no token: {SHORTEST} or more letters and digits\n  `--new-token` puts one there"
+    )]
+    NoToken { path: String },
+}
+
 /// The token to serve under: of `file` where one is named, else the one kept for `port`, else a new one.
 /// A file that is not there is made, for its owner's eyes only; `new` puts a new token there.
-pub fn token(env: &Env, file: Option<&Path>, port: u16, new: bool) -> anyhow::Result<String> {
+pub fn token(env: &Env, file: Option<&Path>, port: u16, new: bool) -> Result<String, TokenError> {
     let kept = match file {
         Some(file) => file.to_path_buf(),
         // A free port is another each time, and so is its address.
@@ -22,7 +38,7 @@ pub fn token(env: &Env, file: Option<&Path>, port: u16, new: bool) -> anyhow::Re
         return Ok(token);
     }
     let token = fresh(env);
-    write(&kept, &token).with_context(|| format!("`{}` cannot be written", kept.display()))?;
+    write(&kept, &token).map_err(|cause| file_error(&kept, "written", cause))?;
     Ok(token)
 }
 
@@ -40,18 +56,20 @@ fn of_port(port: u16) -> Option<PathBuf> {
 /// A guessable token would be none.
 const SHORTEST: usize = 16;
 
-fn read(file: &Path) -> anyhow::Result<Option<String>> {
+fn file_error(file: &Path, act: &'static str, cause: std::io::Error) -> TokenError {
+    TokenError::File { path: file.display().to_string(), act, cause }
+}
+
+fn read(file: &Path) -> Result<Option<String>, TokenError> {
     let text = match std::fs::read_to_string(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        text => text.with_context(|| format!("`{}` cannot be read", file.display()))?,
+        text => text.map_err(|cause| file_error(file, "read", cause))?,
     };
     let token = text.trim();
     let plain = token.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    anyhow::ensure!(
-        plain && token.len() >= SHORTEST,
-        "`{}` holds no token: {SHORTEST} or more letters and digits\n  `--new-token` puts one there",
-        file.display()
-    );
+    if !plain || token.len() < SHORTEST {
+        return Err(TokenError::NoToken { path: file.display().to_string() });
+    }
     Ok(Some(token.to_owned()))
 }
 

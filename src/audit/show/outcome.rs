@@ -1,11 +1,11 @@
-//! The final report as text: the funnel, the calls, the strata, the dataset.
+//! The report at a run's end as text: the funnel, the calls, the strata, the dataset.
 
 use crate::export::purity::line;
-use crate::record::{Report, StageReport};
+use crate::record::{CallsReport, Report, StageReport};
 use std::fmt::Write;
 
 /// The funnel with a bar per stage, and what follows from it.
-pub fn render(report: &Report, width: usize) -> String {
+pub fn outcome_text(report: &Report, width: usize) -> String {
     let mut out = String::new();
     if report.simulated {
         out.push_str("SIMULATED: these replies come from coldstart's own simulated world, not from real models.\n\n");
@@ -58,15 +58,6 @@ fn one_sided(report: &Report) -> Option<String> {
         "\n          all {n} records that came to `{name}` are of one side, and it takes as many that accept as \
          reject:\n          more prompts (`--pool`) bring both, `--set {name}.accepts={{}}` takes what is there"
     ))
-}
-
-/// What to do with a finished run, for whoever has just made his first.
-pub fn next(out: &str) -> String {
-    format!(
-        "next      coldstart view {out}                      look at records, pictures and verdicts\n\
-         \u{20}         coldstart audit {out}                     what each filter kept, cost and dropped\n\
-         \u{20}         coldstart export {out} --format llamafactory --out sft\n"
-    )
 }
 
 fn stages(out: &mut String, stages: &[StageReport], room: usize) {
@@ -150,6 +141,10 @@ fn calls(out: &mut String, report: &Report) {
         let head = if number == 0 { "by stage" } else { "" };
         let _ = writeln!(out, "  {head:12} {}", line.join("  "));
     }
+    roles(out, calls);
+}
+
+fn roles(out: &mut String, calls: &CallsReport) {
     let _ = writeln!(
         out,
         "  {:12} {:>8} {:>8} {:>10} {:>10} {:>8} {:>11}",

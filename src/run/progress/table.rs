@@ -4,8 +4,7 @@
 //! importance, never wrapped, so that a narrow window shows less and not garbage.
 
 use crate::call::RoleLive;
-use crate::run::StageNow;
-use std::collections::VecDeque;
+use crate::run::progress::StageNow;
 
 /// What there is to show.
 pub struct Snapshot {
@@ -28,40 +27,8 @@ pub struct Room {
     pub height: usize,
 }
 
-/// A number's pace over the last minute: what was replayed at once does not flatter the rest.
-#[derive(Debug, Default)]
-pub struct Pace {
-    samples: VecDeque<(f64, u64)>,
-}
-
-const WINDOW: f64 = 60.0;
+/// The longest bar, cells.
 const BAR: usize = 24;
-
-impl Pace {
-    /// Notes that the count is `n` at `seconds` since the start; at most one sample a second stays.
-    pub fn note(&mut self, seconds: f64, n: u64) {
-        if self.samples.len() > 1
-            && self.samples.iter().rev().nth(1).is_some_and(|s| seconds - s.0 < 1.0)
-        {
-            self.samples.pop_back();
-        }
-        self.samples.push_back((seconds, n));
-        while self.samples.len() > 2 && self.samples.front().is_some_and(|s| seconds - s.0 > WINDOW)
-        {
-            self.samples.pop_front();
-        }
-    }
-
-    /// A second; 0 before anything is known.
-    pub fn rate(&self) -> f64 {
-        match (self.samples.front(), self.samples.back()) {
-            (Some(first), Some(last)) if last.0 > first.0 => {
-                last.1.saturating_sub(first.1) as f64 / (last.0 - first.0)
-            }
-            _ => 0.0,
-        }
-    }
-}
 
 impl Snapshot {
     /// Records that have come as far as they can: dropped, failed, or at the pipeline's end.
@@ -313,17 +280,5 @@ mod tests {
         let text = snapshot(16).table(Room { width: 80, height: 19 });
         assert!(!text.contains("stage_number_0 ") && text.contains("stage_number_15"), "{text}");
         assert!(text.contains("stages not shown"), "{text}");
-    }
-
-    #[test]
-    fn pace_is_of_the_last_minute() {
-        let mut pace = Pace::default();
-        pace.note(0.0, 0);
-        pace.note(1.0, 10_000);
-        for s in 2..200 {
-            pace.note(f64::from(s), 10_000 + 5 * (s as u64 - 1));
-        }
-        assert!((pace.rate() - 5.0).abs() < 0.01, "{}", pace.rate());
-        assert!(pace.samples.len() < 70);
     }
 }
