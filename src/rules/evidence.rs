@@ -84,27 +84,55 @@ pub fn log_odds(question: &Question, families: &[usize], counts: &[Count]) -> f6
     logit(question.holds) + holds - fails
 }
 
-/// The logarithms of how likely these answers are if the question holds, and if it does not.
-pub fn likelihood(question: &Question, families: &[usize], counts: &[Count]) -> (f64, f64) {
-    let mut sum = (0.0, 0.0);
+/// How a question appears to one family, by its answers: their likelihoods, as logarithms.
+#[derive(Debug, Clone, Copy)]
+pub struct Appearance {
+    pub family: usize,
+    /// If it appears to hold, and if it does not.
+    seen: (f64, f64),
+    /// The chances that what holds, and what does not, appears otherwise.
+    deceived: (f64, f64),
+}
+
+impl Appearance {
+    /// If the question holds, and if it does not.
+    fn likely(&self) -> (f64, f64) {
+        (mixed(self.seen, 1.0 - self.deceived.0), mixed(self.seen, self.deceived.1))
+    }
+
+    /// The probabilities that it appears to hold: where it holds, and where it does not.
+    pub fn holds(&self) -> (f64, f64) {
+        let (holds, fails) = self.likely();
+        let (hides, shows) = self.deceived;
+        (((1.0 - hides).ln() + self.seen.0 - holds).exp(), (shows.ln() + self.seen.0 - fails).exp())
+    }
+}
+
+/// How the question appears to each family that answered it.
+pub fn appearances<'a>(
+    question: &'a Question,
+    families: &'a [usize],
+    counts: &'a [Count],
+) -> impl Iterator<Item = Appearance> + 'a {
     let groups = families.iter().max().map_or(0, |most| most + 1);
-    for family in 0..groups {
-        // If it appears to hold to this family, and if it does not.
-        let mut seen = (0.0, 0.0);
-        let mut deceived = (0.0_f64, 0.0_f64);
+    (0..groups).map(move |family| {
+        let mut of = Appearance { family, seen: (0.0, 0.0), deceived: (0.0, 0.0) };
         for j in (0..families.len()).filter(|j| families[*j] == family) {
             let (misses, invents) = question.worths[j].slips();
             let (yes, no) = (f64::from(counts[j].yes), f64::from(counts[j].no));
-            seen.0 += yes * (1.0 - misses).ln() + no * misses.ln();
-            seen.1 += yes * invents.ln() + no * (1.0 - invents).ln();
+            of.seen.0 += yes * (1.0 - misses).ln() + no * misses.ln();
+            of.seen.1 += yes * invents.ln() + no * (1.0 - invents).ln();
             let (hides, shows) = question.worths[j].deceived();
-            deceived = (deceived.0.max(hides), deceived.1.max(shows));
+            of.deceived = (of.deceived.0.max(hides), of.deceived.1.max(shows));
         }
-        let (hides, shows) = deceived;
-        sum.0 += mixed(seen, 1.0 - hides);
-        sum.1 += mixed(seen, shows);
-    }
-    sum
+        of
+    })
+}
+
+/// The logarithms of how likely these answers are if the question holds, and if it does not.
+pub fn likelihood(question: &Question, families: &[usize], counts: &[Count]) -> (f64, f64) {
+    let sum = |(holds, fails): (f64, f64), (a, b): (f64, f64)| (holds + a, fails + b);
+    appearances(question, families, counts).map(|of| of.likely()).fold((0.0, 0.0), sum)
 }
 
 /// ln(share e^a + (1 - share) e^b)

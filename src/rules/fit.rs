@@ -2,9 +2,14 @@
 //! answers are right and how often each judge gives them follow from each other, and are found by
 //! turns. Questions whose answer is known (canaries, people's labels) enter as they are.
 //!
+//! An error that a family repeats at every look draws more looks to its question, so that shares of
+//! answers would tell of more errors than there are. Hence two rates, as `evidence` has them: of
+//! questions, how many appear to a family other than they are; of answers, how many are not even as
+//! it appears.
+//!
 //! The same questions in any order give the same result.
 
-use crate::rules::evidence::{Count, Question, Worth, likelihood, probability};
+use crate::rules::evidence::{Count, Question, Worth, appearances, likelihood, logit, probability};
 use crate::rules::{Assumed, Known, RULE, Worths};
 use std::collections::BTreeMap;
 
@@ -62,11 +67,50 @@ const PEERS: f64 = 80.0;
 /// Where truth is inferred, an answer tells this share of what it tells where truth is known: errors of
 /// inference shift all rates together.
 const INFERRED: f64 = 0.25;
-const TURNS: usize = 40;
-const REPEATS: [f64; 9] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
+const TURNS: usize = 60;
+/// Before anything is seen, so many of so many questions of a kind hold.
+const HOLDS: (f64, f64) = (1.5, 2.5);
+/// Before anything is seen, so many of so many errors repeat.
+const REPEAT: (f64, f64) = (1.0, 5.0);
 
 /// (yes where it holds, all where it holds, no where it does not, all where it does not)
 type Sums = [f64; 4];
+
+/// What a judge's answers to questions of a kind come to, by how probably each question holds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    /// Questions that hold, and those of them that appear otherwise to its family.
+    holds: f64,
+    hidden: f64,
+    /// Questions that do not hold, and those of them that appear to.
+    fails: f64,
+    shown: f64,
+    /// Answers where it appears to hold, and the noes among them.
+    seen: f64,
+    slipped: f64,
+    /// Answers where it does not appear to hold, and the yeses among them.
+    unseen: f64,
+    invented: f64,
+    /// Answers to what holds and to what does not, those to one question for what they add.
+    told: (f64, f64),
+    looks: f64,
+}
+
+impl Tally {
+    /// Shares of what holds that is answered no, and of what does not hold that is answered yes.
+    fn errors(&self) -> (f64, f64) {
+        let of = |part: f64, all: f64| if all > 1e-9 { part / all } else { 0.0 };
+        let both = |lasting: f64, slip: f64| lasting + (1.0 - lasting) * slip;
+        let slips = (of(self.slipped, self.seen), of(self.invented, self.unseen));
+        let (hides, shows) = (of(self.hidden, self.holds), of(self.shown, self.fails));
+        (both(hides, slips.0), both(shows, slips.1))
+    }
+
+    fn sums(&self) -> Sums {
+        let ((misses, invents), (holds, fails)) = (self.errors(), self.told);
+        [(1.0 - misses) * holds, holds, (1.0 - invents) * fails, fails]
+    }
+}
 
 /// Learns from `asked`. `families[j]` is the family of `judges[j]`.
 pub fn fit(judges: &[String], families: &[usize], asked: &[Asked]) -> Fit {
@@ -74,13 +118,10 @@ pub fn fit(judges: &[String], families: &[usize], asked: &[Asked]) -> Fit {
     kinds.sort();
     kinds.dedup();
     let mut state = State::new(judges, families, kinds);
-    for turn in 0..TURNS {
+    for _ in 0..TURNS {
         let posteriors = state.posteriors(asked);
-        state.learn(asked, &posteriors);
-        // The repeat rates move little; looking for them each turn would cost most of the time.
-        if turn % 8 == 4 {
-            state.find_repeats(asked);
-        }
+        let tallies = state.tallies(asked, &posteriors);
+        state.learn(asked, &posteriors, &tallies);
     }
     let posteriors = state.posteriors(asked);
     state.tell(asked, &posteriors)
@@ -94,19 +135,20 @@ struct State<'a> {
     holds: Vec<f64>,
     /// By kind, then judge.
     worths: Vec<Vec<Worth>>,
-    /// By family.
-    repeats: Vec<f64>,
+    /// One for all families: of two that disagree for good, looks alone do not say which of them is
+    /// deceived.
+    repeat: f64,
 }
 
 impl<'a> State<'a> {
     fn new(judges: &'a [String], families: &'a [usize], kinds: Vec<String>) -> State<'a> {
-        let groups = families.iter().max().map_or(0, |most| most + 1);
+        let repeat = REPEAT.0 / REPEAT.1;
         State {
             judges,
             families,
             holds: kinds.iter().map(|k| if k == RULE { 0.95 } else { 0.8 }).collect(),
-            worths: vec![vec![Worth::even(1.0 - RIGHT, 0.1); judges.len()]; kinds.len()],
-            repeats: vec![0.1; groups],
+            worths: vec![vec![Worth::even(1.0 - RIGHT, repeat); judges.len()]; kinds.len()],
+            repeat,
             kinds,
         }
     }
@@ -121,31 +163,56 @@ impl<'a> State<'a> {
             if let Some(truth) = a.truth {
                 return f64::from(u8::from(truth));
             }
-            let kind = self.kind(a);
-            let question = Question { holds: self.holds[kind], worths: self.worths[kind].clone() };
+            let question = self.question(a);
             let (yes, no) = likelihood(&question, self.families, &a.counts);
-            probability(crate::rules::evidence::logit(self.holds[kind]) + yes - no)
+            probability(logit(question.holds) + yes - no)
         };
         asked.iter().map(of).collect()
     }
 
-    fn sums(&self, asked: &[Asked], posteriors: &[f64]) -> Vec<Vec<Sums>> {
-        let mut sums = vec![vec![[0.0; 4]; self.judges.len()]; self.kinds.len()];
-        for (a, p) in asked.iter().zip(posteriors) {
-            for (j, count) in a.counts.iter().enumerate() {
-                let (yes, no) = (f64::from(count.yes), f64::from(count.no));
-                let of = &mut sums[self.kind(a)][j];
-                of[0] += p * yes;
-                of[1] += p * (yes + no);
-                of[2] += (1.0 - p) * no;
-                of[3] += (1.0 - p) * (yes + no);
-            }
-        }
-        sums
+    fn question(&self, asked: &Asked) -> Question {
+        let kind = self.kind(asked);
+        Question { holds: self.holds[kind], worths: self.worths[kind].clone() }
     }
 
-    fn learn(&mut self, asked: &[Asked], posteriors: &[f64]) {
-        let sums = self.sums(asked, posteriors);
+    /// By kind, then judge.
+    fn tallies(&self, asked: &[Asked], posteriors: &[f64]) -> Vec<Vec<Tally>> {
+        let mut tallies = vec![vec![Tally::default(); self.judges.len()]; self.kinds.len()];
+        for (a, p) in asked.iter().zip(posteriors) {
+            let question = self.question(a);
+            let kind = self.kind(a);
+            for appears in appearances(&question, self.families, &a.counts) {
+                let (if_holds, if_fails) = appears.holds();
+                let seen = p * if_holds + (1.0 - p) * if_fails;
+                for (j, count) in a.counts.iter().enumerate() {
+                    let (yes, no) = (f64::from(count.yes), f64::from(count.no));
+                    let n = yes + no;
+                    if self.families[j] != appears.family || n == 0.0 {
+                        continue;
+                    }
+                    let of = &mut tallies[kind][j];
+                    of.holds += p;
+                    of.hidden += p * (1.0 - if_holds);
+                    of.fails += 1.0 - p;
+                    of.shown += (1.0 - p) * if_fails;
+                    of.seen += seen * n;
+                    of.slipped += seen * no;
+                    of.unseen += (1.0 - seen) * n;
+                    of.invented += (1.0 - seen) * yes;
+                    // What those before it on the same question told already, an answer does not tell.
+                    let adds = n / (1.0 + (n - 1.0) * self.repeat);
+                    of.told.0 += p * adds;
+                    of.told.1 += (1.0 - p) * adds;
+                    of.looks += n;
+                }
+            }
+        }
+        tallies
+    }
+
+    fn learn(&mut self, asked: &[Asked], posteriors: &[f64], tallies: &[Vec<Tally>]) {
+        self.repeat = self.repeats(tallies);
+        let sums = sums(tallies);
         for (j, _) in self.judges.iter().enumerate() {
             let all = self.overall(&sums, j);
             for (kind, sums) in sums.iter().enumerate() {
@@ -153,7 +220,7 @@ impl<'a> State<'a> {
                 self.worths[kind][j] = Worth {
                     sensitivity: (yes + POOL * all.0) / (holds + POOL),
                     specificity: (no + POOL * all.1) / (fails + POOL),
-                    repeat: self.repeats[self.families[j]],
+                    repeat: self.repeat,
                 };
             }
         }
@@ -163,8 +230,22 @@ impl<'a> State<'a> {
             let (sum, n) = ours
                 .filter(|(a, _)| a.truth.is_none())
                 .fold((0.0, 0.0), |(sum, n), (_, p)| (sum + p, n + 1.0));
-            self.holds[kind] = (sum + 4.0) / (n + 5.0);
+            self.holds[kind] = (sum + HOLDS.0) / (n + HOLDS.1);
         }
+    }
+
+    /// The share of errors that come again at every look: of all kinds but the rules, which only follow
+    /// from the atoms.
+    fn repeats(&self, tallies: &[Vec<Tally>]) -> f64 {
+        let (mut lasting, mut all) = REPEAT;
+        for (tallies, _) in tallies.iter().zip(&self.kinds).filter(|(_, kind)| *kind != RULE) {
+            for of in tallies {
+                let (misses, invents) = of.errors();
+                lasting += of.hidden + of.shown;
+                all += misses * of.holds + invents * of.fails;
+            }
+        }
+        (lasting / all).clamp(0.0, 0.95)
     }
 
     /// A judge's rates over all kinds but the rules, which say again what the atoms say; drawn to what
@@ -189,74 +270,36 @@ impl<'a> State<'a> {
         total
     }
 
-    /// The repeat rate under which the answers are likeliest. One for all families: of two that
-    /// disagree for good, looks alone do not say which of them is deceived.
-    fn find_repeats(&mut self, asked: &[Asked]) {
-        let mut best = (f64::MIN, 0.0);
-        for repeat in REPEATS {
-            (0..self.repeats.len()).for_each(|family| self.set_repeat(family, repeat));
-            let likely = self.likelihood(asked) + prior(repeat);
-            if likely > best.0 {
-                best = (likely, repeat);
-            }
-        }
-        (0..self.repeats.len()).for_each(|family| self.set_repeat(family, best.1));
-    }
-
-    fn set_repeat(&mut self, family: usize, repeat: f64) {
-        self.repeats[family] = repeat;
-        for worths in &mut self.worths {
-            for (worth, of) in worths.iter_mut().zip(self.families) {
-                if *of == family {
-                    worth.repeat = repeat;
-                }
-            }
-        }
-    }
-
-    fn likelihood(&self, asked: &[Asked]) -> f64 {
-        let of = |a: &Asked| {
-            let kind = self.kind(a);
-            let question = Question { holds: self.holds[kind], worths: self.worths[kind].clone() };
-            let (yes, no) = likelihood(&question, self.families, &a.counts);
-            match a.truth {
-                Some(true) => yes,
-                Some(false) => no,
-                None => {
-                    let (yes, no) = (yes + question.holds.ln(), no + (1.0 - question.holds).ln());
-                    let most = yes.max(no);
-                    most + ((yes - most).exp() + (no - most).exp()).ln()
-                }
-            }
-        };
-        asked.iter().map(of).sum()
-    }
-
     fn tell(&self, asked: &[Asked], posteriors: &[f64]) -> Fit {
-        let sums = self.sums(asked, posteriors);
+        let tallies = self.tallies(asked, posteriors);
+        let sums = sums(&tallies);
         let known = asked.iter().filter(|a| a.truth.is_some()).count();
         let told = INFERRED + (1.0 - INFERRED) * known as f64 / asked.len().max(1) as f64;
+        let looks = |j: usize, of: &dyn Fn(&str) -> bool| {
+            let ours = self.kinds.iter().zip(&tallies).filter(|(kind, _)| of(kind));
+            ours.map(|(_, tallies)| tallies[j].looks).sum::<f64>().round() as u64
+        };
         let mut judges = Vec::new();
         for (j, model) in self.judges.iter().enumerate() {
-            let weight = self.thinned(asked, j) * told;
             let pool = self.overall(&sums, j);
-            let judge = |kind, [yes, holds, no, fails]: Sums, prior: (f64, f64), taken| Judge {
-                model: model.clone(),
-                kind,
-                looks: (holds + fails).round() as u64,
-                sensitivity: interval(yes / holds.max(1e-9), holds * weight, (prior.0, 2.0)),
-                specificity: interval(no / fails.max(1e-9), fails * weight, (prior.1, 2.0)),
-                repeat: self.repeats[self.families[j]],
-                taken,
-            };
+            let judge =
+                |kind, looks, [yes, holds, no, fails]: Sums, prior: (f64, f64), taken| Judge {
+                    model: model.clone(),
+                    kind,
+                    looks,
+                    sensitivity: interval(yes / holds.max(1e-9), holds * told, (prior.0, 2.0)),
+                    specificity: interval(no / fails.max(1e-9), fails * told, (prior.1, 2.0)),
+                    repeat: self.repeat,
+                    taken,
+                };
             let (sensitivity, specificity) = pool;
-            let repeat = self.repeats[self.families[j]];
-            let of_all = Worth { sensitivity, specificity, repeat };
-            judges.push(judge(None, self.total(&sums, &[j]), (RIGHT, RIGHT), of_all));
+            let of_all = Worth { sensitivity, specificity, repeat: self.repeat };
+            let (all, total) = (looks(j, &|kind| kind != RULE), self.total(&sums, &[j]));
+            judges.push(judge(None, all, total, (RIGHT, RIGHT), of_all));
             for (kind, name) in self.kinds.iter().enumerate() {
-                if sums[kind][j][1] + sums[kind][j][3] > 0.0 {
-                    let taken = self.worths[kind][j];
-                    judges.push(judge(Some(name.clone()), sums[kind][j], pool, taken));
+                if tallies[kind][j].looks > 0.0 {
+                    let (n, taken) = (looks(j, &|kind| kind == name), self.worths[kind][j]);
+                    judges.push(judge(Some(name.clone()), n, sums[kind][j], pool, taken));
                 }
             }
         }
@@ -267,23 +310,10 @@ impl<'a> State<'a> {
             known,
         }
     }
-
-    /// What one answer of judge `j` counts for, when those before it on the same question told part
-    /// of it already.
-    fn thinned(&self, asked: &[Asked], j: usize) -> f64 {
-        let counts = asked.iter().map(|a| f64::from(a.counts[j].yes + a.counts[j].no));
-        let (sum, squares) = counts.fold((0.0, 0.0), |(s, q), n| (s + n, q + n * n));
-        if sum == 0.0 {
-            return 1.0;
-        }
-        let per_question = squares / sum;
-        1.0 / (1.0 + (per_question - 1.0).max(0.0) * self.repeats[self.families[j]])
-    }
 }
 
-/// Repeats are rather some than none or all.
-fn prior(repeat: f64) -> f64 {
-    1.0 * (repeat + 0.05).ln() + 2.0 * (1.05 - repeat).ln()
+fn sums(tallies: &[Vec<Tally>]) -> Vec<Vec<Sums>> {
+    tallies.iter().map(|kind| kind.iter().map(Tally::sums).collect()).collect()
 }
 
 /// Wilson's interval of a share seen in `n` answers, with `weight` answers at `prior` beside them.
@@ -307,7 +337,7 @@ impl Fit {
             kind: judge.kind.clone(),
             sensitivity: careful(judge.taken.sensitivity),
             specificity: careful(judge.taken.specificity),
-            repeat: judge.repeat,
+            repeat: round(judge.repeat),
             from: format!("{} answers of {from}", judge.looks),
         };
         Worths {

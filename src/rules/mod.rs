@@ -19,4 +19,4 @@ pub use closing::closing;
 pub use parse::{Rule, Rules};
 pub use reward::{Readings, Seen, reward};
 pub use verdict::{Given, Overall, Verdict, conclude};
-pub use worths::{Assumed, Known, RULE, Worths};
+pub use worths::{Assumed, FEW, Known, MANY, RULE, Worths};

@@ -10,6 +10,15 @@ use std::sync::Arc;
 
 /// The kind under which rules stand; atoms stand under their own.
 pub const RULE: &str = "rule";
+/// Counts of two to four things, and of more. One thing is mostly drawn as asked, eight are mostly not:
+/// taken for one kind, every first look at eight would rest on what is known of one.
+pub const FEW: &str = "count_few";
+pub const MANY: &str = "count_many";
+
+/// The kind that stands for another that has no line of its own.
+fn wider(kind: &str) -> Option<&'static str> {
+    matches!(kind, FEW | MANY).then_some("count")
+}
 
 /// The file, read.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, Default)]
@@ -48,7 +57,7 @@ impl Default for Assumed {
 #[serde(deny_unknown_fields)]
 pub struct Known {
     pub model: String,
-    /// A kind of atom, or `rule`; absent: every kind that has no line of its own.
+    /// A kind of question; absent: every kind that has no line of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     pub sensitivity: f64,
@@ -84,8 +93,8 @@ impl Worths {
             (!is).then(|| format!("{what} is {share}"))
         };
         let kind = |name: &str| {
-            let known =
-                name == RULE || serde_json::from_value::<AtomKind>(serde_json::json!(name)).is_ok();
+            let known = [RULE, FEW, MANY].contains(&name)
+                || serde_json::from_value::<AtomKind>(serde_json::json!(name)).is_ok();
             (!known).then(|| format!("`{name}` is no kind of question"))
         };
         let Assumed { error, repeat, holds, rule_holds } = self.assumed;
@@ -108,8 +117,9 @@ impl Worths {
     /// What `model` is worth on questions of `kind`.
     pub fn of(&self, model: &str, kind: &str) -> Worth {
         let ours = || self.judges.iter().filter(|k| k.model == model);
-        let own = ours().find(|k| k.kind.as_deref() == Some(kind));
-        match own.or_else(|| ours().find(|k| k.kind.is_none())) {
+        let line = |kind: Option<&str>| ours().find(|k| k.kind.as_deref() == kind);
+        let of_wider = || wider(kind).and_then(|kind| line(Some(kind)));
+        match line(Some(kind)).or_else(of_wider).or_else(|| line(None)) {
             Some(Known { sensitivity, specificity, repeat, .. }) => {
                 Worth { sensitivity: *sensitivity, specificity: *specificity, repeat: *repeat }
             }
@@ -120,7 +130,8 @@ impl Worths {
     /// The share of questions of `kind` that hold, before any look.
     pub fn holds(&self, kind: &str) -> f64 {
         let assumed = if kind == RULE { self.assumed.rule_holds } else { self.assumed.holds };
-        self.holds.get(kind).copied().unwrap_or(assumed).clamp(0.01, 0.999)
+        let known = self.holds.get(kind).or_else(|| self.holds.get(wider(kind)?));
+        known.copied().unwrap_or(assumed).clamp(0.01, 0.999)
     }
 }
 
@@ -144,6 +155,10 @@ mod tests {
         assert_eq!(worths.of("m", "color").sensitivity, 0.9);
         assert_eq!(worths.of("n", "color"), Worth::even(0.2, 0.1));
         assert_eq!((worths.holds("count"), worths.holds("color")), (0.6, 0.8));
+        // Counts of many go by what is known of counts, until something is known of them.
+        assert_eq!((worths.of("m", MANY).sensitivity, worths.holds(MANY)), (0.7, 0.6));
+        let many = parse("[holds]\ncount = 0.9\ncount_many = 0.5\n").expect("reads");
+        assert_eq!((many.holds(MANY), many.holds(FEW)), (0.5, 0.9));
         assert!(parse("[holds]\nmood = 0.5\n").is_err());
         assert!(parse("[holds]\ncount = 80\n").is_err());
         assert!(parse("[assumed]\nerror = 0.1\n").is_err());

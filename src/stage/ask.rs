@@ -5,12 +5,13 @@
 use crate::call::{ChatRequest, Output, Reply, Request, Schema};
 use crate::diag::Diagnostic;
 use crate::markup;
-use crate::record::{Atom, CallKey, Message, Part, Speaker, Vote};
-use crate::rules::Rules;
+use crate::record::{Atom, AtomKind, CallKey, Message, Part, Speaker, Vote};
+use crate::rules::{FEW, MANY, Rules};
 use crate::stage::grammar::{Fault, clip};
 use crate::stage::{Compile, Cx, Role, RoleKind, StageError};
 use crate::template;
 use crate::text::json;
+use crate::text::lexicon;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -285,9 +286,23 @@ pub fn atom_rows(atoms: &[Atom]) -> Vec<Vec<(&'static str, &str)>> {
         .collect()
 }
 
-/// The name of an atom's kind, as templates and `data/judges.toml` write it.
+/// The kind of question that an atom is to whoever weighs its answers, as `data/judges.toml` writes it:
+/// the atom's own, counts apart by how many are asked for.
+pub fn question_kind(atom: &Atom) -> &'static str {
+    if atom.kind != AtomKind::Count {
+        return kind_name(atom);
+    }
+    let words = atom.expected.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
+    match words.filter_map(|word| lexicon::number(&word)).max() {
+        Some(2..=4) => FEW,
+        Some(5..) => MANY,
+        _ => kind_name(atom),
+    }
+}
+
+/// The name of an atom's kind, as templates write it.
 pub fn kind_name(atom: &Atom) -> &'static str {
-    use crate::record::AtomKind as K;
+    use AtomKind as K;
     match atom.kind {
         K::Object => "object",
         K::Count => "count",

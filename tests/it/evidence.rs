@@ -4,7 +4,8 @@ use coldstart::env::Rng;
 use coldstart::rules::evidence::{
     Belief, Count, Question, Worth, believe, family, gain, log_odds, probability,
 };
-use coldstart::rules::fit::{Asked, fit};
+use coldstart::rules::fit::{Asked, Fit, fit};
+use coldstart::rules::{MANY, Worths};
 
 fn question(rng: &mut Rng, judges: usize) -> Question {
     let mut rate = || 0.5 + rng.unit() * 0.499;
@@ -108,6 +109,93 @@ fn what_a_family_repeats_is_found_by_another() {
     let fit = fit(&judges(), &[0, 1], &asked);
     let all: Vec<f64> = fit.judges.iter().map(|j| j.repeat).collect();
     assert!(all.iter().all(|r| (0.3..=0.7).contains(r)), "{all:?}");
+}
+
+/// As a run buys looks: of either family by turns, until the question is settled or ten were bought. What
+/// a family repeats is doubted longest, and so looked at most.
+fn looked_at(n: usize, error: f64, repeats: f64) -> Vec<Asked> {
+    let mut rng = Rng::keyed(11, &["bought"]);
+    let question = Question { holds: 0.8, worths: vec![Worth::even(0.2, 0.1); 2] };
+    let mut ask = |kind: &str, holds: f64| {
+        let truth = rng.chance(holds);
+        let lasting = [(); 2].map(|()| rng.chance(error * repeats));
+        let anew = (error - error * repeats) / (1.0 - error * repeats);
+        let mut counts = vec![Count::default(); 2];
+        for look in 0..10 {
+            let family = look % 2;
+            let yes = truth != (lasting[family] || rng.chance(anew));
+            counts[family].yes += u32::from(yes);
+            counts[family].no += u32::from(!yes);
+            if log_odds(&question, &[0, 1], &counts).abs() > 4.0 {
+                break;
+            }
+        }
+        Asked { kind: kind.to_owned(), counts, truth: None }
+    };
+    (0..n).map(|i| if i % 2 == 0 { ask("count", 0.6) } else { ask("color", 0.85) }).collect()
+}
+
+#[test]
+fn looks_that_doubt_buys_do_not_make_judges_worse_than_they_are() {
+    let fit = fit(&judges(), &[0, 1], &looked_at(2000, 0.15, 0.5));
+    for judge in fit.judges.iter().filter(|j| j.kind.is_none()) {
+        for share in [judge.sensitivity, judge.specificity] {
+            assert!((share.value - 0.85).abs() < 0.035, "{judge:?}");
+        }
+        assert!((0.35..=0.65).contains(&judge.repeat), "{judge:?}");
+    }
+}
+
+/// One picture's answers until all of them are sure: (what is stated, whether all holds) of an accepted one.
+fn accepted(rng: &mut Rng, kind: &str, truth: &[bool], worths: &Worths) -> Option<(f64, bool)> {
+    let question = Question { holds: worths.holds(kind), worths: vec![worths.of("a-1", kind)] };
+    let mut counts = vec![Count::default(); truth.len()];
+    for _ in 0..13 {
+        for (count, holds) in counts.iter_mut().zip(truth) {
+            let yes = *holds != rng.chance(0.05);
+            count.yes += u32::from(yes);
+            count.no += u32::from(!yes);
+        }
+        let holds = |count: &Count| probability(log_odds(&question, &[0], &[*count]));
+        let holds: Vec<f64> = counts.iter().map(holds).collect();
+        match believe(&holds, 0.98) {
+            Belief::Satisfied(p) => return Some((p, truth.iter().all(|t| *t))),
+            Belief::Unsatisfied(_) => return None,
+            Belief::Open(_) => {}
+        }
+    }
+    None
+}
+
+/// Eight things alone are asked for in half of the pictures, and are drawn in every third of these; one
+/// of each of five things in the others.
+#[test]
+fn a_picture_of_one_hard_question_is_as_pure_as_it_is_said_to_be() {
+    let mut rng = Rng::keyed(3, &["stated"]);
+    let mut draw = |n: usize| match n % 2 {
+        0 => (MANY, vec![rng.chance(0.33)]),
+        _ => ("count", (0..5).map(|_| rng.chance(0.97)).collect()),
+    };
+    let pictures: Vec<(&str, Vec<bool>)> = (0..4000).map(&mut draw).collect();
+    let mut rng = Rng::keyed(4, &["looks"]);
+    let mut asked = Vec::new();
+    for (kind, truth) in pictures.iter().take(400) {
+        for holds in truth {
+            let look = |_| *holds != rng.chance(0.05);
+            let counts = vec![Count::of(&(0..2).map(look).collect::<Vec<_>>())];
+            asked.push(Asked { kind: (*kind).to_owned(), counts, truth: None });
+        }
+    }
+    let learned: Fit = fit(&["a-1".to_owned()], &[0], &asked);
+    let worths = learned.worths("the test");
+    for kind in [MANY, "count"] {
+        let ours = pictures.iter().filter(|(of, _)| *of == kind);
+        let of = |(_, truth): &(&str, Vec<bool>)| accepted(&mut rng, kind, truth, &worths);
+        let rows: Vec<(f64, bool)> = ours.filter_map(of).collect();
+        let stated = rows.iter().map(|(p, _)| p).sum::<f64>() / rows.len() as f64;
+        let right = rows.iter().filter(|(_, right)| *right).count() as f64 / rows.len() as f64;
+        assert!(rows.len() > 500 && (stated - right).abs() < 0.01, "{kind}: {stated} {right}");
+    }
 }
 
 #[test]

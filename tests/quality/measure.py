@@ -16,6 +16,9 @@ import argparse, base64, concurrent.futures, json, os, pathlib, random, re, shut
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# The ways to judge; the last where errors repeat.
+SINGLE, MAJORITY, LOOKS, TRUSTED, THREE = ("single judge", "majority of 3", "looks added up", "the same, `hard` too",
+                                           "three families")
 FAULTLESS = ["judge-error", "judge-repeat", "rubber-stamp", "unparsed", "place-bias", "contradiction",
              "decode-error", "verifier-error"]
 # What a rationale says of a thing that its judge saw otherwise at first (`sim::mind::judge`): it is there, or it is not.
@@ -213,21 +216,26 @@ def learned(bench, world, name, pipeline, sets, pilot):
     return first
 
 
-def ways(bench, world, error, repeat, pilot, judges):
-    """(name, RUN) of each way to judge."""
-    name = f"{int(error * 100)}_{'half' if repeat else 'free'}"
-    fresh = "balanced.open_end=second_call"
-    yield "single judge", bench.run(f"single_{name}", "paper", world)
-    yield "majority of 3", bench.run(f"majority_{name}", "majority", world, ["judged.votes=3"])
+def ways(bench, world, error, repeat, pilot, judges, wanted):
+    """(name, RUN) of each way to judge that is wanted."""
+    name = f"{round(error * 100)}_{'half' if repeat else 'free'}"
+    if SINGLE in wanted:
+        yield SINGLE, bench.run(f"single_{name}", "paper", world)
+    if MAJORITY in wanted:
+        yield MAJORITY, bench.run(f"majority_{name}", "majority", world, ["judged.votes=3"])
     purity = [f"{stage}.purity={0.95 if repeat else 0.98}" for stage in ("judged", "good")]
-    first = learned(bench, world, name, "standard", purity, pilot)
-    judges += held(bench, first, {"error": error, "repeat": repeat > 0}, error)
-    yield "looks added up", bench.run(f"looks_{name}", "standard", world, purity)
-    yield "the same, `hard` too", bench.run(f"trusted_{name}", "standard", world, purity + ['hard.judge=["judge", "second_judge"]', purity[0].replace("judged", "hard")])
-    if repeat:
+    if LOOKS in wanted or TRUSTED in wanted:
+        first = learned(bench, world, name, "standard", purity, pilot)
+        judges += held(bench, first, {"error": error, "repeat": repeat > 0}, error)
+    if LOOKS in wanted:
+        yield LOOKS, bench.run(f"looks_{name}", "standard", world, purity)
+    if TRUSTED in wanted:
+        trusted = ['hard.judge=["judge", "second_judge"]', purity[0].replace("judged", "hard")]
+        yield TRUSTED, bench.run(f"trusted_{name}", "standard", world, purity + trusted)
+    if repeat and THREE in wanted:
         three = purity + [f'{stage}.judge=["judge", "second_judge", "third_judge"]' for stage in ("judged", "good", "canaries")]
         learned(bench, world, f"three_{name}", "three", three, pilot)
-        yield "three families", bench.run(f"three_{name}", "three", world, three)
+        yield THREE, bench.run(f"three_{name}", "three", world, three)
 
 
 def cell(value, percent=True):
@@ -250,12 +258,11 @@ def judges_table(judges):
             "|---|---|---|---:|---:|---:|---:|---|\n")
     rate = lambda of: f"{100 * of[0]:.1f} % [{100 * of[1]:.1f}, {100 * of[2]:.1f}]"
     line = lambda j: (f"| {round(100 * j['error'])} % | {'half repeat' if j['repeat'] else 'independent'} | {j['model']} | {j['looks']} | "
-                      f"{rate(j['rates'][0])} | {rate(j['rates'][1])} | {j['repeats']} | {'yes' if j['within'] else 'no'} |\n")
+                      f"{rate(j['rates'][0])} | {rate(j['rates'][1])} | {j['repeats']:.2f} | {'yes' if j['within'] else 'no'} |\n")
     return head + "".join(map(line, judges))
 
 
-COLOURS = {"single judge": "#b23", "majority of 3": "#c80", "looks added up": "#27a", "the same, `hard` too": "#293",
-           "three families": "#808"}
+COLOURS = {SINGLE: "#b23", MAJORITY: "#c80", LOOKS: "#27a", TRUSTED: "#293", THREE: "#808"}
 
 
 def figure(found):
@@ -295,6 +302,7 @@ def main():
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--pilot", type=int, default=120)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ways", nargs="+", default=list(COLOURS), choices=list(COLOURS))
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "tests/quality")
     args = parser.parse_args()
     kept = args.out / "purity.json"
@@ -310,8 +318,9 @@ def main():
             for repeat in args.repeats:
                 with Sim(args.program, judge_error=error, judge_repeat=repeat) as world:
                     here = (repeat > 0, error)
-                    judges = [j for j in judges if place(j) != here]
-                    for way, run in ways(bench, world, error, repeat, args.pilot, judges):
+                    if LOOKS in args.ways or TRUSTED in args.ways:
+                        judges = [j for j in judges if place(j) != here]
+                    for way, run in ways(bench, world, error, repeat, args.pilot, judges, args.ways):
                         one = {"error": error, "repeat": repeat > 0, "way": way, **measure(bench, oracle, run, easy)}
                         found = sorted([f for f in found if (place(f), f["way"]) != (here, way)] + [one],
                                        key=lambda f: (place(f), list(COLOURS).index(f["way"])))

@@ -130,7 +130,7 @@ impl CanaryStage {
         let rules = self.rules.applying(&canary.atoms, Some(&canary.spec));
         let kinds = rules.rules.iter().map(|_| crate::rules::RULE);
         let kinds: Vec<&str> =
-            kinds.chain(canary.atoms.iter().map(crate::stage::ask::kind_name)).collect();
+            kinds.chain(canary.atoms.iter().map(crate::stage::ask::question_kind)).collect();
         let unknown = rules.rules.iter().map(|_| '-');
         let key = unknown.chain(canary.key.iter().map(|holds| if *holds { 'y' } else { 'n' }));
         let mut votes = vec![

@@ -64,7 +64,7 @@ impl<'a> Case<'a> {
             let place = |parent: &String| {
                 atoms.iter().position(|a| a.id == *parent && a.id != atom.id).map(|at| first + at)
             };
-            let kind = crate::stage::ask::kind_name(atom);
+            let kind = crate::stage::ask::question_kind(atom);
             items.push(Item {
                 id: atom.id.clone(),
                 source: CheckSource::Atom,
@@ -126,6 +126,24 @@ impl<'a> Case<'a> {
         let counted: Vec<f64> =
             holds.iter().zip(&void).filter(|(_, void)| !**void).map(|(p, _)| *p).collect();
         believe(&counted, self.purity)
+    }
+
+    /// Whether so many more looks could settle the verdict, if each said what settles it most. Where
+    /// every family is known to repeat its errors, they often cannot.
+    pub fn can_settle(&self, left: u32) -> bool {
+        let void = self.void(&self.holds());
+        let at_most = |item: &Item, yes: bool| {
+            let more = |of: &Count| match yes {
+                true => Count { yes: of.yes + left, ..*of },
+                false => Count { no: of.no + left, ..*of },
+            };
+            let counts: Vec<Count> = item.counts.iter().map(more).collect();
+            probability(log_odds(&item.question, self.families, &counts))
+        };
+        let fault = |item: &Item| at_most(item, false) <= 1.0 - self.purity;
+        let counted = self.items.iter().zip(&void).filter(|(_, void)| !**void);
+        let all: f64 = counted.map(|(item, _)| at_most(item, true)).product();
+        all >= self.purity || self.items.iter().any(fault)
     }
 
     /// Which items could still turn the verdict or are not settled.

@@ -10,7 +10,7 @@ pub use params::{JUDGE, LOOK_AT, MAX_LOOKS, PRICES, PURE, PURITY, WORTH};
 
 use crate::diag::{Diagnostic, SourceFile};
 use crate::record::{
-    Answer, Atom, CallKey, Check, Evidence, ImageRef, Judgement, Trajectory, Vote,
+    Answer, Atom, CallKey, Check, CheckSource, Evidence, ImageRef, Judgement, Trajectory, Vote,
 };
 use crate::rules::evidence::{Belief, family};
 use crate::rules::{Rules, Worths};
@@ -141,10 +141,7 @@ impl Looks {
             lost: vec![0; self.judges.len()],
             ..Record::default()
         };
-        while record.asked.iter().sum::<u32>() < self.max_looks
-            && matches!(case.belief(), Belief::Open(_))
-            && !case.is_beyond_judges()
-        {
+        while self.goes_on(&case, &record) {
             let Some(ask) = self.next(cx, &case, &mut record, rules, atoms) else { break };
             let mut context = Context::new()
                 .text("prompt", &trajectory.prompt.text)
@@ -177,6 +174,15 @@ impl Looks {
             }
         }
         self.conclude(cx, (trajectory, image), &case, record).await
+    }
+
+    /// Whether the verdict is open and more looks can settle it.
+    fn goes_on(&self, case: &Case<'_>, record: &Record) -> bool {
+        let left = self.max_looks.saturating_sub(record.asked.iter().sum());
+        left > 0
+            && matches!(case.belief(), Belief::Open(_))
+            && !case.is_beyond_judges()
+            && (record.looked.is_empty() || case.can_settle(left))
     }
 
     /// The look that is expected to tell most for its price; None when none tells anything.
@@ -321,10 +327,16 @@ impl Looks {
         Ok(Ok(Judged { judgement, given_score, evidence }))
     }
 
-    /// The first rationale bought whose every answer is as it is settled, where that is sure enough.
+    /// The first rationale bought whose every answer is as it is settled, where that is sure enough. A
+    /// rule that only says again what the checklist found is no claim of its own.
     fn bought(&self, case: &Case<'_>, checks: &[Check], looked: &[Looked]) -> Option<Found> {
         let holds = case.holds();
-        let counted = checks.iter().zip(&holds).filter(|(c, _)| c.answer != Answer::Void);
+        let claimed = |c: &Check| match c.answer {
+            Answer::Void => false,
+            Answer::Unsure => c.source == CheckSource::Atom,
+            Answer::Yes | Answer::No => true,
+        };
+        let counted = checks.iter().zip(&holds).filter(|(c, _)| claimed(c));
         let claims: f64 = counted.map(|(_, p)| p.max(1.0 - p)).product();
         if claims < self.purity {
             return None;
@@ -332,9 +344,9 @@ impl Looks {
         let agrees = |l: &&Looked| {
             let said = &l.reading.verdict.checks;
             l.full
-                && checks.iter().all(|c| {
+                && checks.iter().filter(|c| claimed(c)).all(|c| {
                     let same = said.iter().find(|s| s.source == c.source && s.id == c.id);
-                    c.answer == Answer::Void || same.is_some_and(|s| s.answer == c.answer)
+                    same.is_some_and(|s| s.answer == c.answer)
                 })
         };
         looked.iter().find(agrees).map(|l| Found {

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use coldstart::call::{ChatRequest, Request};
-use coldstart::record::{Trajectory, Vote};
+use coldstart::record::{AtomKind, Trajectory, Vote};
 use coldstart::stage::{Each, Step};
 use std::sync::Arc;
 
@@ -104,6 +104,30 @@ async fn what_stays_open_is_undecided_and_no_verdict() {
     assert!(script.asked().len() <= 6);
     assert!(step.trajectory.rounds[0].judgement.is_none());
     assert!(step.evidence.note.contains("looks"), "{}", step.evidence.note);
+}
+
+#[tokio::test]
+async fn no_look_is_bought_that_could_not_settle_the_verdict() {
+    let script = Script::new(|_, _| verdict(&[("a1", "yes"), ("a2", "yes")], GOOD));
+    // What one family is taken to repeat leaves more doubt than this, however often it looks.
+    let one = [("judge", r#"["judge"]"#), ("purity", "0.9999"), ("max_looks", "9")];
+    let step = apply(&judged(&one), &script, picture_to_judge()).await;
+    assert_eq!(reason(&step), "undecided");
+    assert_eq!(script.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn many_things_to_count_are_a_kind_of_question_of_their_own() {
+    let script = Script::new(|_, _| verdict(&[("a1", "yes"), ("a2", "yes"), ("a3", "yes")], GOOD));
+    let mut t = picture_to_judge();
+    let counts = ["a goldfish", "Exactly two Bowls", "12 flakes"];
+    t.atoms = ["a1", "a2", "a3"].map(|id| atom(id, &[])).into();
+    for (atom, expected) in t.atoms.iter_mut().zip(counts) {
+        (atom.kind, atom.expected) = (AtomKind::Count, expected.to_owned());
+    }
+    let step = apply(&judged(&[]), &script, t).await;
+    let kinds = &vote(&step, Vote::QUESTIONS).answer;
+    assert!(kinds.ends_with("rule,count,count_few,count_many"), "{kinds}");
 }
 
 #[tokio::test]
