@@ -117,7 +117,7 @@ mod tests {
         encoder.set_color(colour);
         encoder.set_filter(png::Filter::Adaptive);
         let width = size as usize * colour.samples();
-        let flat = |at: usize| if at % 3 == 0 { 7 } else { (at * at / 5) as u8 };
+        let flat = |at: usize| if at.is_multiple_of(3) { 7 } else { (at * at / 5) as u8 };
         let data: Vec<u8> = (0..width * size as usize).map(flat).collect();
         let mut writer = encoder.write_header().unwrap();
         let mut stream = writer.stream_writer_with_size(50).unwrap();
