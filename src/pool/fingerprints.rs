@@ -1,7 +1,7 @@
 //! Fingerprints of evaluation sets read from files: `.fp`, as `coldstart pool fingerprint` writes them.
 
 use crate::text::decontam::{FingerprintError, Fingerprints};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file or folder of fingerprints that is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +34,9 @@ pub fn read(paths: &[PathBuf]) -> Result<Fingerprints, FingerprintsError> {
     Ok(all)
 }
 
-fn files(path: &PathBuf) -> Result<Vec<PathBuf>, FingerprintsError> {
+fn files(path: &Path) -> Result<Vec<PathBuf>, FingerprintsError> {
     if !path.is_dir() {
-        return Ok(vec![path.clone()]);
+        return Ok(vec![path.to_path_buf()]);
     }
     let list = || -> std::io::Result<Vec<PathBuf>> {
         std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect()
@@ -47,7 +47,7 @@ fn files(path: &PathBuf) -> Result<Vec<PathBuf>, FingerprintsError> {
     Ok(files)
 }
 
-fn unreadable(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> FingerprintsError {
+fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> FingerprintsError {
     let path = path.display().to_string();
     |cause| FingerprintsError::Unreadable { path, cause }
 }
