@@ -7,8 +7,8 @@
 //! before the clock starts. So a prompt is seven calls, one after the other: four turns and three
 //! pictures. Ideal = calls / 256, rounded up, times 200 ms: every slot full from the first moment to
 //! the last, and more than the 1.4 s of one conversation. PYTHON names a Python that has aiohttp.
-//! The aim is 1.10 x ideal. On two quiet cores, release: 1.11 to 1.13 x in five runs, the loop, which keeps
-//! no journal, 1.04 to 1.15 x; 1.0 to 1.2 ms of CPU a call, two fifths of it the decoding of each picture.
+//! The aim is 1.10 x ideal. On two quiet cores, release: 1.09 x in two runs, the loop, which keeps no
+//! journal, 1.04 and 1.10 x; 0.63 to 0.75 ms of CPU a call.
 //! Memory: 128 MB at 3,000 prompts, 138 MB at 12,000.
 
 use axum::extract::{DefaultBodyLimit, State};

@@ -54,9 +54,15 @@ impl ImageTable {
         ImageTable { max_pixels, ..self }
     }
 
+    /// Whether a row with these images is the last of a batch: adding it encodes them all, some
+    /// milliseconds of work.
+    pub fn is_last(&self, images: &[(Bytes, String)]) -> bool {
+        self.held + weight(images) >= BATCH_BYTES
+    }
+
     /// Adds a row. `row` is an object of all columns but `images`; `images` are bytes and path.
     pub fn push(&mut self, row: Value, images: Vec<(Bytes, String)>) -> Result<(), DatasetError> {
-        self.held += images.iter().map(|(bytes, _)| bytes.len()).sum::<usize>() + ROW_BYTES;
+        self.held += weight(&images);
         self.rows.push(row);
         self.images.push(images);
         self.count += 1;
@@ -105,6 +111,11 @@ impl ImageTable {
         self.writer.inner_mut().seal();
         Ok(self.take())
     }
+}
+
+/// What a row with these images holds, bytes.
+pub fn weight(images: &[(Bytes, String)]) -> usize {
+    images.iter().map(|(bytes, _)| bytes.len()).sum::<usize>() + ROW_BYTES
 }
 
 /// The `images` column: `list<struct<bytes, path>>`, an empty list (never null) for no images.

@@ -1,7 +1,7 @@
 //! Writing a shard: rows in, bytes out, memory bounded by one row group.
 
 use crate::export::conversation::{self, ConversationOptions};
-use crate::export::dataset::table::ImageTable;
+use crate::export::dataset::table::{ImageTable, weight};
 use crate::export::dataset::{DatasetError, DatasetRow, pairs_schema, schema};
 use crate::record::{Digest, ImageRef, Trajectory};
 use bytes::Bytes;
@@ -41,6 +41,13 @@ pub struct PreparedRow {
     columns: Value,
     /// Bytes and name.
     images: Vec<(Bytes, String)>,
+}
+
+impl PreparedRow {
+    /// What it holds, bytes.
+    pub fn weight(&self) -> usize {
+        weight(&self.images)
+    }
 }
 
 impl ShardOptions {
@@ -132,6 +139,11 @@ impl ShardWriter {
     /// Adds a row that was prepared by the same options.
     pub fn push_prepared(&mut self, row: PreparedRow) -> Result<(), DatasetError> {
         self.table.push(row.columns, row.images)
+    }
+
+    /// Whether `push_prepared` of that row will encode a batch: milliseconds, for another thread.
+    pub fn is_last(&self, row: &PreparedRow) -> bool {
+        self.table.is_last(&row.images)
     }
 
     /// The bytes that are ready, in order; call it after each `push`, so that no more than a row

@@ -1,6 +1,7 @@
 //! `write_dataset`: Parquet shards with embedded images, and the dataset card.
 
 use crate::diag::Diagnostic;
+use crate::env::ahead::{Bounds, Receiver, channel};
 use crate::export::card::{self, CardFacts};
 use crate::export::conversation;
 use crate::export::croissant::{self, Described};
@@ -88,6 +89,9 @@ struct WriteDataset {
 /// bucket takes tens of milliseconds each.
 const AHEAD: usize = 8;
 
+/// Rows that wait while those before them are encoded.
+const WAITING: Bounds = Bounds { count: 256, bytes: 8 << 20 };
+
 /// How many rows give pictures to the sample sheet.
 const SAMPLES: usize = 12;
 
@@ -99,7 +103,6 @@ impl Sink for WriteDataset {
         cx: &'a SinkCx,
     ) -> Result<Sealed, StageError> {
         clear(cx).await?;
-        let mut shards = Shards::new(self, cx);
         let mut facts = CardFacts {
             title: cx.pipeline.clone(),
             pipeline: cx.pipeline_digest.clone(),
@@ -109,9 +112,38 @@ impl Sink for WriteDataset {
             ..CardFacts::default()
         };
         let mut sheet = Sheet::default();
+        let (sender, receiver) = channel(WAITING);
+        let loading = async move {
+            let mut loaded = records.map(|trajectory| load(trajectory, cx)).buffered(AHEAD);
+            while let Some(next) = loaded.next().await {
+                let weight = next.as_ref().map_or(0, Loaded::weight);
+                if sender.send(next, weight).await.is_err() {
+                    // Writing has failed, and says why.
+                    return;
+                }
+            }
+        };
+        let writing = self.rows(receiver, &mut facts, &mut sheet, cx);
+        let ((), sealed) = futures::join!(loading, writing);
+        let mut sealed = sealed?;
+        sealed.purity = facts.purity.purity();
+        write_card(cx, &sealed, facts, sheet).await?;
+        Ok(sealed)
+    }
+}
+
+impl WriteDataset {
+    /// Writes the rows that come, in the order in which they do.
+    async fn rows(
+        &self,
+        mut loaded: Receiver<Result<Loaded, StageError>>,
+        facts: &mut CardFacts,
+        sheet: &mut Sheet,
+        cx: &SinkCx,
+    ) -> Result<Sealed, StageError> {
+        let mut shards = Shards::new(self, cx);
         let mut failed = Vec::new();
-        let mut loaded = records.map(|trajectory| load(trajectory, cx)).buffered(AHEAD);
-        while let Some(next) = loaded.next().await {
+        while let Some((next, _room)) = loaded.recv().await {
             let Loaded { trajectory, row, samples } = next?;
             match row {
                 Err(what) => failed.push((trajectory.prompt.id, what)),
@@ -122,11 +154,7 @@ impl Sink for WriteDataset {
                 }
             }
         }
-        let mut sealed = shards.finish().await?;
-        sealed.failed = failed;
-        sealed.purity = facts.purity.purity();
-        write_card(cx, &sealed, facts, sheet).await?;
-        Ok(sealed)
+        Ok(Sealed { failed, ..shards.finish().await? })
     }
 }
 
@@ -137,6 +165,13 @@ struct Loaded {
     row: Result<PreparedRow, String>,
     /// Its pictures.
     samples: Vec<Bytes>,
+}
+
+impl Loaded {
+    /// Bytes, of what counts.
+    fn weight(&self) -> usize {
+        self.row.as_ref().map_or(0, PreparedRow::weight)
+    }
 }
 
 async fn load(
@@ -286,17 +321,16 @@ impl<'a> Shards<'a> {
             let writer = self.cx.store.writer(&name).await.map_err(store)?;
             self.open = Some((shard, writer, name, Hashing::start()));
         }
-        let Some((shard, writer, _, hash)) = &mut self.open else { return Ok(()) };
-        shard.push_prepared(row).map_err(parquet)?;
+        let Some((shard, mut writer, name, hash)) = self.open.take() else { return Ok(()) };
+        let mut shard = add(shard, row).await?;
         self.rows += 1;
         for chunk in shard.take() {
             hash.update(chunk.clone()).await;
             writer.write(chunk).await.map_err(store)?;
         }
-        if shard.bytes() >= self.stage.shard_bytes {
-            self.close().await?;
-        }
-        Ok(())
+        let full = shard.bytes() >= self.stage.shard_bytes;
+        self.open = Some((shard, writer, name, hash));
+        if full { self.close().await } else { Ok(()) }
     }
 
     async fn close(&mut self) -> Result<(), StageError> {
@@ -318,6 +352,17 @@ impl<'a> Shards<'a> {
         let digest = Digest(*self.digest.finalize().as_bytes()).hex();
         Ok(Sealed { rows: self.rows, digest, ..Sealed::default() })
     }
+}
+
+/// `shard` with the row; a batch that is full is encoded on another thread, while the next rows are
+/// loaded.
+async fn add(mut shard: ShardWriter, row: PreparedRow) -> Result<ShardWriter, StageError> {
+    if !shard.is_last(&row) {
+        shard.push_prepared(row).map_err(parquet)?;
+        return Ok(shard);
+    }
+    let encode = move || shard.push_prepared(row).map(|()| shard);
+    tokio::task::spawn_blocking(encode).await.map_err(store)?.map_err(parquet)
 }
 
 /// Of the whole dataset: writing it cannot go on.
