@@ -139,6 +139,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_unknown_filter_is_seen() {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 16, 16);
+        encoder.set_compression(png::Compression::NoCompression);
+        encoder.set_filter(png::Filter::NoFilter);
+        encoder.write_header().unwrap().write_image_data(&[9; 16 * 16]).unwrap();
+        assert!(all_rows(&bytes, 16, 16));
+        // Stored as it is: row after row of a 0 and sixteen 9s.
+        let row = bytes.windows(18).position(|w| w[0] == 9 && w[1] == 0 && w[2] == 9).unwrap();
+        let chunk = pixels(&bytes).next().unwrap();
+        let start = chunk.data.as_ptr() as usize - bytes.as_ptr() as usize;
+        let end = start + chunk.data.len();
+        for (filter, known) in [(LAST_FILTER, true), (LAST_FILTER + 1, false)] {
+            bytes[row + 1] = filter;
+            let crc = crc_of(&bytes[start - 4..end]);
+            bytes[end..end + 4].copy_from_slice(&crc.to_be_bytes());
+            assert_eq!(all_rows(&bytes, 16, 16), known, "{filter}");
+        }
+    }
+
     proptest! {
         /// Bytes of the pixels are changed and their checksums made right again.
         #[test]

@@ -96,14 +96,12 @@ fn png_rows(bytes: &[u8], outline: &Outline) -> Result<bool, PictureError> {
     let (height, interlaced) = (info.height as usize, info.interlaced);
     let width = reader.output_line_size(info.width).ok_or_else(|| damaged("its size overflows"))?;
     let mut colour = OneColour::new(info.bytes_per_pixel(), noise);
-    let mut inflated = interlaced;
+    let mut may_inflate = !interlaced;
     while let Some(row) = reader.next_row().map_err(damaged)? {
         colour.row(row.data());
-        if !colour.holds && !inflated {
-            if all_rows(bytes, height, width) {
-                break;
-            }
-            inflated = true;
+        // Once: where that is not certain, the rest is put together as well.
+        if !colour.holds && std::mem::take(&mut may_inflate) && all_rows(bytes, height, width) {
+            break;
         }
     }
     Ok(colour.holds)

@@ -31,15 +31,8 @@ impl Ledger {
 
     /// Buffers a row; true when the buffer is large enough that `flush` should be called now.
     pub fn push(&self, row: &Decision) -> bool {
-        let mut lines = self.lines();
-        let before = lines.len();
         // A decision is plain data: writing it to memory as JSON does not fail.
-        if serde_json::to_writer(&mut *lines, row).is_err() {
-            lines.truncate(before);
-            return false;
-        }
-        lines.push(b'\n');
-        lines.len() >= LARGE
+        serde_json::to_vec(row).is_ok_and(|json| self.push_json(&json))
     }
 
     /// `push` of a row that is JSON already.
