@@ -7,9 +7,9 @@
 //! before the clock starts. So a prompt is seven calls, one after the other: four turns and three
 //! pictures. Ideal = calls / 256, rounded up, times 200 ms: every slot full from the first moment to
 //! the last, and more than the 1.4 s of one conversation. PYTHON names a Python that has aiohttp.
-//! The aim is 1.10 x ideal. On two quiet cores, release: 1.09 x in two runs, the loop, which keeps no
-//! journal, 1.04 and 1.10 x; 0.63 to 0.75 ms of CPU a call.
-//! Memory: 128 MB at 3,000 prompts, 138 MB at 12,000.
+//! The aim is 1.10 x ideal. On two quiet cores, release: 1.088, 1.094 and 1.101 x in three runs, the
+//! loop, which keeps no journal, 1.04 to 1.15 x; 0.68 to 0.97 ms of CPU a call.
+//! Memory: 130 MB at 3,000 prompts, 142 MB at 12,000.
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};

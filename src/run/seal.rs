@@ -17,8 +17,11 @@ use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Records read before the sink asks for them.
-const AHEAD: usize = 16;
+/// Records read together on another thread: handing over costs as much as reading a small one.
+const TOGETHER: usize = 16;
+
+/// So many times `TOGETHER` at once.
+const AHEAD: usize = 2;
 
 impl Run<'_> {
     /// Hands the sink its records and notes what became of each; None when the run is stopping.
@@ -37,8 +40,10 @@ impl Run<'_> {
             return Ok(Some(Sealed { rows: order.len() as u64, ..Sealed::default() }));
         }
         let records = futures::stream::iter(order.clone())
-            .map(|(_, at)| read(engine.clone(), i, at))
+            .chunks(TOGETHER)
+            .map(|some| read(engine.clone(), i, some))
             .buffered(AHEAD)
+            .flat_map(futures::stream::iter)
             .boxed();
         let cx = SinkCx {
             store: self.options.store.clone(),
@@ -69,16 +74,21 @@ impl Run<'_> {
     }
 }
 
-/// What waits at `at` before the sink `i`, read on another thread: putting a whole trajectory together
-/// takes as long as encoding its row.
-async fn read(engine: Arc<Engine>, i: usize, at: SpillRef) -> Result<Trajectory, StageError> {
-    let read = move || match &engine.nodes[i] {
+/// What waits at these places before the sink `i`, read on another thread: putting a whole trajectory
+/// together takes as long as encoding its row.
+async fn read(
+    engine: Arc<Engine>,
+    i: usize,
+    places: Vec<(Id, SpillRef)>,
+) -> Vec<Result<Trajectory, StageError>> {
+    let one = move |at| match &engine.nodes[i] {
         Node::Sink(gate, _) => gate.read(at),
         _ => Err(StoreError::other("scratch file", "only a sink's records wait for it")),
     };
+    let one = move |(_, at)| one(at).map_err(|e| fatal_store(&e));
+    let read = move || places.into_iter().map(one).collect();
     let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_else(|panic| Err(StoreError::of("scratch file", panic)))
-        .map_err(|e| fatal_store(&e))
+    read.unwrap_or_else(|panic| vec![Err(fatal_store(&StoreError::of("scratch file", panic)))])
 }
 
 fn fatal_store(error: &StoreError) -> StageError {

@@ -13,8 +13,8 @@ use crate::stage::{
 };
 use crate::store::{Hashing, Layout, StoreError, StoreWriter};
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinHandle;
 
 pub const KIND: Kind = Kind {
@@ -85,12 +85,15 @@ struct WriteDataset {
     licence: Option<String>,
 }
 
-/// Rows whose images are read, and which are prepared on other threads, before it is their turn: a
-/// bucket takes tens of milliseconds each.
-const AHEAD: usize = 8;
+/// Rows whose images are read together, since a bucket takes tens of milliseconds each, and which are
+/// then prepared together.
+const TOGETHER: usize = 8;
 
-/// Rows that wait while those before them are encoded.
-const WAITING: Bounds = Bounds { count: 256, bytes: 8 << 20 };
+/// So many times `TOGETHER` at once: one reads while another is prepared.
+const AHEAD: usize = 2;
+
+/// What waits while the rows before it are encoded; counted by `TOGETHER`.
+const WAITING: Bounds = Bounds { count: 32, bytes: 8 << 20 };
 
 /// How many rows give pictures to the sample sheet.
 const SAMPLES: usize = 12;
@@ -114,9 +117,9 @@ impl Sink for WriteDataset {
         let mut sheet = Sheet::default();
         let (sender, receiver) = channel(WAITING);
         let loading = async move {
-            let mut loaded = records.map(|trajectory| load(trajectory, cx)).buffered(AHEAD);
+            let mut loaded = records.chunks(TOGETHER).map(|some| load(some, cx)).buffered(AHEAD);
             while let Some(next) = loaded.next().await {
-                let weight = next.as_ref().map_or(0, Loaded::weight);
+                let weight = next.iter().flatten().map(Loaded::weight).sum();
                 if sender.send(next, weight).await.is_err() {
                     // Writing has failed, and says why.
                     return;
@@ -136,7 +139,7 @@ impl WriteDataset {
     /// Writes the rows that come, in the order in which they do.
     async fn rows(
         &self,
-        mut loaded: Receiver<Result<Loaded, StageError>>,
+        mut loaded: Receiver<Result<Vec<Loaded>, StageError>>,
         facts: &mut CardFacts,
         sheet: &mut Sheet,
         cx: &SinkCx,
@@ -144,13 +147,14 @@ impl WriteDataset {
         let mut shards = Shards::new(self, cx);
         let mut failed = Vec::new();
         while let Some((next, _room)) = loaded.recv().await {
-            let Loaded { trajectory, row, samples } = next?;
-            match row {
-                Err(what) => failed.push((trajectory.prompt.id, what)),
-                Ok(row) => {
-                    shards.push(trajectory.rejected.is_some(), row).await?;
-                    facts.count(&trajectory);
-                    sheet.offer(samples);
+            for Loaded { trajectory, row, samples } in next? {
+                match row {
+                    Err(what) => failed.push((trajectory.prompt.id, what)),
+                    Ok(row) => {
+                        shards.push(trajectory.rejected.is_some(), row).await?;
+                        facts.count(&trajectory);
+                        sheet.offer(samples);
+                    }
                 }
             }
         }
@@ -174,22 +178,32 @@ impl Loaded {
     }
 }
 
+/// Reads the images of some records, and prepares their rows on another thread: handing one row over
+/// costs as much as preparing a small one.
 async fn load(
-    trajectory: Result<Trajectory, StageError>,
+    records: Vec<Result<Trajectory, StageError>>,
     cx: &SinkCx,
+) -> Result<Vec<Loaded>, StageError> {
+    let pictured = futures::stream::iter(records).map(|trajectory| async {
+        let trajectory = trajectory?;
+        let images = images(&trajectory, cx).await?;
+        Ok::<_, StageError>((trajectory, images))
+    });
+    let pictured: Vec<_> = pictured.buffered(TOGETHER).try_collect().await?;
+    let options = options(cx);
+    let prepare = move || pictured.into_iter().map(|one| prepare(&options, one)).collect();
+    tokio::task::spawn_blocking(prepare).await.map_err(store)?
+}
+
+fn prepare(
+    options: &ShardOptions,
+    (trajectory, images): (Trajectory, Result<Vec<Proved>, String>),
 ) -> Result<Loaded, StageError> {
-    let trajectory = trajectory?;
-    let images = match images(&trajectory, cx).await? {
+    let images = match images {
         Ok(images) => images,
         Err(what) => return Ok(Loaded { trajectory, row: Err(what), samples: Vec::new() }),
     };
-    let options = options(cx);
-    let prepare = move || {
-        let row = options.prepare(&trajectory, &images);
-        (trajectory, images, row)
-    };
-    let (trajectory, images, row) = tokio::task::spawn_blocking(prepare).await.map_err(store)?;
-    let row = match row {
+    let row = match options.prepare(&trajectory, &images) {
         // This row's own affair; anything else is the dataset's.
         Err(
             e @ (DatasetError::Refused { .. }
