@@ -1,6 +1,9 @@
 """A small model of the Qwen2.5-VL architecture: its own classes, made from scratch, and ways through them that
 are fast where all pictures have one size and rows are padded at their ends: tower, layers, greedy decoding."""
 
+import functools
+import os
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -87,6 +90,15 @@ def _turned(x, cos, sin):
     return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
 
+def _block(block, x, cos, sin):
+    """One block of the vision tower."""
+    n, length, width = x.shape
+    q, k, v = block.attn.qkv(_norm(x, block.norm1, x.dtype)).reshape(n, length, 3, width // cos.shape[-1], -1).permute(2, 0, 3, 1, 4)
+    seen = F.scaled_dot_product_attention(_turned(q, cos, sin).to(v.dtype), _turned(k, cos, sin).to(v.dtype), v)
+    x = x + block.attn.proj(seen.transpose(1, 2).reshape(n, length, -1))
+    return x + block.mlp(_norm(x, block.norm2, x.dtype))
+
+
 def see(model, images):
     """Features of pictures: (n, SEEN, hidden). The same numbers as the model's own vision tower gives."""
     tower = model.model.visual
@@ -96,11 +108,9 @@ def see(model, images):
     heads = tower.blocks[0].attn.num_heads
     angles = _angles(width // heads, x.device)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    one = fused(_block) if torch.is_grad_enabled() else _block
     for block in tower.blocks:
-        q, k, v = block.attn.qkv(_norm(x, block.norm1, x.dtype)).reshape(n, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(_turned(q, cos, sin).to(v.dtype), _turned(k, cos, sin).to(v.dtype), v)
-        x = x + block.attn.proj(seen.transpose(1, 2).reshape(n, length, -1))
-        x = x + block.mlp(_norm(x, block.norm2, x.dtype))
+        x = one(block, x, cos, sin)
     return tower.merger(x.reshape(n * length, -1)).reshape(n, SEEN, -1)
 
 
@@ -127,6 +137,14 @@ def same_as_its_own(model, device):
     told = model.model.language_model(inputs_embeds=embedded(model, ids, None), position_ids=places).last_hidden_state
     far = (hidden(model, ids, places, None) - told).abs().max().item()
     assert far < 1e-2 + 1e-2 * told.abs().max().item(), f"hidden states differ by {far}"
+    # In training the layers are compiled.
+    told = []
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad), autocast(device):
+            told.append((see(model, images).flatten(0, 1), hidden(model, ids, places, None)))
+    for ours, other in zip(*told):
+        far = (ours - other).abs().max().item()
+        assert far < 5e-2 + 5e-2 * other.abs().max().item(), f"compiled layers differ by {far}"
 
 
 def positions(ids, pad):
@@ -167,32 +185,50 @@ def _norm(x, by, kind):
     return F.rms_norm(x.float(), x.shape[-1:], by.weight.float(), by.variance_epsilon).to(kind)
 
 
-def _layers(model, x, places, attend):
-    """The language model's layers; `attend(layer's number, q, k, v)` gives (n, heads, length, head)."""
+def _layer(layer, x, cos, sin, attend):
+    """One layer of the language model; `attend(q, k, v)` gives (n, heads, length, head)."""
+    own, (n, length, width), kind = layer.self_attn, x.shape, cos.dtype
+    split = lambda y: y.view(n, length, -1, cos.shape[-1]).transpose(1, 2)
+    y = _norm(x, layer.input_layernorm, kind)
+    q, k, v = split(own.q_proj(y)), split(own.k_proj(y)), split(own.v_proj(y))
+    y = attend(_turned(q, cos, sin), _turned(k, cos, sin), v)
+    x = x + own.o_proj(y.transpose(1, 2).reshape(n, length, width))
+    y = _norm(x, layer.post_attention_layernorm, kind)
+    return x + layer.mlp.down_proj(F.silu(layer.mlp.gate_proj(y)) * layer.mlp.up_proj(y))
+
+
+def _layers(model, x, places, one):
+    """The language model's layers; `one(layer's number, layer, x, cos, sin)` is a layer."""
     cos, sin = _turns(model, places)
     kind = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
     cos, sin = cos.to(kind), sin.to(kind)
-    n, length, width = x.shape
-    norm = lambda x, by: _norm(x, by, kind)
-    split = lambda y: y.view(n, length, -1, cos.shape[-1]).transpose(1, 2)
     for number, layer in enumerate(model.model.language_model.layers):
-        own, y = layer.self_attn, norm(x, layer.input_layernorm)
-        q, k, v = split(own.q_proj(y)), split(own.k_proj(y)), split(own.v_proj(y))
-        y = attend(number, _turned(q, cos, sin), _turned(k, cos, sin), v)
-        x = x + own.o_proj(y.transpose(1, 2).reshape(n, length, width))
-        y = norm(x, layer.post_attention_layernorm)
-        x = x + layer.mlp.down_proj(F.silu(layer.mlp.gate_proj(y)) * layer.mlp.up_proj(y))
-    return norm(x, model.model.language_model.norm)
+        x = one(number, layer, x, cos, sin)
+    return _norm(x, model.model.language_model.norm, kind)
 
 
-def _causal(number, q, k, v):
+def _causal(q, k, v):
     return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+
+
+def _causal_layer(layer, x, cos, sin):
+    return _layer(layer, x, cos, sin, _causal)
+
+
+@functools.cache
+def fused(one):
+    """A layer's function compiled into few kernels, once for all layers and lengths; as it is where there is no GPU."""
+    if not (torch.cuda.is_available() or os.environ.get("COMPILE")):
+        return one
+    torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is
+    return torch.compile(one, dynamic=True)
 
 
 def hidden(model, ids, places, features, where=None):
     """The last hidden states of rows that are padded at their ends: (n, length, hidden). The same numbers as the
     model's own layers give, by fewer kernels."""
-    return _layers(model, embedded(model, ids, features, where), places, _causal)
+    one = fused(_causal_layer) if torch.is_grad_enabled() else _causal_layer
+    return _layers(model, embedded(model, ids, features, where), places, lambda number, *own: one(*own))
 
 
 class _Kept:
@@ -206,14 +242,14 @@ class _Kept:
         self.rows, self.places = torch.arange(n, device=device), torch.arange(room, device=device)
 
     def first(self, at, many):
-        """Attention of the prompts of rows `at` to `at + many`, which are kept."""
+        """A layer over the prompts of rows `at` to `at + many`, which are kept."""
         def attend(number, q, k, v):
             self.keys[number][at:at + many, :, :k.shape[2]], self.values[number][at:at + many, :, :v.shape[2]] = k, v
-            return _causal(number, q, k, v)
-        return attend
+            return _causal(q, k, v)
+        return lambda number, *own: _layer(*own, functools.partial(attend, number))
 
     def next(self, ends):
-        """Attention of one more token a row, at its row's end."""
+        """A layer over one more token a row, at its row's end."""
         bias = torch.where(self.places[None] <= ends[:, None], 0.0, float("-inf"))[:, None, None]
 
         def attend(number, q, k, v):
@@ -224,7 +260,7 @@ class _Kept:
             q = q.view(n, keys.shape[1], heads // keys.shape[1], wide)
             score = (q @ keys.transpose(2, 3)).float() * wide ** -0.5 + bias
             return (score.softmax(-1).to(values.dtype) @ values).view(n, heads, 1, wide)
-        return attend
+        return lambda number, *own: _layer(*own, functools.partial(attend, number))
 
 
 @torch.no_grad()

@@ -62,7 +62,7 @@ def training(study, data, seed, work, on, sim_url):
     model = m.make(study["size"], study["slots"], vocabulary, 0, on)
     model.load_state_dict(torch.load(work / "sight.pt", map_location=on))
     torch.manual_seed(seed)
-    trained = train.sft(model, rows, *pictures, on, data.get("samples", study["samples"]), study["batch"], study["rate"], seed,
+    trained = train.sft(model, rows, *pictures, on, *(data.get(k, study[k]) for k in ("samples", "batch", "rate")), seed,
                         say=lambda *w: say(name, *w))
     if study.get("checkpoint") == name:
         m.save(model, vocabulary, work / "agent")
