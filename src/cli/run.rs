@@ -35,7 +35,7 @@ use tracing::Instrument;
 ///
 /// With `--format json` the final report is one object on stdout: `stages` (a list of `stage`, `in`,
 /// `passed`, `dropped`, `failed`, `reasons`, `ports`, `cost_usd`), `calls` (`made`, `replayed`,
-/// `by_role`), `cost_usd`, `dataset` (`rows`, `digest`, `target`, `strata`, and `purity` where looks were
+/// `taken` where finished shards had left them, `by_role`), `cost_usd`, `dataset` (`rows`, `digest`, `target`, `strata`, and `purity` where looks were
 /// added up), `simulated`, `complete`,
 /// `ended`.
 ///

@@ -112,6 +112,11 @@ impl Journal {
         self.catalog.contains(key)
     }
 
+    /// Whether `key` was bought and journaled once, so that there is no other reply to it.
+    pub fn holds_once(&self, key: &CallKey) -> bool {
+        self.catalog.holds_once(key)
+    }
+
     pub async fn get(&self, key: &CallKey) -> Result<Option<Entry>, StoreError> {
         self.catalog.get(key).await
     }

@@ -7,7 +7,9 @@ use crate::record::{Ending, KeptBudget, NanoUsd, Report, StageReport};
 use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::{Guard, Held};
+use crate::run::left::Leaving;
 use crate::run::options::RunOptions;
+use crate::run::take::Taken;
 use crate::run::tally::Tally;
 use crate::run::{DEFECT, RunError, conserve, session, shards, tables};
 use crate::stage::{Kind, Sealed, SourceCx};
@@ -25,14 +27,22 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
     let Opened { manifest, journal, journaled, tally, live, session } =
         open(env, &plan, &options).await?;
     live.clear().await?;
-    let engine = Arc::new(Engine::new(
+    let mut engine = Engine::new(
         env.clone(),
         plan,
         tally.clone(),
         options.progress.clone(),
         options.max_in_flight,
         options.shard,
-    )?);
+    )?;
+    if options.shard.is_none() {
+        let reached = (journal.clone(), options.blobs.clone(), tally.clone());
+        if let Some((taken, said)) = Taken::read(&options.store, &manifest.digest, reached).await? {
+            engine.taken = Some(taken);
+            said.into_iter().for_each(|what| options.progress.say(what));
+        }
+    }
+    let engine = Arc::new(engine);
     let run = Run { env, engine, journaled, tally, options, manifest, live };
     let result = run.drive().await;
     let ending = match &result {
@@ -105,7 +115,10 @@ pub(super) async fn open(env: &Env, plan: &Plan, options: &RunOptions) -> Result
     let journaled =
         Arc::new(Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard));
     let session = session::Live::begin(env, side, journaled.clone()).await?;
-    let tally = Arc::new(Tally::new(journaled.clone()));
+    let tally = Arc::new(match options.shard {
+        Some(_) => Tally::keeping(journaled.clone()),
+        None => Tally::new(journaled.clone()),
+    });
     Ok(Opened { manifest, journal, journaled, tally, live, session })
 }
 
@@ -155,11 +168,11 @@ impl Run<'_> {
             return Err(self.engine.run_error(self.report(false)));
         }
         let mut report = self.sealed_report(sealed);
-        if let Some(shard) = self.options.shard {
-            let side = self.options.store.under(&Layout::shard(shard.index, shard.of));
+        if let Some((side, leaving)) = self.leaving() {
+            let left = leaving.finish(&self.engine, &self.tally, &side).await?;
             let failed = report.stages.iter().map(StageReport::to_try_again).sum();
-            let now = self.env.unix_ms();
-            shards::finish(&side, &self.manifest.digest, now, failed).await?;
+            let ended = (self.env.unix_ms(), failed);
+            shards::finish(&side, &self.manifest.digest, ended, Some(left)).await?;
         } else {
             let lost = conserve::broken(&self.engine);
             if !lost.is_empty() {
@@ -174,6 +187,13 @@ impl Run<'_> {
             let _ = self.options.store.clean("", old);
         }
         Ok(report)
+    }
+
+    /// A shard's folder, and what it leaves there.
+    fn leaving(&self) -> Option<(Store, &Leaving)> {
+        let shard = self.options.shard?;
+        let side = self.options.store.under(&Layout::shard(shard.index, shard.of));
+        Some((side, self.engine.leaving.as_ref()?))
     }
 
     /// How it ended when nothing stopped it.
@@ -220,7 +240,11 @@ impl Run<'_> {
                 self.live.flush().await?;
             }
         }
-        self.live.flush().await
+        self.live.flush().await?;
+        match self.leaving() {
+            Some((side, leaving)) => leaving.flush(&self.engine, &self.tally, &side).await,
+            None => Ok(()),
+        }
     }
 
     /// Runs all producers; a gate's starts when those upstream of it are drained. Gives what the
