@@ -159,7 +159,8 @@ async fn open(env: &Env, mut args: Args, began: &Began) -> anyhow::Result<Done> 
         say_unwritten(&plan);
     }
     // A plan is used up by what runs it; the forecast runs it first.
-    let spare = match args.dry_run || args.endpoints != "sim" {
+    let ahead = args.endpoints != "sim" && args.shard.is_none();
+    let spare = match args.dry_run || ahead {
         true => compile(&project, &overrides).plan,
         false => None,
     };

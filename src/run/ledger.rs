@@ -55,18 +55,17 @@ impl Ledger {
         let bytes =
             serde_json::to_vec(&decision).map_err(|e| StoreError::unreadable("ledger", e))?;
         let Decision { id, disposition, port, reason, cost, .. } = decision;
-        let at = self.count(index, &bytes, &Counted { id, disposition, port, reason, cost })?;
-        self.live.lock().push(bytes);
-        Ok(at)
+        self.take(index, bytes, &Counted { id, disposition, port, reason, cost })
     }
 
-    /// `record` of a decision that a shard has made and keeps in its own live ledger.
-    pub fn take(&self, index: usize, json: &[u8], counted: &Counted) -> Result<(), StoreError> {
-        self.count(index, json, counted).map(|_| ())
-    }
-
-    fn count(&self, index: usize, json: &[u8], counted: &Counted) -> Result<SpillRef, StoreError> {
-        let at = self.spill.push(json)?;
+    /// `record` of a decision that is JSON already.
+    pub fn take(
+        &self,
+        index: usize,
+        json: Vec<u8>,
+        counted: &Counted,
+    ) -> Result<SpillRef, StoreError> {
+        let at = self.spill.push(&json)?;
         {
             let mut stage = self.stages[index].lock();
             stage.rows.push((counted.id, at));
@@ -80,6 +79,7 @@ impl Ledger {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         cell.cost.fetch_add(counted.cost.0, Ordering::Relaxed);
+        self.live.lock().push(json);
         Ok(at)
     }
 

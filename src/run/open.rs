@@ -18,8 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How often the live ledger is written.
+/// How often the live ledger is written; by a shard, as many times less often as there are shards, to
+/// four times: the RUN as a whole is seen as often.
 const LEDGER_EVERY: Duration = Duration::from_secs(2);
+const SHARDS_LESS_OFTEN: u32 = 4;
 
 /// Runs `plan` on the RUN at `options.store`. Ok when the dataset is sealed (or, for a shard, when
 /// its records have come as far as a shard can take them).
@@ -218,6 +220,8 @@ impl Run<'_> {
 
     /// Writes decisions to the live ledger now and then, so that readers see a live run.
     async fn keep_live(&self, mut finished: watch::Receiver<bool>) {
+        let shards = self.options.shard.map_or(1, |shard| shard.of);
+        let every = LEDGER_EVERY * shards.min(SHARDS_LESS_OFTEN);
         loop {
             let last = *finished.borrow();
             if let Err(error) = self.write_live().await {
@@ -227,7 +231,7 @@ impl Run<'_> {
                 return;
             }
             tokio::select! {
-                () = self.env.sleep(LEDGER_EVERY) => {}
+                () = self.env.sleep(every) => {}
                 _ = finished.changed() => {}
             }
         }

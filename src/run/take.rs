@@ -154,7 +154,7 @@ impl Engine {
         let Some(Found { decided, waits }) = taken.find(head, self).await else { return false };
         for (at, json, counted) in decided {
             self.arrive(at);
-            if let Err(error) = self.ledger.take(at, &json, &counted) {
+            if let Err(error) = self.ledger.take(at, json, &counted) {
                 self.store_failed(&error);
             }
             self.leave(at);
