@@ -12,7 +12,7 @@ use std::time::Duration;
 const MOST: u32 = 5;
 
 /// A group is small when it is less than this part of the calls in flight.
-const PART: usize = 16;
+const PART: usize = 8;
 
 /// The calls in flight, shared between who makes them and the writer.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +52,7 @@ mod tests {
             assert_eq!(due(4, since, true), ms(expected));
         }
         assert_eq!(due(4, 5_000, true), ms(1000), "it is over");
-        assert_eq!(due(32, 300, true), ms(200), "a large part");
+        assert_eq!(due(64, 300, true), ms(200), "a large part");
         assert_eq!(due(4, 300, false), ms(200));
         company.set(4);
         assert_eq!(due(4, 300, true), ms(200), "nobody else may come");
