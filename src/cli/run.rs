@@ -35,7 +35,7 @@ use tracing::Instrument;
 ///
 /// With `--format json` the final report is one object on stdout: `stages` (a list of `stage`, `in`,
 /// `passed`, `dropped`, `failed`, `reasons`, `ports`, `cost_usd`), `calls` (`made`, `replayed`,
-/// `by_role`), `cost_usd`, `dataset` (`rows`, `digest`, `target`, `strata`, and `purity` where looks were
+/// `taken` where finished shards had left them, `by_role`), `cost_usd`, `dataset` (`rows`, `digest`, `target`, `strata`, and `purity` where looks were
 /// added up), `simulated`, `complete`,
 /// `ended`.
 ///
@@ -159,7 +159,8 @@ async fn open(env: &Env, mut args: Args, began: &Began) -> anyhow::Result<Done> 
         say_unwritten(&plan);
     }
     // A plan is used up by what runs it; the forecast runs it first.
-    let spare = match args.dry_run || args.endpoints != "sim" {
+    let ahead = args.endpoints != "sim" && args.shard.is_none();
+    let spare = match args.dry_run || ahead {
         true => compile(&project, &overrides).plan,
         false => None,
     };

@@ -96,6 +96,10 @@ impl Catalog {
         self.index.get(&short(key)).is_some()
     }
 
+    pub fn holds_once(&self, key: &CallKey) -> bool {
+        self.index.is_single(&short(key))
+    }
+
     pub fn damage(&self) -> Vec<Damage> {
         self.damage.lock().clone()
     }

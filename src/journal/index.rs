@@ -63,6 +63,11 @@ impl Index {
         self.read(key).get(key).copied()
     }
 
+    /// Whether there is one copy of an entry and no other.
+    pub fn is_single(&self, key: &Short) -> bool {
+        self.get(key).is_some() && !self.copies().contains_key(key)
+    }
+
     /// The first copy of an entry counts and later ones wait, unless `superseded` says of the
     /// first that its segment is gone and `loc` is its place now.
     pub fn insert(&self, key: Short, loc: Loc, superseded: impl FnOnce(Loc) -> bool) {

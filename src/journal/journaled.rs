@@ -63,7 +63,9 @@ struct Leader<'a> {
 
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        self.of.flights().remove(&self.key);
+        let mut flights = self.of.flights();
+        flights.remove(&self.key);
+        self.of.journal.in_flight(flights.len());
     }
 }
 
@@ -136,6 +138,7 @@ impl Journaled {
         let (done, flight) = watch::channel(None);
         flights.insert(key, flight);
         self.most.fetch_max(flights.len() as u64, Ordering::Relaxed);
+        self.journal.in_flight(flights.len());
         Flight::Leader(Leader { of: self, key, done })
     }
 

@@ -6,6 +6,7 @@ use crate::env::Env;
 use crate::journal::bytes;
 use crate::journal::catalog::Catalog;
 use crate::journal::compact;
+use crate::journal::company::Company;
 use crate::journal::entry::{self, Entry, Line, Replayed};
 use crate::journal::error::{Damage, JournalError};
 use crate::journal::wanted::Wanted;
@@ -77,12 +78,14 @@ impl ReadJournal {
 pub struct Journal {
     catalog: Arc<Catalog>,
     writer: Writer,
+    company: Company,
 }
 
 impl Journal {
     /// `root` is the RUN (for reading all shards' journals); `dir` where this process writes
     /// (`journal`, or `shards/0000-of-0002/journal`). `commit_wait` is the longest time a reply
-    /// waits for company before its group is written.
+    /// waits for company before its group is written; at a bucket, five times that where its group is a
+    /// small part of the calls in flight.
     pub async fn open(
         env: Env,
         root: &Store,
@@ -95,8 +98,15 @@ impl Journal {
         root.clean(dir, env.unix_ms().saturating_sub(Store::STALE_MS))?;
         let catalog = Arc::new(Catalog::open(root, Wanted::ALL).await?);
         compact::finish_earlier(&catalog, dir).await?;
-        let writer = Writer::start(env, Arc::clone(&catalog), fence, commit_wait);
-        Ok(Journal { catalog, writer })
+        let company = Company::default();
+        let waits = (commit_wait, company.clone());
+        let writer = Writer::start(env, Arc::clone(&catalog), fence, waits);
+        Ok(Journal { catalog, writer, company })
+    }
+
+    /// So many calls are in flight now.
+    pub(super) fn in_flight(&self, calls: usize) {
+        self.company.set(calls);
     }
 
     /// Distinct calls.
@@ -110,6 +120,11 @@ impl Journal {
 
     pub fn contains(&self, key: &CallKey) -> bool {
         self.catalog.contains(key)
+    }
+
+    /// Whether `key` was bought and journaled once, so that there is no other reply to it.
+    pub fn holds_once(&self, key: &CallKey) -> bool {
+        self.catalog.holds_once(key)
     }
 
     pub async fn get(&self, key: &CallKey) -> Result<Option<Entry>, StoreError> {

@@ -10,6 +10,7 @@
 
 mod bytes;
 mod catalog;
+mod company;
 mod compact;
 mod entry;
 mod error;

@@ -8,6 +8,7 @@ use crate::journal::JournalError;
 use crate::journal::bytes::{Place, Short};
 use crate::journal::catalog::Catalog;
 use crate::journal::compact;
+use crate::journal::company::Company;
 use crate::journal::frame::{self, Walked};
 use crate::journal::segment::Segment;
 use crate::store::{Created, Store, StoreError};
@@ -101,7 +102,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub fn start(env: Env, catalog: Arc<Catalog>, fence: Fence, wait: Duration) -> Writer {
+    /// `wait`: see `Journal::open`; `company`: the calls in flight.
+    pub fn start(
+        env: Env,
+        catalog: Arc<Catalog>,
+        fence: Fence,
+        (wait, company): (Duration, Company),
+    ) -> Writer {
         let (queue, commands) = mpsc::channel(QUEUE);
         let place = catalog.store().under(&fence.dir).uri();
         let task = Task {
@@ -109,6 +116,7 @@ impl Writer {
             catalog,
             fence,
             wait,
+            company,
             place: place.clone(),
             fenced: false,
             last_commit: None,
@@ -150,6 +158,7 @@ struct Task {
     catalog: Arc<Catalog>,
     fence: Fence,
     wait: Duration,
+    company: Company,
     place: String,
     fenced: bool,
     last_commit: Option<Instant>,
@@ -178,8 +187,8 @@ impl Task {
         self.merged().await;
     }
 
-    /// Company for `first`: all that comes until `wait` after the last commit. After a quiet time
-    /// that is at once: a lone caller does not wait.
+    /// Company for `first`: all that comes until `wait` after the last commit, or some times as long
+    /// (`company`). After a quiet time that is at once: a lone caller does not wait.
     async fn gather(
         &mut self,
         first: Append,
@@ -187,9 +196,7 @@ impl Task {
     ) -> (Vec<Append>, Option<oneshot::Sender<Result<(), JournalError>>>) {
         let mut bytes = first.frame.len();
         let mut group = vec![first];
-        let due = self.last_commit.map(|at| at + self.wait);
-        let now = self.env.now();
-        let left = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        let left = self.left(group.len());
         let pause = self.env.sleep(left);
         tokio::pin!(pause);
         let mut waiting = !left.is_zero();
@@ -203,7 +210,9 @@ impl Task {
                         None => break,
                     },
                     () = &mut pause => {
-                        waiting = false;
+                        let left = self.left(group.len());
+                        waiting = !left.is_zero();
+                        pause.set(self.env.sleep(left));
                         continue;
                     }
                 },
@@ -217,6 +226,14 @@ impl Task {
             }
         }
         (group, None)
+    }
+
+    /// How long a group of this size is still to wait.
+    fn left(&self, group: usize) -> Duration {
+        let Some(at) = self.last_commit else { return Duration::ZERO };
+        let since = self.env.now().saturating_duration_since(at);
+        let patient = self.catalog.store().is_remote();
+        self.company.due(group, since, self.wait, patient).saturating_sub(since)
     }
 
     async fn commit(&mut self, group: Vec<Append>) {

@@ -71,6 +71,9 @@ impl StageReport {
 pub struct CallsReport {
     pub made: u64,
     pub replayed: u64,
+    /// Of walks that finished shards left, and that need not be gone again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken: u64,
     pub by_role: BTreeMap<String, RoleReport>,
     /// Paid replies that could not be journaled: another process had taken the RUN over.
     #[serde(default, skip_serializing_if = "is_zero")]

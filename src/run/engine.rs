@@ -11,8 +11,11 @@ use crate::record::{Cause, Evidence, Id, Prompt, Trajectory};
 use crate::run::error::RunError;
 use crate::run::gate::Gate;
 use crate::run::ledger::Ledger;
+use crate::run::left::Leaving;
 use crate::run::options::Shard;
 use crate::run::progress::Progress;
+use crate::run::take::Taken;
+use crate::run::trail::Trail;
 use crate::stage::{Each, Sink, Source, Stage, To};
 use crate::store::{SpillRef, StoreError};
 use parking_lot::Mutex;
@@ -41,6 +44,12 @@ pub struct Engine {
     pub progress: Arc<Progress>,
     pub seed: u64,
     pub shard: Option<Shard>,
+    /// Of each producer, whether shards share its records out among them.
+    pub(super) parted: Vec<bool>,
+    /// What a shard leaves for the run that assembles.
+    pub leaving: Option<Leaving>,
+    /// What finished shards left.
+    pub taken: Option<Taken>,
     pub(super) permits: Arc<Semaphore>,
     fatal: Mutex<Option<Halted>>,
 }
@@ -79,7 +88,7 @@ impl Engine {
                 Stage::Sink(sink) => Node::Sink(Gate::new(None)?, sink),
             });
         }
-        let engine = Engine {
+        let mut engine = Engine {
             env,
             names,
             nodes,
@@ -90,9 +99,13 @@ impl Engine {
             progress,
             seed: plan.seed,
             shard,
+            parted: Vec::new(),
+            leaving: shard.map(|_| Leaving::default()),
+            taken: None,
             permits: Arc::new(Semaphore::new(max_in_flight.max(1))),
             fatal: Mutex::default(),
         };
+        engine.parted = (0..engine.nodes.len()).map(|at| engine.is_parted(at)).collect();
         engine.mark();
         Ok(engine)
     }
@@ -154,42 +167,66 @@ impl Engine {
         at: usize,
         t: Trajectory,
         said: Evidence,
+        trail: &Trail,
     ) -> Result<(), Abandoned> {
         let Node::Source { make, .. } = &self.nodes[at] else { return Ok(()) };
         self.arrive(at);
         let next = match make {
-            Some(each) => self.visit(at, each.as_ref(), t).await,
+            Some(each) => self.visit(at, each.as_ref(), t, trail).await,
             None => {
                 let port = self.first_ports[at];
                 let decision = self.decision(at, &t.prompt, &To::Port(port), said, &[]);
-                self.keep(at, decision);
+                self.note(trail, at, decision);
                 Ok(self.after(at, port, t))
             }
         };
         self.leave(at);
-        self.walk(next?).await
+        self.walk(next?, trail).await
     }
 
     /// Walks records from stage to stage until each has come to a gate, a drop or a failure.
-    pub(super) async fn walk(&self, mut queue: Vec<(usize, Trajectory)>) -> Result<(), Abandoned> {
+    pub(super) async fn walk(
+        &self,
+        mut queue: Vec<(usize, Trajectory)>,
+        trail: &Trail,
+    ) -> Result<(), Abandoned> {
         while let Some((at, t)) = queue.pop() {
             self.arrive(at);
             match &self.nodes[at] {
                 Node::Each(each) => {
-                    let next = self.visit(at, each.as_ref(), t).await;
+                    let next = self.visit(at, each.as_ref(), t, trail).await;
                     self.leave(at);
                     queue.extend(next?);
                 }
-                Node::Gate(gate) | Node::Sink(gate, _) => {
-                    gate.offer(&t).map_err(|e| {
+                Node::Gate(_) | Node::Sink(..) => {
+                    let place = self.wait(at, &t).map_err(|e| {
                         self.store_failed(&e);
                         Abandoned
                     })?;
+                    trail.waits(at, place);
                 }
                 Node::Source { .. } => {}
             }
         }
         Ok(())
+    }
+
+    /// The room of a stage that records wait at.
+    fn room(&self, at: usize) -> Result<&Gate, StoreError> {
+        match &self.nodes[at] {
+            Node::Gate(gate) | Node::Sink(gate, _) => Ok(gate),
+            _ => Err(StoreError::other(&self.names[at], "no record waits at this stage")),
+        }
+    }
+
+    /// Has a record wait at barrier `at`.
+    pub(super) fn wait(&self, at: usize, t: &Trajectory) -> Result<SpillRef, StoreError> {
+        self.room(at)?.offer(t)
+    }
+
+    /// What waits there, as JSON.
+    pub fn waiting(&self, at: usize, place: SpillRef) -> Result<Vec<u8>, StoreError> {
+        self.room(at)?.json(place)
     }
 
     /// A record has come to stage `at`; it stays `inside` until it `leave`s.

@@ -20,7 +20,7 @@ impl Gate {
     }
 
     /// Puts a record to wait.
-    pub fn offer(&self, t: &Trajectory) -> Result<(), StoreError> {
+    pub fn offer(&self, t: &Trajectory) -> Result<SpillRef, StoreError> {
         let bytes = serde_json::to_vec(t).map_err(damaged)?;
         let at = self.spill.push(&bytes)?;
         // The two locks are taken one after the other: between them a ruling may have no record yet,
@@ -29,7 +29,12 @@ impl Gate {
             gather.lock().offer(t);
         }
         self.waiting.lock().push((t.prompt.id, at));
-        Ok(())
+        Ok(at)
+    }
+
+    /// What waits there, as JSON.
+    pub fn json(&self, at: SpillRef) -> Result<Vec<u8>, StoreError> {
+        self.spill.read(at)
     }
 
     /// The rulings, sorted by id, each with its record's place. A record that came twice has two

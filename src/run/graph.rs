@@ -52,12 +52,15 @@ impl Engine {
         before
     }
 
-    /// Whether a record emitted by `producer` is another shard's. Records on their way to an inner
+    /// Whether shards share out the records that `producer` sends. Those on their way to an inner
     /// barrier are everybody's: the barrier must see them all.
+    pub(super) fn is_parted(&self, producer: usize) -> bool {
+        self.gates_after(producer).iter().all(|&gate| self.is_terminal(gate))
+    }
+
+    /// Whether a record emitted by `producer` is another shard's.
     pub(super) fn foreign(&self, producer: usize, id: Id) -> bool {
-        let Some(shard) = self.shard else { return false };
-        let inner = self.gates_after(producer).iter().any(|&g| !self.is_terminal(g));
-        !inner && !shard.holds(id)
+        self.parted[producer] && self.shard.is_some_and(|shard| !shard.holds(id))
     }
 
     pub(super) fn after(&self, at: usize, port: &str, t: Trajectory) -> Vec<(usize, Trajectory)> {

@@ -8,6 +8,7 @@ use crate::run::progress::Cell;
 use crate::stage::StageError;
 use crate::store::{Spill, SpillRef, StoreError};
 use parking_lot::Mutex;
+use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,6 +28,16 @@ struct StageLedger {
     cost: NanoUsd,
 }
 
+/// What is counted of a decision.
+#[derive(Debug, Deserialize)]
+pub struct Counted {
+    id: Id,
+    disposition: Disposition,
+    port: String,
+    reason: String,
+    cost: NanoUsd,
+}
+
 impl Ledger {
     pub fn new(cells: Vec<Arc<Cell>>) -> Result<Ledger, StoreError> {
         let stages = cells
@@ -40,25 +51,41 @@ impl Ledger {
     }
 
     /// Counts and keeps one decision of stage `index`.
-    pub fn record(&self, index: usize, decision: Decision) -> Result<(), StoreError> {
+    pub fn record(&self, index: usize, decision: Decision) -> Result<SpillRef, StoreError> {
         let bytes =
             serde_json::to_vec(&decision).map_err(|e| StoreError::unreadable("ledger", e))?;
-        let at = self.spill.push(&bytes)?;
+        let Decision { id, disposition, port, reason, cost, .. } = decision;
+        self.take(index, bytes, &Counted { id, disposition, port, reason, cost })
+    }
+
+    /// `record` of a decision that is JSON already.
+    pub fn take(
+        &self,
+        index: usize,
+        json: Vec<u8>,
+        counted: &Counted,
+    ) -> Result<SpillRef, StoreError> {
+        let at = self.spill.push(&json)?;
         {
             let mut stage = self.stages[index].lock();
-            stage.rows.push((decision.id, at));
-            stage.count(&decision);
+            stage.rows.push((counted.id, at));
+            stage.count(counted);
         }
         let cell = &self.cells[index];
-        let counter = match decision.disposition {
+        let counter = match counted.disposition {
             Disposition::Passed => &cell.passed,
             Disposition::Dropped => &cell.dropped,
             Disposition::Failed => &cell.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        cell.cost.fetch_add(decision.cost.0, Ordering::Relaxed);
-        self.live.lock().push(bytes);
-        Ok(())
+        cell.cost.fetch_add(counted.cost.0, Ordering::Relaxed);
+        self.live.lock().push(json);
+        Ok(at)
+    }
+
+    /// The decision at `at`, as JSON.
+    pub fn json(&self, at: SpillRef) -> Result<Vec<u8>, StoreError> {
+        self.spill.read(at)
     }
 
     /// The decisions since the last call, as JSON, for the live ledger.
@@ -101,7 +128,7 @@ impl Ledger {
 }
 
 impl StageLedger {
-    fn count(&mut self, decision: &Decision) {
+    fn count(&mut self, decision: &Counted) {
         let report = &mut self.report;
         report.entered += 1;
         self.cost += decision.cost;

@@ -21,6 +21,7 @@ mod gate;
 mod graph;
 mod guard;
 mod ledger;
+mod left;
 pub mod metrics;
 mod open;
 mod options;
@@ -33,7 +34,9 @@ mod service;
 mod session;
 pub mod shards;
 mod tables;
+mod take;
 mod tally;
+mod trail;
 mod visit;
 
 pub use agree::pools;

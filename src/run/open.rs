@@ -7,7 +7,9 @@ use crate::record::{Ending, KeptBudget, NanoUsd, Report, StageReport};
 use crate::run::agree::{agree, pools};
 use crate::run::engine::{Engine, Node};
 use crate::run::guard::{Guard, Held};
+use crate::run::left::Leaving;
 use crate::run::options::RunOptions;
+use crate::run::take::Taken;
 use crate::run::tally::Tally;
 use crate::run::{DEFECT, RunError, conserve, session, shards, tables};
 use crate::stage::{Kind, Sealed, SourceCx};
@@ -16,8 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How often the live ledger is written.
+/// How often the live ledger is written; by a shard, as many times less often as there are shards, to
+/// four times: the RUN as a whole is seen as often.
 const LEDGER_EVERY: Duration = Duration::from_secs(2);
+const SHARDS_LESS_OFTEN: u32 = 4;
 
 /// Runs `plan` on the RUN at `options.store`. Ok when the dataset is sealed (or, for a shard, when
 /// its records have come as far as a shard can take them).
@@ -25,14 +29,22 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
     let Opened { manifest, journal, journaled, tally, live, session } =
         open(env, &plan, &options).await?;
     live.clear().await?;
-    let engine = Arc::new(Engine::new(
+    let mut engine = Engine::new(
         env.clone(),
         plan,
         tally.clone(),
         options.progress.clone(),
         options.max_in_flight,
         options.shard,
-    )?);
+    )?;
+    if options.shard.is_none() {
+        let reached = (journal.clone(), options.blobs.clone(), tally.clone());
+        if let Some((taken, said)) = Taken::read(&options.store, &manifest.digest, reached).await? {
+            engine.taken = Some(taken);
+            said.into_iter().for_each(|what| options.progress.say(what));
+        }
+    }
+    let engine = Arc::new(engine);
     let run = Run { env, engine, journaled, tally, options, manifest, live };
     let result = run.drive().await;
     let ending = match &result {
@@ -105,7 +117,10 @@ pub(super) async fn open(env: &Env, plan: &Plan, options: &RunOptions) -> Result
     let journaled =
         Arc::new(Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard));
     let session = session::Live::begin(env, side, journaled.clone()).await?;
-    let tally = Arc::new(Tally::new(journaled.clone()));
+    let tally = Arc::new(match options.shard {
+        Some(_) => Tally::keeping(journaled.clone()),
+        None => Tally::new(journaled.clone()),
+    });
     Ok(Opened { manifest, journal, journaled, tally, live, session })
 }
 
@@ -156,11 +171,11 @@ impl Run<'_> {
         }
         let written = sealed.as_ref().map(|_| self.engine.before_sink()).unwrap_or_default();
         let mut report = self.sealed_report(sealed);
-        if let Some(shard) = self.options.shard {
-            let side = self.options.store.under(&Layout::shard(shard.index, shard.of));
+        if let Some((side, leaving)) = self.leaving() {
+            let left = leaving.finish(&self.engine, &self.tally, &side).await?;
             let failed = report.stages.iter().map(StageReport::to_try_again).sum();
-            let now = self.env.unix_ms();
-            shards::finish(&side, &self.manifest.digest, now, failed).await?;
+            let ended = (self.env.unix_ms(), failed);
+            shards::finish(&side, &self.manifest.digest, ended, Some(left)).await?;
         } else {
             let lost = conserve::broken(&self.engine);
             if !lost.is_empty() {
@@ -175,6 +190,13 @@ impl Run<'_> {
             let _ = self.options.store.clean("", old);
         }
         Ok(report)
+    }
+
+    /// A shard's folder, and what it leaves there.
+    fn leaving(&self) -> Option<(Store, &Leaving)> {
+        let shard = self.options.shard?;
+        let side = self.options.store.under(&Layout::shard(shard.index, shard.of));
+        Some((side, self.engine.leaving.as_ref()?))
     }
 
     /// How it ended when nothing stopped it.
@@ -199,6 +221,8 @@ impl Run<'_> {
 
     /// Writes decisions to the live ledger now and then, so that readers see a live run.
     async fn keep_live(&self, mut finished: watch::Receiver<bool>) {
+        let shards = self.options.shard.map_or(1, |shard| shard.of);
+        let every = LEDGER_EVERY * shards.min(SHARDS_LESS_OFTEN);
         loop {
             let last = *finished.borrow();
             if let Err(error) = self.write_live().await {
@@ -208,7 +232,7 @@ impl Run<'_> {
                 return;
             }
             tokio::select! {
-                () = self.env.sleep(LEDGER_EVERY) => {}
+                () = self.env.sleep(every) => {}
                 _ = finished.changed() => {}
             }
         }
@@ -221,7 +245,11 @@ impl Run<'_> {
                 self.live.flush().await?;
             }
         }
-        self.live.flush().await
+        self.live.flush().await?;
+        match self.leaving() {
+            Some((side, leaving)) => leaving.flush(&self.engine, &self.tally, &side).await,
+            None => Ok(()),
+        }
     }
 
     /// Runs all producers; a gate's starts when those upstream of it are drained. Gives what the

@@ -38,7 +38,7 @@ pub struct RunOptions {
     pub buy_missing: bool,
     /// Go on although the RUN was made by another pipeline.
     pub into_changed_pipeline: bool,
-    /// The longest a reply waits for company before its group is written.
+    /// The longest a reply waits for company before its group is written (see `Journal::open`).
     pub commit_wait: Duration,
     /// Whether to write the dataset's shards; without, its records are only counted.
     pub write_dataset: bool,

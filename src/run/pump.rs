@@ -4,6 +4,7 @@
 //! barriers after it wait for that. See `engine` for what a record's task does.
 
 use crate::env::Phase;
+use crate::record::{Evidence, Trajectory};
 use crate::run::engine::{Abandoned, Engine, Node};
 use crate::run::pending::Pending;
 use crate::stage::{SourceCx, SourceItem, To};
@@ -31,7 +32,7 @@ impl Engine {
                 Ok(SourceItem::Record(t, _)) if self.foreign(at, t.prompt.id) => ours -= 1,
                 Ok(SourceItem::Record(t, said)) => {
                     let engine = self.clone();
-                    self.start(&pending, permit, async move { engine.enter(at, *t, said).await });
+                    self.start(&pending, permit, async move { engine.bring(at, *t, said).await });
                 }
                 Ok(SourceItem::Bad { place, reason, what }) => self.bad(at, &place, reason, what),
                 Ok(SourceItem::Aside { what }) => {
@@ -75,12 +76,37 @@ impl Engine {
             }
             let Some(permit) = self.permit().await else { break };
             let engine = self.clone();
-            self.start(&pending, permit, async move {
-                let next = engine.after(at, port, t);
-                engine.walk(next).await
-            });
+            self.start(&pending, permit, async move { engine.send(at, port, t).await });
         }
         self.settle(at, &pending).await;
+    }
+
+    /// Takes a source's record to its end.
+    async fn bring(&self, at: usize, t: Trajectory, said: Evidence) -> Result<(), Abandoned> {
+        let head = self.head(at, "", &t, &said);
+        if let Some(head) = head
+            && self.took(head).await
+        {
+            return Ok(());
+        }
+        let trail = self.trail();
+        self.enter(at, t, said, &trail).await?;
+        self.walked(head, trail);
+        Ok(())
+    }
+
+    /// Takes a record that a gate lets out by `port` to its end.
+    async fn send(&self, at: usize, port: &'static str, t: Trajectory) -> Result<(), Abandoned> {
+        let head = self.head(at, port, &t, &Evidence::default());
+        if let Some(head) = head
+            && self.took(head).await
+        {
+            return Ok(());
+        }
+        let trail = self.trail();
+        self.walk(self.after(at, port, t), &trail).await?;
+        self.walked(head, trail);
+        Ok(())
     }
 
     async fn settle(&self, at: usize, pending: &Pending) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How often it is written, if anything has changed.
+/// How often it is looked whether there is news to write.
 const EVERY: Duration = Duration::from_secs(2);
 /// How often it is written all the same: by this a reader tells a live process from a lost one.
 pub(super) const HEARTBEAT_MS: u64 = 30_000;
@@ -54,11 +54,20 @@ impl Live {
         let session = if writer.env.shutdown().phase() < Phase::Aborting {
             Session { in_flight: 0, closed: true, ..writer.now() }
         } else {
-            writer.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            writer.written()
         };
         // A store that is down now is told of by what had to be written before.
         let _ = writer.write(Session { ended: Some(ending), ..session }).await;
     }
+}
+
+/// Whether `now` says something that `last` did not: a heartbeat, more calls than ever, or a number in
+/// flight that is another by a quarter. A bucket is paid by the request.
+fn is_news(last: &Session, now: &Session) -> bool {
+    let beat = |session: &Session| session.seen_ms / HEARTBEAT_MS;
+    beat(now) != beat(last)
+        || now.most_in_flight > last.most_in_flight
+        || 4 * now.in_flight.abs_diff(last.in_flight) > last.in_flight
 }
 
 struct Writer {
@@ -86,6 +95,10 @@ impl Writer {
         }
     }
 
+    fn written(&self) -> Session {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn write(&self, session: Session) -> Result<(), StoreError> {
         let text = serde_json::to_vec(&session).map_err(|e| StoreError::of(&self.name, e))?;
         self.store.put(&self.name, text.into()).await?;
@@ -94,20 +107,41 @@ impl Writer {
     }
 
     async fn keep(self: Arc<Self>, mut over: watch::Receiver<bool>) {
-        let mut last = (0, 0, 0);
+        let mut last = self.written();
         while !*over.borrow() {
             let now = self.now();
-            let beat = now.seen_ms / HEARTBEAT_MS;
-            let seen = (now.in_flight, now.most_in_flight, beat);
-            if seen != last {
+            if is_news(&last, &now) {
+                last = now.clone();
                 // A store that is down stops the run by the calls that cannot be journaled.
                 let _ = self.write(now).await;
-                last = seen;
             }
             tokio::select! {
                 () = self.env.sleep(EVERY) => {}
                 _ = over.changed() => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEARTBEAT_MS, is_news};
+    use crate::record::Session;
+
+    #[test]
+    fn what_hardly_changes_is_told_at_each_heartbeat() {
+        let at = |seen_ms, in_flight, most_in_flight| Session {
+            seen_ms,
+            in_flight,
+            most_in_flight,
+            ..Session::default()
+        };
+        let last = at(10, 512, 512);
+        assert!(!is_news(&last, &at(9_000, 500, 512)));
+        assert!(is_news(&last, &at(9_000, 300, 512)));
+        assert!(is_news(&last, &at(9_000, 512, 513)));
+        assert!(is_news(&last, &at(HEARTBEAT_MS, 512, 512)));
+        assert!(is_news(&at(10, 0, 9), &at(12, 1, 9)));
+        assert!(!is_news(&at(10, 0, 9), &at(12, 0, 9)));
     }
 }

@@ -6,6 +6,7 @@
 //! under a changed pipeline it counts as missing again.
 
 use crate::record::{Ending, Session};
+use crate::run::left::Left;
 use crate::run::session::HEARTBEAT_MS;
 use crate::run::{RunError, Shard};
 use crate::store::{Created, Layout, Store, StoreError};
@@ -26,6 +27,9 @@ struct Marker {
     finished_ms: u64,
     /// Records that failed, to be tried again by the same command.
     failed: u64,
+    /// Its walks, for the run that assembles. Earlier versions left none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left: Option<Left>,
 }
 
 /// What a shard is doing.
@@ -178,10 +182,10 @@ pub(super) async fn begin(side: &Store) -> Result<(), StoreError> {
 pub(super) async fn finish(
     side: &Store,
     pipeline: &str,
-    finished_ms: u64,
-    failed: u64,
+    (finished_ms, failed): (u64, u64),
+    left: Option<Left>,
 ) -> Result<(), StoreError> {
-    let marker = Marker { pipeline: pipeline.to_owned(), finished_ms, failed };
+    let marker = Marker { pipeline: pipeline.to_owned(), finished_ms, failed, left };
     let bytes = serde_json::to_vec(&marker).unwrap_or_default();
     side.put(Layout::SHARD_DONE, bytes.into()).await
 }
@@ -195,6 +199,18 @@ pub async fn missing(store: &Store, pipeline: &str) -> Result<Vec<u32>, StoreErr
         if marker(&store.under(&Layout::shard(index, of)), pipeline).await?.is_none() {
             out.push(index);
         }
+    }
+    Ok(out)
+}
+
+/// The folders of finished shards, and what each left.
+pub(super) async fn left(store: &Store, pipeline: &str) -> Result<Vec<(String, Left)>, StoreError> {
+    let Some(of) = fixed(store).await? else { return Ok(Vec::new()) };
+    let mut out = Vec::new();
+    for index in 0..of {
+        let folder = Layout::shard(index, of);
+        let marker = marker(&store.under(&folder), pipeline).await?;
+        out.extend(marker.and_then(|marker| marker.left).map(|left| (folder, left)));
     }
     Ok(out)
 }
@@ -315,12 +331,12 @@ mod tests {
         let side = store.under(&Layout::shard(1, 3));
         begin(&side).await.unwrap();
         assert_eq!(missing(&store, "p").await.unwrap(), [0, 1, 2]);
-        finish(&side, "p", 5, 2).await.unwrap();
+        finish(&side, "p", (5, 2), None).await.unwrap();
         assert_eq!(missing(&store, "p").await.unwrap(), [0, 2]);
         assert!(closed(&store, "p").await.unwrap().is_empty(), "it has records to try again");
-        finish(&side, "p", 5, 0).await.unwrap();
+        finish(&side, "p", (5, 0), None).await.unwrap();
         assert_eq!(closed(&store, "p").await.unwrap(), [1]);
-        finish(&side, "p", 5, 2).await.unwrap();
+        finish(&side, "p", (5, 2), None).await.unwrap();
         assert_eq!(missing(&store, "another").await.unwrap(), [0, 1, 2]);
         let now = states(&store, "p", 10).await.unwrap();
         assert_eq!(now[1].state, ShardState::Done { finished_ms: 5, failed: 2 });

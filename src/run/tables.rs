@@ -20,6 +20,7 @@ pub fn report(engine: &Engine, journaled: &Journaled, tally: &Tally, complete: b
         calls.replayed += counts.replayed;
     }
     calls.by_role = by_role;
+    calls.taken = tally.taken();
     let (uncounted, cost) = journaled.uncounted();
     (calls.uncounted, calls.uncounted_usd) = (uncounted, cost.usd());
     Report {

@@ -1,9 +1,10 @@
 //! `Tally`: a `Model` wrapper that sums usage and cost over distinct calls, by role.
 
 use crate::call::{CallError, KeyedRequest, Model, Reply};
-use crate::record::{NanoUsd, RoleReport};
+use crate::record::{CallKey, NanoUsd, RoleReport};
+use crate::run::left::Spent;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Sums what passes; a call that is asked twice counts once.
@@ -18,6 +19,33 @@ struct Sums {
     seen: HashSet<u64>,
     by_role: BTreeMap<String, (RoleReport, NanoUsd)>,
     simulated: bool,
+    /// Calls of walks that finished shards left.
+    taken: u64,
+    /// Each call, for who will leave its walks.
+    kept: Option<HashMap<CallKey, Spent>>,
+}
+
+impl Sums {
+    /// Whether it was not counted before.
+    fn count(&mut self, spent: &Spent) -> bool {
+        let key = spent.key.0;
+        let short =
+            u64::from_le_bytes([key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7]]);
+        if !self.seen.insert(short) {
+            return false;
+        }
+        self.simulated |= spent.simulated;
+        if !self.by_role.contains_key(&spent.role) {
+            self.by_role.insert(spent.role.clone(), Default::default());
+        }
+        if let Some((report, cost)) = self.by_role.get_mut(&spent.role) {
+            report.tokens_in += spent.tokens_in;
+            report.tokens_out += spent.tokens_out;
+            report.images += spent.images;
+            *cost += spent.cost;
+        }
+        true
+    }
 }
 
 impl std::fmt::Debug for Tally {
@@ -29,6 +57,28 @@ impl std::fmt::Debug for Tally {
 impl Tally {
     pub fn new(inner: Arc<dyn Model>) -> Tally {
         Tally { inner, sums: Mutex::default() }
+    }
+
+    /// One that also answers `spent`.
+    pub fn keeping(inner: Arc<dyn Model>) -> Tally {
+        let sums = Sums { kept: Some(HashMap::new()), ..Sums::default() };
+        Tally { inner, sums: Mutex::new(sums) }
+    }
+
+    /// What a call that passed has cost.
+    pub fn spent(&self, key: &CallKey) -> Option<Spent> {
+        self.sums.lock().kept.as_ref()?.get(key).cloned()
+    }
+
+    /// A call of a walk that a finished shard left.
+    pub fn take(&self, spent: &Spent) {
+        let mut sums = self.sums.lock();
+        sums.taken += u64::from(sums.count(spent));
+    }
+
+    /// Distinct calls of walks that finished shards left, and that nothing else asked for before.
+    pub fn taken(&self) -> u64 {
+        self.sums.lock().taken
     }
 
     /// By role: tokens, images and cost; `made` and `replayed` are left 0.
@@ -56,21 +106,20 @@ impl Tally {
 impl Model for Tally {
     async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let reply = self.inner.call(request).await?;
-        let key = request.key().0;
-        let short =
-            u64::from_le_bytes([key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7]]);
+        let spent = Spent {
+            key: request.key(),
+            role: request.role().to_owned(),
+            tokens_in: reply.usage.input,
+            tokens_out: reply.usage.output + reply.usage.thinking,
+            images: reply.usage.images,
+            cost: reply.cost,
+            simulated: reply.simulated,
+        };
         let mut sums = self.sums.lock();
-        if sums.seen.insert(short) {
-            sums.simulated |= reply.simulated;
-            if !sums.by_role.contains_key(request.role()) {
-                sums.by_role.insert(request.role().to_owned(), Default::default());
-            }
-            if let Some((report, cost)) = sums.by_role.get_mut(request.role()) {
-                report.tokens_in += reply.usage.input;
-                report.tokens_out += reply.usage.output + reply.usage.thinking;
-                report.images += reply.usage.images;
-                *cost += reply.cost;
-            }
+        if sums.count(&spent)
+            && let Some(kept) = &mut sums.kept
+        {
+            kept.insert(spent.key, spent);
         }
         Ok(reply)
     }

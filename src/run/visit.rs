@@ -4,7 +4,9 @@ use crate::call::{CallError, Fatal};
 use crate::env::Phase;
 use crate::record::{Cause, Decision, Disposition, Evidence, Id, NanoUsd, Prompt, Trajectory};
 use crate::run::engine::{Abandoned, Engine};
+use crate::run::trail::Trail;
 use crate::stage::{Cx, Each, StageError, Step, To, Used};
+use crate::store::SpillRef;
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use tracing::Instrument;
@@ -19,6 +21,7 @@ impl Engine {
         at: usize,
         each: &dyn Each,
         t: Trajectory,
+        trail: &Trail,
     ) -> Result<Vec<(usize, Trajectory)>, Abandoned> {
         if self.phase() > Phase::Running {
             return Err(Abandoned);
@@ -35,7 +38,7 @@ impl Engine {
             Ok(Step { mut trajectory, to, evidence }) => {
                 remember(&mut trajectory, &used);
                 let decision = self.decision(at, &trajectory.prompt, &to, evidence, &used);
-                self.keep(at, decision);
+                self.note(trail, at, decision);
                 Ok(match to {
                     To::Port(port) => self.after(at, port, trajectory),
                     To::Drop(_) => Vec::new(),
@@ -53,7 +56,7 @@ impl Engine {
             }
             Err(StageError::Undecided(evidence)) => {
                 let decision = self.failure(at, &prompt, StageError::UNDECIDED, "", &used);
-                self.keep(at, Decision { evidence: *evidence, ..decision });
+                self.note(trail, at, Decision { evidence: *evidence, ..decision });
                 Ok(Vec::new())
             }
             Err(error) => {
@@ -62,15 +65,23 @@ impl Engine {
                     StageError::Undecided(_) => StageError::UNDECIDED,
                     StageError::Call(_) => "call_failed",
                 };
-                self.keep(at, self.failure(at, &prompt, code, &error.to_string(), &used));
+                let decision = self.failure(at, &prompt, code, &error.to_string(), &used);
+                self.note(trail, at, decision);
                 Ok(Vec::new())
             }
         }
     }
 
-    pub(super) fn keep(&self, at: usize, decision: Decision) {
-        if let Err(error) = self.ledger.record(at, decision) {
-            self.store_failed(&error);
+    /// Gives where it lies in the ledger; None when that failed, and the run stops.
+    pub(super) fn keep(&self, at: usize, decision: Decision) -> Option<SpillRef> {
+        self.ledger.record(at, decision).inspect_err(|error| self.store_failed(error)).ok()
+    }
+
+    /// `keep` of a walk's decision, with its place in the walk's trail.
+    pub(super) fn note(&self, trail: &Trail, at: usize, decision: Decision) {
+        trail.hear(&decision);
+        if let Some(place) = self.keep(at, decision) {
+            trail.decided(at, place);
         }
     }
 

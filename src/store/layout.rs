@@ -36,6 +36,13 @@ impl Layout {
     pub const SHARD_COUNT: &'static str = "shards/count.json";
     /// Inside a shard's folder: written when it has come to its end (JSON).
     pub const SHARD_DONE: &'static str = "done.json";
+    /// Inside a shard's folder: its walks, for the run that assembles.
+    pub const SHARD_LEFT: &'static str = "left";
+
+    /// `left/00000.jsonl.zst`, inside a shard's folder.
+    pub fn shard_left(part: usize) -> String {
+        format!("{}/{part:05}.jsonl.zst", Self::SHARD_LEFT)
+    }
 
     /// `shards/0003-of-0008`: where shard i of n keeps its own journal and ledger.
     pub fn shard(index: u32, of: u32) -> String {

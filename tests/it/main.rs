@@ -21,6 +21,7 @@ mod hostile;
 mod journal;
 mod journal_damage;
 mod kill;
+mod left;
 mod markup;
 mod mixed;
 mod order;

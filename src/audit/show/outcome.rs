@@ -124,9 +124,13 @@ fn calls(out: &mut String, report: &Report) {
         0 => String::new(),
         rows => format!(", {} a row of the dataset", usd(report.cost_usd / rows as f64)),
     };
+    let taken = match calls.taken {
+        0 => String::new(),
+        taken => format!(", {taken} taken from finished shards"),
+    };
     let _ = writeln!(
         out,
-        "\ncalls     {} made, {} replayed; {}{each}",
+        "\ncalls     {} made, {} replayed{taken}; {}{each}",
         calls.made,
         calls.replayed,
         usd(report.cost_usd)
