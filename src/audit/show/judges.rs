@@ -16,10 +16,12 @@ pub fn judges_text(found: &Judges) -> String {
     grid.row(["judge", "kind", "answers", "sensitivity", "specificity", "repeats"]);
     fit.judges.iter().for_each(|judge| grid.row(cells(judge)));
     out += &grid.lines().join("\n");
-    out += "\n\nholds before any look: ";
-    let holds: Vec<String> = fit.holds.iter().map(|(kind, p)| format!("{kind} {p:.2}")).collect();
-    out += &holds.join(", ");
-    out.push('\n');
+    out += "\n\n";
+    let all = ("all stages".to_owned(), fit.holds.clone());
+    for (stage, holds) in [all].iter().map(|(s, of)| (s, of)).chain(&fit.holds_at) {
+        let holds: Vec<String> = holds.iter().map(|(kind, p)| format!("{kind} {p:.2}")).collect();
+        out += &format!("holds before any look, {stage}: {}\n", holds.join(", "));
+    }
     for place in found.places.iter().filter(|p| p.same[0] > 0) {
         out += &format!(
             "{}: a picture held against itself {} times, one of the two called better {} times\n",
