@@ -72,6 +72,7 @@ pub struct Stamp {
 /// A picture's looks.
 #[derive(Debug, Default)]
 struct Picture {
+    stage: String,
     kinds: Vec<String>,
     /// Model and letters of each look.
     looks: Vec<(String, String)>,
@@ -120,7 +121,7 @@ pub async fn judges(run: &RunDir, labels: &[Label]) -> Result<Judges, AuditError
     asked.sort_by(|a, b| {
         let key = |a: &Asked| {
             let counts: Vec<_> = a.counts.iter().map(|c| (c.yes, c.no, c.unsure)).collect();
-            (a.kind.clone(), counts, a.truth)
+            (a.kind.clone(), a.stage.clone(), counts, a.truth)
         };
         key(a).cmp(&key(b))
     });
@@ -143,7 +144,8 @@ fn read(row: &Decision, label: Option<bool>, rejected: bool) -> Vec<Picture> {
     for vote in &row.evidence.votes {
         if vote.ask == Vote::QUESTIONS {
             let kinds = vote.answer.split(',').map(str::to_owned).collect();
-            out.push(Picture { kinds, truth: label, rejected, ..Picture::default() });
+            let stage = row.stage.clone();
+            out.push(Picture { stage, kinds, truth: label, rejected, ..Picture::default() });
         }
         let Some(picture) = out.last_mut() else { continue };
         if let Some((_, model)) = vote.ask.strip_prefix("look_").and_then(|r| r.split_once(':')) {
@@ -175,6 +177,7 @@ fn questions(picture: &Picture, models: &[String]) -> Vec<Asked> {
         .iter()
         .enumerate()
         .map(|(at, kind)| Asked {
+            stage: picture.stage.clone(),
             kind: kind.clone(),
             counts: vec![Count::default(); models.len()],
             truth: truth(at),

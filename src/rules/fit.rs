@@ -11,11 +11,13 @@
 
 use crate::rules::evidence::{Count, Question, Worth, appearances, likelihood, logit, probability};
 use crate::rules::{Assumed, Known, RULE, Worths};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One question of one picture, and what each judge (by place in `judges`) answered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
+    /// The stage that asked. What is drawn first and what is drawn after advice hold in unlike shares.
+    pub stage: String,
     pub kind: String,
     pub counts: Vec<Count>,
     /// Whether it holds, where that is known.
@@ -52,6 +54,8 @@ pub struct Fit {
     pub judges: Vec<Judge>,
     /// Share of questions that hold, by kind.
     pub holds: BTreeMap<String, f64>,
+    /// The same by stage.
+    pub holds_at: BTreeMap<String, BTreeMap<String, f64>>,
     pub questions: usize,
     /// Of these, how many answers were known beforehand.
     pub known: usize,
@@ -70,6 +74,8 @@ const INFERRED: f64 = 0.25;
 const TURNS: usize = 60;
 /// Before anything is seen, so many of so many questions of a kind hold.
 const HOLDS: (f64, f64) = (1.5, 2.5);
+/// How strongly the share of a kind that holds at one stage is drawn to that of all stages, in questions.
+const STAGES: f64 = 10.0;
 /// Before anything is seen, so many of so many errors repeat.
 const REPEAT: (f64, f64) = (1.0, 5.0);
 
@@ -114,10 +120,7 @@ impl Tally {
 
 /// Learns from `asked`. `families[j]` is the family of `judges[j]`.
 pub fn fit(judges: &[String], families: &[usize], asked: &[Asked]) -> Fit {
-    let mut kinds: Vec<String> = asked.iter().map(|a| a.kind.clone()).collect();
-    kinds.sort();
-    kinds.dedup();
-    let mut state = State::new(judges, families, kinds);
+    let mut state = State::new(judges, families, asked);
     for _ in 0..TURNS {
         let posteriors = state.posteriors(asked);
         let tallies = state.tallies(asked, &posteriors);
@@ -131,8 +134,11 @@ struct State<'a> {
     judges: &'a [String],
     families: &'a [usize],
     kinds: Vec<String>,
+    stages: Vec<String>,
     /// By kind.
     holds: Vec<f64>,
+    /// By stage, then kind; None where a stage asked none of the questions, or all of them.
+    holds_at: Vec<Vec<Option<f64>>>,
     /// By kind, then judge.
     worths: Vec<Vec<Worth>>,
     /// One for all families: of two that disagree for good, looks alone do not say which of them is
@@ -141,20 +147,30 @@ struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    fn new(judges: &'a [String], families: &'a [usize], kinds: Vec<String>) -> State<'a> {
+    fn new(judges: &'a [String], families: &'a [usize], asked: &[Asked]) -> State<'a> {
         let repeat = REPEAT.0 / REPEAT.1;
+        let names = |of: fn(&Asked) -> &String| -> Vec<String> {
+            asked.iter().map(of).collect::<BTreeSet<_>>().into_iter().cloned().collect()
+        };
+        let (kinds, stages) = (names(|a| &a.kind), names(|a| &a.stage));
         State {
             judges,
             families,
             holds: kinds.iter().map(|k| if k == RULE { 0.95 } else { 0.8 }).collect(),
             worths: vec![vec![Worth::even(1.0 - RIGHT, repeat); judges.len()]; kinds.len()],
+            holds_at: vec![vec![None; kinds.len()]; stages.len()],
             repeat,
             kinds,
+            stages,
         }
     }
 
     fn kind(&self, asked: &Asked) -> usize {
         self.kinds.binary_search(&asked.kind).unwrap_or(0)
+    }
+
+    fn stage(&self, asked: &Asked) -> usize {
+        self.stages.binary_search(&asked.stage).unwrap_or(0)
     }
 
     /// The probability that each question holds, by what is believed now.
@@ -172,7 +188,8 @@ impl<'a> State<'a> {
 
     fn question(&self, asked: &Asked) -> Question {
         let kind = self.kind(asked);
-        Question { holds: self.holds[kind], worths: self.worths[kind].clone() }
+        let holds = self.holds_at[self.stage(asked)][kind].unwrap_or(self.holds[kind]);
+        Question { holds, worths: self.worths[kind].clone() }
     }
 
     /// By kind, then judge.
@@ -224,14 +241,37 @@ impl<'a> State<'a> {
                 };
             }
         }
-        for (kind, name) in self.kinds.iter().enumerate() {
-            let ours = asked.iter().zip(posteriors).filter(|(a, _)| a.kind == *name);
-            // What is known beforehand was not drawn from the run.
-            let (sum, n) = ours
-                .filter(|(a, _)| a.truth.is_none())
-                .fold((0.0, 0.0), |(sum, n), (_, p)| (sum + p, n + 1.0));
-            self.holds[kind] = (sum + HOLDS.0) / (n + HOLDS.1);
+        self.learn_holds(asked, posteriors);
+    }
+
+    fn learn_holds(&mut self, asked: &[Asked], posteriors: &[f64]) {
+        let mut sums = vec![vec![(0.0, 0.0); self.kinds.len()]; self.stages.len()];
+        // What is known beforehand was not drawn from the run.
+        for (a, p) in asked.iter().zip(posteriors).filter(|(a, _)| a.truth.is_none()) {
+            let (sum, n) = &mut sums[self.stage(a)][self.kind(a)];
+            (*sum, *n) = (*sum + p, *n + 1.0);
         }
+        for kind in 0..self.kinds.len() {
+            let all = sums.iter().map(|of| of[kind]);
+            let (sum, every) = all.fold(HOLDS, |(sum, n), (p, one)| (sum + p, n + one));
+            self.holds[kind] = sum / every;
+            for (stage, sums) in sums.iter().enumerate() {
+                let (sum, n) = sums[kind];
+                let drawn = (sum + STAGES * self.holds[kind]) / (n + STAGES);
+                let apart = n > 0.0 && n + HOLDS.1 < every;
+                self.holds_at[stage][kind] = apart.then_some(drawn);
+            }
+        }
+    }
+
+    /// The shares by stage and kind, under their names.
+    fn told_at(&self) -> BTreeMap<String, BTreeMap<String, f64>> {
+        let of = |(stage, holds): (&String, &Vec<Option<f64>>)| {
+            let named = self.kinds.iter().zip(holds).filter_map(|(k, p)| Some((k.clone(), (*p)?)));
+            (stage.clone(), named.collect::<BTreeMap<_, _>>())
+        };
+        let named = self.stages.iter().zip(&self.holds_at).map(of);
+        named.filter(|(_, holds)| !holds.is_empty()).collect()
     }
 
     /// The share of errors that come again at every look: of all kinds but the rules, which only follow
@@ -306,6 +346,7 @@ impl<'a> State<'a> {
         Fit {
             judges,
             holds: self.kinds.iter().cloned().zip(self.holds.iter().copied()).collect(),
+            holds_at: self.told_at(),
             questions: asked.len(),
             known,
         }
@@ -340,9 +381,13 @@ impl Fit {
             repeat: round(judge.repeat),
             from: format!("{} answers of {from}", judge.looks),
         };
+        let rounded = |of: &BTreeMap<String, f64>| {
+            of.iter().map(|(kind, p)| (kind.clone(), round(*p))).collect::<BTreeMap<_, _>>()
+        };
         Worths {
             assumed: Assumed::default(),
-            holds: self.holds.iter().map(|(k, p)| (k.clone(), round(*p))).collect(),
+            holds: rounded(&self.holds),
+            holds_at: self.holds_at.iter().map(|(s, of)| (s.clone(), rounded(of))).collect(),
             judges: self.judges.iter().map(known).collect(),
         }
     }

@@ -24,6 +24,8 @@ pub struct Verdict {
     /// Items that were left out, or answered by a word that is in no table, or twice and otherwise.
     /// While there are any, the verdict is none: ask again.
     pub unanswered: Vec<String>,
+    /// Something is answered yes of a thing that is answered not to be there.
+    pub orphans: bool,
 }
 
 /// The overall verdict.
@@ -52,7 +54,7 @@ pub fn conclude(rules: &Rules, atoms: &[Atom], given: &[Given]) -> Verdict {
     let mut read_checks: Vec<Read> = rules.rules.iter().map(rule).collect();
     let first_atom = read_checks.len();
     read_checks.extend(atoms.iter().map(atom));
-    void_children(&mut read_checks[first_atom..], atoms);
+    let orphans = void_children(&mut read_checks[first_atom..], atoms);
     let open = |c: &&Read| !c.answered && c.check.answer != Answer::Void;
     let unanswered = read_checks.iter().filter(open).map(|c| c.check.id.clone()).collect();
     let checks: Vec<Check> = read_checks.into_iter().map(|c| c.check).collect();
@@ -68,6 +70,7 @@ pub fn conclude(rules: &Rules, atoms: &[Atom], given: &[Given]) -> Verdict {
         score: if counted == 0 { 0.0 } else { passed as f32 / counted as f32 },
         checks,
         unanswered,
+        orphans,
     }
 }
 
@@ -111,8 +114,9 @@ fn read(name: &str, source: CheckSource, may_be_void: bool, given: &[Given]) -> 
 }
 
 /// `checks[i]` answers `atoms[i]`. Runs until nothing changes, so that grandchildren follow. An
-/// unanswered parent is no failed one: it is asked again.
-fn void_children(checks: &mut [Read], atoms: &[Atom]) {
+/// unanswered parent is no failed one: it is asked again. Whether one of them was answered yes.
+fn void_children(checks: &mut [Read], atoms: &[Atom]) -> bool {
+    let mut orphans = false;
     loop {
         let failed: Vec<bool> = checks
             .iter()
@@ -129,12 +133,13 @@ fn void_children(checks: &mut [Read], atoms: &[Atom]) {
                     .is_some_and(|p| failed[p])
             });
             if orphaned && checks[index].check.answer != Answer::Void {
+                orphans |= checks[index].check.answer == Answer::Yes;
                 checks[index].check.answer = Answer::Void;
                 changed = true;
             }
         }
         if !changed {
-            return;
+            return orphans;
         }
     }
 }
@@ -169,6 +174,9 @@ mod tests {
         assert_eq!((verdict.said, verdict.score), (Overall::Unsatisfied, 0.0));
         assert_eq!(verdict.checks[2].answer, Answer::Void);
         assert!(verdict.unanswered.is_empty(), "a void question needs no answer");
+        assert!(verdict.orphans, "it speaks of a thing that is not there");
+        let consistent = of(&atoms, &[given("a1", Word::No), given("a2", Word::No)]);
+        assert!(!consistent.orphans);
     }
 
     #[test]

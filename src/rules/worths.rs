@@ -29,6 +29,10 @@ pub struct Worths {
     /// Kind of question -> share that holds before any look.
     #[serde(default)]
     pub holds: BTreeMap<String, f64>,
+    /// The same at one stage, by its name: what is drawn of a hard prompt holds less often than what is
+    /// drawn after advice.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holds_at: BTreeMap<String, BTreeMap<String, f64>>,
     #[serde(default, rename = "judge")]
     pub judges: Vec<Known>,
 }
@@ -104,7 +108,8 @@ impl Worths {
             share("`holds`", holds),
             share("`rule_holds`", rule_holds),
         ];
-        faults.extend(self.holds.iter().flat_map(|(k, p)| [kind(k), share(k, *p)]));
+        let holds = self.holds.iter().chain(self.holds_at.values().flatten());
+        faults.extend(holds.flat_map(|(k, p)| [kind(k), share(k, *p)]));
         for known in &self.judges {
             faults.push(known.kind.as_deref().and_then(kind));
             faults.push(share("`sensitivity`", known.sensitivity));
@@ -127,10 +132,11 @@ impl Worths {
         }
     }
 
-    /// The share of questions of `kind` that hold, before any look.
-    pub fn holds(&self, kind: &str) -> f64 {
+    /// The share of questions of `kind` that hold at `stage`, before any look.
+    pub fn holds(&self, stage: &str, kind: &str) -> f64 {
         let assumed = if kind == RULE { self.assumed.rule_holds } else { self.assumed.holds };
-        let known = self.holds.get(kind).or_else(|| self.holds.get(wider(kind)?));
+        let at = self.holds_at.get(stage).and_then(|at| at.get(kind));
+        let known = at.or_else(|| self.holds.get(kind)).or_else(|| self.holds.get(wider(kind)?));
         known.copied().unwrap_or(assumed).clamp(0.01, 0.999)
     }
 }
@@ -154,12 +160,15 @@ mod tests {
         assert_eq!(worths.of("m", "count").sensitivity, 0.7);
         assert_eq!(worths.of("m", "color").sensitivity, 0.9);
         assert_eq!(worths.of("n", "color"), Worth::even(0.2, 0.1));
-        assert_eq!((worths.holds("count"), worths.holds("color")), (0.6, 0.8));
+        assert_eq!((worths.holds("s", "count"), worths.holds("s", "color")), (0.6, 0.8));
         // Counts of many go by what is known of counts, until something is known of them.
-        assert_eq!((worths.of("m", MANY).sensitivity, worths.holds(MANY)), (0.7, 0.6));
+        assert_eq!((worths.of("m", MANY).sensitivity, worths.holds("s", MANY)), (0.7, 0.6));
         let many = parse("[holds]\ncount = 0.9\ncount_many = 0.5\n").expect("reads");
-        assert_eq!((many.holds(MANY), many.holds(FEW)), (0.5, 0.9));
+        assert_eq!((many.holds("s", MANY), many.holds("s", FEW)), (0.5, 0.9));
+        let at = parse("[holds]\ncount = 0.9\n[holds_at.first]\ncount = 0.3\n").expect("reads");
+        assert_eq!((at.holds("first", "count"), at.holds("last", "count")), (0.3, 0.9));
         assert!(parse("[holds]\nmood = 0.5\n").is_err());
+        assert!(parse("[holds_at.first]\nmood = 0.5\n").is_err());
         assert!(parse("[holds]\ncount = 80\n").is_err());
         assert!(parse("[assumed]\nerror = 0.1\n").is_err());
     }

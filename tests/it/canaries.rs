@@ -25,7 +25,9 @@ fn erring(judge_error: f64) -> World {
     }
 }
 
-async fn run(world: World, limit: u64, set: Vec<(&str, &str, &str)>, store: &Store) -> Report {
+/// One draw tells what is hard: the stages after it are what is looked at here.
+async fn run(world: World, limit: u64, set: (&str, &str, &str), store: &Store) -> Report {
+    let set = vec![("hard", "draws", "1"), set];
     let env = Env::test(1);
     let (url, _server) =
         Server::start(env.clone(), world, SimOptions::default()).await.expect("a free port");
@@ -41,13 +43,15 @@ async fn what_canaries_tell_of_judges_is_true_and_they_go_nowhere_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = folder.path().join("run").display().to_string();
     let store = Store::open(&place).expect("opens");
-    let report = run(erring(0.15), 40, vec![("canaries", "share", "1.0")], &store).await;
+    // A clumsy generator has most first pictures wrong, and a canary goes beside a second one.
+    let world = World { clumsiness: 1.5, ..erring(0.15) };
+    let report = run(world, 16, ("canaries", "share", "1.0"), &store).await;
     conserved_along_the_edges(&report, &store).await;
     assert!(report.dataset.rows > 5, "{report:?}");
 
     let opened = RunDir::open(&place).await.expect("opens");
     let found = judges(&opened, &[]).await.expect("reads");
-    assert!(found.fit.known > 25, "{}", found.fit.known);
+    assert!(found.fit.known > 10, "{}", found.fit.known);
     for judge in found.fit.judges.iter().filter(|judge| judge.kind.is_none()) {
         for share in [judge.sensitivity, judge.specificity] {
             assert!(share.low <= 0.85 && 0.85 <= share.high, "{}: {share:?}", judge.model);
@@ -93,7 +97,7 @@ fn nowhere(run: &str, folder: &Path, altered: &[String], asked: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_stays_undecided_is_a_reason_of_its_own_and_loses_no_record() {
     let store = memory();
-    let report = run(erring(0.3), 24, vec![("judged", "max_looks", "2")], &store).await;
+    let report = run(erring(0.3), 8, ("judged", "max_looks", "2"), &store).await;
     conserved_along_the_edges(&report, &store).await;
     let judged = report.stages.iter().find(|stage| stage.stage == "judged").expect("there");
     let undecided = judged.reasons.get("undecided").copied().unwrap_or(0);

@@ -223,15 +223,17 @@ def ways(bench, world, error, repeat, pilot, judges, wanted):
         yield SINGLE, bench.run(f"single_{name}", "paper", world)
     if MAJORITY in wanted:
         yield MAJORITY, bench.run(f"majority_{name}", "majority", world, ["judged.votes=3"])
-    purity = [f"{stage}.purity={0.95 if repeat else 0.98}" for stage in ("judged", "good")]
-    if LOOKS in wanted or TRUSTED in wanted:
+    # Two families that repeat half of their errors seldom come to 0.98 together.
+    purity = [f"{stage}.purity={0.97 if repeat else 0.98}" for stage in ("judged", "good")]
+    if LOOKS in wanted:
         first = learned(bench, world, name, "standard", purity, pilot)
         judges += held(bench, first, {"error": error, "repeat": repeat > 0}, error)
-    if LOOKS in wanted:
         yield LOOKS, bench.run(f"looks_{name}", "standard", world, purity)
     if TRUSTED in wanted:
-        trusted = ['hard.judge=["judge", "second_judge"]', purity[0].replace("judged", "hard")]
-        yield TRUSTED, bench.run(f"trusted_{name}", "standard", world, purity + trusted)
+        # A pilot of its own: what the plain generator draws of any prompt holds in a share of its own.
+        trusted = purity + ['hard.judge=["judge", "second_judge"]', purity[0].replace("judged", "hard")]
+        learned(bench, world, f"trusted_{name}", "standard", trusted, pilot)
+        yield TRUSTED, bench.run(f"trusted_{name}", "standard", world, trusted)
     if repeat and THREE in wanted:
         three = purity + [f'{stage}.judge=["judge", "second_judge", "third_judge"]' for stage in ("judged", "good", "canaries")]
         learned(bench, world, f"three_{name}", "three", three, pilot)
@@ -318,7 +320,7 @@ def main():
             for repeat in args.repeats:
                 with Sim(args.program, judge_error=error, judge_repeat=repeat) as world:
                     here = (repeat > 0, error)
-                    if LOOKS in args.ways or TRUSTED in args.ways:
+                    if LOOKS in args.ways:
                         judges = [j for j in judges if place(j) != here]
                     for way, run in ways(bench, world, error, repeat, args.pilot, judges, args.ways):
                         one = {"error": error, "repeat": repeat > 0, "way": way, **measure(bench, oracle, run, easy)}

@@ -3,6 +3,7 @@
 use crate::audit::judges::Judges;
 use crate::audit::show::Grid;
 use crate::rules::fit::{Judge, Share};
+use std::collections::BTreeMap;
 
 /// All that was learned of the judges of a RUN.
 pub fn judges_text(found: &Judges) -> String {
@@ -16,10 +17,9 @@ pub fn judges_text(found: &Judges) -> String {
     grid.row(["judge", "kind", "answers", "sensitivity", "specificity", "repeats"]);
     fit.judges.iter().for_each(|judge| grid.row(cells(judge)));
     out += &grid.lines().join("\n");
-    out += "\n\nholds before any look: ";
-    let holds: Vec<String> = fit.holds.iter().map(|(kind, p)| format!("{kind} {p:.2}")).collect();
-    out += &holds.join(", ");
-    out.push('\n');
+    out += "\n\n";
+    out += &shares("all stages", &fit.holds);
+    fit.holds_at.iter().for_each(|(stage, holds)| out += &shares(stage, holds));
     for place in found.places.iter().filter(|p| p.same[0] > 0) {
         out += &format!(
             "{}: a picture held against itself {} times, one of the two called better {} times\n",
@@ -44,6 +44,12 @@ pub fn judges_text(found: &Judges) -> String {
     }
     found.warnings.iter().for_each(|warning| out += &format!("warning: {warning}\n"));
     out
+}
+
+/// The shares of questions that hold, by kind, as one line.
+fn shares(stage: &str, holds: &BTreeMap<String, f64>) -> String {
+    let holds: Vec<String> = holds.iter().map(|(kind, p)| format!("{kind} {p:.2}")).collect();
+    format!("holds before any look, {stage}: {}\n", holds.join(", "))
 }
 
 fn cells(judge: &Judge) -> [String; 6] {

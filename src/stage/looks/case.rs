@@ -33,16 +33,16 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// `models` and `families` are of the judges, in their order.
+    /// `models` and `families` are of the judges, in their order; `worths` as known at `stage`.
     pub fn new(
         rules: &Rules,
         atoms: &[Atom],
-        worths: &Worths,
+        (worths, stage): (&Worths, &str),
         (models, families): (&[String], &'a [usize]),
         purity: f64,
     ) -> Case<'a> {
         let question = |kind: &str| Question {
-            holds: worths.holds(kind),
+            holds: worths.holds(stage, kind),
             worths: models.iter().map(|model| worths.of(model, kind)).collect(),
         };
         let counts = vec![Count::default(); models.len()];

@@ -33,6 +33,7 @@ pub struct Looks {
     families: Vec<usize>,
     prices: Vec<f64>,
     worths: Worths,
+    stage: String,
     purity: f64,
     max_looks: u32,
     open_only: bool,
@@ -115,6 +116,7 @@ impl Looks {
         Ok(Some(Looks {
             prices: roles.iter().map(price).collect(),
             worths: worths(cx)?,
+            stage: cx.stage.to_owned(),
             purity: or(cx.params.float("purity"), params::PURE),
             max_looks: or(cx.params.int("max_looks") as f64, params::LOOKS) as u32,
             open_only: cx.params.text("look_at") != "all",
@@ -135,7 +137,8 @@ impl Looks {
     ) -> Result<Result<Judged, Unjudged>, StageError> {
         let atoms = &trajectory.atoms;
         let panel = (&self.models[..], &self.families[..]);
-        let mut case = Case::new(rules, atoms, &self.worths, panel, self.purity);
+        let known = (&self.worths, &self.stage[..]);
+        let mut case = Case::new(rules, atoms, known, panel, self.purity);
         let mut record = Record {
             asked: vec![0; self.judges.len()],
             lost: vec![0; self.judges.len()],
@@ -328,7 +331,8 @@ impl Looks {
     }
 
     /// The first rationale bought whose every answer is as it is settled, where that is sure enough. A
-    /// rule that only says again what the checklist found is no claim of its own.
+    /// rule that only says again what the checklist found is no claim of its own. A look that says
+    /// something of a thing which it says is not there may claim it in its words too.
     fn bought(&self, case: &Case<'_>, checks: &[Check], looked: &[Looked]) -> Option<Found> {
         let holds = case.holds();
         let claimed = |c: &Check| match c.answer {
@@ -344,6 +348,7 @@ impl Looks {
         let agrees = |l: &&Looked| {
             let said = &l.reading.verdict.checks;
             l.full
+                && !l.reading.verdict.orphans
                 && checks.iter().filter(|c| claimed(c)).all(|c| {
                     let same = said.iter().find(|s| s.source == c.source && s.id == c.id);
                     same.is_some_and(|s| s.answer == c.answer)
