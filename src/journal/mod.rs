@@ -10,8 +10,8 @@
 
 mod bytes;
 mod catalog;
-mod company;
 mod compact;
+mod company;
 mod entry;
 mod error;
 mod footer;
