@@ -54,6 +54,15 @@ pub struct Engine {
     fatal: Mutex<Option<Halted>>,
 }
 
+fn node(stage: Stage) -> Result<Node, StoreError> {
+    Ok(match stage {
+        Stage::Source { source, make } => Node::Source { source, make },
+        Stage::Each(each) => Node::Each(each),
+        Stage::Gather(gather) => Node::Gate(Gate::new(Some(gather))?),
+        Stage::Sink(sink) => Node::Sink(Gate::new(None)?, sink),
+    })
+}
+
 /// A walk that did not come to its end: the run is stopping.
 pub struct Abandoned;
 
@@ -79,15 +88,8 @@ impl Engine {
         let first_ports =
             plan.stages.iter().map(|s| s.kind.ports.first().map_or("", |p| p.name)).collect();
         let ledger = Ledger::new(progress.start(names.iter().cloned()))?;
-        let mut nodes = Vec::new();
-        for stage in plan.stages {
-            nodes.push(match stage.stage {
-                Stage::Source { source, make } => Node::Source { source, make },
-                Stage::Each(each) => Node::Each(each),
-                Stage::Gather(gather) => Node::Gate(Gate::new(Some(gather))?),
-                Stage::Sink(sink) => Node::Sink(Gate::new(None)?, sink),
-            });
-        }
+        let stages = plan.stages.into_iter().map(|stage| node(stage.stage));
+        let nodes = stages.collect::<Result<Vec<_>, _>>()?;
         let mut engine = Engine {
             env,
             names,

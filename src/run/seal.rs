@@ -61,15 +61,7 @@ impl Run<'_> {
             .buffered(AHEAD)
             .flat_map(futures::stream::iter)
             .boxed();
-        let cx = SinkCx {
-            store: self.options.store.clone(),
-            blobs: self.options.blobs.clone(),
-            about: self.report(true),
-            pipeline: self.manifest.pipeline.clone(),
-            pipeline_digest: self.manifest.digest.clone(),
-            models: self.manifest.models.clone().into_iter().collect(),
-        };
-        let sealed = match sink.write(records, &cx).await {
+        let sealed = match sink.write(records, &self.sink_cx()).await {
             Ok(sealed) => sealed,
             Err(error) => {
                 engine.stage_failed(error);
@@ -82,6 +74,17 @@ impl Run<'_> {
             engine.sunk(i, &gate.prompt(at)?, failed.get(&id).copied());
         }
         Ok(Some(sealed))
+    }
+
+    fn sink_cx(&self) -> SinkCx {
+        SinkCx {
+            store: self.options.store.clone(),
+            blobs: self.options.blobs.clone(),
+            about: self.report(true),
+            pipeline: self.manifest.pipeline.clone(),
+            pipeline_digest: self.manifest.digest.clone(),
+            models: self.manifest.models.clone().into_iter().collect(),
+        }
     }
 }
 
