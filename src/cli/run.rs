@@ -226,7 +226,6 @@ async fn start(
     };
     let market = &opened.market;
     if let Some(spare) = spare
-        && args.shard.is_none()
         && forecast::spends(&plan, &market.endpoints, &market.worlds.simulated)
     {
         let (store, endpoints) = (&market.store, &market.endpoints);

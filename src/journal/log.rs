@@ -99,8 +99,7 @@ impl Journal {
         let catalog = Arc::new(Catalog::open(root, Wanted::ALL).await?);
         compact::finish_earlier(&catalog, dir).await?;
         let company = Company::default();
-        let waits = (commit_wait, company.clone());
-        let writer = Writer::start(env, Arc::clone(&catalog), fence, waits);
+        let writer = Writer::start(env, Arc::clone(&catalog), fence, commit_wait, company.clone());
         Ok(Journal { catalog, writer, company })
     }
 

@@ -107,7 +107,8 @@ impl Writer {
         env: Env,
         catalog: Arc<Catalog>,
         fence: Fence,
-        (wait, company): (Duration, Company),
+        wait: Duration,
+        company: Company,
     ) -> Writer {
         let (queue, commands) = mpsc::channel(QUEUE);
         let place = catalog.store().under(&fence.dir).uri();

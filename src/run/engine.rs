@@ -169,7 +169,7 @@ impl Engine {
         at: usize,
         t: Trajectory,
         said: Evidence,
-        trail: &Trail,
+        trail: &mut Trail,
     ) -> Result<(), Abandoned> {
         let Node::Source { make, .. } = &self.nodes[at] else { return Ok(()) };
         self.arrive(at);
@@ -190,7 +190,7 @@ impl Engine {
     pub(super) async fn walk(
         &self,
         mut queue: Vec<(usize, Trajectory)>,
-        trail: &Trail,
+        trail: &mut Trail,
     ) -> Result<(), Abandoned> {
         while let Some((at, t)) = queue.pop() {
             self.arrive(at);

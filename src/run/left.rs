@@ -6,6 +6,7 @@
 //! shard's marker names them by their digests. Walks that failed are not among them: the next run
 //! tries them again. `take` reads them.
 
+use crate::call::Usage;
 use crate::record::{CallKey, Digest, Evidence, NanoUsd, Trajectory};
 use crate::run::engine::Engine;
 use crate::run::tally::Tally;
@@ -30,7 +31,7 @@ pub struct Left {
 pub struct Walk<'a> {
     /// First, so that it is found without reading the line.
     pub head: Digest,
-    pub calls: Vec<Spent>,
+    pub calls: Vec<Paid>,
     /// Stages, and their decisions.
     #[serde(borrow)]
     pub decided: Vec<(&'a str, &'a RawValue)>,
@@ -39,15 +40,18 @@ pub struct Walk<'a> {
     pub waits: Vec<(&'a str, &'a RawValue)>,
 }
 
-/// What a call cost.
+/// A call that was answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Spent {
+pub struct Paid {
     pub key: CallKey,
     pub role: String,
-    /// Tokens.
-    pub tokens_in: u64,
-    pub tokens_out: u64,
-    pub images: u64,
+    pub spent: Spent,
+}
+
+/// What a call cost.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spent {
+    pub usage: Usage,
     pub cost: NanoUsd,
     pub simulated: bool,
 }
@@ -91,8 +95,7 @@ impl Leaving {
         let mut out = self.out.lock().await;
         let walks = std::mem::take(&mut *self.walks.lock());
         for (head, steps) in walks {
-            let calls: Option<Vec<Spent>> =
-                steps.calls.iter().map(|key| tally.spent(key)).collect();
+            let calls: Option<Vec<Paid>> = steps.calls.iter().map(|key| tally.paid(key)).collect();
             // Each was answered through this tally; one that is not known to it is walked again.
             let Some(calls) = calls else { continue };
             line(engine, head, calls, &steps, &mut out.lines)?;
@@ -143,7 +146,7 @@ impl Out {
 fn line(
     engine: &Engine,
     head: Digest,
-    calls: Vec<Spent>,
+    calls: Vec<Paid>,
     steps: &Steps,
     lines: &mut Vec<u8>,
 ) -> Result<(), StoreError> {

@@ -38,8 +38,9 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
         options.shard,
     )?;
     if options.shard.is_none() {
-        let reached = (journal.clone(), options.blobs.clone(), tally.clone());
-        if let Some((taken, said)) = Taken::read(&options.store, &manifest.digest, reached).await? {
+        let (store, blobs) = (&options.store, options.blobs.clone());
+        let read = Taken::read(store, &manifest.digest, journal.clone(), blobs, tally.clone());
+        if let Some((taken, said)) = read.await? {
             engine.taken = Some(taken);
             said.into_iter().for_each(|what| options.progress.say(what));
         }
@@ -174,8 +175,8 @@ impl Run<'_> {
         if let Some((side, leaving)) = self.leaving() {
             let left = leaving.finish(&self.engine, &self.tally, &side).await?;
             let failed = report.stages.iter().map(StageReport::to_try_again).sum();
-            let ended = (self.env.unix_ms(), failed);
-            shards::finish(&side, &self.manifest.digest, ended, Some(left)).await?;
+            let now = self.env.unix_ms();
+            shards::finish(&side, &self.manifest.digest, now, failed, Some(left)).await?;
         } else {
             let lost = conserve::broken(&self.engine);
             if !lost.is_empty() {

@@ -89,8 +89,8 @@ impl Engine {
         {
             return Ok(());
         }
-        let trail = self.trail();
-        self.enter(at, t, said, &trail).await?;
+        let mut trail = self.trail();
+        self.enter(at, t, said, &mut trail).await?;
         self.walked(head, trail);
         Ok(())
     }
@@ -103,8 +103,8 @@ impl Engine {
         {
             return Ok(());
         }
-        let trail = self.trail();
-        self.walk(self.after(at, port, t), &trail).await?;
+        let mut trail = self.trail();
+        self.walk(self.after(at, port, t), &mut trail).await?;
         self.walked(head, trail);
         Ok(())
     }

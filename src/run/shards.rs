@@ -182,7 +182,8 @@ pub(super) async fn begin(side: &Store) -> Result<(), StoreError> {
 pub(super) async fn finish(
     side: &Store,
     pipeline: &str,
-    (finished_ms, failed): (u64, u64),
+    finished_ms: u64,
+    failed: u64,
     left: Option<Left>,
 ) -> Result<(), StoreError> {
     let marker = Marker { pipeline: pipeline.to_owned(), finished_ms, failed, left };
@@ -331,12 +332,12 @@ mod tests {
         let side = store.under(&Layout::shard(1, 3));
         begin(&side).await.unwrap();
         assert_eq!(missing(&store, "p").await.unwrap(), [0, 1, 2]);
-        finish(&side, "p", (5, 2), None).await.unwrap();
+        finish(&side, "p", 5, 2, None).await.unwrap();
         assert_eq!(missing(&store, "p").await.unwrap(), [0, 2]);
         assert!(closed(&store, "p").await.unwrap().is_empty(), "it has records to try again");
-        finish(&side, "p", (5, 0), None).await.unwrap();
+        finish(&side, "p", 5, 0, None).await.unwrap();
         assert_eq!(closed(&store, "p").await.unwrap(), [1]);
-        finish(&side, "p", (5, 2), None).await.unwrap();
+        finish(&side, "p", 5, 2, None).await.unwrap();
         assert_eq!(missing(&store, "another").await.unwrap(), [0, 1, 2]);
         let now = states(&store, "p", 10).await.unwrap();
         assert_eq!(now[1].state, ShardState::Done { finished_ms: 5, failed: 2 });

@@ -48,7 +48,9 @@ impl Taken {
     pub async fn read(
         store: &Store,
         pipeline: &str,
-        (journal, blobs, tally): (Arc<Journal>, Blobs, Arc<Tally>),
+        journal: Arc<Journal>,
+        blobs: Blobs,
+        tally: Arc<Tally>,
     ) -> Result<Option<(Taken, Vec<String>)>, StoreError> {
         let mut parts = Vec::new();
         for (folder, left) in shards::left(store, pipeline).await? {

@@ -2,7 +2,7 @@
 
 use crate::call::{CallError, KeyedRequest, Model, Reply};
 use crate::record::{CallKey, NanoUsd, RoleReport};
-use crate::run::left::Spent;
+use crate::run::left::{Paid, Spent};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -22,26 +22,26 @@ struct Sums {
     /// Calls of walks that finished shards left.
     taken: u64,
     /// Each call, for who will leave its walks.
-    kept: Option<HashMap<CallKey, Spent>>,
+    kept: Option<HashMap<CallKey, Paid>>,
 }
 
 impl Sums {
     /// Whether it was not counted before.
-    fn count(&mut self, spent: &Spent) -> bool {
-        let key = spent.key.0;
+    fn count(&mut self, key: &CallKey, role: &str, spent: &Spent) -> bool {
+        let key = key.0;
         let short =
             u64::from_le_bytes([key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7]]);
         if !self.seen.insert(short) {
             return false;
         }
         self.simulated |= spent.simulated;
-        if !self.by_role.contains_key(&spent.role) {
-            self.by_role.insert(spent.role.clone(), Default::default());
+        if !self.by_role.contains_key(role) {
+            self.by_role.insert(role.to_owned(), Default::default());
         }
-        if let Some((report, cost)) = self.by_role.get_mut(&spent.role) {
-            report.tokens_in += spent.tokens_in;
-            report.tokens_out += spent.tokens_out;
-            report.images += spent.images;
+        if let Some((report, cost)) = self.by_role.get_mut(role) {
+            report.tokens_in += spent.usage.input;
+            report.tokens_out += spent.usage.output + spent.usage.thinking;
+            report.images += spent.usage.images;
             *cost += spent.cost;
         }
         true
@@ -59,21 +59,21 @@ impl Tally {
         Tally { inner, sums: Mutex::default() }
     }
 
-    /// One that also answers `spent`.
+    /// One that also answers `paid`.
     pub fn keeping(inner: Arc<dyn Model>) -> Tally {
         let sums = Sums { kept: Some(HashMap::new()), ..Sums::default() };
         Tally { inner, sums: Mutex::new(sums) }
     }
 
     /// What a call that passed has cost.
-    pub fn spent(&self, key: &CallKey) -> Option<Spent> {
+    pub fn paid(&self, key: &CallKey) -> Option<Paid> {
         self.sums.lock().kept.as_ref()?.get(key).cloned()
     }
 
     /// A call of a walk that a finished shard left.
-    pub fn take(&self, spent: &Spent) {
+    pub fn take(&self, paid: &Paid) {
         let mut sums = self.sums.lock();
-        sums.taken += u64::from(sums.count(spent));
+        sums.taken += u64::from(sums.count(&paid.key, &paid.role, &paid.spent));
     }
 
     /// Distinct calls of walks that finished shards left, and that nothing else asked for before.
@@ -106,20 +106,13 @@ impl Tally {
 impl Model for Tally {
     async fn call(&self, request: KeyedRequest<'_>) -> Result<Reply, CallError> {
         let reply = self.inner.call(request).await?;
-        let spent = Spent {
-            key: request.key(),
-            role: request.role().to_owned(),
-            tokens_in: reply.usage.input,
-            tokens_out: reply.usage.output + reply.usage.thinking,
-            images: reply.usage.images,
-            cost: reply.cost,
-            simulated: reply.simulated,
-        };
+        let (key, role) = (request.key(), request.role());
+        let spent = Spent { usage: reply.usage, cost: reply.cost, simulated: reply.simulated };
         let mut sums = self.sums.lock();
-        if sums.count(&spent)
+        if sums.count(&key, role, &spent)
             && let Some(kept) = &mut sums.kept
         {
-            kept.insert(spent.key, spent);
+            kept.insert(key, Paid { key, role: role.to_owned(), spent });
         }
         Ok(reply)
     }

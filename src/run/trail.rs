@@ -4,10 +4,9 @@
 
 use crate::record::{CallKey, Decision, Disposition};
 use crate::store::SpillRef;
-use parking_lot::Mutex;
 
 /// One walk's; empty and free where nobody asks for it.
-pub struct Trail(Option<Mutex<Steps>>);
+pub struct Trail(Option<Steps>);
 
 /// See `Trail`.
 #[derive(Debug, Default)]
@@ -24,13 +23,12 @@ pub struct Steps {
 
 impl Trail {
     pub fn new(kept: bool) -> Trail {
-        Trail(kept.then(Mutex::default))
+        Trail(kept.then(Steps::default))
     }
 
     /// What `decision` used and how it ended; its place follows by `decided`.
-    pub fn hear(&self, decision: &Decision) {
-        let Some(steps) = &self.0 else { return };
-        let mut steps = steps.lock();
+    pub fn hear(&mut self, decision: &Decision) {
+        let Some(steps) = &mut self.0 else { return };
         steps.failed |= decision.disposition == Disposition::Failed;
         for key in &decision.calls {
             if !steps.calls.contains(key) {
@@ -39,20 +37,20 @@ impl Trail {
         }
     }
 
-    pub fn decided(&self, at: usize, place: SpillRef) {
-        if let Some(steps) = &self.0 {
-            steps.lock().decided.push((at, place));
+    pub fn decided(&mut self, at: usize, place: SpillRef) {
+        if let Some(steps) = &mut self.0 {
+            steps.decided.push((at, place));
         }
     }
 
-    pub fn waits(&self, at: usize, place: SpillRef) {
-        if let Some(steps) = &self.0 {
-            steps.lock().waits.push((at, place));
+    pub fn waits(&mut self, at: usize, place: SpillRef) {
+        if let Some(steps) = &mut self.0 {
+            steps.waits.push((at, place));
         }
     }
 
     /// None where it was not kept.
     pub fn into_steps(self) -> Option<Steps> {
-        self.0.map(Mutex::into_inner)
+        self.0
     }
 }

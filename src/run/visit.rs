@@ -21,7 +21,7 @@ impl Engine {
         at: usize,
         each: &dyn Each,
         t: Trajectory,
-        trail: &Trail,
+        trail: &mut Trail,
     ) -> Result<Vec<(usize, Trajectory)>, Abandoned> {
         if self.phase() > Phase::Running {
             return Err(Abandoned);
@@ -78,7 +78,7 @@ impl Engine {
     }
 
     /// `keep` of a walk's decision, with its place in the walk's trail.
-    pub(super) fn note(&self, trail: &Trail, at: usize, decision: Decision) {
+    pub(super) fn note(&self, trail: &mut Trail, at: usize, decision: Decision) {
         trail.hear(&decision);
         if let Some(place) = self.keep(at, decision) {
             trail.decided(at, place);

@@ -218,7 +218,7 @@ fn the_order_of_questions_shows_nowhere() {
 fn a_stage_is_as_sure_as_its_own_pictures_allow() {
     let stages = [("judged", 0.4), ("good", 0.95)];
     let mut rng = Rng::keyed(5, &["stages"]);
-    let mut asked = Vec::new();
+    let mut seen = Vec::new();
     let mut held = [0.0; 2];
     for n in 0..600 {
         let (stage, share) = stages[n % 2];
@@ -226,10 +226,9 @@ fn a_stage_is_as_sure_as_its_own_pictures_allow() {
         held[n % 2] += f64::from(u8::from(truth)) / 300.0;
         let counts =
             [(); 2].map(|()| Count::of(&[truth != rng.chance(0.1), truth != rng.chance(0.1)]));
-        let kind = "count".to_owned();
-        asked.push(Asked { stage: stage.to_owned(), kind, counts: counts.to_vec(), truth: None });
+        seen.push(Asked { stage: stage.to_owned(), ..asked("count", counts.to_vec(), None) });
     }
-    let fit = fit(&judges(), &[0, 1], &asked);
+    let fit = fit(&judges(), &[0, 1], &seen);
     let worths = fit.worths("the test");
     for ((stage, _), share) in stages.into_iter().zip(held) {
         let found = worths.holds(stage, "count");
