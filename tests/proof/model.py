@@ -248,19 +248,27 @@ class _Kept:
             return _causal(q, k, v)
         return lambda number, *own: _layer(*own, functools.partial(attend, number))
 
-    def next(self, ends):
-        """A layer over one more token a row, at its row's end."""
-        bias = torch.where(self.places[None] <= ends[:, None], 0.0, float("-inf"))[:, None, None]
+    def next(self, ends, most):
+        """A layer over one more token a row, at its row's end; none ends behind `most`."""
+        bias = torch.where(self.places[None, :most] <= ends[:, None], 0.0, float("-inf"))[:, None, None]
 
         def attend(number, q, k, v):
             keys, values = self.keys[number], self.values[number]
             keys[self.rows, :, ends], values[self.rows, :, ends] = k[:, :, 0], v[:, :, 0]
+            keys, values = keys[:, :, :most], values[:, :, :most]
             # Heads that share keys and values stand as places of one.
             n, heads, _, wide = q.shape
             q = q.view(n, keys.shape[1], heads // keys.shape[1], wide)
             score = (q @ keys.transpose(2, 3)).float() * wide ** -0.5 + bias
             return (score.softmax(-1).to(values.dtype) @ values).view(n, heads, 1, wide)
         return lambda number, *own: _layer(*own, functools.partial(attend, number))
+
+    def keep(self, live):
+        """Only these rows go on."""
+        for parts in (self.keys, self.values):
+            for number in range(len(parts)):
+                parts[number] = parts[number][live]
+        self.rows = self.rows[:len(live)]
 
 
 @torch.no_grad()
@@ -284,16 +292,27 @@ def answer(model, prompts, pictures, device, most=320, part=128):
         features = see(model, torch.from_numpy(np.stack(flat)).to(device)) if flat else None
         out = _layers(model, embedded(model, ids.to(device), features), places.to(device), kept.first(at, len(own)))
         last.append(out[torch.arange(len(own), device=device), ends[at:at + part] - 1])
-    last, said, ended = torch.cat(last), [], torch.zeros(n, dtype=torch.bool, device=device)
-    for _ in range(most):
-        token = torch.where(ended, stops[0], model.lm_head(last).argmax(-1))
-        said.append(token)
-        ended |= torch.isin(token, stops)
-        if len(said) % 8 == 0 and bool(ended.all()):
-            break
-        x = model.model.language_model.embed_tokens(token)[:, None]
-        last = _layers(model, x, place[None, :, None].expand(3, n, 1), kept.next(ends))[:, 0]
-        place, ends = place + 1, ends + 1
-    said, over = torch.stack(said, 1).cpu().numpy(), set(stops.tolist())
+    said, over = _say(model, kept, torch.cat(last), place, ends, most, stops).cpu().numpy(), set(stops.tolist())
     cut = lambda row: next((i for i, t in enumerate(row) if t in over), len(row))
     return [(row[:cut(row)], row[cut(row)] if cut(row) < len(row) else None) for row in said]
+
+
+def _say(model, kept, last, place, ends, most, stops):
+    """Tokens of each row, filled up behind its end. Rows that have ended are left out once they are many."""
+    rows, top = torch.arange(len(last), device=last.device), int(ends.max())
+    said, ended = stops[0].repeat(len(last), most), torch.zeros_like(rows, dtype=torch.bool)
+    for at in range(most):
+        token = torch.where(ended, stops[0], model.lm_head(last).argmax(-1))
+        said[rows, at] = token
+        ended |= torch.isin(token, stops)
+        if at % 16 == 15:
+            live = (~ended).nonzero()[:, 0]
+            if not len(live):
+                break
+            if len(live) < 0.8 * len(rows):
+                kept.keep(live)
+                rows, token, place, ends, ended = (part[live] for part in (rows, token, place, ends, ended))
+        x = model.model.language_model.embed_tokens(token)[:, None]
+        last = _layers(model, x, place[None, :, None].expand(3, len(rows), 1), kept.next(ends, top + at + 1))[:, 0]
+        place, ends = place + 1, ends + 1
+    return said

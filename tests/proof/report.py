@@ -1,4 +1,5 @@
-"""Figures of a study as tables, drawings and data: report.py OUT... --into FOLDER."""
+"""Figures of a study as tables, drawings and data: report.py OUT... --into FOLDER; with --pooled, what each filter is
+worth over several studies."""
 
 import argparse
 import json
@@ -18,7 +19,7 @@ COLUMNS = [
     ("copies", lambda s: (s["near_copies"], s["prompts"])),
 ]
 # Of a mean of so many seeds: half the 95 % interval in standard errors (Student's t).
-T = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36}
+T = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31}
 SETS = ("plain", "riddles", "unseen", "easy")
 
 
@@ -118,6 +119,77 @@ def differences(rows, name):
     return "\n".join(out) + "\n"
 
 
+def alike(sets, names=("plain", "riddles", "unseen")):
+    """What one training is worth, in percent, on the sets that all studies have: success at three pictures (all, and
+    `plain` alone), J1 right, J2 right (mean of the wrong that it rejects and the right that it accepts)."""
+    both = together({name: sets[name] for name in names})
+    share = lambda hits, of: 100 * hits / of if of else None
+    good = lambda s: share(s["good_3"], s["prompts"])
+    (no, slip), (miss, yes) = both["j2"]
+    second = [share(no, no + slip), share(yes, miss + yes)]
+    return [good(both), good(sets["plain"]), share(both["j1"][0][0] + both["j1"][1][1], sum(map(sum, both["j1"]))),
+            None if None in second else sum(second) / 2]
+
+
+def pooled(folders):
+    """What is taken out, and by how much agents differ from those of the whole pipeline: gaps of paired seeds of both
+    worlds and of all studies. {(what, by): [gaps of each of `alike`'s figures]}"""
+    out = {}
+    for folder in folders:
+        rows = {(row["dataset"], row["seed"]): row for row in read([folder])[0]}
+        for (name, seed), row in rows.items():
+            whole = rows.get(("dirty" if name.startswith("dirty") else "standard", seed))
+            what = name.removeprefix("dirty_")
+            if whole is None or what.split("_")[0] not in ("no", "hard", "judged", "good"):
+                continue
+            gaps = out.setdefault((what.removesuffix("_dollars"), row["by"]), [[] for _ in alike(row["sets"])])
+            for into, own, other in zip(gaps, alike(row["sets"]), alike(whole["sets"])):
+                if own is not None and other is not None:
+                    into.append(own - other)
+    return dict(sorted(out.items()))
+
+
+def interval(gaps):
+    """Mean and half the 95 % interval of gaps in percent points."""
+    value = mean(gap / 100 for gap in gaps)
+    return value and (value[0], T.get(len(gaps), 2.0) * value[1] if len(gaps) > 1 else math.nan)
+
+
+POOLED = ["success at 3", "the same, plain", "J1 right", "J2 right (mean of both kinds)"]
+
+
+def pooled_table(gaps):
+    out = ["| taken out or changed | at equal | pairs | " + " | ".join(POOLED) + " |", "|---" * (3 + len(POOLED)) + "|"]
+    told = lambda v: "-" if not v else f"{v[0]:+.1f} ({v[0] - v[1]:+.1f} to {v[0] + v[1]:+.1f})" if v[1] == v[1] else f"{v[0]:+.1f}"
+    for (what, by), figures in sorted(gaps.items(), key=lambda item: item[0][::-1]):
+        out.append(f"| {what} | {by} | {len(figures[0])} | " + " | ".join(told(interval(f)) for f in figures) + " |")
+    return "\n".join(out) + "\n"
+
+
+def pooled_drawing(gaps):
+    """SVG: the gaps at equal dollars with their intervals."""
+    own = {what: figures for (what, by), figures in gaps.items() if by == "dollars"}
+    left, wide, height = 190, 420, 34 * len(own) + 56
+    at = lambda v: left + wide * (max(-30, min(30, v)) + 30) / 60
+    out = frame("Points more or less than with the whole pipeline, equal dollars", left + wide + 30, height)
+    for tick in range(-30, 31, 10):
+        out.append(f'<path d="M{at(tick):.0f} 24V{height - 22}" stroke="{"#999" if tick == 0 else "#ddd"}"/>'
+                   f'<text x="{at(tick):.0f}" y="{height - 6}" text-anchor="middle" fill="#777">{tick:+d}</text>')
+    shown = ((0, "#1f4e8c", "success at 3 pictures"), (2, "#6a9fd4", "J1 right"), (3, "#c98a2b", "J2 right"))
+    for i, (_, color, title) in enumerate(shown):
+        out.append(f'<circle cx="{left + 155 * i + 6}" cy="12" r="4" fill="{color}"/><text x="{left + 155 * i + 16}" y="16" fill="#777">{title}</text>')
+    for i, (what, figures) in enumerate(own.items()):
+        y = 42 + 34 * i
+        out.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end" fill="#777">{escape(what.replace("_", " "))}</text>')
+        for k, (column, color, _) in enumerate(shown):
+            value = interval(figures[column])
+            if value and value[1] == value[1]:
+                row = y - 8 + 8 * k
+                out.append(f'<path d="M{at(value[0] - value[1]):.1f} {row}H{at(value[0] + value[1]):.1f}" stroke="{color}" stroke-width="2"/>'
+                           f'<circle cx="{at(value[0]):.1f}" cy="{row}" r="3.5" fill="{color}"/>')
+    return "\n".join(out) + "\n</svg>\n"
+
+
 def frame(title, wide, height):
     return [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {height}" font-family="sans-serif" '
             f'font-size="12"><title>{escape(title)}</title>']
@@ -170,7 +242,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", nargs="+")
     parser.add_argument("--into")
+    parser.add_argument("--pooled", action="store_true", help="only what is taken out, over worlds, seeds and studies (a folder each)")
     args = parser.parse_args()
+    if args.pooled:
+        gaps = pooled(args.out)
+        print(pooled_table(gaps))
+        if args.into:
+            Path(args.into, "filters.md").write_text("Points against the whole pipeline, mean and 95 % interval of paired seeds, both worlds together.\n\n" + pooled_table(gaps))
+            Path(args.into, "filters.svg").write_text(pooled_drawing(gaps))
+        return
     rows, datasets, teacher, curve = read(args.out)
     sets = [n for n in ("all", *SETS) if any(n in row["sets"] for row in rows)]
     text = "".join(f"\n## {name}\n\n{table(rows, teacher, name)}\n{differences(rows, name)}" for name in sets)

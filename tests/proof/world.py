@@ -76,11 +76,12 @@ def endpoints(path, url, agent=None, priced=False):
     return str(path)
 
 
-def project(folder, pipeline, edits=(), without=(), side=SIDE):
+def project(folder, pipeline, edits=(), without=(), before=(), side=SIDE):
     """A copy of the project with small pictures, a pipeline's stages taken out and files edited.
 
-    A stage that is taken out is replaced, where others read it, by what it read (`without` maps its
-    name to those edges); `edits` are (file, from, to)."""
+    `before` maps a stage to one of the paper's recipe that is put before it, where the pipeline has none of that name. A stage that
+    is taken out is replaced, where others read it, by what it read (`without` maps its name to those edges);
+    `edits` are (file, from, to)."""
     folder = Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("templates", "data"):
@@ -90,8 +91,13 @@ def project(folder, pipeline, edits=(), without=(), side=SIDE):
     stages = folder / "stages" / pipeline
     models = stages / "_models.toml"
     models.write_text(re.sub(r"(?m)^(width|height)( *)= \d+", rf"\1\2= {side}", models.read_text()))
+    for name, put in dict(before).items():
+        if not (stages / f"{put}.toml").exists():
+            shutil.copy(HOME / "stages/paper" / f"{put}.toml", stages)
+            path = stages / f"{name}.toml"
+            path.write_text(re.sub(r"(?m)^from( *)= *\[.*?\]", rf'from\1= ["{put}"]', path.read_text()))
     for name, edges in dict(without).items():
-        (stages / f"{name}.toml").unlink(missing_ok=True)
+        (stages / f"{name}.toml").unlink()
         for path in stages.glob("*.toml"):
             text = path.read_text()
             def swap(match):
