@@ -347,11 +347,11 @@ fn a_replay_is_the_run_and_a_changed_rule_shows_what_it_changes() {
     assert_eq!(same["missing_calls"], serde_json::json!({}));
     assert_eq!(same["report"]["dataset"]["rows"], 8);
 
-    // Fewer draws need no call; surer verdicts need looks that nobody bought.
-    let fewer = replay(&["--set", "hard.draws=1"]);
+    // Fewer looks need no picture; surer verdicts need looks that nobody bought.
+    let fewer = replay(&["--set", "judged.max_looks=1"]);
     assert_eq!(fewer["missing_calls"]["generator"].as_u64(), None, "{}", fewer["missing_calls"]);
     let settings = fewer["diff"]["settings"].to_string();
-    assert!(settings.contains("\"hard.draws\",\"3\",\"1\""), "{settings}");
+    assert!(settings.contains("\"judged.max_looks\",\"13\",\"1\""), "{settings}");
     let more = replay(&["--set", "judged.purity=0.995"]);
     let looks = |role: &str| more["missing_calls"][role].as_u64().unwrap_or(0);
     assert!(looks("judge") + looks("second_judge") > 0, "{}", more["missing_calls"]);

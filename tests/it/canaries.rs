@@ -25,9 +25,8 @@ fn erring(judge_error: f64) -> World {
     }
 }
 
-/// One draw tells what is hard: the stages after it are what is looked at here.
 async fn run(world: World, limit: u64, set: (&str, &str, &str), store: &Store) -> Report {
-    let set = vec![("hard", "draws", "1"), set];
+    let set = vec![set];
     let env = Env::test(1);
     let (url, _server) =
         Server::start(env.clone(), world, SimOptions::default()).await.expect("a free port");

@@ -137,13 +137,13 @@ fn a_dataset_that_its_balance_left_empty_says_how_to_go_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let (pool, out) = (path(&folder, "own.jsonl"), path(&folder, "run"));
     let prompts = [
-        "Seven red kites over a lake",
-        "Two blue cups and a green book",
-        "A dog to the left of a bench",
-        "Five yellow lemons",
-        "Three white sheep",
-        "A cat under a chair",
-        "Four purple umbrellas",
+        "A red apple",
+        "A dog",
+        "A blue cup",
+        "A yellow lemon",
+        "A white sheep",
+        "A cat",
+        "A purple umbrella",
     ];
     let rows = prompts.map(|prompt| format!("{{\"prompt\":\"{prompt}\"}}\n")).concat();
     std::fs::write(&pool, rows).expect("writes");

@@ -133,7 +133,7 @@ fn votes_that_are_copies_are_warned_of_and_votes_that_differ_are_not() {
 #[test]
 fn the_shipped_pipelines_compile_without_a_warning() {
     for (pipeline, stages) in [
-        ("standard", 19),
+        ("standard", 18),
         ("paper", 16),
         ("three_rounds", 22),
         ("service", 4),

@@ -3,8 +3,8 @@
 
 For judge errors of 5 to 30 % a question, drawn anew at each look or half of them repeating within a
 family of models, three ways to judge are run on the simulated world: the paper's single judge, the
-majority of three, and looks added up until the verdict is sure (the default pipeline), with its judges
-learned from a pilot. Truth is what the world's judge says that does not err.
+majority of three, and looks added up until the verdict is sure (the default pipeline behind the paper's `hard`),
+with its judges learned from a pilot. Truth is what the world's judge says that does not err.
 
     cargo build && python3 tests/quality/measure.py --out tests/quality
 
@@ -86,7 +86,11 @@ class Bench:
         models = self.project / "stages/majority/_models.toml"
         text = models.read_text().replace("[judge]\nkind        = \"chat\"", "[judge]\nkind        = \"chat\"\nseed        = 11")
         models.write_text(text)
-        # Standard with the eyes of a third maker.
+        # The questions are of hard prompts, as the paper's recipe has them: the default pipeline behind its `hard`.
+        shutil.copy(self.project / "stages/paper/hard.toml", self.project / "stages/standard")
+        first = self.project / "stages/standard/first_round.toml"
+        first.write_text(re.sub(r"(?m)^from .*", 'from = ["hard"]', first.read_text()))
+        # The same with the eyes of a third maker.
         shutil.copytree(self.project / "stages/standard", self.project / "stages/three")
         models = self.project / "stages/three/_models.toml"
         models.write_text(models.read_text() + '\n[third_judge]\nkind = "chat"\nmodel = "gpt-5-mini"\ntemperature = 0.0\nmax_tokens = 4096\n')

@@ -49,7 +49,7 @@ done
 
 # Role by role, since garbage from one keeps records from the next.
 "$coldstart" endpoints example --sim "$(cat "$work/plain")" >"$work/plain.toml"
-for pair in checklist:hard teacher:first_round judge:hard reflector:reflected grader:good; do
+for pair in checklist:judged teacher:first_round judge:judged reflector:reflected grader:good; do
     role=${pair%:*}
     "$python" "$here/one_role.py" "$role" "http://127.0.0.1:$port/v1" "$work/tiny" \
         <"$work/plain.toml" >"$work/$role.toml"
