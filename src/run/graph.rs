@@ -36,22 +36,6 @@ impl Engine {
         })
     }
 
-    /// Stages whose records can come to the dataset's sink: what it holds has been through them.
-    pub(super) fn before_sink(&self) -> Vec<usize> {
-        let sink = |&i: &usize| matches!(self.nodes[i], Node::Sink(..));
-        let mut queue: Vec<usize> = (0..self.nodes.len()).filter(sink).collect();
-        let mut before = Vec::new();
-        while let Some(at) = queue.pop() {
-            for edge in self.edges.iter().filter(|e| e.to == at) {
-                if !before.contains(&edge.from) {
-                    before.push(edge.from);
-                    queue.push(edge.from);
-                }
-            }
-        }
-        before
-    }
-
     /// Whether shards share out the records that `producer` sends. Those on their way to an inner
     /// barrier are everybody's: the barrier must see them all.
     pub(super) fn is_parted(&self, producer: usize) -> bool {

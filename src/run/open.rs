@@ -170,7 +170,6 @@ impl Run<'_> {
         if self.engine.phase() > Phase::Running {
             return Err(self.engine.run_error(self.report(false)));
         }
-        let written = sealed.as_ref().map(|_| self.engine.before_sink()).unwrap_or_default();
         let mut report = self.sealed_report(sealed);
         if let Some((side, leaving)) = self.leaving() {
             let left = leaving.finish(&self.engine, &self.tally, &side).await?;
@@ -182,7 +181,7 @@ impl Run<'_> {
             if !lost.is_empty() {
                 return Err(RunError::Lost(lost));
             }
-            tables::write_tables(&self.engine, &self.options.store, &written).await?;
+            tables::write_tables(&self.engine, &self.options.store).await?;
             report.ended = Some(self.ending(&report));
             tables::write_report(&report, &self.options.store).await?;
             self.live.clear().await?;

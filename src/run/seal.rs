@@ -11,7 +11,6 @@ use crate::record::{Cause, Id, Trajectory};
 use crate::run::RunError;
 use crate::run::engine::{Engine, Node};
 use crate::run::open::Run;
-use crate::run::tables;
 use crate::stage::{Sealed, SinkCx, StageError};
 use crate::store::{SpillRef, StoreError};
 use futures::StreamExt;
@@ -25,23 +24,8 @@ const TOGETHER: usize = 16;
 const AHEAD: usize = 2;
 
 impl Run<'_> {
-    /// Writes the dataset, and beside it the tables of the stages before it: they have decided all
-    /// they will, and one alone leaves cores idle. None when the run is stopping.
+    /// Hands the sink its records and notes what became of each. None when the run is stopping.
     pub(super) async fn seal(&self, i: usize) -> Result<Option<Sealed>, RunError> {
-        let engine = &self.engine;
-        let tables = async {
-            let before = engine.before_sink();
-            Ok(tables::write_some(engine, &self.options.store, before).await?)
-        };
-        tokio::select! {
-            done = futures::future::try_join(self.sink(i), tables) => done.map(|(sealed, ())| sealed),
-            // Whatever is given up half-way leaves nothing under its name, so this may be cut off.
-            () = engine.env.shutdown().reached(Phase::Aborting) => Ok(None),
-        }
-    }
-
-    /// Hands the sink its records and notes what became of each.
-    async fn sink(&self, i: usize) -> Result<Option<Sealed>, RunError> {
         let engine = &self.engine;
         let Node::Sink(gate, sink) = &engine.nodes[i] else { return Ok(None) };
         let order = engine.sink_order(i);
@@ -61,7 +45,13 @@ impl Run<'_> {
             .buffered(AHEAD)
             .flat_map(futures::stream::iter)
             .boxed();
-        let sealed = match sink.write(records, &self.sink_cx()).await {
+        let cx = self.sink_cx();
+        // A shard that is given up half-way leaves nothing under its name, so this may be cut off.
+        let written = tokio::select! {
+            written = sink.write(records, &cx) => written,
+            () = engine.env.shutdown().reached(Phase::Aborting) => return Ok(None),
+        };
+        let sealed = match written {
             Ok(sealed) => sealed,
             Err(error) => {
                 engine.stage_failed(error);

@@ -174,7 +174,7 @@ async fn write(
     live: &LiveLedger,
     report: &Report,
 ) -> Result<(), StoreError> {
-    tables::write_tables(engine, store, &[]).await?;
+    tables::write_tables(engine, store).await?;
     tables::write_report(report, store).await?;
     live.clear().await
 }

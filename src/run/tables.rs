@@ -49,15 +49,15 @@ fn strata(engine: &Engine) -> DatasetReport {
 /// Tables written at once: encoding keeps a core busy, and a writer holds tens of megabytes.
 const TABLES: usize = 4;
 
-/// Writes `stages/<stage>/part-*.parquet` of all stages but those `written` before, rows by id: the
-/// same bytes however the run went. Tables of stages that the pipeline no longer has go.
-pub async fn write_tables(
-    engine: &Arc<Engine>,
-    store: &Store,
-    written: &[usize],
-) -> Result<(), StoreError> {
-    let left = (0..engine.names.len()).filter(|index| !written.contains(index)).collect();
-    write_some(engine, store, left).await?;
+/// Writes `stages/<stage>/part-*.parquet` of all stages, rows by id: the same bytes however the run went.
+/// Tables of stages that the pipeline no longer has go.
+pub async fn write_tables(engine: &Arc<Engine>, store: &Store) -> Result<(), StoreError> {
+    futures::stream::iter(0..engine.names.len())
+        .map(|index| engine.env.spawn(write_table(engine.clone(), index, store.clone())))
+        .buffer_unordered(TABLES)
+        .map(|done| done.unwrap_or_else(|panic| Err(lost(panic))))
+        .try_collect::<()>()
+        .await?;
     for (path, _) in store.list(Layout::STAGES).await? {
         let stage = path.split('/').nth(1).unwrap_or_default();
         if !engine.names.iter().any(|name| name == stage) {
@@ -65,20 +65,6 @@ pub async fn write_tables(
         }
     }
     Ok(())
-}
-
-/// Writes the tables of these stages, which must have decided all that they will.
-pub async fn write_some(
-    engine: &Arc<Engine>,
-    store: &Store,
-    stages: Vec<usize>,
-) -> Result<(), StoreError> {
-    futures::stream::iter(stages)
-        .map(|index| engine.env.spawn(write_table(engine.clone(), index, store.clone())))
-        .buffer_unordered(TABLES)
-        .map(|done| done.unwrap_or_else(|panic| Err(lost(panic))))
-        .try_collect()
-        .await
 }
 
 async fn write_table(engine: Arc<Engine>, index: usize, store: Store) -> Result<(), StoreError> {
