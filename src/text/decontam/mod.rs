@@ -101,10 +101,16 @@ impl Fingerprints {
     /// Adds another benchmark's. Where two hold the same hash, both are remembered: which rules drop
     /// differs between them, and a report names every one.
     pub fn merge(&mut self, other: Fingerprints) {
+        if self.benchmarks.is_empty() {
+            *self = other;
+            return;
+        }
         let shift = self.benchmarks.len() as u16;
         let moved = |place: Place| Place { benchmark: place.benchmark + shift, ..place };
         self.benchmarks.extend(other.benchmarks);
         for (rule, (mine, theirs)) in self.tables.iter_mut().zip(other.tables).enumerate() {
+            // What comes in another table's order would crowd one half of a table that grows.
+            mine.reserve(theirs.len());
             for (hash, place) in theirs {
                 match mine.entry(hash) {
                     Entry::Vacant(free) => {
