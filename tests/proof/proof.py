@@ -247,7 +247,7 @@ def main():
         *into, name = setting.split("=")[0].split(".")
         (study[into[0]] if into else study)[name] = json.loads(setting.split("=", 1)[1])
     if args.verb == "one":
-        study |= {"dataset": [{"name": args.pipeline, "pipeline": args.pipeline}], "seeds": [1]}
+        study |= {"dataset": [{"name": args.pipeline, "pipeline": args.pipeline}], "seeds": [1], "before": {}}
     run_study(study, work, out, args.until, args.workers if args.verb == "study" else 1)
 
 
