@@ -96,7 +96,7 @@ pub struct Args {
     /// Take the forecast's shares and sizes from this RUN, for instance a pilot (default: from `--out`)
     #[arg(long, value_name = "RUN")]
     like: Option<String>,
-    /// For the forecast: of a stage's records this share goes on, for instance `hard=0.4`
+    /// For the forecast: of a stage's records this share goes on, for instance `judged=0.4`
     #[arg(long, value_name = "STAGE=SHARE", value_parser = parse_share)]
     share: Vec<(String, f64)>,
     /// Let simulated models stand beside real ones; all that comes of it is labelled simulated
@@ -115,7 +115,7 @@ pub struct Args {
 }
 
 fn parse_share(text: &str) -> Result<(String, f64), String> {
-    let wrong = || "write STAGE=SHARE with a share from 0 to 1, for instance hard=0.4".to_owned();
+    let wrong = || "write STAGE=SHARE with a share from 0 to 1, for instance judged=0.4".to_owned();
     let (stage, share) = text.split_once('=').ok_or_else(wrong)?;
     let share: f64 = share.trim().parse().map_err(|_| wrong())?;
     if (0.0..=1.0).contains(&share) { Ok((stage.trim().to_owned(), share)) } else { Err(wrong()) }

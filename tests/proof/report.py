@@ -99,6 +99,19 @@ def table(rows, teacher, name):
     return "\n".join(out) + "\n"
 
 
+def interval(gaps):
+    """Mean and half the 95 % interval of gaps in percent points."""
+    value = mean(gap / 100 for gap in gaps)
+    return value and (value[0], T.get(len(gaps), 2.0) * value[1] if len(gaps) > 1 else math.nan)
+
+
+def told(value):
+    """An interval as text; of one gap the gap alone."""
+    if not value:
+        return "-"
+    return f"{value[0]:+.1f}" + ("" if math.isnan(value[1]) else f" ({value[0] - value[1]:+.1f} to {value[0] + value[1]:+.1f})")
+
+
 def differences(rows, name):
     """Against the whole pipeline of the same world, by seeds that both have: mean, 95 % interval in brackets."""
     columns = [c for c in COLUMNS if c[0] not in ("errors", "copies")]
@@ -111,10 +124,9 @@ def differences(rows, name):
         cells, seeds = [], 0
         for _, figure in columns:
             own, other = (shares(part, name, figure) for part in pair)
-            gaps = [own[seed] - other[seed] for seed in own if seed in other]
-            value, seeds = mean(gaps), max(seeds, len(gaps))
-            half = T.get(len(gaps), 2.0) * value[1] if value and len(gaps) > 1 else None
-            cells.append("-" if not value else f"{value[0]:+.1f}" + (f" ({value[0] - half:+.1f} to {value[0] + half:+.1f})" if half is not None else ""))
+            gaps = [100 * (own[seed] - other[seed]) for seed in own if seed in other]
+            seeds = max(seeds, len(gaps))
+            cells.append(told(interval(gaps)))
         out.append(f"| {dataset} | {seeds} | " + " | ".join(cells) + " |")
     return "\n".join(out) + "\n"
 
@@ -149,18 +161,11 @@ def pooled(folders):
     return dict(sorted(out.items()))
 
 
-def interval(gaps):
-    """Mean and half the 95 % interval of gaps in percent points."""
-    value = mean(gap / 100 for gap in gaps)
-    return value and (value[0], T.get(len(gaps), 2.0) * value[1] if len(gaps) > 1 else math.nan)
-
-
 POOLED = ["success at 3", "the same, plain", "J1 right", "J2 right (mean of both kinds)"]
 
 
 def pooled_table(gaps):
     out = ["| taken out or changed | at equal | pairs | " + " | ".join(POOLED) + " |", "|---" * (3 + len(POOLED)) + "|"]
-    told = lambda v: "-" if not v else f"{v[0]:+.1f} ({v[0] - v[1]:+.1f} to {v[0] + v[1]:+.1f})" if v[1] == v[1] else f"{v[0]:+.1f}"
     for (what, by), figures in sorted(gaps.items(), key=lambda item: item[0][::-1]):
         out.append(f"| {what} | {by} | {len(figures[0])} | " + " | ".join(told(interval(f)) for f in figures) + " |")
     return "\n".join(out) + "\n"
@@ -183,7 +188,7 @@ def pooled_drawing(gaps):
         out.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end" fill="#777">{escape(what.replace("_", " "))}</text>')
         for k, (column, color, _) in enumerate(shown):
             value = interval(figures[column])
-            if value and value[1] == value[1]:
+            if value and not math.isnan(value[1]):
                 row = y - 8 + 8 * k
                 out.append(f'<path d="M{at(value[0] - value[1]):.1f} {row}H{at(value[0] + value[1]):.1f}" stroke="{color}" stroke-width="2"/>'
                            f'<circle cx="{at(value[0]):.1f}" cy="{row}" r="3.5" fill="{color}"/>')
