@@ -32,7 +32,8 @@ def base_rows(pool, url):
 def _run(data, study, folder, url, pool):
     """The dataset's rows as its pipeline makes them, and what they cost."""
     pipeline = data["pipeline"]
-    project = world.project(folder / "project", pipeline, data.get("edits", []), data.get("without", {}), study.get("before", {}))
+    project = world.project(folder / "project", pipeline, data.get("edits", []), data.get("without", {}),
+                            data.get("before", study.get("before", {})))
     ends = world.endpoints(folder / "ends.toml", url, priced=True)
     rows = world.jsonl(folder / "pool.jsonl", pool)
     report = world.run(project, pipeline, folder / "run", rows, ends,

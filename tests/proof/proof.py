@@ -113,10 +113,25 @@ def worker(study, work, out, until):
             say(f"{key}: plain {[row['sets']['plain'][f'good_{n}'] for n in (1, 2, 3)]} of {row['sets']['plain']['prompts']}")
 
 
+def expanded(study):
+    """The study with its variants written out as datasets: each in both worlds, at equal rows and at equal dollars."""
+    for variant in study.pop("variant", []):
+        tier = variant.get("tier", 1)
+        for sort, whole, prefix in (("clean", "standard", ""), ("dirty", "dirty", "dirty_")):
+            one = variant | {"name": prefix + variant["name"], "world": sort, "tier": tier}
+            wanted = one.pop("by", ["rows", "dollars"])
+            # A dataset that only others take rows of is trained on with no seed.
+            study["dataset"].append(one if "rows" in wanted else one | {"seeds": []})
+            if "dollars" in wanted:
+                study["dataset"].append({"name": f"{one['name']}_dollars", "of": one["name"], "world": sort, "tier": tier + 1,
+                                         "by": "dollars", "reference": whole})
+    return study
+
+
 def jobs(study):
     """Trainings: what tells most first, and of that the first seed of each dataset; `more_seeds` come last."""
     tier = lambda data: data.get("tier", 1)
-    first = [(tier(data), seed, data) for data in study["dataset"] for seed in study["seeds"]]
+    first = [(tier(data), seed, data) for data in study["dataset"] for seed in data.get("seeds", study["seeds"])]
     more = [(99, seed, data) for data in study["dataset"] for seed in data.get("more_seeds", [])]
     return [(data, seed) for _, seed, data in sorted(first + more, key=lambda job: job[:2])]
 
@@ -242,7 +257,7 @@ def main():
     if args.verb == "worker":
         return worker(json.loads(Path(args.file).read_text()), work, out, args.until)
     file = Path(args.file) if args.verb == "study" else HERE / ("mini.toml" if args.verb == "mini" else "study.toml")
-    study = tomllib.loads(file.read_text())
+    study = expanded(tomllib.loads(file.read_text()))
     for setting in args.set:
         *into, name = setting.split("=")[0].split(".")
         (study[into[0]] if into else study)[name] = json.loads(setting.split("=", 1)[1])
