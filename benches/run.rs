@@ -17,7 +17,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 #[path = "peers/known.rs"]
@@ -244,29 +244,60 @@ async fn single() {
     tell("single, % journal", share);
 }
 
+/// How long the world was busy at its two ends: the seconds before half of its slots were busy for the first time, and
+/// those after they were so for the last.
+#[derive(Default)]
+struct Ends {
+    first: f64,
+    last: f64,
+}
+
+/// Looks at the world twice a second until `over` is set.
+async fn watch(world: &World, slots: usize, over: &AtomicBool) -> Ends {
+    let env = Env::real();
+    let (began, mut before, mut at) = (env.now(), 0.0, 0.0);
+    let (mut first, mut last) = (None, 0.0);
+    while !over.load(Ordering::Relaxed) {
+        env.sleep(Duration::from_millis(500)).await;
+        let (busy, now) = (world.busy().await, env.now().duration_since(began).as_secs_f64());
+        if busy - before >= 0.5 * slots as f64 * (now - at) {
+            first.get_or_insert(at);
+            last = now;
+        }
+        (before, at) = (busy, now);
+    }
+    Ends { first: first.unwrap_or(at), last: at - last }
+}
+
 async fn paper() {
     let folder = tempfile::tempdir().expect("a folder");
-    let slots = 32;
-    let world = World::start(&["--latency-ms", "200", "--slots", "32"]);
+    let slots = 256;
+    let world = World::start(&["--latency-ms", "200", "--slots", "256"]);
     let pool = root().join("data/pool");
-    let set = [("synthetic", "count", "1600"), ("pool", "path", pool.to_str().expect("UTF-8"))];
-    let out = folder.path().join("run");
-    let m = go(&root(), "paper", &out, &world.url, slots, &set).await;
+    let set = [("synthetic", "count", "1920"), ("pool", "path", pool.to_str().expect("UTF-8"))];
+    let (out, over) = (folder.path().join("run"), AtomicBool::new(false));
+    let project = root();
+    let run = async {
+        let m = go(&project, "paper", &out, &world.url, slots, &set).await;
+        over.store(true, Ordering::Relaxed);
+        m
+    };
+    let (m, ends) = tokio::join!(run, watch(&world, slots, &over));
     let ideal = world.busy().await / slots as f64;
+    let stages = m.report.stages.iter().filter(|s| s.stage == "pool" || s.stage == "synthetic");
     println!(
         "paper: {} calls of {} prompts at 200 ms, {slots} slots: {:.1} s, ideal {ideal:.1} s, ratio {:.3}; client CPU {:.1} s; peak {:.0} MB; {} rows",
         m.report.calls.made,
-        m.report
-            .stages
-            .iter()
-            .filter(|s| s.stage == "pool" || s.stage == "synthetic")
-            .map(|s| s.entered)
-            .sum::<u64>(),
+        stages.map(|s| s.entered).sum::<u64>(),
         m.wall,
         m.wall / ideal,
         m.cpu,
         m.peak_mb,
         m.report.dataset.rows,
+    );
+    println!(
+        "paper: {:.1} s until half of the slots were busy, {:.1} s after they were so for the last time",
+        ends.first, ends.last
     );
     println!("paper: the journal's share of that CPU: {:.1} %", journal_share(&out, &m).await);
     tell("paper, x ideal", m.wall / ideal);
