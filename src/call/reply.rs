@@ -77,7 +77,7 @@ impl Reply {
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", try_from = "RawOutput")]
 pub enum Output {
     /// `text` is the answer; `reasoning` the thinking, wherever the server put it.
     Text { text: String, reasoning: String },
@@ -93,6 +93,40 @@ pub enum Output {
     },
     /// The server will not answer this request (safety, policy): final, and journaled.
     Refused { reason: String },
+}
+
+/// `Output` as it is read: serde's own reader of a tagged enum keeps all of it twice.
+#[derive(Deserialize)]
+struct RawOutput {
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+    reasoning: Option<String>,
+    image: Option<ImageRef>,
+    #[serde(default)]
+    blank: bool,
+    reason: Option<String>,
+}
+
+impl TryFrom<RawOutput> for Output {
+    type Error = String;
+
+    fn try_from(raw: RawOutput) -> Result<Output, String> {
+        let missing = |field: &str| format!("missing field `{field}`");
+        let RawOutput { kind, text, reasoning, image, blank, reason } = raw;
+        Ok(match kind.as_str() {
+            "text" => Output::Text {
+                text: text.ok_or_else(|| missing("text"))?,
+                reasoning: reasoning.ok_or_else(|| missing("reasoning"))?,
+            },
+            "image" => {
+                let image = image.ok_or_else(|| missing("image"))?;
+                Output::Image { image, blank, bytes: None }
+            }
+            "refused" => Output::Refused { reason: reason.ok_or_else(|| missing("reason"))? },
+            other => return Err(format!("unknown variant `{other}` of a reply's output")),
+        })
+    }
 }
 
 /// Tokens and images, as the server counted them (0 where it said nothing).

@@ -138,15 +138,18 @@ impl Rules {
     /// The id of a rule that `text` quotes: its id as a word (when it holds a digit or `_`), or any
     /// run of six of its words. Training texts must not do so.
     pub fn quoted_in(&self, text: &str) -> Option<&str> {
-        let words = words(text);
-        self.rules
-            .iter()
-            .find(|rule| {
-                let id = rule.id.to_lowercase();
-                let telling = id.contains(|c: char| c == '_' || c.is_ascii_digit());
-                (telling && words.contains(&id)) || shares_run(&words, &self::words(&rule.text), 6)
-            })
-            .map(|rule| rule.id.as_str())
+        let own: Vec<u64> = words(text).map(hashed).collect();
+        let mut runs: Vec<u64> = runs(&own).collect();
+        runs.sort_unstable();
+        let quoted = |rule: &&Rule| {
+            let telling = rule.id.contains(|c: char| c == '_' || c.is_ascii_digit());
+            let theirs: Vec<u64> = words(&rule.text).map(hashed).collect();
+            // What hashes to the same is compared by its words.
+            (telling && own.contains(&hashed(&rule.id)) && holds(text, &rule.id))
+                || (self::runs(&theirs).any(|run| runs.binary_search(&run).is_ok())
+                    && share_a_run(text, &rule.text))
+        };
+        self.rules.iter().find(quoted).map(|rule| rule.id.as_str())
     }
 }
 
@@ -171,15 +174,42 @@ fn specifies(spec: &Spec, kind: AtomKind) -> bool {
     }
 }
 
-fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|w| !w.is_empty())
-        .map(str::to_lowercase)
-        .collect()
+/// So many words in a row are a quotation.
+const RUN: usize = 6;
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty())
 }
 
-fn shares_run(a: &[String], b: &[String], run: usize) -> bool {
-    a.len() >= run && b.len() >= run && b.windows(run).any(|w| a.windows(run).any(|v| v == w))
+/// Of a word, whatever its case (FNV-1a).
+fn hashed(word: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let begin = 0xcbf2_9ce4_8422_2325;
+    match word.is_ascii() {
+        true => word.bytes().map(|b| b.to_ascii_lowercase()).fold(begin, step),
+        false => word.to_lowercase().bytes().fold(begin, step),
+    }
+}
+
+/// A number for each run of `RUN` words.
+fn runs(words: &[u64]) -> impl Iterator<Item = u64> {
+    let mixed =
+        |hash: u64, word: &u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    words.windows(RUN).map(move |run| run.iter().fold(0, mixed))
+}
+
+fn lower(text: &str) -> Vec<String> {
+    words(text).map(str::to_lowercase).collect()
+}
+
+/// Whether `word` stands in `text`.
+fn holds(text: &str, word: &str) -> bool {
+    lower(text).contains(&word.to_lowercase())
+}
+
+fn share_a_run(a: &str, b: &str) -> bool {
+    let (a, b) = (lower(a), lower(b));
+    b.windows(RUN).any(|w| a.windows(RUN).any(|v| v == w))
 }
 
 #[cfg(test)]
@@ -225,5 +255,15 @@ mod tests {
             Some("r1")
         );
         assert_eq!(rules.quoted_in("I count three cats where two were asked for."), None);
+    }
+
+    proptest::proptest! {
+        /// What hashes find is what words compared one by one find.
+        #[test]
+        fn a_quotation_is_found_by_its_words(a in "([ABc] ){0,12}", b in "([abC] ){0,9}") {
+            let rule = Rule { id: "whole".into(), text: b.clone(), applies: vec![], own: false };
+            let found = Rules { rules: vec![rule] }.quoted_in(&a).is_some();
+            proptest::prop_assert_eq!(found, share_a_run(&a, &b));
+        }
     }
 }

@@ -143,6 +143,21 @@ impl Patterns {
         self.phrase(text).or_else(|| self.markup(text))
     }
 
+    /// `find`, and where it finds nothing whether `text` holds a sentence that no pattern decides.
+    pub fn find_or_doubt(&self, text: &str) -> (Option<LeakHit>, bool) {
+        let mut doubt = false;
+        for sentence in sentences(text) {
+            match self.rule(sentence) {
+                Ruling::Leak(hit) => return (Some(hit), false),
+                Ruling::Doubtful => doubt = true,
+                Ruling::Clean => {}
+            }
+        }
+        let markup = self.markup(text);
+        let doubt = doubt && markup.is_none();
+        (markup, doubt)
+    }
+
     /// Talk of the hint image or of the judge's rules.
     pub fn phrase(&self, text: &str) -> Option<LeakHit> {
         sentences(text).find_map(|sentence| match self.rule(sentence) {

@@ -106,19 +106,20 @@ fn read(value: serde_json::Value) -> Result<(bool, String), Fault> {
 #[async_trait::async_trait]
 impl Each for LeakFilter {
     async fn apply(&self, t: Trajectory, cx: &Cx<'_>) -> Result<Step, StageError> {
-        let turns = turns(&t);
-        for (name, text) in &turns {
-            if let Some((reason, what)) = self.program(text) {
-                let evidence = Evidence::note(format!("{name}: {what}"));
-                return Ok(Step::drop(t, reason, evidence));
+        let mut texts = Vec::new();
+        for (name, text) in turns(&t) {
+            match self.program(text) {
+                Err((reason, what)) => {
+                    let evidence = Evidence::note(format!("{name}: {what}"));
+                    return Ok(Step::drop(t, reason, evidence));
+                }
+                Ok(true) => texts.push(format!("[{name}]\n{text}")),
+                Ok(false) => {}
             }
         }
-        let Some(asker) = &self.asker else { return Ok(Step::out(t, "passed")) };
-        let doubtful = turns.iter().filter(|(_, text)| self.patterns.doubtful(text).is_some());
-        let texts: Vec<String> = doubtful.map(|(name, text)| format!("[{name}]\n{text}")).collect();
-        if texts.is_empty() {
+        let Some(asker) = self.asker.as_ref().filter(|_| !texts.is_empty()) else {
             return Ok(Step::out(t, "passed"));
-        }
+        };
         let context = Context::new().text("texts", &texts.join("\n\n"));
         let mut votes = Vec::new();
         let asked = asker.json(cx, &context, 0, read).await?;
@@ -138,13 +139,17 @@ impl Each for LeakFilter {
 }
 
 impl LeakFilter {
-    fn program(&self, text: &str) -> Option<(&'static str, String)> {
-        if let Some(hit) = self.patterns.find(text) {
+    /// Whether a text that holds no leak is left in doubt; Err is the drop reason, and what was found.
+    fn program(&self, text: &str) -> Result<bool, (&'static str, String)> {
+        let (hit, doubt) = self.patterns.find_or_doubt(text);
+        if let Some(hit) = hit {
             let reason = if hit.is_markup() { "markup" } else { "hint_mentioned" };
-            return Some((reason, format!("“{}” ({})", bound(&hit.quote, 120), hit.pattern)));
+            return Err((reason, format!("“{}” ({})", bound(&hit.quote, 120), hit.pattern)));
         }
-        let rule = self.rules.quoted_in(text)?;
-        Some(("rules_quoted", format!("quotes rule `{rule}`")))
+        match self.rules.quoted_in(text) {
+            Some(rule) => Err(("rules_quoted", format!("quotes rule `{rule}`"))),
+            None => Ok(doubt),
+        }
     }
 }
 

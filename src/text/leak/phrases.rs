@@ -56,8 +56,29 @@ pub enum Element {
 /// The same by numbers.
 #[derive(Debug)]
 enum Place {
-    Word { choices: Vec<Word>, optional: bool },
+    Word { choices: Choices, optional: bool },
     Gap(usize),
+}
+
+/// A set of words, a bit for each: classes hold dozens, and each is asked for at most words of a text.
+#[derive(Debug, Default)]
+struct Choices(Vec<u64>);
+
+impl Choices {
+    fn insert(&mut self, word: Word) {
+        let (at, bit) = (word as usize / 64, word % 64);
+        self.0.resize(self.0.len().max(at + 1), 0);
+        self.0[at] |= 1 << bit;
+    }
+
+    fn contains(&self, word: Word) -> bool {
+        self.0.get(word as usize / 64).is_some_and(|bits| bits >> (word % 64) & 1 == 1)
+    }
+
+    /// By number.
+    fn iter(&self) -> impl Iterator<Item = Word> {
+        (0..self.0.len() as Word * 64).filter(|word| self.contains(*word))
+    }
 }
 
 /// Patterns in their order.
@@ -75,8 +96,9 @@ impl Phrases {
         let mut numbered = |element| match element {
             Element::Gap(most) => Place::Gap(most),
             Element::Word { choices, optional } => {
-                let choices = choices.iter().map(|word| lexicon.enter(word)).collect();
-                Place::Word { choices, optional }
+                let mut set = Choices::default();
+                choices.iter().for_each(|word| set.insert(lexicon.enter(word)));
+                Place::Word { choices: set, optional }
             }
         };
         let patterns: Vec<Vec<Place>> =
@@ -134,7 +156,7 @@ fn firsts(pattern: &[Place]) -> Option<Vec<Word>> {
     let mut out = Vec::new();
     for item in pattern {
         let Place::Word { choices, optional } = item else { return None };
-        out.extend(choices);
+        out.extend(choices.iter());
         if !optional {
             return Some(out);
         }
@@ -191,7 +213,7 @@ fn matches(items: &[Place], text: &[Word]) -> Option<usize> {
             .find_map(|n| matches(rest, &text[n..]).map(|taken| taken + n)),
         Place::Word { choices, optional } => {
             if let Some((word, after)) = text.split_first()
-                && choices.contains(word)
+                && choices.contains(*word)
                 && let Some(n) = matches(rest, after)
             {
                 return Some(n + 1);
