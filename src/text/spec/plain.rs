@@ -3,6 +3,8 @@
 //! out, so a prompt that asks for more is still read by nobody.
 
 use crate::text::{lexicon, normalise, words};
+use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
 
 /// Openings that frame a request, longest first where one begins another.
 const OPENINGS: [&str; 44] = [
@@ -140,6 +142,10 @@ const FOLDS: [(&str, &str); 84] = [
     ("underneath", "below"),
 ];
 
+/// Finds whether a text holds what any fold begins with, all at once: most hold none.
+static FOLDED: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(FOLDS.map(|(from, _)| format!(" {from} "))).ok());
+
 /// Said of a thing that is somewhere; without it the place says the same.
 const STANDS: [&str; 16] = [
     "located",
@@ -194,6 +200,9 @@ fn fold(part: &str) -> String {
         rest = rest[opening.len()..].trim_start();
     }
     let mut out = format!(" {rest} ");
+    if FOLDED.as_ref().is_some_and(|folded| !folded.is_match(&out)) {
+        return rest.trim().to_owned();
+    }
     for (from, to) in FOLDS {
         let (from, to) = (format!(" {from} "), format!(" {to} "));
         while let Some(at) = out.find(&from) {
