@@ -6,11 +6,12 @@
 //! `/proc`.
 
 use bytes::Bytes;
-use coldstart::env::Env;
+use coldstart::env::{Env, Rng};
 use coldstart::export::dataset::{ShardOptions, ShardWriter};
 use coldstart::record::{
     Digest, Id, ImageRef, Judgement, Mime, Outcome, Prompt, Round, Trajectory,
 };
+use coldstart::sim::{draw, scene};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -31,18 +32,13 @@ const ROOM_MB: f64 = 42_000.0;
 /// Encoded bytes of an image.
 const IMAGE: usize = 300_000;
 
-/// A whole PNG by header and end; its pixels are noise that nobody decodes here.
+/// A whole PNG, of that many bytes.
 fn image(n: u64) -> (ImageRef, Bytes) {
-    let mut bytes = vec![0; IMAGE];
-    blake3::Hasher::new().update(&n.to_le_bytes()).finalize_xof().fill(&mut bytes);
-    let mut head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
-    head.extend([512u32.to_be_bytes(), 512u32.to_be_bytes()].concat());
-    bytes[..head.len()].copy_from_slice(&head);
-    let tail = b"\0\0\0\0IEND\xaeB`\x82";
-    bytes[IMAGE - tail.len()..].copy_from_slice(tail);
-    let digest = Digest::of(&bytes);
-    let image = ImageRef { digest, mime: Mime::Png, width: 512, height: 512, bytes: IMAGE as u64 };
-    (image, bytes.into())
+    let meaning = scene::Meaning { text: Some(n.to_string()), ..scene::Meaning::default() };
+    let mut bytes = draw::draw(&meaning, 512, 512, &mut Rng::keyed(n, &["bench"]));
+    draw::pad(&mut bytes, IMAGE);
+    let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
+    (ImageRef { digest, mime: Mime::Png, width: 512, height: 512, bytes: size }, bytes.into())
 }
 
 fn trajectory(n: u64) -> (Trajectory, Vec<Bytes>) {
