@@ -6,7 +6,7 @@ use crate::cli::shared::{Format, ProjectArg, block_on, parse_set, print_json, te
 use crate::deliver::DeliverError;
 use crate::deliver::replay::{Replay, replay};
 use crate::deliver::text::replay_text;
-use crate::env::Env;
+use crate::env::{Env, memory};
 
 /// What would the dataset be with other parameters? Answered from the journal alone, as a diff
 ///
@@ -26,6 +26,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Done> {
+    memory::give_back();
     block_on(tell_replay(args))
 }
 
