@@ -140,7 +140,7 @@ impl Patterns {
 
     /// The first leak of `text`: phrases first, then markup.
     pub fn find(&self, text: &str) -> Option<LeakHit> {
-        self.phrase(text).or_else(|| self.markup(text))
+        self.find_or_doubt(text).0
     }
 
     /// `find`, and where it finds nothing whether `text` holds a sentence that no pattern decides.
