@@ -2,7 +2,7 @@
 
 use crate::diag::{Diagnostic, SourceFile};
 use crate::record::{Atom, AtomKind, Spec};
-use crate::text::hash;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// One rule, as the judge reads it.
@@ -139,13 +139,15 @@ impl Rules {
     /// The id of a rule that `text` quotes: its id as a word (when it holds a digit or `_`), or any
     /// run of six of its words. Training texts must not do so.
     pub fn quoted_in(&self, text: &str) -> Option<&str> {
-        let own = hashed(text);
-        let mut seen: Vec<u64> = runs(&own).collect();
-        seen.sort_unstable();
+        let text = text.to_lowercase();
+        let own: Vec<&str> = words(&text).collect();
+        let runs: HashSet<&[&str]> = own.windows(RUN).collect();
         let quoted = |rule: &&Rule| {
-            let telling = rule.id.contains(|c: char| c == '_' || c.is_ascii_digit());
-            (telling && own.contains(&hash::text(&rule.id.to_lowercase())))
-                || runs(&hashed(&rule.text)).any(|run| seen.binary_search(&run).is_ok())
+            let (id, said) = (rule.id.to_lowercase(), rule.text.to_lowercase());
+            let telling = id.contains(|c: char| c == '_' || c.is_ascii_digit());
+            let said: Vec<&str> = words(&said).collect();
+            (telling && own.contains(&id.as_str()))
+                || said.windows(RUN).any(|run| runs.contains(run))
         };
         self.rules.iter().find(quoted).map(|rule| rule.id.as_str())
     }
@@ -177,16 +179,6 @@ const RUN: usize = 6;
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty())
-}
-
-/// A hash for each word, whatever its case.
-fn hashed(text: &str) -> Vec<u64> {
-    words(&text.to_lowercase()).map(hash::text).collect()
-}
-
-/// A hash for each run of `RUN` words.
-fn runs(words: &[u64]) -> impl Iterator<Item = u64> {
-    words.windows(RUN).map(|run| hash::sequence(run.iter().copied()))
 }
 
 #[cfg(test)]
@@ -235,7 +227,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// What hashes find is what words compared one by one find.
+        /// What a set of runs finds is what runs compared one by one find.
         #[test]
         fn a_quotation_is_found_by_its_words(a in "([Ab] ){0,12}", b in "([aB] ){0,9}") {
             let rule = Rule { id: "whole".into(), text: b.clone(), applies: vec![], own: false };
