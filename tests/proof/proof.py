@@ -121,9 +121,9 @@ def expanded(study):
             one = variant | {"name": prefix + variant["name"], "world": sort, "tier": tier}
             wanted = one.pop("by", ["rows", "dollars"])
             # A dataset that only others take rows of is trained on with no seed.
-            study["dataset"].append(one if "rows" in wanted else one | {"seeds": []})
+            study["dataset"].append(one | {"tier": tier + 1} if "rows" in wanted else one | {"seeds": []})
             if "dollars" in wanted:
-                study["dataset"].append({"name": f"{one['name']}_dollars", "of": one["name"], "world": sort, "tier": tier + 1,
+                study["dataset"].append({"name": f"{one['name']}_dollars", "of": one["name"], "world": sort, "tier": tier,
                                          "by": "dollars", "reference": whole})
     return study
 
