@@ -166,6 +166,7 @@ async fn go(
         mixed: false,
         buy_missing: false,
         into_changed_pipeline: false,
+        journaled: true,
         write_dataset: true,
         commit_wait: Duration::from_millis(20),
         budget: None,

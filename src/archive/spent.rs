@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// By every process that ever worked on the RUN at `store`, which need not be there yet.
 pub async fn spent(store: &Store) -> Result<NanoUsd, ArchiveError> {
     let mut cost = NanoUsd(0);
-    ReadJournal::open(store).await?.scan(&mut |entry, _| cost += entry.reply.cost).await?;
+    let journal = ReadJournal::open(store).await?;
+    journal.scan_bought(&mut |bought, _| cost += bought.reply.cost).await?;
     Ok(cost)
 }
 

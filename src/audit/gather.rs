@@ -91,9 +91,9 @@ pub async fn costs(journal: &ReadJournal) -> Result<Costs, AuditError> {
     let mut out = Costs::default();
     if journal.len() <= WHOLE_CALLS {
         journal
-            .scan(&mut |entry, again| {
+            .scan_bought(&mut |bought, again| {
                 if !again {
-                    out.insert(entry.key, entry.reply.cost.0);
+                    out.insert(bought.key, bought.reply.cost.0);
                 }
             })
             .await?;

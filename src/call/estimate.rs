@@ -209,16 +209,15 @@ impl Pace {
 }
 
 impl Use {
-    /// One bought call.
-    pub fn of(reply: &crate::call::Reply) -> Use {
-        let NanoUsd(nano) = reply.cost;
+    /// One bought call, which held a slot for so many milliseconds.
+    pub fn of(usage: &crate::call::Usage, NanoUsd(nano): NanoUsd, latency_ms: u64) -> Use {
         Use {
             calls: 1.0,
-            tokens_in: reply.usage.input as f64,
-            tokens_out: (reply.usage.output + reply.usage.thinking) as f64,
-            images: reply.usage.images as f64,
+            tokens_in: usage.input as f64,
+            tokens_out: (usage.output + usage.thinking) as f64,
+            images: usage.images as f64,
             cost: nano as f64 / 1e9,
-            busy: reply.latency_ms as f64 / 1000.0,
+            busy: latency_ms as f64 / 1000.0,
         }
     }
 }

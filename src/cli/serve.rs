@@ -126,6 +126,7 @@ async fn start(args: Args, plan: Plan, token: Option<String>) -> anyhow::Result<
         commit_wait: Duration::from_millis(if market.store.is_remote() { 50 } else { 1 }),
         max_in_flight: args.queue as usize,
         into_changed_pipeline: args.into_changed_pipeline,
+        journaled: true,
         write_dataset: false,
         ..market.run_options(&stack, blobs)
     };

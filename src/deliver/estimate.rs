@@ -2,10 +2,11 @@
 //! The arithmetic of intervals is `call::estimate`'s.
 
 use crate::archive::{self, Reading, RunDir};
+use crate::call::Usage;
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
-use crate::call::{Request, Usage};
 use crate::deliver::DeliverError;
+use crate::journal::{Asked, Took};
 use crate::plan::Manifest;
 use crate::record::{CallKey, Disposition, Id, NanoUsd};
 use crate::rules::evidence::logit;
@@ -153,14 +154,15 @@ pub(super) async fn uses(
     let mut simulated = false;
     run.journal()
         .await?
-        .scan(&mut |entry, again| {
-            simulated |= entry.reply.simulated;
+        .scan_bought(&mut |bought, again| {
+            simulated |= bought.reply.simulated;
             if !again {
-                let mut used = Use::of(&entry.reply);
-                if let Some(cost) = repriced(endpoints, &entry.request, &entry.reply.usage) {
+                let Took { usage, cost, latency_ms, .. } = bought.reply;
+                let mut used = Use::of(&usage, cost, latency_ms);
+                if let Some(cost) = repriced(endpoints, &bought.request, &usage) {
                     used.cost = cost.usd();
                 }
-                each(entry.key, entry.request.role(), used);
+                each(bought.key, &bought.request.role, used);
             }
         })
         .await?;
@@ -168,9 +170,9 @@ pub(super) async fn uses(
 }
 
 /// What a call would cost by the prices that `endpoints` know for its role.
-fn repriced(endpoints: Option<&Endpoints>, request: &Request, usage: &Usage) -> Option<NanoUsd> {
-    let endpoint = endpoints?.get(request.role())?;
-    let prices = endpoint.known_prices(endpoint.wire_model(request.model()))?;
+fn repriced(endpoints: Option<&Endpoints>, request: &Asked, usage: &Usage) -> Option<NanoUsd> {
+    let endpoint = endpoints?.get(&request.role)?;
+    let prices = endpoint.known_prices(endpoint.wire_model(&request.model))?;
     Some(prices.cost(usage))
 }
 

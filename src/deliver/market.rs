@@ -120,6 +120,7 @@ impl Market {
             shard: None,
             buy_missing: false,
             into_changed_pipeline: false,
+            journaled: true,
             write_dataset: true,
             budget: self.budget.map(|budget| budget.most),
             progress: Arc::new(Progress::default()),

@@ -8,11 +8,11 @@ use crate::env::Env;
 use crate::export::dataset::Face;
 use crate::journal::ReadJournal;
 use crate::plan::{Compiled, Manifest, Overrides, Plan, ProjectBase, compile};
-use crate::record::Report;
+use crate::record::{CallKey, Report};
 use crate::run::{Progress, RunOptions, execute, pools};
 use crate::store::{Blobs, Store, StoreError};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub struct Rebuilt {
     pub report: Report,
     /// The rows of its dataset, where it was only counted.
     pub rows: Vec<Face>,
-    /// Calls that the journal does not hold, by role; each ended its record as failed. What would
+    /// Calls that the journal does not hold, by role, each once; their records ended as failed. What would
     /// have followed from them is not counted, so a run needs at least so many.
     pub missing: BTreeMap<String, u64>,
 }
@@ -103,21 +103,26 @@ pub async fn rebuild(
         buy_missing: false,
         into_changed_pipeline: false,
         commit_wait: Duration::from_millis(20),
+        journaled: false,
         write_dataset: dataset,
         budget: None,
         progress: progress.clone(),
     };
     let report = execute(env, plan, options).await?;
-    let missing = recorded.missing.lock().clone();
+    let mut missing: BTreeMap<String, u64> = BTreeMap::new();
+    for role in recorded.missing.lock().values() {
+        *missing.entry(role.clone()).or_default() += 1;
+    }
     Ok(Rebuilt { report, missing, rows: progress.counted() })
 }
 
-/// Answers from a RUN's journal; counts what is not there.
+/// Answers from a RUN's journal; notes what is not there.
 struct Recorded {
     journal: ReadJournal,
     /// Which pictures are there: the journal only names them.
     blobs: Blobs,
-    missing: Mutex<BTreeMap<String, u64>>,
+    /// And the role that asked, of several the first by name.
+    missing: Mutex<HashMap<CallKey, String>>,
 }
 
 impl std::fmt::Debug for Recorded {
@@ -142,7 +147,12 @@ impl Model for Recorded {
         if let Some(reply) = reply.filter(|_| held) {
             return Ok(reply);
         }
-        *self.missing.lock().entry(request.role().to_owned()).or_default() += 1;
+        let mut missing = self.missing.lock();
+        let role = missing.entry(key).or_insert_with(|| request.role().to_owned());
+        if request.role() < role.as_str() {
+            *role = request.role().to_owned();
+        }
+        drop(missing);
         Err(CallError::Record { what: format!("call {key} is not in the journal") })
     }
 }

@@ -5,11 +5,11 @@
 //! merging.
 
 use crate::journal::bytes::{Place, Short, short};
-use crate::journal::entry::{self, Entry};
+use crate::journal::entry::{self, Scanned};
 use crate::journal::error::Damage;
 use crate::journal::frame::{self, Walked};
 use crate::journal::index::{Index, Loc};
-use crate::journal::segment::{Segment, read_segment};
+use crate::journal::segment::{Segment, read_lines};
 use crate::journal::wanted::Wanted;
 use crate::record::CallKey;
 use crate::store::{Reader, Store, StoreError};
@@ -322,7 +322,10 @@ impl Catalog {
     }
 
     /// See `ReadJournal::scan`.
-    pub async fn scan(&self, each: &mut (dyn FnMut(Entry, bool) + Send)) -> Result<(), StoreError> {
+    pub async fn scan<T: Scanned>(
+        &self,
+        each: &mut (dyn FnMut(T, bool) + Send),
+    ) -> Result<(), StoreError> {
         let mut given: HashSet<Short> = HashSet::with_capacity(self.len());
         let mut done: Vec<Arc<Segment>> = Vec::new();
         'list: for _ in 0..RELISTS {
@@ -340,8 +343,8 @@ impl Catalog {
                 };
                 // What was read before a merge is in the merged segment again.
                 let again = done.iter().any(|old| old.is_within(&segment));
-                let damage = read_segment(&segment.name(), &bytes, &mut |entry| {
-                    let first = given.insert(short(&entry.key));
+                let damage = read_lines(&segment.name(), &bytes, &mut |entry: T| {
+                    let first = given.insert(short(&entry.key()));
                     if first || !again {
                         each(entry, !first);
                     }

@@ -1,8 +1,8 @@
 //! What a frame holds: the request as it was sent, the reply, and when.
 
-use crate::call::{Reply, Request};
+use crate::call::{Reply, Request, Usage};
 use crate::journal::frame;
-use crate::record::CallKey;
+use crate::record::{CallKey, NanoUsd};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
@@ -29,6 +29,49 @@ impl Entry {
     pub(super) fn line(&self) -> Line<'_> {
         let Entry { key, at_ms, request, reply } = self;
         Line { key: *key, at_ms: *at_ms, request, reply }
+    }
+}
+
+/// A line as a scan reads it, or the part of it that its caller wants.
+pub(super) trait Scanned: for<'de> Deserialize<'de> {
+    fn key(&self) -> CallKey;
+}
+
+impl Scanned for Entry {
+    fn key(&self) -> CallKey {
+        self.key
+    }
+}
+
+/// What a call was for and what it took: a line without what was said, at a third of the cost.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Bought {
+    pub key: CallKey,
+    pub request: Asked,
+    pub reply: Took,
+}
+
+/// Of a `Request`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Asked {
+    pub role: String,
+    pub model: String,
+}
+
+/// Of a `Reply`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Took {
+    pub usage: Usage,
+    pub cost: NanoUsd,
+    #[serde(default)]
+    pub simulated: bool,
+    #[serde(default)]
+    pub latency_ms: u64,
+}
+
+impl Scanned for Bought {
+    fn key(&self) -> CallKey {
+        self.key
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::call::{CallError, Fatal, Images, KeyedRequest, Model, Output, Reply};
 use crate::env::Env;
+use crate::journal::bytes::{Short, short};
 use crate::journal::entry::Line;
 use crate::journal::{Journal, JournalError};
 use crate::record::{CallKey, Cause, Digest, NanoUsd};
 use crate::store::{Blobs, StoreError};
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard, RwLock};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
@@ -46,6 +47,8 @@ pub struct Journaled {
     uncounted: (AtomicU64, AtomicU64),
     /// Grows by a role a run has, so a write is rare and readers do not meet.
     tallies: RwLock<HashMap<String, Arc<Tally>>>,
+    /// See `passing`: the keys that were answered.
+    passed: Option<Mutex<HashSet<Short>>>,
 }
 
 impl std::fmt::Debug for Journaled {
@@ -86,7 +89,14 @@ impl Journaled {
             most: AtomicU64::new(0),
             uncounted: Default::default(),
             tallies: RwLock::default(),
+            passed: None,
         }
+    }
+
+    /// One that only counts what passes, since `inner` answers from another RUN's journal: a call counts
+    /// as made when it passes first, and as replayed after that.
+    pub fn passing(self) -> Self {
+        Journaled { passed: Some(Mutex::default()), ..self }
     }
 
     /// By role, sorted.
@@ -196,6 +206,12 @@ impl Model for Journaled {
         let key = request.key();
         let tally = self.tally(request.role());
         let count = |n: &AtomicU64| n.fetch_add(1, Ordering::Relaxed);
+        if let Some(passed) = &self.passed {
+            let reply = self.inner.call(request).await?;
+            let first = passed.lock().insert(short(&key));
+            count(if first { &tally.made } else { &tally.replayed });
+            return Ok(reply);
+        }
         loop {
             if let Some(reply) = self.replay(&key).await? {
                 count(&tally.replayed);

@@ -7,7 +7,7 @@ use crate::journal::bytes;
 use crate::journal::catalog::Catalog;
 use crate::journal::compact;
 use crate::journal::company::Company;
-use crate::journal::entry::{self, Entry, Line, Replayed};
+use crate::journal::entry::{self, Bought, Entry, Line, Replayed};
 use crate::journal::error::{Damage, JournalError};
 use crate::journal::wanted::Wanted;
 use crate::journal::writer::{self, Writer};
@@ -65,6 +65,14 @@ impl ReadJournal {
     /// Every entry, segment by segment (segments read whole and one at a time); duplicates of a
     /// key after the first are given too, flagged true: calls that were paid twice.
     pub async fn scan(&self, each: &mut (dyn FnMut(Entry, bool) + Send)) -> Result<(), StoreError> {
+        self.catalog.scan(each).await
+    }
+
+    /// `scan` for who wants to know what calls were for and what they took.
+    pub async fn scan_bought(
+        &self,
+        each: &mut (dyn FnMut(Bought, bool) + Send),
+    ) -> Result<(), StoreError> {
         self.catalog.scan(each).await
     }
 

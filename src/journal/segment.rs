@@ -5,7 +5,7 @@
 //! merged one holds the same. See `catalog` for which segments there are.
 
 use crate::journal::bytes::Place;
-use crate::journal::entry::{self, Entry};
+use crate::journal::entry::{self, Entry, Scanned};
 use crate::journal::error::Damage;
 use crate::journal::footer;
 use crate::journal::frame::{self, Walked};
@@ -126,6 +126,15 @@ impl Segment {
 /// Reads a segment's bytes, whoever wrote them: `each` gets every entry that is whole; what is not
 /// is returned. `name` is only for the report.
 pub fn read_segment(name: &str, bytes: &[u8], each: &mut dyn FnMut(Entry)) -> Vec<Damage> {
+    read_lines(name, bytes, each)
+}
+
+/// `read_segment` of the part of each line that `T` wants.
+pub(super) fn read_lines<T: Scanned>(
+    name: &str,
+    bytes: &[u8],
+    each: &mut dyn FnMut(T),
+) -> Vec<Damage> {
     let mut found = Vec::new();
     let mut damage = |offset: u64, what: &str| {
         found.push(Damage { segment: name.to_string(), offset, what: what.to_string() });
@@ -135,8 +144,8 @@ pub fn read_segment(name: &str, bytes: &[u8], each: &mut dyn FnMut(Entry)) -> Ve
             Walked::Frame(place) => {
                 let opened = frame::open(&bytes[place.offset as usize..]);
                 let line = opened.map_err(str::to_string).and_then(|(key, body)| {
-                    let line: Entry = entry::decode(body)?;
-                    match line.key == key {
+                    let line: T = entry::decode(body)?;
+                    match line.key() == key {
                         true => Ok(line),
                         false => Err("a line's key is not its frame's".to_string()),
                     }

@@ -115,8 +115,11 @@ pub(super) async fn open(env: &Env, plan: &Plan, options: &RunOptions) -> Result
         manifest.clone(),
         held,
     ));
-    let journaled =
-        Arc::new(Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard));
+    let journaled = Journaled::new(env.clone(), journal.clone(), options.blobs.clone(), guard);
+    let journaled = Arc::new(match options.journaled {
+        true => journaled,
+        false => journaled.passing(),
+    });
     let session = session::Live::begin(env, side, journaled.clone()).await?;
     let tally = Arc::new(match options.shard {
         Some(_) => Tally::keeping(journaled.clone()),

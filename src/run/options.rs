@@ -40,6 +40,9 @@ pub struct RunOptions {
     pub into_changed_pipeline: bool,
     /// The longest a reply waits for company before its group is written (see `Journal::open`).
     pub commit_wait: Duration,
+    /// Whether replies are journaled in `store`; without, `model` answers from the journal of another RUN,
+    /// where they are kept already.
+    pub journaled: bool,
     /// Whether to write the dataset's shards; without, its records are only counted.
     pub write_dataset: bool,
     /// What all runs on it may spend together: the RUN keeps it for those to come. `model` holds to it.

@@ -246,6 +246,22 @@ async fn equal_requests_in_flight_are_bought_once_and_replayed_after() {
     assert!(matches!(fenced, Err(CallError::Fatal { kind: Fatal::Fenced, .. })), "{fenced:?}");
 }
 
+/// Over another RUN's journal nothing is written, and each call counts once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_journal_answers_is_counted_and_not_journaled_again() {
+    let root = Store::open("memory://").expect("a store");
+    let journal = Arc::new(open(&root).await.expect("a journal"));
+    let blobs = Blobs::new(root.clone(), 0);
+    let inner = Arc::new(Slow::default());
+    let model = Journaled::new(Env::real(), Arc::clone(&journal), blobs, inner).passing();
+    for n in [1, 2, 1, 1] {
+        model.call(request(n).keyed()).await.expect("a reply");
+    }
+    let (_, counts) = model.counts().remove(0);
+    assert_eq!((counts.made, counts.replayed), (2, 2));
+    assert!(journal.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_picture_is_bought_again_and_the_new_one_counts() {
     let root = Store::open("memory://").expect("a store");

@@ -91,6 +91,7 @@ impl Go<'_> {
             mixed: false,
             buy_missing: self.buy_missing,
             into_changed_pipeline: self.into_changed,
+            journaled: true,
             write_dataset: true,
             commit_wait: Duration::from_millis(2),
             budget: None,

@@ -200,6 +200,7 @@ async fn run(shape: &Shape, max_in_flight: usize) -> (Report, Store) {
         buy_missing: false,
         into_changed_pipeline: false,
         commit_wait: Duration::ZERO,
+        journaled: true,
         write_dataset: true,
         budget: None,
         progress: Arc::new(Progress::default()),
