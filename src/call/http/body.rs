@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// A body being written.
+/// A body being written. Cheap to clone once it is `closed`.
 #[derive(Debug, Default, Clone)]
 pub struct Body {
     pieces: Vec<Piece>,
@@ -76,6 +76,12 @@ impl Body {
     pub fn image(&mut self, image: ImageRef) -> &mut Body {
         self.close();
         self.pieces.push(Piece::Image(image));
+        self
+    }
+
+    /// Nothing more is written to it.
+    pub fn closed(mut self) -> Body {
+        self.close();
         self
     }
 

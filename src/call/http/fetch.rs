@@ -42,7 +42,7 @@ impl Wire<'_> {
             if let (true, Some(value)) = (url.origin() == self.base.origin(), self.bearer()) {
                 out = out.header("authorization", value);
             }
-            let incoming = self.open(out).await?;
+            let incoming = self.open(&out, &out.url).await?;
             let status = incoming.response.status();
             if status.is_success() {
                 return incoming.bytes(limit).await;

@@ -14,19 +14,21 @@ const MOST: usize = 3;
 
 impl Wire<'_> {
     /// The first answer to `out` that is no redirect.
-    pub(super) async fn follow(&self, mut out: Outgoing) -> Result<Incoming<'_>, Failure> {
+    pub(super) async fn follow(&self, out: &Outgoing) -> Result<Incoming<'_>, Failure> {
+        let mut moved: Option<Url> = None;
         for _ in 0..=MOST {
-            let incoming = self.open(out.clone()).await?;
+            let url = moved.as_ref().unwrap_or(&out.url);
+            let incoming = self.open(out, url).await?;
             let status = incoming.response.status();
             let to = incoming.response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-            let to = to.and_then(|to| out.url.join(to).ok());
+            let to = to.and_then(|to| url.join(to).ok());
             let Some(to) = to.filter(|_| status.is_redirection()) else { return Ok(incoming) };
             let kept =
                 matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
             if !(self.is_own(&to) && (kept || out.method == Method::GET)) {
                 return Err(self.moved(status, &to));
             }
-            out.url = to;
+            moved = Some(to);
         }
         Err(Failure::fatal(
             Fatal::Address,

@@ -89,7 +89,6 @@ pub struct Wire<'a> {
 }
 
 /// A request to be sent.
-#[derive(Clone)]
 pub struct Outgoing {
     pub method: Method,
     pub url: Url,
@@ -99,7 +98,8 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub fn post(url: Url, body: Body) -> Outgoing {
-        Outgoing { method: Method::POST, url, headers: HeaderMap::new(), body: Some(body) }
+        let body = Some(body.closed());
+        Outgoing { method: Method::POST, url, headers: HeaderMap::new(), body }
     }
 
     pub fn get(url: Url) -> Outgoing {
@@ -166,8 +166,7 @@ impl Wire<'_> {
 
     /// Sends and waits for a 2xx answer's head; any other answer is a `Failure`.
     pub async fn send(&self, out: Outgoing) -> Result<Incoming<'_>, Failure> {
-        let asked = out.url.clone();
-        let incoming = self.follow(out).await?;
+        let incoming = self.follow(&out).await?;
         let status = incoming.response.status();
         if status.is_success() {
             return Ok(incoming);
@@ -177,22 +176,24 @@ impl Wire<'_> {
         let body = incoming.refusal_text().await;
         let place = self.place();
         let body = self.scrub(&body);
-        if at != asked && matches!(status.as_u16(), 404 | 405) {
-            return Err(self.nothing_there(&asked, &at, status));
+        if at != out.url && matches!(status.as_u16(), 404 | 405) {
+            return Err(self.nothing_there(&out.url, &at, status));
         }
         Err(refusal(&self.asked(&place), status.as_u16(), &headers, &body))
     }
 
-    /// Sends and waits for any answer's head.
-    pub(super) async fn open(&self, out: Outgoing) -> Result<Incoming<'_>, Failure> {
+    /// Sends `out` to `url` and waits for any answer's head.
+    pub(super) async fn open(&self, out: &Outgoing, url: &Url) -> Result<Incoming<'_>, Failure> {
+        let mut request = self.client.request(out.method.clone(), url.clone());
         // The endpoint's own headers may say who its user is: no other host hears them.
-        let own = out.url.origin() == self.base.origin();
-        let mut request = self.client.request(out.method, out.url).headers(out.headers);
-        for (name, value) in self.connection.headers.iter().filter(|_| own) {
+        let own = &self.connection.headers;
+        let own = own.iter().filter(|_| url.origin() == self.base.origin());
+        let own = own.map(|(name, value)| (name, value));
+        for (name, value) in out.headers.iter().chain(own) {
             request = request.header(name, value);
         }
         let mut sent = Sent::default();
-        if let Some(body) = out.body {
+        if let Some(body) = out.body.clone() {
             request = request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .header(CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -13,6 +13,7 @@ use crate::call::protocol::{Answer, Got};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 type Raw<'a> = Option<&'a RawValue>;
 
@@ -139,7 +140,8 @@ impl Assembled {
                 return Err(wire.said_error(error));
             }
             // A number that is none is the only choice's: one is asked for.
-            if value(choice.index).as_u64().unwrap_or(0) == 0 {
+            let index = choice.index.and_then(|raw| raw.get().parse().ok());
+            if index.unwrap_or(0_u64) == 0 {
                 self.choice(choice);
             }
         }
@@ -148,10 +150,12 @@ impl Assembled {
 
     fn choice(&mut self, choice: Choice<'_>) {
         self.any_choice = true;
-        let mut finish = String::new();
-        take(&mut finish, choice.finish_reason);
-        if !finish.is_empty() {
-            self.finish = Some(finish);
+        if choice.finish_reason.is_some() {
+            let mut finish = String::new();
+            take(&mut finish, choice.finish_reason);
+            if !finish.is_empty() {
+                self.finish = Some(finish);
+            }
         }
         for (turn, again) in [(choice.delta, false), (choice.message, true)] {
             if let Some(turn) = turn {
@@ -161,9 +165,10 @@ impl Assembled {
         }
     }
 
+    /// A stream sends a turn a token, so what is not there costs nothing here.
     fn turn(&mut self, turn: ReplyMessage<'_>) {
-        let flag = value(turn.extra_content);
-        let thought = flag.pointer("/google/thought").is_some_and(|t| *t == Value::Bool(true));
+        let marked = |raw| value(raw).pointer("/google/thought") == Some(&Value::Bool(true));
+        let thought = turn.extra_content.is_some() && marked(turn.extra_content);
         for (field, raw) in [
             ("reasoning", turn.reasoning),
             ("reasoning_content", turn.reasoning_content),
@@ -174,6 +179,7 @@ impl Assembled {
         ] {
             match text(raw) {
                 Some(text) => self.said.think(field, &text),
+                None if raw.is_none() => {}
                 None => self.said.think(field, &gathered(&value(raw))),
             }
         }
@@ -185,13 +191,20 @@ impl Assembled {
         if let Some(refusal) = text(turn.refusal) {
             self.refusal.push_str(&refusal);
         }
-        match value(turn.tool_calls) {
+        if turn.tool_calls.is_some() || turn.function_call.is_some() {
+            self.tools(&value(turn.tool_calls), value(turn.function_call));
+        }
+    }
+
+    /// The calls that a server parsed: a list, one alone, or in OpenAI's older field.
+    fn tools(&mut self, calls: &Value, older: Value) {
+        match calls {
             Value::Array(calls) => {
                 calls.iter().enumerate().for_each(|(at, call)| self.tool(at, call));
             }
-            call => self.tool(0, &call),
+            call => self.tool(0, call),
         }
-        self.tool(0, &serde_json::json!({"function": value(turn.function_call)}));
+        self.tool(0, &serde_json::json!({"function": older}));
     }
 
     /// Content in typed parts.
@@ -289,9 +302,13 @@ fn calls(text: &str, name: &str, arguments: &str) -> bool {
 }
 
 /// A string that stands there.
-fn text(raw: Raw<'_>) -> Option<String> {
+fn text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let raw = raw?.get();
-    if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { None }
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    match inner.contains('\\') {
+        true => serde_json::from_str(raw).ok().map(Cow::Owned),
+        false => Some(Cow::Borrowed(inner)),
+    }
 }
 
 fn value(raw: Raw<'_>) -> Value {
@@ -301,17 +318,16 @@ fn value(raw: Raw<'_>) -> Value {
 /// Sets a word of the answer's head, unless it is absent or empty. SGLang's finish reason may be an
 /// object, which says its `type`.
 fn take(word: &mut String, raw: Raw<'_>) {
-    let new = match (text(raw), value(raw)) {
-        (Some(text), _) => text,
-        (None, Value::Null) => return,
-        (None, Value::Object(fields)) => {
+    let new = text(raw).unwrap_or_else(|| match value(raw) {
+        Value::Null => Cow::Borrowed(""),
+        Value::Object(fields) => {
             let name = ["type", "reason", "name"].iter().find_map(|n| fields.get(*n)?.as_str());
-            name.map_or_else(|| Value::Object(fields.clone()).to_string(), str::to_owned)
+            name.map_or_else(|| Value::Object(fields.clone()).to_string(), str::to_owned).into()
         }
-        (None, other) => other.to_string(),
-    };
-    if !new.is_empty() {
-        *word = new;
+        other => other.to_string().into(),
+    });
+    if !new.is_empty() && *word != new {
+        *word = new.into_owned();
     }
 }
 

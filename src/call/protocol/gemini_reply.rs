@@ -22,8 +22,8 @@ struct Payload<'a> {
     prompt_feedback: Option<Feedback>,
     #[serde(default)]
     usage_metadata: Option<RawUsage>,
-    #[serde(default)]
-    model_version: Option<String>,
+    #[serde(borrow, default)]
+    model_version: Option<Cow<'a, str>>,
     #[serde(default)]
     error: Option<Value>,
 }
@@ -118,8 +118,8 @@ impl Assembled {
         if let Some(error) = &payload.error {
             return Err(wire.said_error(error));
         }
-        if let Some(model) = payload.model_version {
-            self.served = model;
+        if let Some(model) = payload.model_version.filter(|model| *model != self.served) {
+            self.served = model.into_owned();
         }
         if let Some(usage) = payload.usage_metadata {
             self.usage = Usage {

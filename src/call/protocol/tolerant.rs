@@ -36,8 +36,8 @@ pub fn mend(data: &[u8]) -> Option<Vec<u8>> {
 
 /// As `mend`, where `data` holds halves of a pair that a reader may pass over unseen.
 fn mend_halves(data: &[u8]) -> Option<Vec<u8>> {
-    let half = |at: &[u8]| matches!(at, [b'\\', b'u', b'd' | b'D']);
-    if data.windows(3).any(half) { mend(data) } else { None }
+    let half = |at: usize| matches!(data[at..], [_, b'u', b'd' | b'D', ..]);
+    if memchr::memchr_iter(b'\\', data).any(half) { mend(data) } else { None }
 }
 
 /// Room for what a reading had to mend, from which its result borrows.
