@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Records read together on another thread: handing over costs as much as reading a small one.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 64;
 
 /// So many times `TOGETHER` at once.
 const AHEAD: usize = 2;

@@ -3,15 +3,17 @@
 //! by a count and by bytes.
 //!
 //! An `OrderedBuffer` is for many pieces of work, each on its own; a `channel` for values that one thread makes
-//! one after another; a `Walk` for an iterator that is best walked beside whoever asks it. Which
-//! thread was done first never shows.
+//! one after another; a `Walk` for an iterator that is best walked beside whoever asks it; `groups` for
+//! values so small that they are handed over together. Which thread was done first never shows.
 
 mod channel;
+mod groups;
 mod ordered;
 mod task;
 mod walk;
 
 pub use channel::{Closed, Receiver, Room, Sender, channel};
+pub use groups::groups;
 pub use ordered::OrderedBuffer;
 pub use task::Task;
 pub use walk::Walk;

@@ -1,7 +1,7 @@
 //! `write_dataset`: Parquet shards with embedded images, and the dataset card.
 
 use crate::diag::Diagnostic;
-use crate::env::ahead::{Bounds, Receiver, channel};
+use crate::env::ahead::{self, Bounds, Receiver, channel};
 use crate::export::card::{self, CardFacts};
 use crate::export::conversation;
 use crate::export::croissant::{self, Described};
@@ -85,15 +85,18 @@ struct WriteDataset {
     licence: Option<String>,
 }
 
-/// Rows whose images are read together, since a bucket takes tens of milliseconds each, and which are
-/// then prepared together.
-const TOGETHER: usize = 8;
+/// Rows whose images are read together, and which are then prepared together; counted by the bytes of their
+/// images.
+const TOGETHER: Bounds = Bounds { count: 64, bytes: 8 << 20 };
+
+/// Rows whose images are read at once, since a bucket takes tens of milliseconds each.
+const AT_ONCE: usize = 8;
 
 /// So many times `TOGETHER` at once: one reads while another is prepared.
 const AHEAD: usize = 2;
 
 /// What waits while the rows before it are encoded; counted by `TOGETHER`.
-const WAITING: Bounds = Bounds { count: 32, bytes: 8 << 20 };
+const WAITING: Bounds = Bounds { count: 8, bytes: 8 << 20 };
 
 /// How many rows give pictures to the sample sheet.
 const SAMPLES: usize = 12;
@@ -117,7 +120,9 @@ impl Sink for WriteDataset {
         let mut sheet = Sheet::default();
         let (sender, receiver) = channel(WAITING);
         let loading = async move {
-            let mut loaded = records.chunks(TOGETHER).map(|some| load(some, cx)).buffered(AHEAD);
+            let groups = ahead::groups(records, TOGETHER, images_bytes);
+            let loaded = groups.map(|some| load(some, cx)).buffered(AHEAD);
+            let mut loaded = std::pin::pin!(loaded);
             while let Some(next) = loaded.next().await {
                 let weight = next.iter().flatten().map(Loaded::weight).sum();
                 if sender.send(next, weight).await.is_err() {
@@ -178,8 +183,13 @@ impl Loaded {
     }
 }
 
-/// Reads the images of some records, and prepares their rows on another thread: handing one row over
-/// costs as much as preparing a small one.
+/// Of the images that a row embeds, as its record names them.
+fn images_bytes(record: &Result<Trajectory, StageError>) -> usize {
+    let images = record.as_ref().map(conversation::images).unwrap_or_default();
+    images.iter().map(|image| image.bytes as usize).sum()
+}
+
+/// Reads the images of some records, and prepares their rows on another thread.
 async fn load(
     records: Vec<Result<Trajectory, StageError>>,
     cx: &SinkCx,
@@ -189,7 +199,7 @@ async fn load(
         let images = images(&trajectory, cx).await?;
         Ok::<_, StageError>((trajectory, images))
     });
-    let pictured: Vec<_> = pictured.buffered(TOGETHER).try_collect().await?;
+    let pictured: Vec<_> = pictured.buffered(AT_ONCE).try_collect().await?;
     let options = options(cx);
     let prepare = move || pictured.into_iter().map(|one| prepare(&options, one)).collect();
     tokio::task::spawn_blocking(prepare).await.map_err(store)?
