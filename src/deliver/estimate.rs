@@ -6,7 +6,7 @@ use crate::call::Usage;
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
 use crate::deliver::DeliverError;
-use crate::journal::{Asked, Took};
+use crate::journal::{BoughtReply, BoughtRequest};
 use crate::plan::Manifest;
 use crate::record::{CallKey, Disposition, Id, NanoUsd};
 use crate::rules::evidence::logit;
@@ -157,7 +157,7 @@ pub(super) async fn uses(
         .scan_bought(&mut |bought, again| {
             simulated |= bought.reply.simulated;
             if !again {
-                let Took { usage, cost, latency_ms, .. } = bought.reply;
+                let BoughtReply { usage, cost, latency_ms, .. } = bought.reply;
                 let mut used = Use::of(&usage, cost, latency_ms);
                 if let Some(cost) = repriced(endpoints, &bought.request, &usage) {
                     used.cost = cost.usd();
@@ -170,7 +170,11 @@ pub(super) async fn uses(
 }
 
 /// What a call would cost by the prices that `endpoints` know for its role.
-fn repriced(endpoints: Option<&Endpoints>, request: &Asked, usage: &Usage) -> Option<NanoUsd> {
+fn repriced(
+    endpoints: Option<&Endpoints>,
+    request: &BoughtRequest,
+    usage: &Usage,
+) -> Option<NanoUsd> {
     let endpoint = endpoints?.get(&request.role)?;
     let prices = endpoint.known_prices(endpoint.wire_model(&request.model))?;
     Some(prices.cost(usage))

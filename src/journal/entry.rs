@@ -47,20 +47,20 @@ impl Scanned for Entry {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Bought {
     pub key: CallKey,
-    pub request: Asked,
-    pub reply: Took,
+    pub request: BoughtRequest,
+    pub reply: BoughtReply,
 }
 
 /// Of a `Request`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Asked {
+pub struct BoughtRequest {
     pub role: String,
     pub model: String,
 }
 
 /// Of a `Reply`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Took {
+pub struct BoughtReply {
     pub usage: Usage,
     pub cost: NanoUsd,
     #[serde(default)]

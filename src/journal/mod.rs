@@ -23,7 +23,7 @@ mod segment;
 mod wanted;
 mod writer;
 
-pub use entry::{Asked, Bought, Entry, Took};
+pub use entry::{Bought, BoughtReply, BoughtRequest, Entry};
 pub use error::{Damage, JournalError};
 pub use journaled::{BlobImages, Counts, Journaled};
 pub use log::{Journal, ReadJournal};
