@@ -156,3 +156,34 @@ impl Model for Recorded {
         Err(CallError::Record { what: format!("call {key} is not in the journal") })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Recorded;
+    use crate::call::{ChatRequest, Model, Request, Sampling};
+    use crate::journal::ReadJournal;
+    use crate::store::{Blobs, Store};
+
+    /// Of roles that share a call the first by name, whoever asks first.
+    #[tokio::test]
+    async fn a_missing_call_counts_once() {
+        let store = Store::open("memory://").expect("a store");
+        let journal = ReadJournal::open(&store).await.expect("empty");
+        let recorded =
+            Recorded { journal, blobs: Blobs::new(store, 0), missing: Default::default() };
+        for (role, draw) in [("judge", 0), ("critic", 0), ("judge", 0), ("judge", 1)] {
+            let request = Request::Chat(ChatRequest {
+                role: role.into(),
+                model: "m".into(),
+                messages: Vec::new(),
+                sampling: Sampling::default(),
+                schema: None,
+                draw,
+            });
+            assert!(recorded.call(request.keyed()).await.is_err());
+        }
+        let mut roles: Vec<String> = recorded.missing.lock().values().cloned().collect();
+        roles.sort();
+        assert_eq!(roles, ["critic", "judge"]);
+    }
+}

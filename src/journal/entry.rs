@@ -43,7 +43,7 @@ impl Scanned for Entry {
     }
 }
 
-/// What a call was for and what it took: a line without what was said, at a third of the cost.
+/// What a call was for and what it took: a line without what was said.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Bought {
     pub key: CallKey,

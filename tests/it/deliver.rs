@@ -11,7 +11,7 @@ use coldstart::export::conversation::Dialect;
 use coldstart::export::formats;
 use coldstart::export::split::Shares;
 use coldstart::export::tokens::Measure;
-use coldstart::journal::ReadJournal;
+use coldstart::journal::{Bought, BoughtReply, BoughtRequest, Entry, ReadJournal};
 use coldstart::plan::Home;
 use coldstart::record::NanoUsd;
 use coldstart::store::Store;
@@ -48,44 +48,34 @@ async fn source(run: &str) -> Shards {
     Shards::open(&Env::real(), run, &Home::BuiltIn.into(), None).await.unwrap()
 }
 
+/// What calls took is read without what they said, and is the same; how many distinct calls there are.
+async fn what_calls_took(run: &str) -> u64 {
+    let journal = ReadJournal::open(&Store::open(run).unwrap()).await.unwrap();
+    let (mut entries, mut bought) = (Vec::new(), Vec::new());
+    journal.scan(&mut |entry, again| entries.push((entry, again))).await.unwrap();
+    journal.scan_bought(&mut |one, again| bought.push((one, again))).await.unwrap();
+    let part = |Entry { key, request, reply, .. }: Entry| Bought {
+        key,
+        request: BoughtRequest { role: request.role().into(), model: request.model().into() },
+        reply: BoughtReply {
+            usage: reply.usage,
+            cost: reply.cost,
+            simulated: reply.simulated,
+            latency_ms: reply.latency_ms,
+        },
+    };
+    let parts: Vec<_> = entries.into_iter().map(|(entry, again)| (part(entry), again)).collect();
+    assert!(parts.len() > 1000 && parts == bought);
+    journal.len() as u64
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_replayed_estimated_and_exported_by_values() {
     let temp = tempfile::tempdir().unwrap();
     let run = made(temp.path());
     let same = replay(&Env::real(), &run, &Home::BuiltIn.into(), &[]).await.unwrap();
     assert_eq!((same.rebuilt.wanted(), same.diff.changed), (0, 0));
-    // What calls took is read without what they said.
-    let (journal, mut all, mut bought) =
-        (ReadJournal::open(&Store::open(&run).unwrap()).await.unwrap(), vec![], vec![]);
-    let took = |reply: &coldstart::call::Reply| {
-        (reply.usage, reply.cost, reply.simulated, reply.latency_ms)
-    };
-    journal
-        .scan(&mut |e, again| {
-            all.push((
-                e.key,
-                e.request.role().to_owned(),
-                e.request.model().to_owned(),
-                took(&e.reply),
-                again,
-            ))
-        })
-        .await
-        .unwrap();
-    journal
-        .scan_bought(&mut |b, again| {
-            bought.push((
-                b.key,
-                b.request.role,
-                b.request.model,
-                (b.reply.usage, b.reply.cost, b.reply.simulated, b.reply.latency_ms),
-                again,
-            ))
-        })
-        .await
-        .unwrap();
-    assert!(all.len() > 1000 && all == bought);
-    assert_eq!(same.rebuilt.report.calls.made, journal.len() as u64);
+    assert_eq!(same.rebuilt.report.calls.made, what_calls_took(&run).await);
     let rows = same.rebuilt.report.dataset.rows;
     assert!(rows > 10 && same.diff.same >= rows, "{rows} of {}", same.diff.same);
 

@@ -8,7 +8,7 @@ use futures::{Stream, StreamExt};
 pub fn groups<S: Stream>(
     values: S,
     most: Bounds,
-    weight: impl Fn(&S::Item) -> usize + Clone,
+    weight: impl Fn(&S::Item) -> usize,
 ) -> impl Stream<Item = Vec<S::Item>> {
     let values = Box::pin(values.fuse());
     futures::stream::unfold((values, weight), move |(mut values, weight)| async move {
