@@ -6,7 +6,7 @@ use crate::call::Usage;
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
 use crate::deliver::DeliverError;
-use crate::journal::{BoughtReply, BoughtRequest};
+use crate::journal::{Bought, BoughtReply, BoughtRequest};
 use crate::plan::Manifest;
 use crate::record::{CallKey, Disposition, Id, NanoUsd};
 use crate::rules::evidence::logit;
@@ -115,14 +115,8 @@ async fn samples(
     // Says that there is no RUN before it looks for one's rows.
     let last = arrival(&archive::manifest(&Store::open(uri)?).await?);
     let run = RunDir::open(uri).await?;
-    let mut calls = HashMap::new();
-    let mut roles = Names::default();
-    let simulated = uses(&run, endpoints, &mut |key, role, used| {
-        calls.insert(key, (roles.of(role), used));
-    })
-    .await?;
+    let mut uses = Uses::of(&run, endpoints).await?;
     let mut samples: BTreeMap<Id, Sample> = BTreeMap::new();
-    let mut seen: HashSet<CallKey> = HashSet::new();
     let mut all = (0.0, 0.0);
     // An estimate from a part of a RUN would be taken for one from all of it.
     for rows in &run.tables(Reading::Prompts).await?.whole()? {
@@ -132,41 +126,64 @@ async fn samples(
                 sample.kept |= rows.disposition[row] != Disposition::Failed;
             }
             for key in rows.calls.get(row) {
-                // A call that several records share was bought once: the first pays.
-                if let (true, Some((role, used))) = (seen.insert(*key), calls.get(key)) {
+                if let Some((role, used)) = uses.take(key) {
                     let times = if looks.contains(key) { factor } else { 1.0 };
                     all = (all.0 + 1.0, all.1 + times);
-                    *sample.used.entry(roles.0[*role].clone()).or_default() += used.times(times);
+                    *sample.used.entry(role.to_owned()).or_default() += used.times(times);
                 }
             }
         }
     }
-    Ok((samples.into_values().collect(), simulated, all.1 / f64::max(all.0, 1.0)))
+    Ok((samples.into_values().collect(), uses.simulated, all.1 / f64::max(all.0, 1.0)))
 }
 
-/// Calls `each` with every call of `run` once: its key, its role and what it used, money by the prices
-/// of `endpoints` where these know them. Returns whether some reply is simulated.
-pub(super) async fn uses(
-    run: &RunDir,
-    endpoints: Option<&Endpoints>,
-    each: &mut (dyn FnMut(CallKey, &str, Use) + Send),
-) -> Result<bool, DeliverError> {
-    let mut simulated = false;
-    run.journal()
-        .await?
-        .scan_bought(&mut |bought, again| {
-            simulated |= bought.reply.simulated;
-            if !again {
-                let BoughtReply { usage, cost, latency_ms, .. } = bought.reply;
-                let mut used = Use::of(&usage, cost, latency_ms);
-                if let Some(cost) = repriced(endpoints, &bought.request, &usage) {
-                    used.cost = cost.usd();
+/// What the calls of a RUN used.
+pub(super) struct Uses {
+    calls: HashMap<CallKey, (usize, Use)>,
+    /// Roles by number: a journal holds millions of calls and a dozen roles.
+    roles: Vec<String>,
+    /// Whether some reply is simulated.
+    pub simulated: bool,
+}
+
+impl Uses {
+    /// Of every call of `run`; money by the prices of `endpoints` where these know them.
+    pub async fn of(run: &RunDir, endpoints: Option<&Endpoints>) -> Result<Uses, DeliverError> {
+        let mut uses = Uses { calls: HashMap::new(), roles: Vec::new(), simulated: false };
+        let journal = run.journal().await?;
+        uses.calls.reserve(journal.len());
+        journal
+            .scan_bought(&mut |bought, again| {
+                uses.simulated |= bought.reply.simulated;
+                if !again {
+                    uses.add(bought, endpoints);
                 }
-                each(bought.key, &bought.request.role, used);
-            }
-        })
-        .await?;
-    Ok(simulated)
+            })
+            .await?;
+        Ok(uses)
+    }
+
+    fn add(&mut self, bought: Bought, endpoints: Option<&Endpoints>) {
+        let BoughtReply { usage, cost, latency_ms, .. } = bought.reply;
+        let mut used = Use::of(&usage, cost, latency_ms);
+        if let Some(cost) = repriced(endpoints, &bought.request, &usage) {
+            used.cost = cost.usd();
+        }
+        let role = bought.request.role;
+        let known = self.roles.iter().position(|known| *known == role);
+        let number = known.unwrap_or_else(|| {
+            self.roles.push(role);
+            self.roles.len() - 1
+        });
+        self.calls.insert(bought.key, (number, used));
+    }
+
+    /// The role of a call and what it used, once: a call that several records share was bought once, and the
+    /// first pays.
+    pub fn take(&mut self, key: &CallKey) -> Option<(&str, Use)> {
+        let (role, used) = self.calls.remove(key)?;
+        Some((&self.roles[role], used))
+    }
 }
 
 /// What a call would cost by the prices that `endpoints` know for its role.
@@ -178,19 +195,6 @@ fn repriced(
     let endpoint = endpoints?.get(&request.role)?;
     let prices = endpoint.known_prices(endpoint.wire_model(&request.model))?;
     Some(prices.cost(usage))
-}
-
-/// Names by number: a journal holds millions of calls and a dozen roles.
-#[derive(Default)]
-struct Names(Vec<String>);
-
-impl Names {
-    fn of(&mut self, name: &str) -> usize {
-        self.0.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.0.push(name.to_owned());
-            self.0.len() - 1
-        })
-    }
 }
 
 /// The stage whose arrivals are finished trajectories: the one that balances, else the last.

@@ -11,14 +11,14 @@ use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{Pace, Use};
 use crate::call::{Prices, Usage};
 use crate::deliver::DeliverError;
-use crate::deliver::estimate::uses;
+use crate::deliver::estimate::Uses;
 use crate::deliver::rebuild::rebuild;
 use crate::env::Env;
 use crate::plan::{Manifest, ManifestStage, Plan};
-use crate::record::{CallKey, Disposition, Report};
+use crate::record::{Disposition, Report};
 use crate::stage::{Kind, Ty};
 use crate::store::Store;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 /// What stages did with their records before.
 #[derive(Debug, Clone, Default)]
@@ -137,13 +137,8 @@ impl History {
 
     /// Of the records of `run`; money by the prices of `endpoints` where these know them.
     pub async fn of(run: &RunDir, endpoints: Option<&Endpoints>) -> Result<History, DeliverError> {
-        let mut calls: HashMap<CallKey, (String, Use)> = HashMap::new();
-        let simulated = uses(run, endpoints, &mut |key, role, used| {
-            calls.insert(key, (role.to_owned(), used));
-        })
-        .await?;
+        let mut uses = Uses::of(run, endpoints).await?;
         let mut stages = BTreeMap::new();
-        let mut seen: HashSet<CallKey> = HashSet::new();
         for rows in &run.tables(Reading::Prompts).await?.columns {
             let mut past = Past::default();
             for row in 0..rows.ids.len() {
@@ -153,8 +148,8 @@ impl History {
                     *past.ports.entry(port).or_default() += 1.0;
                 }
                 for key in rows.calls.get(row) {
-                    if let (true, Some((role, used))) = (seen.insert(*key), calls.get(key)) {
-                        *past.used.entry(role.clone()).or_default() += *used;
+                    if let Some((role, used)) = uses.take(key) {
+                        *past.used.entry(role.to_owned()).or_default() += used;
                     }
                 }
             }
@@ -163,7 +158,7 @@ impl History {
             }
         }
         let from = if stages.is_empty() { String::new() } else { run.name().to_owned() };
-        Ok(History { from, stages, simulated, ..History::default() })
+        Ok(History { from, stages, simulated: uses.simulated, ..History::default() })
     }
 
     /// The share of a stage's records that leave by `port`.

@@ -67,8 +67,9 @@ pub async fn replay(
     before.shape.kinds = project.kinds;
     let Again { run: after, rebuilt, manifest: manifest_after, warnings, folder: _folder } =
         again(env, &before, project, set).await?;
-    let old = Index::assemble(before.tables(Reading::Prompts).await?.columns);
-    let new = Index::assemble(after.tables(Reading::Prompts).await?.columns);
+    let (old, new) =
+        tokio::try_join!(before.tables(Reading::Prompts), after.tables(Reading::Prompts))?;
+    let (old, new) = (Index::assemble(old.columns), Index::assemble(new.columns));
     let a = Side { name: uri.to_owned(), shape: &before.shape, index: &old, replayed: false };
     let b = Side { name: "replay".to_owned(), shape: &after.shape, index: &new, replayed: true };
     let mut diff = diff(&a, &b);

@@ -8,8 +8,8 @@ use crate::journal::bytes::{Place, Short, short};
 use crate::journal::entry::{self, Scanned};
 use crate::journal::error::Damage;
 use crate::journal::frame::{self, Walked};
-use crate::journal::index::{Index, Loc};
-use crate::journal::segment::{Segment, read_lines};
+use crate::journal::index::{Index, Loc, Uniform};
+use crate::journal::segment::{Segment, read_ahead};
 use crate::journal::wanted::Wanted;
 use crate::record::CallKey;
 use crate::store::{Reader, Store, StoreError};
@@ -18,6 +18,7 @@ use futures::StreamExt;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 /// Segments read at once when opening.
@@ -326,7 +327,8 @@ impl Catalog {
         &self,
         each: &mut (dyn FnMut(T, bool) + Send),
     ) -> Result<(), StoreError> {
-        let mut given: HashSet<Short> = HashSet::with_capacity(self.len());
+        let mut given: HashSet<Short, BuildHasherDefault<Uniform>> = HashSet::default();
+        given.reserve(self.len());
         let mut done: Vec<Arc<Segment>> = Vec::new();
         'list: for _ in 0..RELISTS {
             for segment in self.live() {
@@ -343,7 +345,7 @@ impl Catalog {
                 };
                 // What was read before a merge is in the merged segment again.
                 let again = done.iter().any(|old| old.is_within(&segment));
-                let damage = read_lines(&segment.name(), &bytes, &mut |entry: T| {
+                let damage = read_ahead(&segment.name(), &bytes, &mut |entry: T| {
                     let first = given.insert(short(&entry.key()));
                     if first || !again {
                         each(entry, !first);

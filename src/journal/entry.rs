@@ -33,7 +33,7 @@ impl Entry {
 }
 
 /// A line as a scan reads it, or the part of it that its caller wants.
-pub(super) trait Scanned: for<'de> Deserialize<'de> {
+pub(super) trait Scanned: for<'de> Deserialize<'de> + Send + 'static {
     fn key(&self) -> CallKey;
 }
 

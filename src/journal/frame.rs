@@ -146,6 +146,14 @@ pub(super) fn open(bytes: &[u8]) -> Result<(CallKey, &[u8]), &'static str> {
     Ok((key, body))
 }
 
+/// The same of a frame that `walk` found whole: its sums are not taken once more.
+pub(super) fn opened<'a>(segment: &'a [u8], place: &Place) -> Option<(CallKey, &'a [u8])> {
+    let from = place.offset as usize;
+    let frame = segment.get(from..from.checked_add(place.len as usize)?)?;
+    let (header, body) = frame.split_at_checked(HEADER)?;
+    Some((CallKey(header[12..44].try_into().ok()?), body))
+}
+
 /// Every frame of `segment` that is whole, and where it is not. After damage the walk goes on at
 /// the next frame header, so that only what was hit is lost.
 pub(super) fn walk(segment: &[u8]) -> Vec<Walked> {

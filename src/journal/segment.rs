@@ -4,6 +4,7 @@
 //! A segment never changes, so what was once read of it stays true until it is gone, and then a
 //! merged one holds the same. See `catalog` for which segments there are.
 
+use crate::env::ahead::{Bounds, OrderedBuffer};
 use crate::journal::bytes::Place;
 use crate::journal::entry::{self, Entry, Scanned};
 use crate::journal::error::Damage;
@@ -12,10 +13,15 @@ use crate::journal::frame::{self, Walked};
 use crate::journal::wanted::Wanted;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
+use tokio::runtime::Handle;
 
 const SUFFIX: &str = ".jsonl.zst";
 /// Fetched from a merged segment's end at first: most footers fit.
 const TAIL: u64 = 256 << 10;
+/// Frames of so many bytes are one piece of work when a segment is read: about a hundred lines.
+const PIECE: usize = 128 << 10;
+/// Pieces that wait, by the bytes of their frames; what is read of them takes some times the room.
+const AHEAD: Bounds = Bounds { count: 8, bytes: 1 << 20 };
 
 /// A segment's identity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,33 +136,154 @@ pub fn read_segment(name: &str, bytes: &[u8], each: &mut dyn FnMut(Entry)) -> Ve
 }
 
 /// `read_segment` of the part of each line that `T` wants.
-pub(super) fn read_lines<T: Scanned>(
-    name: &str,
-    bytes: &[u8],
-    each: &mut dyn FnMut(T),
-) -> Vec<Damage> {
+fn read_lines<T: Scanned>(name: &str, bytes: &[u8], each: &mut dyn FnMut(T)) -> Vec<Damage> {
     let mut found = Vec::new();
-    let mut damage = |offset: u64, what: &str| {
-        found.push(Damage { segment: name.to_string(), offset, what: what.to_string() });
-    };
     for item in frame::walk(bytes) {
-        match item {
-            Walked::Frame(place) => {
-                let opened = frame::open(&bytes[place.offset as usize..]);
-                let line = opened.map_err(str::to_string).and_then(|(key, body)| {
-                    let line: T = entry::decode(body)?;
-                    match line.key() == key {
-                        true => Ok(line),
-                        false => Err("a line's key is not its frame's".to_string()),
-                    }
-                });
-                match line {
-                    Ok(line) => each(line),
-                    Err(what) => damage(u64::from(place.offset), &what),
-                }
-            }
-            Walked::Damage { offset, what } => damage(offset, what),
+        match read(name, bytes, &item) {
+            Ok(line) => each(line),
+            Err(damage) => found.push(damage),
         }
     }
     found
+}
+
+/// The same by several threads; `each` gets the lines in their order. To be called in a runtime.
+pub(super) fn read_ahead<T: Scanned>(
+    name: &str,
+    bytes: &Bytes,
+    each: &mut dyn FnMut(T),
+) -> Vec<Damage> {
+    let mut found = Vec::new();
+    let mut give = |lines: Vec<Result<T, Damage>>| {
+        for line in lines {
+            match line {
+                Ok(line) => each(line),
+                Err(damage) => found.push(damage),
+            }
+        }
+    };
+    let mut ahead = OrderedBuffer::new(&Handle::current(), AHEAD.count, AHEAD);
+    let mut items = frame::walk(bytes).into_iter();
+    loop {
+        let (piece, size) = piece(&mut items);
+        if piece.is_empty() {
+            break;
+        }
+        let (name, bytes) = (name.to_owned(), bytes.clone());
+        ahead.push(size, move || piece.iter().map(|item| read(&name, &bytes, item)).collect());
+        while let Some(lines) = ahead.due() {
+            give(lines);
+        }
+    }
+    while let Some(lines) = ahead.take() {
+        give(lines);
+    }
+    found
+}
+
+/// The next items of a walk that are one piece of work, and the bytes of their frames.
+fn piece(items: &mut impl Iterator<Item = Walked>) -> (Vec<Walked>, usize) {
+    let (mut piece, mut size) = (Vec::new(), 0);
+    while size < PIECE
+        && let Some(item) = items.next()
+    {
+        if let Walked::Frame(place) = &item {
+            size += place.len as usize;
+        }
+        piece.push(item);
+    }
+    (piece, size)
+}
+
+fn read<T: Scanned>(name: &str, bytes: &[u8], item: &Walked) -> Result<T, Damage> {
+    let damage = |offset: u64, what: String| Damage { segment: name.to_string(), offset, what };
+    match item {
+        Walked::Frame(place) => {
+            line(bytes, place).map_err(|what| damage(u64::from(place.offset), what))
+        }
+        Walked::Damage { offset, what } => Err(damage(*offset, (*what).to_string())),
+    }
+}
+
+fn line<T: Scanned>(bytes: &[u8], place: &Place) -> Result<T, String> {
+    let (key, body) = frame::opened(bytes, place).ok_or("no frame here")?;
+    let line: T = entry::decode(body)?;
+    match line.key() == key {
+        true => Ok(line),
+        false => Err("a line's key is not its frame's".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Bought;
+    use proptest::prelude::*;
+
+    /// A segment of so many lines, each of which says its number and is `long` bytes longer, compressed too.
+    fn segment(lines: usize, long: usize) -> Vec<u8> {
+        let mut out = frame::unsealed(0);
+        for at in 0..lines {
+            let key = crate::record::CallKey([at as u8; 32]);
+            let text = serde_json::json!({
+                "key": key,
+                "request": {"role": at.to_string(), "model": noise(at, long)},
+                "reply": {"usage": crate::call::Usage::default(), "cost": 0},
+            });
+            let body = zstd::bulk::compress(text.to_string().as_bytes(), 1).unwrap();
+            out.extend(frame::frame(&key, &body).unwrap());
+        }
+        frame::seal(&mut out, [7; 16]);
+        out
+    }
+
+    fn noise(seed: usize, letters: usize) -> String {
+        let mut bytes = vec![0; letters];
+        blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+        bytes.iter().map(|byte| char::from(byte & 63 | 64)).collect()
+    }
+
+    fn read_by(
+        by: impl FnOnce(&mut dyn FnMut(Bought)) -> Vec<Damage>,
+    ) -> (Vec<Bought>, Vec<Damage>) {
+        let mut lines = Vec::new();
+        let damage = by(&mut |line| lines.push(line));
+        (lines, damage)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn several_threads_read_what_one_reads(
+            lines in 0_usize..60,
+            hurt in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            cut in proptest::option::of(any::<prop::sample::Index>()),
+        ) {
+            let mut bytes = segment(lines, 9_000);
+            for (at, byte) in hurt {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            let one = read_by(|each| read_lines("s", &bytes, each));
+            let bytes = Bytes::from(bytes);
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let _inside = runtime.enter();
+            prop_assert_eq!(read_by(|each| read_ahead("s", &bytes, each)), one);
+        }
+    }
+
+    #[test]
+    fn pieces_are_several_and_hold_all() {
+        let bytes = segment(60, 9_000);
+        let mut items = frame::walk(&bytes).into_iter();
+        let pieces: Vec<_> = std::iter::from_fn(|| Some(piece(&mut items)))
+            .take_while(|(piece, _)| !piece.is_empty())
+            .collect();
+        assert!((3..10).contains(&pieces.len()), "{}", pieces.len());
+        assert_eq!(pieces.iter().map(|(piece, _)| piece.len()).sum::<usize>(), 60);
+        assert!(pieces.iter().rev().skip(1).all(|(_, size)| *size >= PIECE));
+    }
 }
