@@ -94,6 +94,14 @@ impl Gate {
         Ok(prompt)
     }
 
+    /// A record that its gather keeps, as it goes on.
+    pub fn amend(&self, t: Trajectory) -> Trajectory {
+        match &self.gather {
+            Some(gather) => gather.lock().amend(t),
+            None => t,
+        }
+    }
+
     /// With the gather, after it has ruled.
     pub fn with_gather<T>(&self, f: impl FnOnce(&dyn Gather) -> T) -> Option<T> {
         let gather = self.gather.as_ref()?;

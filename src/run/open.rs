@@ -243,7 +243,12 @@ impl Run<'_> {
 
     /// Every decision since the last time, in objects of bounded size.
     async fn write_live(&self) -> Result<(), StoreError> {
-        for row in self.engine.ledger.drain_live() {
+        let rows = self.engine.ledger.drain_live();
+        if !self.options.journaled {
+            // Nobody follows what is not journaled, and nobody goes on with it.
+            return Ok(());
+        }
+        for row in rows {
             if self.live.push_json(&row) {
                 self.live.flush().await?;
             }

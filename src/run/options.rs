@@ -41,7 +41,7 @@ pub struct RunOptions {
     /// The longest a reply waits for company before its group is written (see `Journal::open`).
     pub commit_wait: Duration,
     /// Whether replies are journaled in `store`; without, `model` answers from the journal of another RUN,
-    /// where they are kept already.
+    /// where they are kept already, and no live ledger is written.
     pub journaled: bool,
     /// Whether to write the dataset's shards; without, its records are only counted.
     pub write_dataset: bool,

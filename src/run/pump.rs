@@ -7,7 +7,8 @@ use crate::env::Phase;
 use crate::record::{Evidence, Trajectory};
 use crate::run::engine::{Abandoned, Engine, Node};
 use crate::run::pending::Pending;
-use crate::stage::{SourceCx, SourceItem, To};
+use crate::stage::{Ruling, SourceCx, SourceItem, To};
+use crate::store::SpillRef;
 use futures::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -57,28 +58,36 @@ impl Engine {
     pub async fn pump_gate(self: &Arc<Self>, at: usize) {
         let Node::Gate(gate) = &self.nodes[at] else { return };
         let pending = Pending::default();
-        let rulings = gate.rule();
-        for (ruling, place) in rulings {
-            let Ok(t) = gate.read(place).inspect_err(|e| self.store_failed(e)) else { break };
-            let t = match &ruling.to {
-                To::Port(_) => gate.with_gather(|g| g.amend(t.clone())).unwrap_or(t),
-                To::Drop(_) => t,
-            };
-            let decision = self.decision(at, &t.prompt, &ruling.to, ruling.evidence, &[]);
-            if self.ledger.record(at, decision).inspect_err(|e| self.store_failed(e)).is_err() {
-                break;
-            }
-            self.leave(at);
-            let To::Port(port) = ruling.to else { continue };
-            if self.foreign(at, t.prompt.id) {
-                self.progress.expect(-1);
-                continue;
-            }
+        for (ruling, place) in gate.rule() {
             let Some(permit) = self.permit().await else { break };
             let engine = self.clone();
-            self.start(&pending, permit, async move { engine.send(at, port, t).await });
+            let release = async move { engine.release(at, ruling, place).await };
+            self.start(&pending, permit, release);
         }
         self.settle(at, &pending).await;
+    }
+
+    /// Takes a record that a gate has ruled on out of it, and to its end.
+    async fn release(&self, at: usize, ruling: Ruling, place: SpillRef) -> Result<(), Abandoned> {
+        let Node::Gate(gate) = &self.nodes[at] else { return Ok(()) };
+        let Ok(t) = gate.read(place).inspect_err(|e| self.store_failed(e)) else { return Ok(()) };
+        let t = match &ruling.to {
+            To::Port(_) => gate.amend(t),
+            To::Drop(_) => t,
+        };
+        let decision = self.decision(at, &t.prompt, &ruling.to, ruling.evidence, &[]);
+        if self.ledger.record(at, decision).inspect_err(|e| self.store_failed(e)).is_err() {
+            return Ok(());
+        }
+        self.leave(at);
+        match ruling.to {
+            To::Port(_) if self.foreign(at, t.prompt.id) => {
+                self.progress.expect(-1);
+                Ok(())
+            }
+            To::Port(port) => self.send(at, port, t).await,
+            To::Drop(_) => Ok(()),
+        }
     }
 
     /// Takes a source's record to its end.
