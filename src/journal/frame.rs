@@ -157,38 +157,54 @@ pub(super) fn opened<'a>(segment: &'a [u8], place: &Place) -> Option<(CallKey, &
 /// Every frame of `segment` that is whole, and where it is not. After damage the walk goes on at
 /// the next frame header, so that only what was hit is lost.
 pub(super) fn walk(segment: &[u8]) -> Vec<Walked> {
-    let mut items = Vec::new();
-    let opening = Opening::of(segment);
-    let mut at = if opening.is_some() { OPENING } else { 0 };
-    if opening.is_none() {
-        items.push(Walked::Damage { offset: 0, what: "no segment opening here" });
-    }
-    let end = footer::find(segment, |_| false).map_or(segment.len(), |(start, _)| start);
-    while at < end {
-        let what = match open(&segment[at..end]) {
-            Ok((key, body)) => {
-                let len = HEADER + body.len();
-                let place = Place { key: short(&key), offset: at as u32, len: len as u32 };
-                items.push(Walked::Frame(place));
-                at += len;
-                continue;
-            }
-            Err(what) => what,
-        };
-        hurt(&mut items, at, what);
-        at = resync(&segment[..end], at + 1).unwrap_or(end);
-    }
-    // A cut between two frames leaves nothing broken behind.
-    if opening.is_some_and(|o| o.follows != (segment.len() - OPENING) as u64) {
-        hurt(&mut items, segment.len(), "the segment is not as long as its opening says");
-    }
-    items
+    items(segment).collect()
 }
 
-/// Notes damage, unless it goes on from what was noted last.
-fn hurt(items: &mut Vec<Walked>, at: usize, what: &'static str) {
-    if !matches!(items.last(), Some(Walked::Damage { .. })) {
-        items.push(Walked::Damage { offset: at as u64, what });
+/// `walk`, as far as it is asked for: each frame is summed when its turn comes.
+pub(super) fn items(segment: &[u8]) -> impl Iterator<Item = Walked> {
+    let opening = Opening::of(segment);
+    let at = if opening.is_some() { OPENING } else { 0 };
+    let end = footer::find(segment, |_| false).map_or(segment.len(), |(start, _)| start);
+    // A cut between two frames leaves nothing broken behind.
+    let cut = opening.as_ref().is_some_and(|o| o.follows != (segment.len() - OPENING) as u64);
+    let headless = opening.is_none().then_some((0, "no segment opening here"));
+    let short = cut.then_some((segment.len(), "the segment is not as long as its opening says"));
+    let damage = |(at, what)| Walked::Damage { offset: at as u64, what };
+    let mut hurt = false;
+    let found = headless.map(damage).into_iter().chain(Frames { segment, at, end });
+    found.chain(short.map(damage)).filter(move |item| {
+        // What goes on from the damage before it was noted with that.
+        let goes_on = std::mem::replace(&mut hurt, matches!(item, Walked::Damage { .. })) && hurt;
+        !goes_on
+    })
+}
+
+/// What lies from `at` to `end`.
+struct Frames<'a> {
+    segment: &'a [u8],
+    at: usize,
+    end: usize,
+}
+
+impl Iterator for Frames<'_> {
+    type Item = Walked;
+
+    fn next(&mut self) -> Option<Walked> {
+        let at = self.at;
+        if at >= self.end {
+            return None;
+        }
+        Some(match open(&self.segment[at..self.end]) {
+            Ok((key, body)) => {
+                let len = HEADER + body.len();
+                self.at = at + len;
+                Walked::Frame(Place { key: short(&key), offset: at as u32, len: len as u32 })
+            }
+            Err(what) => {
+                self.at = resync(&self.segment[..self.end], at + 1).unwrap_or(self.end);
+                Walked::Damage { offset: at as u64, what }
+            }
+        })
     }
 }
 

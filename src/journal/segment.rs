@@ -138,7 +138,7 @@ pub fn read_segment(name: &str, bytes: &[u8], each: &mut dyn FnMut(Entry)) -> Ve
 /// `read_segment` of the part of each line that `T` wants.
 fn read_lines<T: Scanned>(name: &str, bytes: &[u8], each: &mut dyn FnMut(T)) -> Vec<Damage> {
     let mut found = Vec::new();
-    for item in frame::walk(bytes) {
+    for item in frame::items(bytes) {
         match read(name, bytes, &item) {
             Ok(line) => each(line),
             Err(damage) => found.push(damage),
@@ -163,7 +163,7 @@ pub(super) fn read_ahead<T: Scanned>(
         }
     };
     let mut ahead = OrderedBuffer::new(&Handle::current(), AHEAD.count, AHEAD);
-    let mut items = frame::walk(bytes).into_iter();
+    let mut items = frame::items(bytes);
     loop {
         let (piece, size) = piece(&mut items);
         if piece.is_empty() {
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn pieces_are_several_and_hold_all() {
         let bytes = segment(60, 9_000);
-        let mut items = frame::walk(&bytes).into_iter();
+        let mut items = frame::items(&bytes);
         let pieces: Vec<_> = std::iter::from_fn(|| Some(piece(&mut items)))
             .take_while(|(piece, _)| !piece.is_empty())
             .collect();
