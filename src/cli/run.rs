@@ -10,7 +10,7 @@ use crate::call::{Stack, metrics};
 use crate::cli::progress::Screen;
 use crate::cli::run::market::{Flags, metered, parse_budget};
 use crate::cli::run::served::read_endpoints;
-use crate::cli::shared::{Format, PipelineArgs, block_on_part, compile_or_tell};
+use crate::cli::shared::{Format, PipelineArgs, block_on, compile_or_tell};
 use crate::cli::{Done, log, table};
 use crate::deliver::budget::Bound;
 use crate::deliver::forecast;
@@ -121,16 +121,10 @@ fn parse_share(text: &str) -> Result<(String, f64), String> {
     if (0.0..=1.0).contains(&share) { Ok((stage.trim().to_owned(), share)) } else { Err(wrong()) }
 }
 
-pub fn run(mut args: Args) -> anyhow::Result<Done> {
+pub fn run(args: Args) -> anyhow::Result<Done> {
     memory::give_back();
     args.log.start()?;
-    let var = |name: &str| std::env::var(name).ok();
-    let chosen = scheduler::choose(args.shard, &var).map_err(anyhow::Error::msg)?;
-    if let Some((shard, by)) = chosen.filter(|_| args.shard.is_none()) {
-        eprintln!("shard {}/{}, as {by} says", shard.index, shard.of);
-    }
-    args.shard = chosen.map(|(shard, _)| shard);
-    block_on_part(args.shard, watched(args))
+    block_on(watched(args))
 }
 
 /// Signals count from here on: the pipeline, the store and a long journal take a while to open.
@@ -147,7 +141,13 @@ async fn watched(args: Args) -> anyhow::Result<Done> {
 /// Where the signals' watch finds the screen, once the run has begun.
 type Began = watch::Sender<Option<Screen>>;
 
-async fn open(env: &Env, args: Args, began: &Began) -> anyhow::Result<Done> {
+async fn open(env: &Env, mut args: Args, began: &Began) -> anyhow::Result<Done> {
+    let var = |name: &str| std::env::var(name).ok();
+    let chosen = scheduler::choose(args.shard, &var).map_err(anyhow::Error::msg)?;
+    if let Some((shard, by)) = chosen.filter(|_| args.shard.is_none()) {
+        eprintln!("shard {}/{}, as {by} says", shard.index, shard.of);
+    }
+    args.shard = chosen.map(|(shard, _)| shard);
     let project = args.pipeline.open()?;
     if !args.quiet {
         args.pipeline.say_home();

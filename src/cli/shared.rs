@@ -3,7 +3,6 @@
 use crate::cli::Done;
 use crate::diag::{self, Diagnostic};
 use crate::plan::{Compiled, Home, Overrides, Plan, Project, ProjectError, compile};
-use crate::run::Shard;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -122,21 +121,5 @@ pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<Done> {
 
 /// Runs async work on a runtime of its own.
 pub fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    block_on_part(None, work)
-}
-
-/// As `block_on`, with a shard's part of the machine's cores to run tasks on. A shard waits for far
-/// fewer calls than the whole RUN, and each thread more is woken for a reply that the first would have
-/// taken: eight shards on two cores took 4 to 8 % more CPU with two threads each. What computes (pictures,
-/// Parquet) has threads of its own. `TOKIO_WORKER_THREADS` goes before it.
-pub fn block_on_part<T>(
-    shard: Option<Shard>,
-    work: impl Future<Output = anyhow::Result<T>>,
-) -> anyhow::Result<T> {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if let Some(shard) = shard.filter(|_| std::env::var_os("TOKIO_WORKER_THREADS").is_none()) {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        runtime.worker_threads((cores / shard.of as usize).max(1));
-    }
-    runtime.enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
