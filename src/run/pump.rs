@@ -6,10 +6,13 @@
 use crate::env::Phase;
 use crate::record::{Evidence, Trajectory};
 use crate::run::engine::{Abandoned, Engine, Node};
+use crate::run::gate::Gate;
 use crate::run::pending::Pending;
+use crate::run::visit::{DEFECT, defect};
 use crate::stage::{Ruling, SourceCx, SourceItem, To};
 use crate::store::SpillRef;
 use futures::StreamExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::OwnedSemaphorePermit;
@@ -72,7 +75,10 @@ impl Engine {
         let Node::Gate(gate) = &self.nodes[at] else { return Ok(()) };
         let Ok(t) = gate.read(place).inspect_err(|e| self.store_failed(e)) else { return Ok(()) };
         let t = match &ruling.to {
-            To::Port(_) => gate.amend(t),
+            To::Port(_) => match self.amended(at, gate, t) {
+                Some(t) => t,
+                None => return Ok(()),
+            },
             To::Drop(_) => t,
         };
         let decision = self.decision(at, &t.prompt, &ruling.to, ruling.evidence, &[]);
@@ -88,6 +94,18 @@ impl Engine {
             To::Port(port) => self.send(at, port, t).await,
             To::Drop(_) => Ok(()),
         }
+    }
+
+    /// What a gate keeps, as it goes on. As in a visit, a defect costs the record that shows it.
+    fn amended(&self, at: usize, gate: &Gate, t: Trajectory) -> Option<Trajectory> {
+        let prompt = t.prompt.clone();
+        let amended = catch_unwind(AssertUnwindSafe(|| gate.amend(t)));
+        let note = |panic: Box<dyn std::any::Any + Send>| {
+            let what = defect(panic.as_ref()).to_string();
+            self.keep(at, self.failure(at, &prompt, DEFECT, &what, &[]));
+            self.leave(at);
+        };
+        amended.map_err(note).ok()
     }
 
     /// Takes a source's record to its end.

@@ -9,7 +9,7 @@ use coldstart::plan::{Manifest, Plan};
 use coldstart::record::{Report, Trajectory};
 use coldstart::run::{DEFECT, RunError};
 use coldstart::sim::{Server, SimOptions, World};
-use coldstart::stage::{Cx, Each, Stage, StageError, Step};
+use coldstart::stage::{Cx, Each, Gather, Ruling, Stage, StageError, Step};
 use coldstart::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,17 +116,48 @@ fn break_first_round(plan: &mut Plan) {
     }
 }
 
+/// A barrier with a defect that some records meet when they leave it.
+struct PanicsAtTheEnd(Box<dyn Gather>);
+
+impl Gather for PanicsAtTheEnd {
+    fn offer(&mut self, t: &Trajectory) {
+        self.0.offer(t);
+    }
+
+    fn rule(&mut self) -> Vec<Ruling> {
+        self.0.rule()
+    }
+
+    fn amend(&self, t: Trajectory) -> Trajectory {
+        assert!(!t.prompt.id.0[0].is_multiple_of(4), "a defect");
+        self.0.amend(t)
+    }
+}
+
+fn break_unique(plan: &mut Plan) {
+    let at = plan.stages.iter().position(|s| s.name == "unique").expect("there");
+    let mut stage = plan.stages.remove(at);
+    if let Stage::Gather(gather) = stage.stage {
+        stage.stage = Stage::Gather(Box::new(PanicsAtTheEnd(gather)));
+    }
+    plan.stages.insert(at, stage);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_a_stage_costs_its_record_and_is_told() {
-    let store = memory();
-    let go = Go { limit: 24, plan: break_first_round, ..Go::default() };
-    let report = go.run(&Env::test(1), &store).await.expect("the run goes on");
-    conserved_along_the_edges(&report, &store).await;
-    let stage = report.stages.iter().find(|s| s.stage == "first_round").expect("there");
-    assert!(stage.reasons[DEFECT] > 0 && stage.passed > 0, "{stage:?}");
-    let rows = decisions(&store, "first_round").await.expect("reads");
-    let row = rows.iter().find(|r| r.reason == DEFECT).expect("listed");
-    assert!(row.evidence.note.contains("a defect"), "{row:?}");
+    for (broken, plan) in
+        [("first_round", break_first_round as fn(&mut Plan)), ("unique", break_unique)]
+    {
+        let store = memory();
+        let go = Go { limit: 24, plan, ..Go::default() };
+        let report = go.run(&Env::test(1), &store).await.expect("the run goes on");
+        conserved_along_the_edges(&report, &store).await;
+        let stage = report.stages.iter().find(|s| s.stage == broken).expect("there");
+        assert!(stage.reasons[DEFECT] > 0 && stage.passed > 0, "{stage:?}");
+        let rows = decisions(&store, broken).await.expect("reads");
+        let row = rows.iter().find(|r| r.reason == DEFECT).expect("listed");
+        assert!(row.evidence.note.contains("a defect"), "{row:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
