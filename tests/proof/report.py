@@ -145,20 +145,27 @@ def alike(sets, names=("plain", "riddles", "unseen")):
 
 def pooled(folders):
     """What is taken out, and by how much agents differ from those of the whole pipeline: gaps of paired seeds of both
-    worlds and of all studies. {(what, by): [gaps of each of `alike`'s figures]}"""
-    out = {}
+    worlds and of all studies; those of one world and seed are one gap, their mean, since they share their rows.
+    {(what, by): [gaps of each of `alike`'s figures]}"""
+    found = {}
     for folder in folders:
         rows = {(row["dataset"], row["seed"]): row for row in read([folder])[0]}
         for (name, seed), row in rows.items():
-            whole = rows.get(("dirty" if name.startswith("dirty") else "standard", seed))
-            what = name.removeprefix("dirty_")
+            world = "dirty" if name.startswith("dirty") else "standard"
+            whole, what = rows.get((world, seed)), name.removeprefix("dirty_")
             if whole is None or what.split("_")[0] not in ("no", "hard", "judged", "good"):
                 continue
-            gaps = out.setdefault((what.removesuffix("_dollars"), row["by"]), [[] for _ in alike(row["sets"])])
-            for into, own, other in zip(gaps, alike(row["sets"]), alike(whole["sets"])):
-                if own is not None and other is not None:
-                    into.append(own - other)
-    return dict(sorted(out.items()))
+            gaps = found.setdefault((what.removesuffix("_dollars"), row["by"]), {}).setdefault((world, seed), [])
+            pairs = zip(alike(row["sets"]), alike(whole["sets"]))
+            gaps.append([None if None in pair else pair[0] - pair[1] for pair in pairs])
+    return {key: [means(figure) for figure in zip(*(zip(*gaps) for gaps in by_seed.values()))]
+            for key, by_seed in sorted(found.items())}
+
+
+def means(seeds):
+    """The mean of each seed's gaps; a seed without any has none."""
+    known = [[gap for gap in gaps if gap is not None] for gaps in seeds]
+    return [sum(gaps) / len(gaps) for gaps in known if gaps]
 
 
 POOLED = ["success at 3", "the same, plain", "J1 right", "J2 right (mean of both kinds)"]
