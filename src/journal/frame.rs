@@ -170,11 +170,13 @@ pub(super) fn items(segment: &[u8]) -> impl Iterator<Item = Walked> {
     let headless = opening.is_none().then_some((0, "no segment opening here"));
     let short = cut.then_some((segment.len(), "the segment is not as long as its opening says"));
     let damage = |(at, what)| Walked::Damage { offset: at as u64, what };
-    let mut hurt = false;
     let found = headless.map(damage).into_iter().chain(Frames { segment, at, end });
+    let mut before = false;
     found.chain(short.map(damage)).filter(move |item| {
+        let hurt = matches!(item, Walked::Damage { .. });
         // What goes on from the damage before it was noted with that.
-        let goes_on = std::mem::replace(&mut hurt, matches!(item, Walked::Damage { .. })) && hurt;
+        let goes_on = hurt && before;
+        before = hurt;
         !goes_on
     })
 }

@@ -145,7 +145,8 @@ def alike(sets, names=("plain", "riddles", "unseen")):
 
 def pooled(folders):
     """What is taken out, and by how much agents differ from those of the whole pipeline: gaps of paired seeds of both
-    worlds and of all studies; those of one world and seed are one gap, their mean, since they share their rows.
+    worlds and of all studies; those of one world and seed are one gap, their mean, since they are trained on
+    rows drawn alike.
     {(what, by): [gaps of each of `alike`'s figures]}"""
     found = {}
     for folder in folders:
