@@ -113,18 +113,32 @@ def worker(study, work, out, until):
             say(f"{key}: plain {[row['sets']['plain'][f'good_{n}'] for n in (1, 2, 3)]} of {row['sets']['plain']['prompts']}")
 
 
+def read(file):
+    """A study file; one that says `like` has what that file says but for what it `leave_out`s by name and says itself."""
+    study = tomllib.loads(file.read_text())
+    if "like" not in study:
+        return study
+    whole, left_out = read(file.parent / study.pop("like")), study.pop("leave_out", [])
+    for kind in ("dataset", "variant"):
+        whole[kind] = [one for one in whole.get(kind, []) if one["name"] not in left_out] + study.pop(kind, [])
+    return whole | study
+
+
 def expanded(study):
-    """The study with its variants written out as datasets: each in both worlds, at equal rows and at equal dollars."""
+    """The study with its variants written out as datasets: each in both worlds, at equal rows (`rows_later` tiers after) and
+    at equal dollars, with the seeds that `seeds_by` has for either."""
+    by, later = study.pop("seeds_by", {}), study.pop("rows_later", 1)
     for variant in study.pop("variant", []):
         tier = variant.get("tier", 1)
         for sort, whole, prefix in (("clean", "standard", ""), ("dirty", "dirty", "dirty_")):
             one = variant | {"name": prefix + variant["name"], "world": sort, "tier": tier}
             wanted = one.pop("by", ["rows", "dollars"])
             # A dataset that only others take rows of is trained on with no seed.
-            study["dataset"].append(one | {"tier": tier + 1} if "rows" in wanted else one | {"seeds": []})
+            rows = {"tier": tier + later, "seeds": by.get("rows", study["seeds"])}
+            study["dataset"].append(one | (rows if "rows" in wanted else {"seeds": []}))
             if "dollars" in wanted:
                 study["dataset"].append({"name": f"{one['name']}_dollars", "of": one["name"], "world": sort, "tier": tier,
-                                         "by": "dollars", "reference": whole})
+                                         "by": "dollars", "reference": whole, "seeds": by.get("dollars", study["seeds"])})
     return study
 
 
@@ -257,7 +271,7 @@ def main():
     if args.verb == "worker":
         return worker(json.loads(Path(args.file).read_text()), work, out, args.until)
     file = Path(args.file) if args.verb == "study" else HERE / ("mini.toml" if args.verb == "mini" else "study.toml")
-    study = expanded(tomllib.loads(file.read_text()))
+    study = expanded(read(file))
     for setting in args.set:
         *into, name = setting.split("=")[0].split(".")
         (study[into[0]] if into else study)[name] = json.loads(setting.split("=", 1)[1])
