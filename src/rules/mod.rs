@@ -10,6 +10,7 @@ mod closing;
 pub mod evidence;
 pub mod fit;
 mod parse;
+mod quote;
 pub mod reading;
 mod reward;
 mod verdict;

@@ -2,8 +2,8 @@
 
 use crate::diag::{Diagnostic, SourceFile};
 use crate::record::{Atom, AtomKind, Spec};
-use std::collections::HashSet;
-use std::sync::Arc;
+use crate::rules::quote::Quotes;
+use std::sync::{Arc, OnceLock};
 
 /// One rule, as the judge reads it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -29,6 +29,8 @@ impl Rule {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules {
     pub rules: Vec<Rule>,
+    /// Made when it is first asked for.
+    quotes: OnceLock<Quotes>,
 }
 
 #[derive(serde::Deserialize)]
@@ -79,6 +81,10 @@ fn kind(word: String) -> Result<AtomKind, String> {
 }
 
 impl Rules {
+    pub fn of(rules: Vec<Rule>) -> Rules {
+        Rules { rules, quotes: OnceLock::new() }
+    }
+
     /// Codes `R01` (syntax), `R02` (a rule that cannot be used).
     pub fn parse(source: &Arc<SourceFile>) -> Result<Rules, Vec<Diagnostic>> {
         let raw: RawFile = toml::from_str(&source.text).map_err(|e| {
@@ -123,7 +129,7 @@ impl Rules {
                 "",
             ));
         }
-        if errors.is_empty() { Ok(Rules { rules }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Rules::of(rules)) } else { Err(errors) }
     }
 
     /// The rules that apply to a request, which its checklist and its spec (where one is known) tell:
@@ -133,23 +139,14 @@ impl Rules {
             atoms.iter().any(|atom| atom.kind == *kind) || spec.is_some_and(|s| specifies(s, *kind))
         };
         let applies = |rule: &&Rule| rule.always() || rule.applies.iter().any(asked);
-        Rules { rules: self.rules.iter().filter(applies).cloned().collect() }
+        Rules::of(self.rules.iter().filter(applies).cloned().collect())
     }
 
     /// The id of a rule that `text` quotes: its id as a word (when it holds a digit or `_`), or any
     /// run of six of its words. Training texts must not do so.
     pub fn quoted_in(&self, text: &str) -> Option<&str> {
-        let text = text.to_lowercase();
-        let own: Vec<&str> = words(&text).collect();
-        let runs: HashSet<&[&str]> = own.windows(RUN).collect();
-        let quoted = |rule: &&Rule| {
-            let (id, said) = (rule.id.to_lowercase(), rule.text.to_lowercase());
-            let telling = id.contains(|c: char| c == '_' || c.is_ascii_digit());
-            let said: Vec<&str> = words(&said).collect();
-            (telling && own.contains(&id.as_str()))
-                || said.windows(RUN).any(|run| runs.contains(run))
-        };
-        self.rules.iter().find(quoted).map(|rule| rule.id.as_str())
+        let quotes = self.quotes.get_or_init(|| Quotes::of(&self.rules));
+        quotes.find(text).map(|rule| self.rules[rule].id.as_str())
     }
 }
 
@@ -172,13 +169,6 @@ fn specifies(spec: &Spec, kind: AtomKind) -> bool {
         AtomKind::Negation => !spec.exclude.is_empty(),
         AtomKind::Style | AtomKind::Knowledge | AtomKind::Realism => false,
     }
-}
-
-/// So many words in a row are a quotation.
-const RUN: usize = 6;
-
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty())
 }
 
 #[cfg(test)]
@@ -206,36 +196,5 @@ mod tests {
         assert_eq!(ids(&[], Some(&spec)), ["whole", "spelt"]);
         let bad = text.replace("[\"text\"]", "\"sometimes\"");
         assert!(Rules::parse(&Arc::new(SourceFile { path: "r".into(), text: bad })).is_err());
-    }
-
-    #[test]
-    fn quoting_a_rule_is_noticed() {
-        let rules = Rules {
-            rules: vec![Rule {
-                id: "r1".into(),
-                text: "Count every instance before you compare the number asked for.".into(),
-                applies: Vec::new(),
-                own: false,
-            }],
-        };
-        assert_eq!(rules.quoted_in("By R1 this fails."), Some("r1"));
-        assert_eq!(
-            rules.quoted_in("one must count every instance before you compare them"),
-            Some("r1")
-        );
-        assert_eq!(rules.quoted_in("I count three cats where two were asked for."), None);
-    }
-
-    proptest::proptest! {
-        /// What a set of runs finds is what runs compared one by one find.
-        #[test]
-        fn a_quotation_is_found_by_its_words(a in "([Ab] ){0,12}", b in "([aB] ){0,9}") {
-            let rule = Rule { id: "whole".into(), text: b.clone(), applies: vec![], own: false };
-            let found = Rules { rules: vec![rule] }.quoted_in(&a).is_some();
-            let (a, b) = (a.to_lowercase(), b.to_lowercase());
-            let (a, b): (Vec<&str>, Vec<&str>) = (words(&a).collect(), words(&b).collect());
-            let shared = b.windows(RUN).any(|run| a.windows(RUN).any(|other| other == run));
-            proptest::prop_assert_eq!(found, shared);
-        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::markup::neutralise;
 use crate::record::{ImageRef, Message, Part};
 use crate::template::Template;
+use crate::template::parse::Shape;
 use minijinja::Value;
 use std::collections::BTreeMap;
 
@@ -31,8 +32,8 @@ enum Given {
     Rows(Vec<Vec<(&'static str, String)>>),
 }
 
-const OPEN: char = '\u{E000}';
-const CLOSE: char = '\u{E001}';
+pub(super) const OPEN: char = '\u{E000}';
+pub(super) const CLOSE: char = '\u{E001}';
 
 impl Context {
     pub fn new() -> Context {
@@ -84,21 +85,19 @@ impl Template {
     pub fn fill(&self, context: &Context) -> Result<Vec<Message>, TemplateError> {
         let values = context.values.iter().map(|(name, given)| (*name, self.safe(given)));
         let values = Value::from_pairs(values);
-        self.speakers
-            .iter()
-            .enumerate()
-            .map(|(index, &speaker)| {
-                let text = self
-                    .env
-                    .get_template(&index.to_string())
-                    .and_then(|t| t.render(&values))
-                    .map_err(|source| TemplateError {
-                        template: self.source.path.clone(),
-                        source,
-                    })?;
-                Ok(Message { speaker, parts: parts(text.trim(), &context.images) })
-            })
-            .collect()
+        let fill = |(index, shape): (usize, &Shape)| {
+            let parts = match &shape.constant {
+                Some(text) => parts(text, &[]),
+                None => parts(self.rendered(index, &values)?.trim(), &context.images),
+            };
+            Ok(Message { speaker: shape.speaker, parts })
+        };
+        self.messages.iter().enumerate().map(fill).collect()
+    }
+
+    fn rendered(&self, message: usize, values: &Value) -> Result<String, TemplateError> {
+        let rendered = self.env.get_template(&message.to_string()).and_then(|t| t.render(values));
+        rendered.map_err(|source| TemplateError { template: self.source.path.clone(), source })
     }
 }
 

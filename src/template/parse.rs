@@ -3,6 +3,7 @@
 use crate::diag::{Diagnostic, SourceFile};
 use crate::markup::Sections;
 use crate::record::Speaker;
+use crate::template::fill::{CLOSE, OPEN};
 use minijinja::{Environment, UndefinedBehavior};
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,8 +16,16 @@ pub struct Template {
     pub variables: Vec<Variable>,
     /// The tags that text from outside may not close.
     pub(super) sections: Sections,
-    pub(super) speakers: Vec<Speaker>,
+    pub(super) messages: Vec<Shape>,
     pub(super) env: Environment<'static>,
+}
+
+/// A message as the file has it.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub speaker: Speaker,
+    /// What it says where nothing is to be filled in, as most of what a system is told.
+    pub constant: Option<String>,
 }
 
 /// A variable that a template reads, and where.
@@ -37,23 +46,27 @@ impl Template {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        let mut speakers = Vec::new();
+        let mut shapes = Vec::new();
         let mut variables = Vec::new();
         for (index, (speaker, range)) in messages(&source)?.into_iter().enumerate() {
             let name = index.to_string();
             let text = source.text[range.clone()].trim_matches('\n').to_owned();
             let shift = range.start + leading_newlines(&source.text[range]);
+            let constant = (!text.contains(SYNTAX)).then(|| text.trim().to_owned());
             env.add_template_owned(name.clone(), text).map_err(|e| syntax(&source, shift, &e))?;
             if let Ok(template) = env.get_template(&name) {
                 variables.extend(template.undeclared_variables(false));
             }
-            speakers.push(speaker);
+            shapes.push(Shape { speaker, constant });
         }
         let variables = place(&source.text, variables);
         let sections = Sections::of(&source.text);
-        Ok(Template { source, variables, sections, speakers, env })
+        Ok(Template { source, variables, sections, messages: shapes, env })
     }
 }
+
+/// Without these a text is no template.
+const SYNTAX: [char; 3] = ['{', OPEN, CLOSE];
 
 fn leading_newlines(text: &str) -> usize {
     text.len() - text.trim_start_matches('\n').len()

@@ -10,7 +10,7 @@ pub mod labelled;
 mod phrases;
 
 use crate::diag::{Diagnostic, SourceFile};
-use crate::text::leak::phrases::{GENITIVE, Lexicon, Phrases, QUOTE, START, Word, items};
+use crate::text::leak::phrases::{GENITIVE, Lexicon, Phrases, Possible, QUOTE, START, Word, items};
 use crate::text::{normalise_onto, words};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -197,19 +197,33 @@ impl Patterns {
     fn rule(&self, sentence: &str) -> Ruling {
         let mut words = Vec::with_capacity(sentence.len() / 4);
         marked(sentence, |word| words.push(self.lexicon.number(word)));
+        let (leaks, doubts) = (self.leaks.possible(&words), self.doubtful.possible(&words));
+        match leaks.is_empty() && doubts.is_empty() {
+            true => Ruling::Clean,
+            false => self.held(sentence, &words, &[leaks, doubts]),
+        }
+    }
+
+    /// `rule` of a sentence that may hold these leaks and doubts.
+    fn held(&self, sentence: &str, words: &[Word], [leaks, doubts]: &[Possible; 2]) -> Ruling {
+        let innocent = self.innocent.possible(words);
+        let innocent = |words: &[Word]| {
+            self.innocent.at(words, &innocent).map(|(_, taken)| taken).max().unwrap_or(0)
+        };
         let mut ruling = Ruling::Clean;
         let mut at = 0;
         while at < words.len() {
             let rest = &words[at..];
-            let n = self.innocent(rest);
+            // How many words the longest innocent phrase takes from here on.
+            let n = innocent(rest);
             if n > 0 {
                 at += n;
                 continue;
             }
             // “the second picture I” is no leak where “second picture I drew” is innocent.
             let mut beyond = None;
-            for (number, n) in self.leaks.at(rest) {
-                let end = *beyond.get_or_insert_with(|| 1 + self.innocent(&rest[1..]));
+            for (number, n) in self.leaks.at(rest, leaks) {
+                let end = *beyond.get_or_insert_with(|| 1 + innocent(&rest[1..]));
                 if n == 1 || end <= n {
                     let (group, pattern) = &self.names[number];
                     let (pattern, quote) = (format!("{group}: {pattern}"), quote(sentence, at, n));
@@ -220,17 +234,12 @@ impl Patterns {
                 at += end;
                 continue;
             }
-            if self.doubtful.at(rest).next().is_some() {
+            if self.doubtful.at(rest, doubts).next().is_some() {
                 ruling = Ruling::Doubtful;
             }
             at += 1;
         }
         ruling
-    }
-
-    /// How many words the longest innocent phrase takes from the start of `words`.
-    fn innocent(&self, words: &[Word]) -> usize {
-        self.innocent.at(words).map(|(_, taken)| taken).max().unwrap_or(0)
     }
 
     /// Control tokens, and beside them roles, template syntax and our templates' sections, in what
@@ -267,6 +276,10 @@ fn marked(sentence: &str, mut word: impl FnMut(&str)) {
     let mut normal = String::new();
     word(START);
     for token in sentence.split_whitespace() {
+        if is_normal(token) {
+            word(token);
+            continue;
+        }
         if token.starts_with(['"', '“', '”', '„', '«']) {
             word(QUOTE);
         }

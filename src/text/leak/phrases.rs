@@ -1,7 +1,7 @@
 //! Patterns of words, found by the words that they can begin with: most words of a text begin none, and there
 //! are hundreds of patterns. Words are numbers here: a text's are looked up once, all patterns compare numbers.
 
-use crate::text::{normalise, words};
+use crate::text::{hash, normalise, words};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +15,8 @@ pub const GENITIVE: &str = "’s";
 /// The words that patterns are made of, by number.
 #[derive(Debug)]
 pub struct Lexicon {
-    numbers: HashMap<String, Word>,
+    /// Our own words: what a text says is looked up and never entered.
+    numbers: HashMap<String, Word, hash::Plain>,
 }
 
 /// A word's number in the lexicon; `UNKNOWN` for all that no pattern names.
@@ -26,7 +27,7 @@ const GENITIVES: Word = 3;
 
 impl Default for Lexicon {
     fn default() -> Lexicon {
-        let mut lexicon = Lexicon { numbers: HashMap::new() };
+        let mut lexicon = Lexicon { numbers: HashMap::default() };
         let marks = [START, QUOTE, GENITIVE].map(|mark| lexicon.enter(mark));
         debug_assert_eq!(marks, [1, QUOTES, GENITIVES]);
         lexicon
@@ -89,6 +90,39 @@ pub struct Phrases {
     by_first: Vec<Vec<usize>>,
     /// Which begin with a gap.
     by_any: Vec<usize>,
+    /// Which need a word: of a pattern's places that cannot be missing one, whose words the fewest others name.
+    by_need: Vec<Vec<usize>>,
+}
+
+/// The patterns that a sentence may hold, a bit for each: it has a word that they need. Few sentences
+/// have any, and their places then need not be held to patterns.
+#[derive(Debug, Default)]
+pub struct Possible(Vec<u64>);
+
+impl Possible {
+    fn insert(&mut self, pattern: usize) {
+        self.0.resize(self.0.len().max(pattern / 64 + 1), 0);
+        self.0[pattern / 64] |= 1 << (pattern % 64);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn contains(&self, pattern: usize) -> bool {
+        self.0.get(pattern / 64).is_some_and(|bits| bits >> (pattern % 64) & 1 == 1)
+    }
+}
+
+/// Adds `number` to the list of each of `words`.
+fn enlist(lists: &mut Vec<Vec<usize>>, words: impl IntoIterator<Item = Word>, number: usize) {
+    for word in words {
+        let word = word as usize;
+        lists.resize_with(lists.len().max(word + 1), Vec::new);
+        if lists[word].last() != Some(&number) {
+            lists[word].push(number);
+        }
+    }
 }
 
 impl Phrases {
@@ -103,29 +137,44 @@ impl Phrases {
         };
         let patterns: Vec<Vec<Place>> =
             patterns.into_iter().map(|p| p.into_iter().map(&mut numbered).collect()).collect();
-        let (mut by_first, mut by_any) = (Vec::<Vec<usize>>::new(), Vec::new());
+        let (mut by_first, mut by_any, mut by_need) = (Vec::new(), Vec::new(), Vec::new());
+        let named = named(&patterns);
         for (number, pattern) in patterns.iter().enumerate() {
-            let Some(firsts) = firsts(pattern) else {
-                by_any.push(number);
-                continue;
-            };
-            for word in firsts {
-                let word = word as usize;
-                by_first.resize_with(by_first.len().max(word + 1), Vec::new);
-                if by_first[word].last() != Some(&number) {
-                    by_first[word].push(number);
-                }
+            match firsts(pattern) {
+                Some(firsts) => enlist(&mut by_first, firsts, number),
+                None => by_any.push(number),
             }
+            let needs = needed(pattern).min_by_key(|choices| {
+                choices.iter().map(|word| named[word as usize]).sum::<usize>()
+            });
+            enlist(&mut by_need, needs.into_iter().flat_map(Choices::iter), number);
         }
-        Phrases { patterns, by_first, by_any }
+        Phrases { patterns, by_first, by_any, by_need }
     }
 
-    /// The patterns that take words from the start of `text`, in their order: number and words taken.
-    pub fn at<'a>(&'a self, text: &'a [Word]) -> impl Iterator<Item = (usize, usize)> + 'a {
-        let numbers = self.beginning(text);
+    /// The patterns that may take words of `sentence` from some place in it.
+    pub fn possible(&self, sentence: &[Word]) -> Possible {
+        let mut possible = Possible::default();
+        let needing = |word: &Word| self.by_need.get(*word as usize).into_iter().flatten();
+        sentence.iter().flat_map(needing).for_each(|pattern| possible.insert(*pattern));
+        possible
+    }
+
+    /// The patterns that take words from the start of `text`, in their order: number and words taken. `text` is
+    /// a sentence from some place on, and `possible` what is possible in that sentence.
+    pub fn at<'a>(
+        &'a self,
+        text: &'a [Word],
+        possible: &'a Possible,
+    ) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let numbers = match possible.is_empty() {
+            true => Cow::default(),
+            false => self.beginning(text),
+        };
         (0..numbers.len()).filter_map(move |at| {
             let number = numbers[at];
-            Some((number, matches(&self.patterns[number], text)?))
+            let taken = || matches(&self.patterns[number], text);
+            Some((number, possible.contains(number).then(taken).flatten()?))
         })
     }
 
@@ -149,6 +198,25 @@ impl Phrases {
             }
         }
     }
+}
+
+/// How many places of patterns name each word.
+fn named(patterns: &[Vec<Place>]) -> Vec<usize> {
+    let mut named = Vec::new();
+    for place in patterns.iter().flatten() {
+        let Place::Word { choices, .. } = place else { continue };
+        named.resize(named.len().max(choices.0.len() * 64), 0);
+        choices.iter().for_each(|word| named[word as usize] += 1);
+    }
+    named
+}
+
+/// The words of each place of a pattern that cannot be missing. A pattern has one at least.
+fn needed(pattern: &[Place]) -> impl Iterator<Item = &Choices> {
+    pattern.iter().filter_map(|place| match place {
+        Place::Word { choices, optional: false } => Some(choices),
+        _ => None,
+    })
 }
 
 /// The words that a pattern can begin with; None: any.
@@ -241,7 +309,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is found by first words is what every pattern held to every word finds.
+        /// What is found by first and needed words is what every pattern held to every word finds.
         #[test]
         fn nothing_is_passed_over(text in prop::collection::vec("[abcd^“]|’s", 0..6)) {
             let mut lexicon = Lexicon::default();
@@ -249,7 +317,8 @@ mod tests {
             let text: Vec<Word> = text.iter().map(|word| lexicon.number(word)).collect();
             let each = |n: usize| Some((n, matches(&all.patterns[n], &text)?));
             let expected: Vec<_> = (0..all.patterns.len()).filter_map(each).collect();
-            prop_assert_eq!(all.at(&text).collect::<Vec<_>>(), expected);
+            let possible = all.possible(&text);
+            prop_assert_eq!(all.at(&text, &possible).collect::<Vec<_>>(), expected);
         }
     }
 }
