@@ -19,21 +19,31 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Tables {
     /// In the pipeline's order.
     pub columns: Vec<Columns>,
+    pub seen: Seen,
+}
+
+/// What is to be said of tables that were read.
+#[derive(Debug, Default)]
+pub struct Seen {
     pub unreadable: Vec<Unreadable>,
     /// The rows come from the ledger of a live or stopped run.
     pub from_ledger: bool,
 }
 
-impl Tables {
-    /// The tables, for who would draw wrong conclusions from a part of them.
+impl Seen {
+    /// For who would draw wrong conclusions from a part of the tables.
     ///
     /// # Errors
     /// `Damaged` where a part could not be read.
+    pub fn whole(self) -> Result<(), ArchiveError> {
+        self.unreadable.into_iter().next().map_or(Ok(()), |part| Err(part.into()))
+    }
+}
+
+impl Tables {
+    /// The tables, where `Seen::whole`.
     pub fn whole(self) -> Result<Vec<Columns>, ArchiveError> {
-        match self.unreadable.into_iter().next() {
-            Some(part) => Err(part.into()),
-            None => Ok(self.columns),
-        }
+        self.seen.whole().map(|()| self.columns)
     }
 }
 
@@ -96,13 +106,26 @@ pub async fn stages(store: &Store) -> Result<Vec<String>, ArchiveError> {
 
 /// Every table, in the order of `shape`; stages without rows are empty.
 pub async fn read(store: &Store, shape: &Shape, reading: Reading) -> Result<Tables, ArchiveError> {
+    let mut columns = Vec::with_capacity(shape.stages.len());
+    let seen = each_table(store, shape, reading, &mut |table| columns.push(table)).await?;
+    Ok(Tables { columns, seen })
+}
+
+/// `read`, one table after the other: with a million rows all of them take hundreds of megabytes.
+pub async fn each_table(
+    store: &Store,
+    shape: &Shape,
+    reading: Reading,
+    each: &mut (dyn FnMut(Columns) + Send),
+) -> Result<Seen, ArchiveError> {
     for _ in 0..LOOKS {
-        let read = match find(store).await? {
-            Rows::Parts(parts) => Some(from_parts(store, shape, parts, reading).await),
-            Rows::Ledger(names) => from_ledger(store, shape, &names, reading).await?,
+        let names = match find(store).await? {
+            Rows::Parts(parts) => return Ok(from_parts(store, shape, parts, reading, each).await),
+            Rows::Ledger(names) => names,
         };
-        if let Some(tables) = read {
-            return Ok(tables);
+        if let Some(tables) = from_ledger(store, shape, &names, reading).await? {
+            tables.columns.into_iter().for_each(each);
+            return Ok(tables.seen);
         }
     }
     Err(restless(store))
@@ -113,25 +136,33 @@ async fn from_parts(
     shape: &Shape,
     mut parts: BTreeMap<String, Vec<String>>,
     reading: Reading,
-) -> Tables {
-    let mut out = Tables::default();
+    each: &mut (dyn FnMut(Columns) + Send),
+) -> Seen {
+    let mut seen = Seen::default();
     let mut jobs: Vec<(usize, String)> = Vec::new();
     for (at, stage) in shape.stages.iter().enumerate() {
-        out.columns.push(Columns::new(&stage.name));
         let names = parts.remove(&stage.name).unwrap_or_default();
         jobs.extend(names.into_iter().map(|name| (at, name)));
     }
     let mut decoded = futures::stream::iter(jobs)
         .map(|(at, name)| async move { (at, part(store, &name, reading).await, name) })
         .buffered(AT_ONCE);
-    while let Some((at, part, name)) = decoded.next().await {
-        match part {
-            Ok(part) => out.columns[at].append(part),
-            Err(what) => out.unreadable.push(Unreadable { name, what }),
+    let mut tables = shape.stages.iter().map(|stage| Columns::new(&stage.name)).enumerate();
+    let mut now = tables.next();
+    while let Some((of, part, name)) = decoded.next().await {
+        while let Some((_, table)) = now.take_if(|(at, _)| *at < of) {
+            each(table);
+            now = tables.next();
+        }
+        match (part, &mut now) {
+            (Ok(part), Some((_, table))) => table.append(part),
+            (Ok(_), None) => {}
+            (Err(what), _) => seen.unreadable.push(Unreadable { name, what }),
         }
     }
     drop(decoded);
-    out
+    now.into_iter().chain(tables).for_each(|(_, table)| each(table));
+    seen
 }
 
 async fn part(store: &Store, name: &str, reading: Reading) -> Result<Columns, Cause> {
@@ -157,9 +188,8 @@ async fn from_ledger(
     })
     .await?;
     Ok(damaged.map(|unreadable| Tables {
-        from_ledger: all.iter().any(|columns| !columns.is_empty()),
+        seen: Seen { from_ledger: all.iter().any(|columns| !columns.is_empty()), unreadable },
         columns: all.into_iter().map(Columns::by_id).collect(),
-        unreadable,
     }))
 }
 

@@ -3,12 +3,12 @@
 //! What is absent or damaged is part of the answer; only a place that holds nothing of a RUN is an
 //! error.
 
-use crate::archive::columns::Reading;
+use crate::archive::columns::{Columns, Reading};
 use crate::archive::dataset::Dataset;
 use crate::archive::error::{ArchiveError, Unreadable};
 use crate::archive::labels::{self, Label};
 use crate::archive::pictures;
-use crate::archive::rows::{self, Tables};
+use crate::archive::rows::{self, Seen, Tables};
 use crate::archive::sessions::{self, Sessions};
 use crate::archive::shape::{Shape, ShapeStage};
 use crate::journal::ReadJournal;
@@ -173,6 +173,15 @@ impl RunDir {
     /// All stage tables as columns, rows by id; `reading` says which texts.
     pub async fn tables(&self, reading: Reading) -> Result<Tables, ArchiveError> {
         rows::read(&self.store, &self.shape, reading).await
+    }
+
+    /// `tables`, one after the other, in the pipeline's order.
+    pub async fn each_table(
+        &self,
+        reading: Reading,
+        each: &mut (dyn FnMut(Columns) + Send),
+    ) -> Result<Seen, ArchiveError> {
+        rows::each_table(&self.store, &self.shape, reading, each).await
     }
 
     /// Every row of one stage, by id.

@@ -85,10 +85,9 @@ pub fn diff(a: &Side, b: &Side) -> Diff {
 /// Compares two whole RUNs, their rows too, and says which parts of either cannot be read.
 pub async fn diff_runs(a: &str, b: &str) -> Result<(Diff, Vec<Unreadable>), AuditError> {
     let (run_a, run_b) = (RunDir::open(a).await?, RunDir::open(b).await?);
-    let (in_a, in_b) =
-        (run_a.tables(Reading::Prompts).await?, run_b.tables(Reading::Prompts).await?);
+    let (index_a, in_a) = Index::read(&run_a, Reading::Prompts).await?;
+    let (index_b, in_b) = Index::read(&run_b, Reading::Prompts).await?;
     let unreadable = [in_a.unreadable, in_b.unreadable].concat();
-    let (index_a, index_b) = (Index::assemble(in_a.columns), Index::assemble(in_b.columns));
     let side =
         |name: &str, shape, index| Side { name: name.to_owned(), shape, index, replayed: false };
     let mut found = diff(&side(a, &run_a.shape, &index_a), &side(b, &run_b.shape, &index_b));

@@ -32,16 +32,16 @@ pub enum Depth {
 
 /// Reads what the checks look at.
 pub async fn gather(run: &RunDir, depth: Depth) -> Result<Facts, AuditError> {
-    let tables = run.tables(Reading::Replies).await?;
+    let (index, seen) = Index::read(run, Reading::Replies).await?;
     let mut facts = Facts {
         shape: run.shape.clone(),
-        index: Index::assemble(tables.columns),
+        index,
         report: run.report.clone(),
         unreadable: run.unreadable.clone(),
-        from_ledger: tables.from_ledger,
+        from_ledger: seen.from_ledger,
         ..Facts::default()
     };
-    facts.unreadable.extend(tables.unreadable);
+    facts.unreadable.extend(seen.unreadable);
     let journal = run.journal().await?;
     read_journal(&journal, depth, &mut facts).await?;
     facts.dataset = read_dataset(run, &journal, depth, &mut facts).await?;

@@ -4,7 +4,7 @@
 //! A row takes about a hundred bytes, so that a million rows fit. Evidence and the models' texts stay
 //! in the tables and the journal, and are read when one record is looked at.
 
-use crate::archive::{Columns, Name, Names, Outcomes, Texts};
+use crate::archive::{ArchiveError, Columns, Name, Names, Outcomes, Reading, RunDir, Seen, Texts};
 use crate::record::{CallKey, Id};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -119,6 +119,13 @@ impl Index {
             index.add(table);
         }
         index
+    }
+
+    /// The tables of `run`, joined as they are read.
+    pub async fn read(run: &RunDir, reading: Reading) -> Result<(Index, Seen), ArchiveError> {
+        let mut index = Index::default();
+        let seen = run.each_table(reading, &mut |table| index.add(table)).await?;
+        Ok((index, seen))
     }
 
     fn add(&mut self, table: Columns) {

@@ -102,7 +102,7 @@ pub async fn resolve(run: &RunDir, text: &str) -> Result<Id, AuditError> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    let index = Index::assemble(run.tables(Reading::Prompts).await?.columns);
+    let (index, _) = Index::read(run, Reading::Prompts).await?;
     find(&index.records.id, text)
 }
 

@@ -58,7 +58,7 @@ pub fn run(args: Args) -> anyhow::Result<Done> {
         for stage in &args.stage {
             run.stage(stage)?;
         }
-        let index = Index::assemble(run.tables(Reading::Prompts).await?.columns);
+        let (index, _) = Index::read(&run, Reading::Prompts).await?;
         if let Some(file) = &args.import {
             return import(&run, &index, file, args.by.as_deref(), &Env::real()).await;
         }

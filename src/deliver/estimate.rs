@@ -1,7 +1,8 @@
 //! What a dataset will take, learned from a RUN: which of its records were kept, and what each used.
 //! The arithmetic of intervals is `call::estimate`'s.
 
-use crate::archive::{self, Reading, RunDir};
+use crate::archive::{self, Columns, Reading, RunDir};
+use crate::audit::HashedMap;
 use crate::call::Usage;
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
@@ -12,7 +13,7 @@ use crate::record::{CallKey, Disposition, Id, NanoUsd};
 use crate::rules::evidence::logit;
 use crate::stage::{Does, Kinds};
 use crate::store::Store;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// An estimate, and what it rests on.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -115,74 +116,82 @@ async fn samples(
     // Says that there is no RUN before it looks for one's rows.
     let last = arrival(&archive::manifest(&Store::open(uri)?).await?);
     let run = RunDir::open(uri).await?;
-    let mut uses = Uses::of(&run, endpoints).await?;
-    let mut samples: BTreeMap<Id, Sample> = BTreeMap::new();
-    let mut all = (0.0, 0.0);
-    // An estimate from a part of a RUN would be taken for one from all of it.
-    for rows in &run.tables(Reading::Prompts).await?.whole()? {
+    let (mut buyers, mut numbers) = (Buyers::default(), BTreeMap::<Id, usize>::new());
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut count = |rows: Columns| {
         for (row, id) in rows.ids.iter().enumerate() {
-            let sample = samples.entry(*id).or_default();
+            let number = *numbers.entry(*id).or_insert(samples.len());
+            samples.resize_with(samples.len().max(number + 1), Sample::default);
             if rows.stage == last {
-                sample.kept |= rows.disposition[row] != Disposition::Failed;
+                samples[number].kept |= rows.disposition[row] != Disposition::Failed;
             }
-            for key in rows.calls.get(row) {
-                if let Some((role, used)) = uses.take(key) {
-                    let times = if looks.contains(key) { factor } else { 1.0 };
-                    all = (all.0 + 1.0, all.1 + times);
-                    *sample.used.entry(role.to_owned()).or_default() += used.times(times);
-                }
-            }
+            buyers.add(number, rows.calls.get(row));
         }
-    }
-    Ok((samples.into_values().collect(), uses.simulated, all.1 / f64::max(all.0, 1.0)))
+    };
+    // An estimate from a part of a RUN would be taken for one from all of it.
+    run.each_table(Reading::Prompts, &mut count).await?.whole()?;
+    let mut all = (0.0, 0.0);
+    let simulated = buyers
+        .tell(&run, endpoints, &mut |number, key, role, used| {
+            let times = if looks.contains(key) { factor } else { 1.0 };
+            all = (all.0 + 1.0, all.1 + times);
+            add(&mut samples[number].used, role, used.times(times));
+        })
+        .await?;
+    let samples = numbers.into_values().map(|number| std::mem::take(&mut samples[number]));
+    Ok((samples.collect(), simulated, all.1 / f64::max(all.0, 1.0)))
 }
 
-/// What the calls of a RUN used.
-pub(super) struct Uses {
-    calls: HashMap<CallKey, (usize, Use)>,
-    /// Roles by number: a journal holds millions of calls and a dozen roles.
-    roles: Vec<String>,
-    /// Whether some reply is simulated.
-    pub simulated: bool,
+/// Who used each call of a RUN, by a number of the caller's. A call that several share was bought once,
+/// and the first pays. Half of a key tells millions of calls apart.
+#[derive(Default)]
+pub(super) struct Buyers(HashedMap<[u8; 16], u32>);
+
+impl Buyers {
+    pub fn add(&mut self, buyer: usize, calls: &[CallKey]) {
+        for call in calls {
+            self.0.entry(half(call)).or_insert(buyer as u32);
+        }
+    }
+
+    /// Gives `each` every call that has a buyer, with its role and what it used; money by the prices of
+    /// `endpoints` where these know them. Whether some reply of the RUN is simulated.
+    pub async fn tell(
+        mut self,
+        run: &RunDir,
+        endpoints: Option<&Endpoints>,
+        each: &mut (dyn FnMut(usize, &CallKey, &str, Use) + Send),
+    ) -> Result<bool, DeliverError> {
+        let mut simulated = false;
+        let mut hear = |bought: Bought, again| {
+            let BoughtReply { usage, cost, latency_ms, simulated: by_world } = bought.reply;
+            simulated |= by_world;
+            if again {
+                return;
+            }
+            let Some(buyer) = self.0.remove(&half(&bought.key)) else { return };
+            let mut used = Use::of(&usage, cost, latency_ms);
+            if let Some(cost) = repriced(endpoints, &bought.request, &usage) {
+                used.cost = cost.usd();
+            }
+            each(buyer as usize, &bought.key, &bought.request.role, used);
+        };
+        run.journal().await?.scan_bought(&mut hear).await?;
+        Ok(simulated)
+    }
 }
 
-impl Uses {
-    /// Of every call of `run`; money by the prices of `endpoints` where these know them.
-    pub async fn of(run: &RunDir, endpoints: Option<&Endpoints>) -> Result<Uses, DeliverError> {
-        let mut uses = Uses { calls: HashMap::new(), roles: Vec::new(), simulated: false };
-        let journal = run.journal().await?;
-        uses.calls.reserve(journal.len());
-        journal
-            .scan_bought(&mut |bought, again| {
-                uses.simulated |= bought.reply.simulated;
-                if !again {
-                    uses.add(bought, endpoints);
-                }
-            })
-            .await?;
-        Ok(uses)
-    }
+fn half(key: &CallKey) -> [u8; 16] {
+    key.0.first_chunk().copied().unwrap_or_default()
+}
 
-    fn add(&mut self, bought: Bought, endpoints: Option<&Endpoints>) {
-        let BoughtReply { usage, cost, latency_ms, .. } = bought.reply;
-        let mut used = Use::of(&usage, cost, latency_ms);
-        if let Some(cost) = repriced(endpoints, &bought.request, &usage) {
-            used.cost = cost.usd();
+/// Adds to what a role used.
+pub(super) fn add(roles: &mut BTreeMap<String, Use>, role: &str, used: Use) {
+    match roles.get_mut(role) {
+        Some(known) => *known += used,
+        None => {
+            roles.insert(role.to_owned(), used);
         }
-        let role = bought.request.role;
-        let known = self.roles.iter().position(|known| *known == role);
-        let number = known.unwrap_or_else(|| {
-            self.roles.push(role);
-            self.roles.len() - 1
-        });
-        self.calls.insert(bought.key, (number, used));
-    }
-
-    /// The role of a call and what it used, once: a call that several records share was bought once, and the
-    /// first pays.
-    pub fn take(&mut self, key: &CallKey) -> Option<(&str, Use)> {
-        let (role, used) = self.calls.remove(key)?;
-        Some((&self.roles[role], used))
     }
 }
 

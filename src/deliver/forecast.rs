@@ -6,12 +6,12 @@
 //! sent on by the shares that stages passed before (`History`: of this RUN, of a pilot, or as the user
 //! says), each with the calls that a record used there before.
 
-use crate::archive::{self, ArchiveError, Reading, RunDir};
+use crate::archive::{self, ArchiveError, Columns, Reading, RunDir};
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{Pace, Use};
 use crate::call::{Prices, Usage};
 use crate::deliver::DeliverError;
-use crate::deliver::estimate::Uses;
+use crate::deliver::estimate::{Buyers, add};
 use crate::deliver::rebuild::rebuild;
 use crate::env::Env;
 use crate::plan::{Manifest, ManifestStage, Plan};
@@ -41,6 +41,20 @@ struct Past {
     ports: BTreeMap<String, f64>,
     /// All its records used, by role.
     used: BTreeMap<String, Use>,
+}
+
+impl Past {
+    /// But for what its calls used.
+    fn of(rows: &Columns) -> Past {
+        let mut past = Past { entered: rows.len() as f64, ..Past::default() };
+        for row in 0..rows.len() {
+            if rows.disposition[row] == Disposition::Passed {
+                let port = rows.names.get(rows.port[row]).to_owned();
+                *past.ports.entry(port).or_default() += 1.0;
+            }
+        }
+        past
+    }
 }
 
 /// Work that is not bought yet.
@@ -137,28 +151,21 @@ impl History {
 
     /// Of the records of `run`; money by the prices of `endpoints` where these know them.
     pub async fn of(run: &RunDir, endpoints: Option<&Endpoints>) -> Result<History, DeliverError> {
-        let mut uses = Uses::of(run, endpoints).await?;
-        let mut stages = BTreeMap::new();
-        for rows in &run.tables(Reading::Prompts).await?.columns {
-            let mut past = Past::default();
-            for row in 0..rows.ids.len() {
-                past.entered += 1.0;
-                if rows.disposition[row] == Disposition::Passed {
-                    let port = rows.names.get(rows.port[row]).to_owned();
-                    *past.ports.entry(port).or_default() += 1.0;
-                }
-                for key in rows.calls.get(row) {
-                    if let Some((role, used)) = uses.take(key) {
-                        *past.used.entry(role.to_owned()).or_default() += used;
-                    }
-                }
-            }
-            if past.entered > 0.0 {
-                stages.insert(rows.stage.clone(), past);
-            }
-        }
-        let from = if stages.is_empty() { String::new() } else { run.name().to_owned() };
-        Ok(History { from, stages, simulated: uses.simulated, ..History::default() })
+        let (mut buyers, mut pasts) = (Buyers::default(), Vec::<(String, Past)>::new());
+        run.each_table(Reading::Prompts, &mut |rows| {
+            buyers.add(pasts.len(), rows.calls.all());
+            pasts.push((rows.stage.clone(), Past::of(&rows)));
+        })
+        .await?;
+        let simulated = buyers
+            .tell(run, endpoints, &mut |stage, _, role, used| {
+                add(&mut pasts[stage].1.used, role, used);
+            })
+            .await?;
+        pasts.retain(|(_, past)| past.entered > 0.0);
+        let from = if pasts.is_empty() { String::new() } else { run.name().to_owned() };
+        let stages = pasts.into_iter().collect();
+        Ok(History { from, stages, simulated, ..History::default() })
     }
 
     /// The share of a stage's records that leave by `port`.

@@ -67,9 +67,8 @@ pub async fn replay(
     before.shape.kinds = project.kinds;
     let Again { run: after, rebuilt, manifest: manifest_after, warnings, folder: _folder } =
         again(env, &before, project, set).await?;
-    let (old, new) =
-        tokio::try_join!(before.tables(Reading::Prompts), after.tables(Reading::Prompts))?;
-    let (old, new) = (Index::assemble(old.columns), Index::assemble(new.columns));
+    let read = |run| Index::read(run, Reading::Prompts);
+    let ((old, _), (new, _)) = tokio::try_join!(read(&before), read(&after))?;
     let a = Side { name: uri.to_owned(), shape: &before.shape, index: &old, replayed: false };
     let b = Side { name: "replay".to_owned(), shape: &after.shape, index: &new, replayed: true };
     let mut diff = diff(&a, &b);
@@ -79,6 +78,8 @@ pub async fn replay(
     {
         diff.rows = Some(row_diff(&rows, &rebuilt.rows));
     }
+    // A million rows of either are a hundred megabytes.
+    drop((old, new));
     let unbought = match rebuilt.wanted() {
         0 => None,
         _ => Some(forecast(&manifest_after, &rebuilt.report, &History::of(&before, None).await?)),

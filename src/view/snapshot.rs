@@ -27,8 +27,7 @@ impl Snapshot {
         let mut run = run.clone();
         let version = run.version().await?;
         run.reload_report().await?;
-        let tables = run.tables(Reading::Notes).await?;
-        let index = Index::assemble(tables.columns);
+        let (index, seen) = Index::read(&run, Reading::Notes).await?;
         let funnel = funnel(&index, &run.shape, costs);
         let mut last = vec![(0, 0); index.records.len()];
         for (s, rows) in index.stages.iter().enumerate() {
@@ -38,8 +37,8 @@ impl Snapshot {
         }
         let complete = run.report.as_ref().is_some_and(|r| r.complete);
         Ok(Snapshot {
-            live: tables.from_ledger || !complete,
-            unreadable: tables.unreadable.len(),
+            live: seen.from_ledger || !complete,
+            unreadable: seen.unreadable.len(),
             run,
             index,
             funnel,

@@ -153,7 +153,7 @@ async fn after_a_killed_run_every_verb_reads_the_ledger() {
     assert_eq!(steps, rows.iter().filter(|row| row.id == rows[0].id).count());
     let tables =
         RunDir::open(uri).await.expect("a RUN").tables(Reading::Prompts).await.expect("read");
-    assert!(tables.from_ledger);
+    assert!(tables.seen.from_ledger);
     for stage in ["hard", "judged"] {
         let store = Store::open(uri).expect("a store");
         assert_eq!(

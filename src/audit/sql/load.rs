@@ -14,7 +14,7 @@ use rusqlite::{Connection, Statement, Transaction, params};
 pub async fn fill(run: &RunDir, db: &mut Connection, name: &str) -> Result<(), AuditError> {
     match name {
         "stages" | "records" | "uses" => {
-            let index = Index::assemble(run.tables(Reading::Notes).await?.columns);
+            let (index, _) = Index::read(run, Reading::Notes).await?;
             within(db, |tx| match name {
                 "stages" => stages(tx, &index),
                 "records" => records(tx, &index),
