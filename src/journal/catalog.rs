@@ -5,7 +5,7 @@
 //! merging.
 
 use crate::journal::bytes::{Place, Short, short};
-use crate::journal::entry::{self, Scanned};
+use crate::journal::entry::{self, FromLine, Scanned};
 use crate::journal::error::Damage;
 use crate::journal::frame::{self, Walked};
 use crate::journal::index::{Index, Loc, Uniform};
@@ -16,7 +16,6 @@ use crate::store::{Reader, Store, StoreError};
 use bytes::Bytes;
 use futures::StreamExt;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use serde::Deserialize;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
@@ -245,10 +244,7 @@ impl Catalog {
 
     /// The line of `key`, or the part of it that `T` wants; `None` when it was never bought, or
     /// all its copies turned out damaged (then `damage` says so).
-    pub async fn get<T: for<'de> Deserialize<'de>>(
-        &self,
-        key: &CallKey,
-    ) -> Result<Option<T>, StoreError> {
+    pub async fn get<T: FromLine>(&self, key: &CallKey) -> Result<Option<T>, StoreError> {
         let short = short(key);
         for _ in 0..RELISTS {
             let Some(loc) = self.index.get(&short) else { return Ok(None) };
@@ -370,7 +366,7 @@ impl Catalog {
     }
 }
 
-fn line<T: for<'de> Deserialize<'de>>(bytes: &[u8], key: &CallKey) -> Result<T, String> {
+fn line<T: FromLine>(bytes: &[u8], key: &CallKey) -> Result<T, String> {
     let (found, body) = frame::open(bytes)?;
     if found != *key {
         return Err("a frame holds another call than the index says".to_string());

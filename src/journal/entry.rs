@@ -32,8 +32,19 @@ impl Entry {
     }
 }
 
-/// A line as a scan reads it, or the part of it that its caller wants.
-pub(super) trait Scanned: for<'de> Deserialize<'de> + Send + 'static {
+/// A line, or the part of it that its caller wants.
+pub(super) trait FromLine: Sized {
+    fn from_line(line: &[u8]) -> Result<Self, serde_json::Error>;
+}
+
+impl FromLine for Entry {
+    fn from_line(line: &[u8]) -> Result<Entry, serde_json::Error> {
+        serde_json::from_slice(line)
+    }
+}
+
+/// A line as a scan reads it.
+pub(super) trait Scanned: FromLine + Send + 'static {
     fn key(&self) -> CallKey;
 }
 
@@ -69,16 +80,36 @@ pub struct BoughtReply {
     pub latency_ms: u64,
 }
 
+impl FromLine for Bought {
+    fn from_line(line: &[u8]) -> Result<Bought, serde_json::Error> {
+        serde_json::from_slice(line)
+    }
+}
+
 impl Scanned for Bought {
     fn key(&self) -> CallKey {
         self.key
     }
 }
 
-/// A line without its request: what a replay needs, at half the cost.
+/// A line without its request: what a replay needs, at a part of the cost.
 #[derive(Deserialize)]
 pub(super) struct Replayed {
     pub reply: Reply,
+}
+
+/// What stands before a line's reply, which is the last thing in it. Within a string each quote would
+/// have a backslash before it.
+const BEFORE_REPLY: &[u8] = b",\"reply\":";
+
+impl FromLine for Replayed {
+    fn from_line(line: &[u8]) -> Result<Replayed, serde_json::Error> {
+        let reply = memchr::memmem::find(line, BEFORE_REPLY)
+            .and_then(|at| line[at + BEFORE_REPLY.len()..].strip_suffix(b"}\n"))
+            .and_then(|reply| serde_json::from_slice(reply).ok());
+        // A line that another wrote, with its fields in another order.
+        reply.map_or_else(|| serde_json::from_slice(line), |reply| Ok(Replayed { reply }))
+    }
 }
 
 /// Level 1: the journal may take 5 % of a run's CPU, and its bytes are few beside the images'. Level -1 takes
@@ -117,7 +148,7 @@ pub(super) fn encode(bought: Line<'_>) -> Result<Vec<u8>, String> {
 }
 
 /// The line in a frame's body.
-pub(super) fn decode<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, String> {
+pub(super) fn decode<T: FromLine>(body: &[u8]) -> Result<T, String> {
     let size = match zstd::zstd_safe::get_frame_content_size(body) {
         Ok(Some(size)) if size <= MAX_LINE as u64 => size as usize,
         _ => return Err("a frame does not say a believable size".to_string()),
@@ -132,5 +163,28 @@ pub(super) fn decode<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Str
         line
     });
     let line = line.map_err(|e: std::io::Error| e.to_string())?;
-    serde_json::from_slice(&line).map_err(|e| e.to_string())
+    T::from_line(&line).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FromLine, Replayed};
+
+    /// Wherever the reply stands, and whatever the request says.
+    #[test]
+    fn a_reply_is_found_in_any_line() {
+        let reply =
+            r#"{"output":{"type":"refused","reason":"no"},"finish":"stop","usage":{},"served":"m","cost":7}"#;
+        let request =
+            r#"{"type":"chat","messages":[{"text":"say ,\"reply\":{} }"}],"reply":{"cost":1}}"#;
+        for line in [
+            format!("{{\"key\":\"0\",\"request\":{request},\"reply\":{reply}}}\n"),
+            format!("{{\"reply\":{reply},\"request\":{request}}}\n"),
+            format!("{{\"key\":\"0\",\"reply\":{reply}}}\n"),
+        ] {
+            let found = Replayed::from_line(line.as_bytes());
+            assert_eq!(found.expect("a reply").reply.cost.0, 7, "{line}");
+        }
+        assert!(Replayed::from_line(b"{\"key\":\"0\",\"reply\":{\"cost\":7}\n").is_err());
+    }
 }

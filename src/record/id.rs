@@ -1,7 +1,9 @@
 //! Identities: 32-byte content digests, 16-byte record ids, call keys, and money as an integer.
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 /// A string that was not the expected number of lower-case hex digits.
@@ -12,8 +14,44 @@ pub struct ParseHexError {
     digits: usize,
 }
 
-/// Written for every call and every row, so not through `fmt`.
+/// Digits are written and read for every call and every row, so neither through `fmt` nor through
+/// strings of their own.
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// The value of each lower-case digit; of all else `NONE`.
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut value = 0;
+    while value < DIGITS.len() {
+        values[DIGITS[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+const NONE: u8 = 0xff;
+
+/// The digits of at most 32 bytes, written to `room`.
+fn digits<'a>(bytes: &[u8], room: &'a mut [u8; 64]) -> &'a str {
+    for (pair, byte) in room.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    std::str::from_utf8(&room[..bytes.len() * 2]).unwrap_or_default()
+}
+
+/// Reads `T` of digits.
+struct Digits<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = ParseHexError>> Visitor<'_> for Digits<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
 
 macro_rules! hex_type {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
@@ -24,23 +62,19 @@ macro_rules! hex_type {
         impl $name {
             /// Lower-case hex, `2 * size` digits.
             pub fn hex(&self) -> String {
-                self.0.iter().fold(String::with_capacity($len * 2), |mut out, byte| {
-                    out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-                    out.push(char::from(DIGITS[usize::from(byte & 15)]));
-                    out
-                })
+                digits(&self.0, &mut [0; 64]).to_owned()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.hex())
+                f.pad(digits(&self.0, &mut [0; 64]))
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.hex())
+                f.write_str(digits(&self.0, &mut [0; 64]))
             }
         }
 
@@ -53,14 +87,13 @@ macro_rules! hex_type {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.serialize_str(&self.hex())
+                s.serialize_str(digits(&self.0, &mut [0; 64]))
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-                text.parse().map_err(serde::de::Error::custom)
+                d.deserialize_str(Digits(PhantomData))
             }
         }
     };
@@ -72,14 +105,14 @@ fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexError> {
     if digits.len() != N * 2 {
         return Err(err());
     }
-    let mut out = [0; N];
+    let (mut out, mut seen) = ([0; N], 0);
     for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-        let nibble = |c: u8| match c {
-            b'0'..=b'9' => Ok(c - b'0'),
-            b'a'..=b'f' => Ok(c - b'a' + 10),
-            _ => Err(err()),
-        };
-        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        let [high, low] = [pair[0], pair[1]].map(|digit| VALUES[usize::from(digit)]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    if seen == NONE {
+        return Err(err());
     }
     Ok(out)
 }
@@ -167,5 +200,29 @@ impl std::ops::AddAssign for NanoUsd {
 impl std::iter::Sum for NanoUsd {
     fn sum<I: Iterator<Item = NanoUsd>>(iter: I) -> NanoUsd {
         iter.fold(NanoUsd(0), |a, b| a + b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Digest;
+
+    #[test]
+    fn digits_are_read_as_they_are_written_and_nothing_else_is() {
+        let bytes = std::array::from_fn(|at| (at * 8 + at % 8) as u8);
+        let digest = Digest(bytes);
+        assert_eq!(digest.hex().parse(), Ok(digest));
+        let json = serde_json::to_string(&digest).expect("JSON");
+        assert_eq!(json, format!("\"{digest}\""));
+        assert_eq!(serde_json::from_str::<Digest>(&json).expect("digits"), digest);
+        for place in 0..64 {
+            for wrong in [b'A', b'g', b'/', b':', b'`', b' ', 0] {
+                let mut text = digest.hex().into_bytes();
+                text[place] = wrong;
+                let text = String::from_utf8(text).expect("ASCII");
+                assert!(text.parse::<Digest>().is_err(), "{text}");
+            }
+        }
+        assert!("00".parse::<Digest>().is_err());
     }
 }

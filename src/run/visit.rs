@@ -136,7 +136,7 @@ impl Engine {
             evidence,
             calls: used.iter().map(|u| u.key).collect(),
             cost: used.iter().map(|u| u.cost).sum::<NanoUsd>(),
-            prompt: prompt.text.chars().take(200).collect(),
+            prompt: first(&prompt.text, 200).to_owned(),
             prompt_chars: prompt.text.chars().count() as u32,
         }
     }
@@ -156,6 +156,11 @@ impl Engine {
             ..self.decision(at, prompt, &To::Drop(""), evidence, used)
         }
     }
+}
+
+/// The first `n` characters of `text`.
+fn first(text: &str, n: usize) -> &str {
+    text.char_indices().nth(n).map_or(text, |(end, _)| &text[..end])
 }
 
 /// A panic as the record's error; its code is what `run` tells our defects by.
