@@ -173,8 +173,7 @@ mod tests {
     /// Wherever the reply stands, and whatever the request says.
     #[test]
     fn a_reply_is_found_in_any_line() {
-        let reply =
-            r#"{"output":{"type":"refused","reason":"no"},"finish":"stop","usage":{},"served":"m","cost":7}"#;
+        let reply = r#"{"output":{"type":"refused","reason":"no"},"finish":"stop","usage":{},"served":"m","cost":7}"#;
         let request =
             r#"{"type":"chat","messages":[{"text":"say ,\"reply\":{} }"}],"reply":{"cost":1}}"#;
         for line in [

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 const RUN: usize = 6;
 
 /// What of the rules a text may not say, by its first word.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Quotes(HashMap<String, Vec<Quote>>);
 
 /// Words in a row, and the rule that has them, by its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 struct Quote {
     words: Vec<String>,
     rule: usize,
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn quoting_a_rule_is_noticed() {
         let first = rule("r1", "Count every instance before you compare the number asked for.");
-        let rules = Rules::of(vec![first, rule("whole", "r1 is another's")]);
+        let rules = Rules::of(vec![first, rule("whole", "r1 is another's"), rule("r_3", "x")]);
         assert_eq!(rules.quoted_in("By R1 this fails."), Some("r1"));
         assert_eq!(
             rules.quoted_in("one must count every instance before you compare them"),
@@ -77,6 +77,8 @@ mod tests {
         );
         assert_eq!(rules.quoted_in("I count three cats where two were asked for."), None);
         assert_eq!(rules.quoted_in("The whole is there."), None);
+        assert_eq!(rules.quoted_in("Not by r_3 but by r1."), Some("r1"), "the first of the rules");
+        assert_eq!(rules.quoted_in("By r_3."), Some("r_3"));
     }
 
     proptest::proptest! {

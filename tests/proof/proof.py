@@ -134,11 +134,12 @@ def expanded(study):
             one = variant | {"name": prefix + variant["name"], "world": sort, "tier": tier}
             wanted = one.pop("by", ["rows", "dollars"])
             # A dataset that only others take rows of is trained on with no seed.
-            rows = {"tier": tier + later, "seeds": by.get("rows", study["seeds"])}
+            seeds = {kind: {"seeds": of} for kind, of in by.items()}
+            rows = {"tier": tier + later} | seeds.get("rows", {})
             study["dataset"].append(one | (rows if "rows" in wanted else {"seeds": []}))
             if "dollars" in wanted:
                 study["dataset"].append({"name": f"{one['name']}_dollars", "of": one["name"], "world": sort, "tier": tier,
-                                         "by": "dollars", "reference": whole, "seeds": by.get("dollars", study["seeds"])})
+                                         "by": "dollars", "reference": whole} | seeds.get("dollars", {}))
     return study
 
 

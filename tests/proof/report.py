@@ -19,7 +19,7 @@ COLUMNS = [
     ("copies", lambda s: (s["near_copies"], s["prompts"])),
 ]
 # Of a mean of so many seeds: half the 95 % interval in standard errors (Student's t).
-T = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31}
+T = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26, 11: 2.23, 12: 2.20}
 SETS = ("plain", "riddles", "unseen", "easy")
 
 
