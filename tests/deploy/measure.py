@@ -1,7 +1,8 @@
 """What the ways in and the schedulers cost. Prints figures; none passes or fails, but a dataset must be the same.
 
     measure.py install UV WHEEL [ROUNDS]         `uv tool install` and one run: to the demo's dataset in an empty folder
-    measure.py shards BINARY MOTO [ROUNDS]       eight shards over a bucket against one process over it
+    measure.py shards BINARY MOTO [ROUNDS]       eight shards over a bucket against one process over it (MOTO: `moto_server`,
+                                                 or `bucket.py`, which keeps connections open)
     measure.py ray BINARY                        what Ray adds to a shard (in an environment with Ray and the wheel)
 
 Take a release binary, and two cores with nothing else on them: `taskset -c 0,1 python3 tests/deploy/measure.py …`.
