@@ -58,7 +58,7 @@ async fn measure(dir: &str) {
     drop((facts, report));
 
     let start = env.now();
-    let index = Index::assemble(run.tables(Reading::Prompts).await.unwrap().columns);
+    let (index, _) = Index::read(&run, Reading::Prompts).await.unwrap();
     println!("tables alone: {:.0} ms", ms(start));
     let ids: Vec<_> = index.records.id.iter().step_by(index.records.len() / 20).copied().collect();
     drop(index);

@@ -39,7 +39,7 @@ pub use dataset::{Dataset, Shard, shards_in};
 pub use error::{ArchiveError, Unreadable};
 pub use names::{Name, Names, Texts};
 pub use passages::passages;
-pub use rows::{Seen, Tables, decisions, stages};
+pub use rows::{Seen, decisions, stages};
 pub use run_dir::{RunDir, manifest};
 pub use sessions::Sessions;
 pub use shape::{Edge, Shape, ShapeStage};

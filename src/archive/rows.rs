@@ -14,14 +14,6 @@ use crate::store::{Layout, Store, StoreError, decode_decisions};
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
 
-/// Stage tables as they could be read.
-#[derive(Default)]
-pub struct Tables {
-    /// In the pipeline's order.
-    pub columns: Vec<Columns>,
-    pub seen: Seen,
-}
-
 /// What is to be said of tables that were read.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -37,13 +29,6 @@ impl Seen {
     /// `Damaged` where a part could not be read.
     pub fn whole(self) -> Result<(), ArchiveError> {
         self.unreadable.into_iter().next().map_or(Ok(()), |part| Err(part.into()))
-    }
-}
-
-impl Tables {
-    /// The tables, where `Seen::whole`.
-    pub fn whole(self) -> Result<Vec<Columns>, ArchiveError> {
-        self.seen.whole().map(|()| self.columns)
     }
 }
 
@@ -104,14 +89,8 @@ pub async fn stages(store: &Store) -> Result<Vec<String>, ArchiveError> {
     })
 }
 
-/// Every table, in the order of `shape`; stages without rows are empty.
-pub async fn read(store: &Store, shape: &Shape, reading: Reading) -> Result<Tables, ArchiveError> {
-    let mut columns = Vec::with_capacity(shape.stages.len());
-    let seen = each_table(store, shape, reading, &mut |table| columns.push(table)).await?;
-    Ok(Tables { columns, seen })
-}
-
-/// `read`, one table after the other: with a million rows all of them take hundreds of megabytes.
+/// Every table, in the order of `shape`; stages without rows are empty. One after the other, since all of them take
+/// hundreds of megabytes with a million rows.
 pub async fn each_table(
     store: &Store,
     shape: &Shape,
@@ -123,9 +102,9 @@ pub async fn each_table(
             Rows::Parts(parts) => return Ok(from_parts(store, shape, parts, reading, each).await),
             Rows::Ledger(names) => names,
         };
-        if let Some(tables) = from_ledger(store, shape, &names, reading).await? {
-            tables.columns.into_iter().for_each(each);
-            return Ok(tables.seen);
+        if let Some((tables, seen)) = from_ledger(store, shape, &names, reading).await? {
+            tables.into_iter().for_each(each);
+            return Ok(seen);
         }
     }
     Err(restless(store))
@@ -147,21 +126,18 @@ async fn from_parts(
     let mut decoded = futures::stream::iter(jobs)
         .map(|(at, name)| async move { (at, part(store, &name, reading).await, name) })
         .buffered(AT_ONCE);
-    let mut tables = shape.stages.iter().map(|stage| Columns::new(&stage.name)).enumerate();
-    let mut now = tables.next();
-    while let Some((of, part, name)) = decoded.next().await {
-        while let Some((_, table)) = now.take_if(|(at, _)| *at < of) {
-            each(table);
-            now = tables.next();
-        }
-        match (part, &mut now) {
-            (Ok(part), Some((_, table))) => table.append(part),
-            (Ok(_), None) => {}
-            (Err(what), _) => seen.unreadable.push(Unreadable { name, what }),
+    let mut tables: Vec<Columns> = shape.stages.iter().map(|s| Columns::new(&s.name)).collect();
+    let mut given = 0;
+    while let Some((at, part, name)) = decoded.next().await {
+        tables[given..at].iter_mut().for_each(|table| each(std::mem::take(table)));
+        given = at;
+        match part {
+            Ok(part) => tables[at].append(part),
+            Err(what) => seen.unreadable.push(Unreadable { name, what }),
         }
     }
     drop(decoded);
-    now.into_iter().chain(tables).for_each(|(_, table)| each(table));
+    tables.drain(given..).for_each(each);
     seen
 }
 
@@ -177,7 +153,7 @@ async fn from_ledger(
     shape: &Shape,
     names: &[String],
     reading: Reading,
-) -> Result<Option<Tables>, ArchiveError> {
+) -> Result<Option<(Vec<Columns>, Seen)>, ArchiveError> {
     let mut all: Vec<Columns> = shape.stages.iter().map(|s| Columns::new(&s.name)).collect();
     let number: HashMap<&str, usize> =
         shape.stages.iter().enumerate().map(|(at, s)| (s.name.as_str(), at)).collect();
@@ -187,9 +163,9 @@ async fn from_ledger(
         }
     })
     .await?;
-    Ok(damaged.map(|unreadable| Tables {
-        seen: Seen { from_ledger: all.iter().any(|columns| !columns.is_empty()), unreadable },
-        columns: all.into_iter().map(Columns::by_id).collect(),
+    Ok(damaged.map(|unreadable| {
+        let from_ledger = all.iter().any(|columns| !columns.is_empty());
+        (all.into_iter().map(Columns::by_id).collect(), Seen { unreadable, from_ledger })
     }))
 }
 

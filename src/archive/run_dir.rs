@@ -8,7 +8,7 @@ use crate::archive::dataset::Dataset;
 use crate::archive::error::{ArchiveError, Unreadable};
 use crate::archive::labels::{self, Label};
 use crate::archive::pictures;
-use crate::archive::rows::{self, Seen, Tables};
+use crate::archive::rows::{self, Seen};
 use crate::archive::sessions::{self, Sessions};
 use crate::archive::shape::{Shape, ShapeStage};
 use crate::journal::ReadJournal;
@@ -170,12 +170,8 @@ impl RunDir {
         })
     }
 
-    /// All stage tables as columns, rows by id; `reading` says which texts.
-    pub async fn tables(&self, reading: Reading) -> Result<Tables, ArchiveError> {
-        rows::read(&self.store, &self.shape, reading).await
-    }
-
-    /// `tables`, one after the other, in the pipeline's order.
+    /// All stage tables as columns, rows by id, one after the other in the pipeline's order; `reading` says which
+    /// texts.
     pub async fn each_table(
         &self,
         reading: Reading,

@@ -14,7 +14,7 @@ use crate::record::{Disposition, Id};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One side: a RUN read from disk, or rows computed by a replay (`Index::assemble`).
+/// One side: a RUN read from disk, or rows computed by a replay.
 pub struct Side<'a> {
     /// How the output names it.
     pub name: String,

@@ -120,8 +120,10 @@ async fn samples(
     let mut samples: Vec<Sample> = Vec::new();
     let mut count = |rows: Columns| {
         for (row, id) in rows.ids.iter().enumerate() {
-            let number = *numbers.entry(*id).or_insert(samples.len());
-            samples.resize_with(samples.len().max(number + 1), Sample::default);
+            let number = *numbers.entry(*id).or_insert_with(|| {
+                samples.push(Sample::default());
+                samples.len() - 1
+            });
             if rows.stage == last {
                 samples[number].kept |= rows.disposition[row] != Disposition::Failed;
             }

@@ -3,6 +3,7 @@
 use crate::call::{Reply, Request, Usage};
 use crate::journal::frame;
 use crate::record::{CallKey, NanoUsd};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
@@ -33,15 +34,13 @@ impl Entry {
 }
 
 /// A line, or the part of it that its caller wants.
-pub(super) trait FromLine: Sized {
-    fn from_line(line: &[u8]) -> Result<Self, serde_json::Error>;
-}
-
-impl FromLine for Entry {
-    fn from_line(line: &[u8]) -> Result<Entry, serde_json::Error> {
+pub(super) trait FromLine: DeserializeOwned {
+    fn from_line(line: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(line)
     }
 }
+
+impl FromLine for Entry {}
 
 /// A line as a scan reads it.
 pub(super) trait Scanned: FromLine + Send + 'static {
@@ -80,11 +79,7 @@ pub struct BoughtReply {
     pub latency_ms: u64,
 }
 
-impl FromLine for Bought {
-    fn from_line(line: &[u8]) -> Result<Bought, serde_json::Error> {
-        serde_json::from_slice(line)
-    }
-}
+impl FromLine for Bought {}
 
 impl Scanned for Bought {
     fn key(&self) -> CallKey {

@@ -2,8 +2,7 @@
 
 use crate::markup::neutralise;
 use crate::record::{ImageRef, Message, Part};
-use crate::template::Template;
-use crate::template::parse::Shape;
+use crate::template::parse::{CLOSE, OPEN, Shape, Template};
 use minijinja::Value;
 use std::collections::BTreeMap;
 
@@ -31,9 +30,6 @@ enum Given {
     Image(String),
     Rows(Vec<Vec<(&'static str, String)>>),
 }
-
-pub(super) const OPEN: char = '\u{E000}';
-pub(super) const CLOSE: char = '\u{E001}';
 
 impl Context {
     pub fn new() -> Context {

@@ -3,7 +3,6 @@
 use crate::diag::{Diagnostic, SourceFile};
 use crate::markup::Sections;
 use crate::record::Speaker;
-use crate::template::fill::{CLOSE, OPEN};
 use minijinja::{Environment, UndefinedBehavior};
 use std::ops::Range;
 use std::sync::Arc;
@@ -65,6 +64,9 @@ impl Template {
     }
 }
 
+/// Around a picture's number, where a template places it.
+pub(super) const OPEN: char = '\u{E000}';
+pub(super) const CLOSE: char = '\u{E001}';
 /// Without these a text is no template.
 const SYNTAX: [char; 3] = ['{', OPEN, CLOSE];
 

@@ -1,6 +1,7 @@
 //! A RUN that an earlier version made, and one whose second run was killed: every verb reads the same.
 
 use coldstart::archive::{Reading, RunDir, decisions};
+use coldstart::audit::Index;
 use coldstart::record::Decision;
 use coldstart::store::{Ledger, Store};
 use serde_json::Value;
@@ -151,9 +152,9 @@ async fn after_a_killed_run_every_verb_reads_the_ledger() {
     let life = json(&["explain", uri, &rows[0].id.hex(), "--format", "json"]);
     let steps = life["steps"].as_array().expect("steps").len();
     assert_eq!(steps, rows.iter().filter(|row| row.id == rows[0].id).count());
-    let tables =
-        RunDir::open(uri).await.expect("a RUN").tables(Reading::Prompts).await.expect("read");
-    assert!(tables.seen.from_ledger);
+    let run = RunDir::open(uri).await.expect("a RUN");
+    let (_, seen) = Index::read(&run, Reading::Prompts).await.expect("read");
+    assert!(seen.from_ledger);
     for stage in ["hard", "judged"] {
         let store = Store::open(uri).expect("a store");
         assert_eq!(

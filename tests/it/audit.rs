@@ -63,7 +63,7 @@ async fn calibrate_finds_the_error_rate_the_world_was_set_to() {
     let plan = Plan { prompts: 1500, judge_error: 0.08, calls: false, ..Plan::default() };
     let truth = make(uri, plan).await;
     let run = RunDir::open(uri).await.unwrap();
-    let index = Index::assemble(run.tables(Reading::Prompts).await.unwrap().columns);
+    let (index, _) = Index::read(&run, Reading::Prompts).await.unwrap();
     let label = |(id, good): &(Id, bool)| Label {
         id: *id,
         stage: "judged".to_owned(),

@@ -131,7 +131,7 @@ async fn a_kind_of_ones_own_is_run_audited_told_shown_and_sampled() {
     let audit = AuditReport::of(&uri, &gather(&run, Depth::Full).await.unwrap());
     assert!(!audit.broken(), "{:?}", audit.findings);
 
-    let index = Index::assemble(run.tables(Reading::Prompts).await.unwrap().columns);
+    let (index, _) = Index::read(&run, Reading::Prompts).await.unwrap();
     let labelled: Vec<&str> = run.shape.labelled().collect();
     assert_eq!(labelled, ["tossed"]);
     let asked = sample(&index, &run.shape, &labelled, 10, 0);

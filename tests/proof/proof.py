@@ -127,15 +127,14 @@ def read(file):
 def expanded(study):
     """The study with its variants written out as datasets: each in both worlds, at equal rows (`rows_later` tiers after) and
     at equal dollars, with the seeds that `seeds_by` has for either."""
-    by, later = study.pop("seeds_by", {}), study.pop("rows_later", 1)
+    later, seeds = study.pop("rows_later", 1), {kind: {"seeds": of} for kind, of in study.pop("seeds_by", {}).items()}
     for variant in study.pop("variant", []):
         tier = variant.get("tier", 1)
         for sort, whole, prefix in (("clean", "standard", ""), ("dirty", "dirty", "dirty_")):
             one = variant | {"name": prefix + variant["name"], "world": sort, "tier": tier}
             wanted = one.pop("by", ["rows", "dollars"])
-            # A dataset that only others take rows of is trained on with no seed.
-            seeds = {kind: {"seeds": of} for kind, of in by.items()}
             rows = {"tier": tier + later} | seeds.get("rows", {})
+            # A dataset that only others take rows of is trained on with no seed.
             study["dataset"].append(one | (rows if "rows" in wanted else {"seeds": []}))
             if "dollars" in wanted:
                 study["dataset"].append({"name": f"{one['name']}_dollars", "of": one["name"], "world": sort, "tier": tier,
