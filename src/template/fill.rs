@@ -166,6 +166,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_constant_is_what_rendering_would_give() {
+        let (folder, mut constants) = (concat!(env!("CARGO_MANIFEST_DIR"), "/templates"), 0);
+        let mut texts = vec![
+            "=== system\n\n  {S }} #}\n\n  {\"T\": { }}\n\n\n=== user\n{{ prompt }}".to_owned(),
+        ];
+        for entry in std::fs::read_dir(folder).expect("templates") {
+            texts.push(std::fs::read_to_string(entry.expect("an entry").path()).expect("a text"));
+        }
+        for text in texts {
+            let t = template(&text);
+            for (index, shape) in t.messages.iter().enumerate() {
+                let Some(constant) = &shape.constant else { continue };
+                let rendered = t.rendered(index, &Value::UNDEFINED).expect("renders");
+                assert_eq!(constant, rendered.trim(), "{text}");
+                constants += 1;
+            }
+        }
+        assert!(constants > 10, "{constants}");
+    }
+
+    #[test]
     fn variables_are_found_with_their_places() {
         let t = template("=== user\n{% for r in rules %}{{ r.text }}{% endfor %} {{ prompt }}");
         let names: Vec<&str> = t.variables.iter().map(|v| v.name.as_str()).collect();

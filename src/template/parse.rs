@@ -51,7 +51,7 @@ impl Template {
             let name = index.to_string();
             let text = source.text[range.clone()].trim_matches('\n').to_owned();
             let shift = range.start + leading_newlines(&source.text[range]);
-            let constant = (!text.contains(SYNTAX)).then(|| text.trim().to_owned());
+            let constant = is_constant(&text).then(|| text.trim().to_owned());
             env.add_template_owned(name.clone(), text).map_err(|e| syntax(&source, shift, &e))?;
             if let Ok(template) = env.get_template(&name) {
                 variables.extend(template.undeclared_variables(false));
@@ -67,8 +67,11 @@ impl Template {
 /// Around a picture's number, where a template places it.
 pub(super) const OPEN: char = '\u{E000}';
 pub(super) const CLOSE: char = '\u{E001}';
-/// Without these a text is no template.
-const SYNTAX: [char; 3] = ['{', OPEN, CLOSE];
+
+/// Whether a message says the same whatever is filled in: it opens no expression, statement or comment.
+fn is_constant(text: &str) -> bool {
+    !["{{", "{%", "{#"].iter().any(|open| text.contains(open)) && !text.contains([OPEN, CLOSE])
+}
 
 fn leading_newlines(text: &str) -> usize {
     text.len() - text.trim_start_matches('\n').len()
