@@ -241,7 +241,11 @@ impl Wire<'_> {
     fn unsent(&self, error: reqwest::Error) -> Failure {
         let connect = error.is_connect();
         let error = error.without_url();
-        let what = self.scrub(&chain(&error));
+        let mut what = self.scrub(&chain(&error));
+        if connect && error.is_timeout() {
+            // Two clocks of the client run it out, and each has words of its own.
+            what = format!("no connection in {:?}: {what}", self.connection.timeouts.connect);
+        }
         let place = self.place();
         let proxy = proxy::named(self.base).unwrap_or_default();
         if let Some(help) = tls::to_mend(&error) {
