@@ -6,7 +6,7 @@
 //! places hold is taken once. What cannot be put together with certainty is an error with a name,
 //! since half a thought in a dataset is worse than none.
 
-use crate::call::protocol::inline::{Split, split};
+use crate::call::protocol::inline::{Split, is_plain, split};
 
 /// A repeat of all that was thought, in another field and a later chunk, is known by at least so many
 /// bytes; shorter ones may be chance.
@@ -145,6 +145,11 @@ impl Assembly {
         if let Some(what) = self.unsure {
             return Err(what);
         }
+        if let [Piece { thought: None, text }] = &mut self.pieces[..]
+            && is_plain(text)
+        {
+            return Ok((std::mem::take(text), String::new()));
+        }
         let Split { text, thought, field, inline, tagged } = split(&self.pieces)?;
         let (field, inline) = (field.trim(), inline.trim());
         let twice =
@@ -213,6 +218,9 @@ mod tests {
         assert_eq!(made(&[(reasoning, "a</think>\n"), (say, "c")]), ok("c", "a"));
         assert_eq!(made(&[(reasoning, "a</think>c")]), ok("c", "a"));
         assert!(made(&[(reasoning, "a</think>b"), (say, "c")]).is_err());
+        assert_eq!(made(&[(say, " <think>a</think> c")]), ok("c", "a"));
+        assert_eq!(made(&[(say, "a</think>c")]), ok("c", "a"));
+        assert_eq!(made(&[(say, " a <think>c")]), ok(" a <think>c", ""));
     }
 
     #[test]

@@ -348,15 +348,16 @@ fn gathered(value: &Value) -> String {
 /// Counts, wherever they are; one that is no count (null, a fraction, a word) counts as 0, since a
 /// reply is not worth less for it.
 fn usage(raw: &Value) -> Usage {
-    let count = |at: &str| raw.pointer(at).and_then(Value::as_f64).unwrap_or(0.0) as u64;
-    let completion = count("/completion_tokens");
+    let within = |of: &Value, name: &str| of[name].as_f64().unwrap_or(0.0) as u64;
+    let count = |name: &str| within(raw, name);
+    let completion = count("completion_tokens");
     // SGLang has it at the top.
-    let thinking = count("/completion_tokens_details/reasoning_tokens")
-        .max(count("/reasoning_tokens"))
+    let thinking = within(&raw["completion_tokens_details"], "reasoning_tokens")
+        .max(count("reasoning_tokens"))
         .min(completion);
     Usage {
-        input: count("/prompt_tokens"),
-        cached: count("/prompt_tokens_details/cached_tokens"),
+        input: count("prompt_tokens"),
+        cached: within(&raw["prompt_tokens_details"], "cached_tokens"),
         output: completion - thinking,
         thinking,
         images: 0,

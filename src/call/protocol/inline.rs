@@ -49,6 +49,12 @@ struct Walk<'a> {
     seen: usize,
 }
 
+/// Whether content that stands alone holds no thinking.
+pub fn is_plain(content: &str) -> bool {
+    let head = content.trim_start();
+    !TAGS.iter().any(|(tag, _)| head.starts_with(tag)) && !content.contains(LONE_END)
+}
+
 /// Takes `pieces` apart; the error says what is not certain.
 pub fn split(pieces: &[Piece]) -> Result<Split, String> {
     let flat: String = pieces.iter().map(|piece| piece.text.as_str()).collect();

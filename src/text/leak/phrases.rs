@@ -78,7 +78,12 @@ impl Choices {
 
     /// By number.
     fn iter(&self) -> impl Iterator<Item = Word> {
-        (0..self.0.len() as Word * 64).filter(|word| self.contains(*word))
+        self.0.iter().zip((0..).step_by(64)).flat_map(|(bits, first)| {
+            let without_lowest = |bits: &u64| Some(bits & bits.wrapping_sub(1));
+            std::iter::successors(Some(*bits), without_lowest)
+                .take_while(|bits| *bits != 0)
+                .map(move |bits| first + bits.trailing_zeros())
+        })
     }
 }
 
