@@ -35,9 +35,9 @@ printf 'FROM scratch\nCOPY base /\nUSER 65532\nENV SSL_CERT_FILE=/etc/ssl/certs/
 buildah build -q -f "$work/Base" -t localhost/base "$work" >"$work/log" 2>&1 ||
     skip "buildah cannot work here: $(tail -1 "$work/log")"
 
-mkdir -p "$work/built/src/target/release"
-strip -o "$work/built/src/target/release/coldstart" "$binary"
-cp /lib/*-linux-gnu/libgcc_s.so.1 "$work/built/src/target/release/"
+mkdir -p "$work/built/src/target/dist"
+strip -o "$work/built/src/target/dist/coldstart" "$binary"
+cp /lib/*-linux-gnu/libgcc_s.so.1 "$work/built/src/target/dist/"
 buildah build -q -f deploy/Dockerfile -t localhost/coldstart \
     --build-context gcr.io/distroless/base-nossl-debian12:nonroot=container-image://localhost/base \
     --build-context "build=$work/built" deploy >/dev/null
