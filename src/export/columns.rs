@@ -145,19 +145,26 @@ pub fn columns(
     fields: &Fields,
     rows: &[Option<&Map<String, Value>>],
 ) -> Result<Vec<ArrayRef>, ColumnError> {
-    for key in rows.iter().flatten().flat_map(|row| row.keys()) {
-        if fields.find(key).is_none() {
-            return Err(ColumnError { column: key.clone(), what: "is not in the schema".into() });
+    let mut values = vec![vec![None; rows.len()]; fields.len()];
+    let mut by_name: Vec<usize> = (0..fields.len()).collect();
+    by_name.sort_by_key(|&at| fields[at].name());
+    for (n, row) in rows.iter().enumerate() {
+        // Rows have their keys in this order too: the next key's column is nearly always the next.
+        let mut next = 0;
+        for (key, value) in row.iter().flat_map(|row| row.iter()) {
+            if by_name.get(next).is_none_or(|&at| fields[at].name() != key) {
+                let found = by_name.binary_search_by(|&at| fields[at].name().cmp(key));
+                next = found.map_err(|_| not_there(key))?;
+            }
+            values[by_name[next]][n] = Some(value);
+            next += 1;
         }
     }
-    fields
-        .iter()
-        .map(|field| {
-            let values: Vec<Option<&Value>> =
-                rows.iter().map(|row| row.and_then(|row| row.get(field.name()))).collect();
-            array(field, &values)
-        })
-        .collect()
+    fields.iter().zip(values).map(|(field, values)| array(field, &values)).collect()
+}
+
+fn not_there(key: &str) -> ColumnError {
+    ColumnError { column: key.to_owned(), what: "is not in the schema".into() }
 }
 
 /// Row `at` of `array` as a value; null members of structs are left out, so that serde's defaults
@@ -220,6 +227,20 @@ mod tests {
         assert!(array(&field, &[Some(&n)]).unwrap_err().to_string().contains("`n`"));
         let row = json!({"m": 1});
         let Value::Object(row) = row else { unreachable!() };
-        assert!(columns(&Fields::from(vec![field]), &[Some(&row)]).is_err());
+        let error = columns(&Fields::from(vec![field]), &[Some(&row)]).unwrap_err();
+        assert_eq!(error.to_string(), "column `m`: is not in the schema");
+    }
+
+    #[test]
+    fn columns_are_found_by_name_in_any_order() {
+        let fields = Fields::from(vec![text("c"), text("a"), text("b")]);
+        let rows = [json!({"a": "1", "b": "2", "c": "3"}), json!({"c": "4"}), json!({})];
+        let rows: Vec<_> = rows.iter().map(Value::as_object).chain([None]).collect();
+        let columns = columns(&fields, &rows).unwrap();
+        let read = |at: usize| (0..4).map(|n| value(&columns[at], n)).collect::<Vec<_>>();
+        let null = Value::Null;
+        assert_eq!(read(0), [json!("3"), json!("4"), null.clone(), null.clone()]);
+        assert_eq!(read(1), [json!("1"), null.clone(), null.clone(), null.clone()]);
+        assert_eq!(read(2), [json!("2"), null.clone(), null.clone(), null]);
     }
 }

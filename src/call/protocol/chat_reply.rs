@@ -345,7 +345,7 @@ fn gathered(value: &Value) -> String {
     }
 }
 
-/// Counts, wherever they are; one that is no count (null, a fraction, a word) counts as 0, since a
+/// Counts, wherever they are; one that is no count (null, a word) counts as 0, since a
 /// reply is not worth less for it.
 fn usage(raw: &Value) -> Usage {
     let within = |of: &Value, name: &str| of[name].as_f64().unwrap_or(0.0) as u64;

@@ -49,7 +49,7 @@ struct Walk<'a> {
     seen: usize,
 }
 
-/// Whether content that stands alone holds no thinking.
+/// Whether content that stands alone surely holds no thinking.
 pub fn is_plain(content: &str) -> bool {
     let head = content.trim_start();
     !TAGS.iter().any(|(tag, _)| head.starts_with(tag)) && !content.contains(LONE_END)
