@@ -92,8 +92,8 @@ pub struct Journal {
 impl Journal {
     /// `root` is the RUN (for reading all shards' journals); `dir` where this process writes
     /// (`journal`, or `shards/0000-of-0002/journal`). `commit_wait` is the longest time a reply
-    /// waits for company before its group is written; at a bucket, five times that where its group is a
-    /// small part of the calls in flight.
+    /// waits for company before its group is written; at a bucket, five times that (a shard's ten times)
+    /// where its group is a small part of the calls in flight.
     pub async fn open(
         env: Env,
         root: &Store,

@@ -8,7 +8,7 @@ use crate::journal::JournalError;
 use crate::journal::bytes::{Place, Short};
 use crate::journal::catalog::Catalog;
 use crate::journal::compact;
-use crate::journal::company::Company;
+use crate::journal::company::{Company, patience};
 use crate::journal::frame::{self, Walked};
 use crate::journal::segment::Segment;
 use crate::store::{Created, Store, StoreError};
@@ -233,8 +233,8 @@ impl Task {
     fn left(&self, group: usize) -> Duration {
         let Some(at) = self.last_commit else { return Duration::ZERO };
         let since = self.env.now().saturating_duration_since(at);
-        let patient = self.catalog.store().is_remote();
-        self.company.due(group, since, self.wait, patient).saturating_sub(since)
+        let most = patience(self.catalog.store(), &self.fence.dir);
+        self.company.due(group, since, self.wait, most).saturating_sub(since)
     }
 
     async fn commit(&mut self, group: Vec<Append>) {

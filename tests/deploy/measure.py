@@ -7,7 +7,8 @@
 
 Take a release binary, and two cores with nothing else on them: `taskset -c 0,1 python3 tests/deploy/measure.py …`.
 `ARGS` is given to each `run` of `shards` beside what it needs, for instance "--set synthetic.count=2400" for more calls
-or "--limit 60" for fewer."""
+or "--limit 60" for fewer. A shard has one worker thread, as `deploy/README.md` advises for shards that share a machine;
+the one process and the assembly have the machine's two, or all have what TOKIO_WORKER_THREADS says."""
 
 import json
 import os
@@ -74,10 +75,11 @@ class World:
         self.server.wait()
 
 
-def together(commands):
+def together(commands, **env):
     """Runs them side by side: what the last said on stdout, CPU seconds of all, seconds until all had ended."""
     began, cpu, said = time.monotonic(), 0.0, b""
-    children = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for argv in commands]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "env": {**env, **os.environ}}
+    children = [subprocess.Popen(argv, **pipes) for argv in commands]
     for child in children:
         said = child.stdout.read()
         _, status, used = os.wait4(child.pid, 0)
@@ -113,7 +115,7 @@ def compare(binary, folder, at):
     report = json.loads(said)
     with World(binary, folder, 200, 32) as world:
         argv = run(world, "shards")
-        _, cpu, parts = together([[*argv, "--shard", f"{i}/{SHARDS}"] for i in range(SHARDS)])
+        _, cpu, parts = together([[*argv, "--shard", f"{i}/{SHARDS}"] for i in range(SHARDS)], TOKIO_WORKER_THREADS="1")
         said, last_cpu, last = together([argv])
     assert json.loads(said)["dataset"]["digest"] == report["dataset"]["digest"], "another dataset"
     print(
