@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A labelled decision: a record at a stage.
-type Item = (Id, String);
+pub type DecisionKey = (Id, String);
 
 /// How far people agree.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,11 +47,11 @@ pub struct Disagreement {
     pub id: Id,
     pub stage: String,
     /// Who said what, with notes.
-    pub said: Vec<Said>,
+    pub said: Vec<Opinion>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Said {
+pub struct Opinion {
     pub by: String,
     pub accept: bool,
     pub note: String,
@@ -67,7 +67,7 @@ pub fn truth(label: &Label, accepted: Option<bool>) -> Option<bool> {
 }
 
 /// What a stage decided of each record, as accept or reject.
-pub fn decisions(index: &Index, shape: &Shape) -> BTreeMap<Item, bool> {
+pub fn decisions(index: &Index, shape: &Shape) -> BTreeMap<DecisionKey, bool> {
     let mut out = BTreeMap::new();
     for rows in &index.stages {
         let Some(kind) = shape.known(&rows.stage) else { continue };
@@ -88,9 +88,9 @@ pub fn decisions(index: &Index, shape: &Shape) -> BTreeMap<Item, bool> {
 /// Labels by decision: who said accept, who reject.
 fn by_item<'a>(
     labels: &'a [Label],
-    decided: &BTreeMap<Item, bool>,
-) -> BTreeMap<Item, BTreeMap<&'a str, (bool, &'a Label)>> {
-    let mut out: BTreeMap<Item, BTreeMap<&str, (bool, &Label)>> = BTreeMap::new();
+    decided: &BTreeMap<DecisionKey, bool>,
+) -> BTreeMap<DecisionKey, BTreeMap<&'a str, (bool, &'a Label)>> {
+    let mut out: BTreeMap<DecisionKey, BTreeMap<&str, (bool, &Label)>> = BTreeMap::new();
     for label in labels {
         let item = (label.id, label.stage.clone());
         if let Some(accept) = truth(label, decided.get(&item).copied()) {
@@ -101,9 +101,9 @@ fn by_item<'a>(
 }
 
 /// How far the people behind `labels` agree. Adjudications are no person's label.
-pub fn people(labels: &[Label], decided: &BTreeMap<Item, bool>) -> People {
+pub fn people(labels: &[Label], decided: &BTreeMap<DecisionKey, bool>) -> People {
     let own: Vec<Label> = labels.iter().filter(|l| !l.adjudicates).cloned().collect();
-    let settled: BTreeSet<Item> = labels
+    let settled: BTreeSet<DecisionKey> = labels
         .iter()
         .filter(|label| label.adjudicates)
         .map(|label| (label.id, label.stage.clone()))
@@ -141,8 +141,8 @@ pub fn people(labels: &[Label], decided: &BTreeMap<Item, bool>) -> People {
     People { labels: count, shared: shared.len() as u64, pairs, alpha: alpha(&shared), open }
 }
 
-fn disagreement(item: &Item, said: &BTreeMap<&str, (bool, &Label)>) -> Disagreement {
-    let one = |(by, (accept, label)): (&&str, &(bool, &Label))| Said {
+fn disagreement(item: &DecisionKey, said: &BTreeMap<&str, (bool, &Label)>) -> Disagreement {
+    let one = |(by, (accept, label)): (&&str, &(bool, &Label))| Opinion {
         by: (*by).to_owned(),
         accept: *accept,
         note: label.note.clone(),
@@ -185,10 +185,10 @@ fn alpha(units: &[Vec<bool>]) -> Option<f64> {
 
 /// The labels that count, one a decision at most: the adjudicated one, else the majority's. An even split
 /// is nobody's.
-pub fn settled(labels: &[Label], decided: &BTreeMap<Item, bool>) -> Vec<Label> {
+pub fn settled(labels: &[Label], decided: &BTreeMap<DecisionKey, bool>) -> Vec<Label> {
     let mut out = Vec::new();
     let (adjudicated, own): (Vec<&Label>, Vec<&Label>) = labels.iter().partition(|l| l.adjudicates);
-    let done: BTreeMap<Item, &Label> =
+    let done: BTreeMap<DecisionKey, &Label> =
         adjudicated.into_iter().map(|label| ((label.id, label.stage.clone()), label)).collect();
     let own: Vec<Label> = own.into_iter().cloned().collect();
     out.extend(done.values().map(|label| (*label).clone()));
@@ -231,7 +231,7 @@ mod tests {
         }
     }
 
-    fn decided(n: u32) -> BTreeMap<Item, bool> {
+    fn decided(n: u32) -> BTreeMap<DecisionKey, bool> {
         (0..n).map(|n| ((Id::of("s", &n.to_string(), ""), "judged".to_owned()), true)).collect()
     }
 

@@ -39,8 +39,8 @@ enum State {
     Given(Arc<Value>),
 }
 
-/// What to do about a question.
-pub enum Turn {
+/// How a question stands.
+pub enum Lookup {
     /// Somebody asked it before.
     Answered(Answer),
     /// Somebody is asking it now, or we have begun to.
@@ -49,24 +49,26 @@ pub enum Turn {
 
 impl Known {
     /// The answer to `question` under `id`; `begin` is called if nobody has asked.
-    pub fn turn(
+    pub fn look_up(
         &self,
         id: Id,
         question: Digest,
         begin: impl FnOnce() -> BoxFuture<'static, Answer>,
-    ) -> Option<Turn> {
+    ) -> Option<Lookup> {
         let mut inner = self.inner.lock();
         match inner.entries.get(&id) {
             Some(entry) if entry.question != question => None,
             Some(Entry { state: State::Given(answer), .. }) => {
-                Some(Turn::Answered(Ok(answer.clone())))
+                Some(Lookup::Answered(Ok(answer.clone())))
             }
-            Some(Entry { state: State::UnderWay(flight), .. }) => Some(Turn::Wait(flight.clone())),
+            Some(Entry { state: State::UnderWay(flight), .. }) => {
+                Some(Lookup::Wait(flight.clone()))
+            }
             None => {
                 let flight = begin().shared();
                 let state = State::UnderWay(flight.clone());
                 inner.entries.insert(id, Entry { question, state });
-                Some(Turn::Wait(flight))
+                Some(Lookup::Wait(flight))
             }
         }
     }
@@ -94,7 +96,7 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, Turn};
+    use super::{Known, Lookup};
     use crate::record::{Digest, Id};
     use crate::serve::refusal::Refusal;
     use futures::FutureExt;
@@ -106,16 +108,18 @@ mod tests {
         let known = Known::default();
         let (id, question) = (Id::of("t", "1", ""), Digest::of(b"q"));
         let failed = || async { Err(Refusal::no_answer("call_failed", "down")) }.boxed();
-        let Some(Turn::Wait(flight)) = known.turn(id, question, failed) else { panic!("begun") };
-        let again = known.turn(id, question, || unreachable!("it is under way"));
-        assert!(matches!(again, Some(Turn::Wait(_))));
+        let Some(Lookup::Wait(flight)) = known.look_up(id, question, failed) else {
+            panic!("begun")
+        };
+        let again = known.look_up(id, question, || unreachable!("it is under way"));
+        assert!(matches!(again, Some(Lookup::Wait(_))));
         let answer = flight.await;
         known.ended(id, &answer);
         let good = || async { Ok(Arc::new(json!(1))) }.boxed();
-        let Some(Turn::Wait(flight)) = known.turn(id, question, good) else { panic!("again") };
+        let Some(Lookup::Wait(flight)) = known.look_up(id, question, good) else { panic!("again") };
         known.ended(id, &flight.await);
-        let given = known.turn(id, question, || unreachable!("it was answered"));
-        assert!(matches!(given, Some(Turn::Answered(Ok(_)))));
-        assert!(known.turn(id, Digest::of(b"other"), || unreachable!("a conflict")).is_none());
+        let given = known.look_up(id, question, || unreachable!("it was answered"));
+        assert!(matches!(given, Some(Lookup::Answered(Ok(_)))));
+        assert!(known.look_up(id, Digest::of(b"other"), || unreachable!("a conflict")).is_none());
     }
 }

@@ -10,7 +10,7 @@ use crate::record::{Decision, Digest, Id, ImageRef, Report, Trajectory};
 use crate::run::{Progress, RunError, RunOptions, Service};
 use crate::serve::Options;
 use crate::serve::door::Door;
-use crate::serve::known::{Answer, Known, Turn};
+use crate::serve::known::{Answer, Known, Lookup};
 use crate::serve::metrics::Counters;
 use crate::serve::refusal::Refusal;
 use crate::stage::agent::{self, Grammar};
@@ -190,10 +190,10 @@ impl Server {
             let lost = |_| Err(Refusal::stopping("the service is stopping"));
             task.map(move |done| done.unwrap_or_else(lost)).boxed()
         };
-        match self.known.turn(id, question, begin) {
+        match self.known.look_up(id, question, begin) {
             None => Err(Refusal::other_question(name)),
-            Some(Turn::Answered(answer)) => answer,
-            Some(Turn::Wait(flight)) => flight.await,
+            Some(Lookup::Answered(answer)) => answer,
+            Some(Lookup::Wait(flight)) => flight.await,
         }
     }
 }

@@ -100,7 +100,7 @@ impl Viewer {
 
 /// What a form sends.
 #[derive(Deserialize)]
-pub struct Said {
+pub struct LabelForm {
     id: String,
     stage: String,
     /// `yes` or `no`: the stage's decision is right.
@@ -122,7 +122,7 @@ pub struct Said {
 const NOTE: usize = 2000;
 
 /// The label that a form sends, if it speaks of a record and a stage that are there.
-fn read(viewer: &Viewer, said: &Said) -> Result<Label, String> {
+fn read(viewer: &Viewer, said: &LabelForm) -> Result<Label, String> {
     let id: Id = said.id.parse().map_err(|err| format!("{err}\n"))?;
     let snapshot = viewer.snapshot();
     let known = snapshot.index.stage(&said.stage).is_some();
@@ -145,7 +145,7 @@ fn read(viewer: &Viewer, said: &Said) -> Result<Label, String> {
     })
 }
 
-pub async fn label(State(viewer): State<Arc<Viewer>>, Form(said): Form<Said>) -> Response {
+pub async fn label(State(viewer): State<Arc<Viewer>>, Form(said): Form<LabelForm>) -> Response {
     let label = match read(&viewer, &said) {
         Ok(label) => label,
         Err(what) => return (StatusCode::BAD_REQUEST, what).into_response(),
@@ -163,7 +163,7 @@ pub async fn label(State(viewer): State<Arc<Viewer>>, Form(said): Form<Said>) ->
 }
 
 /// Takes the annotator's own label back. The file keeps both lines.
-pub async fn unlabel(State(viewer): State<Arc<Viewer>>, Form(said): Form<Said>) -> Response {
+pub async fn unlabel(State(viewer): State<Arc<Viewer>>, Form(said): Form<LabelForm>) -> Response {
     let label = match read(&viewer, &said) {
         Ok(label) => Label { agree: None, truth: None, retracted: true, ..label },
         Err(what) => return (StatusCode::BAD_REQUEST, what).into_response(),

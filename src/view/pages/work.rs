@@ -2,7 +2,7 @@
 //! decisions that people disagree on, to be adjudicated.
 
 use crate::archive::labels::{Label, Truth};
-use crate::audit::agreement::{Disagreement, People, decisions, people};
+use crate::audit::agreement::{DecisionKey, Disagreement, People, decisions, people};
 use crate::audit::lineage::{Life, life_in};
 use crate::audit::panels::said;
 use crate::audit::rounds::story as story_of;
@@ -57,9 +57,6 @@ impl Place {
         out.trim_end_matches('&').to_owned()
     }
 }
-
-/// A decision to label.
-type Item = (Id, String);
 
 pub async fn work(
     State(viewer): State<Arc<Viewer>>,
@@ -123,7 +120,7 @@ fn to_do(
     labels: &[Label],
     (place, filter): (&Place, &Filter),
     found: &People,
-) -> (usize, Vec<Item>) {
+) -> (usize, Vec<DecisionKey>) {
     let me = viewer.annotator();
     let mine: HashSet<(Id, &str)> = labels
         .iter()
