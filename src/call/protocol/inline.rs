@@ -177,3 +177,42 @@ impl Walk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Piece, is_plain, split};
+    use proptest::prelude::*;
+
+    fn content() -> impl Strategy<Value = String> {
+        let word = prop_oneof![
+            Just(" "),
+            Just("\n"),
+            Just("a"),
+            Just("é."),
+            Just("<think>"),
+            Just("</think>"),
+            Just("<thought>"),
+            Just("[THINK]"),
+            Just("<thi"),
+            Just("nk>"),
+            Just("</"),
+        ];
+        proptest::collection::vec(word, 0..8).prop_map(|words| words.concat())
+    }
+
+    #[test]
+    fn a_tag_further_on_is_the_answers_own() {
+        assert!(is_plain(" a <think>b") && is_plain(""));
+        assert!(!is_plain(" \n<think>a") && !is_plain("[THINK]") && !is_plain("a</think>b"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_plain_holds_no_thinking(text in content()) {
+            let whole = split(&[Piece { thought: None, text: text.clone() }]).unwrap();
+            if is_plain(&text) {
+                prop_assert_eq!((whole.text, whole.thought, whole.tagged), (text, String::new(), false));
+            }
+        }
+    }
+}
