@@ -17,8 +17,10 @@ pub use face::Face;
 pub use read::{Light, Pair, PicturedRow, is_shard, light, read, table};
 pub use row::{DatasetRow, Provenance, RoundRow};
 pub use schema::{HUGGINGFACE, pairs_schema, schema};
-pub use table::ImageTable;
-pub use write::{PreparedRow, ShardOptions, ShardWriter, image_name, properties};
+pub use table::{BATCH_BYTES, ImageTable, ROW_BYTES};
+pub use write::{
+    PreparedRow, PreparedRows, ShardOptions, ShardWriter, SpareBatches, image_name, properties,
+};
 
 use crate::export::columns::ColumnError;
 use crate::export::conversation::Refusal;
@@ -39,9 +41,6 @@ pub enum DatasetError {
     /// The shard is damaged, or no shard of ours.
     #[error("the shard cannot be read: {0}")]
     Damaged(#[source] Cause),
-    /// Ours: a row could not be put into words.
-    #[error("the row cannot be encoded: {0}")]
-    Row(#[source] serde_json::Error),
     /// Ours: a row does not fit the schema.
     #[error(transparent)]
     Column(#[from] ColumnError),

@@ -1,92 +1,129 @@
-//! A Parquet file with an `images` column, in the making: rows as JSON objects, their images as
+//! A Parquet file with an `images` column, in the making: rows as serde sees them, their images as
 //! bytes. The dataset's shards and the Parquet exports are written through it.
 
-use crate::export::columns::{self, ColumnError};
+use crate::export::columns::{ColumnError, Rows};
 use crate::export::dataset::pieces::Pieces;
 use crate::export::dataset::write::properties;
 use crate::export::dataset::{DatasetError, views};
 use arrow_array::{Array, ArrayRef, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow_buffer::OffsetBuffer;
-use arrow_schema::{DataType, Fields, SchemaRef};
+use arrow_schema::{DataType, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowWriter, add_encoded_arrow_schema_to_metadata};
-use serde_json::Value;
+use serde::Serialize;
 use std::sync::Arc;
 
-/// Rows are encoded in batches of about this many bytes.
-const BATCH_BYTES: usize = 4 << 20;
+/// Rows are encoded in batches of about this many bytes, as `weight` counts them.
+pub const BATCH_BYTES: usize = 4 << 20;
 
 /// What a row is taken to weigh beside its images.
-const ROW_BYTES: usize = 8 << 10;
+pub const ROW_BYTES: usize = 8 << 10;
 
-/// See the module's header.
-pub struct ImageTable {
+/// Rows of one schema, on their way to be a batch of columns.
+pub struct Batch {
     schema: SchemaRef,
     /// What the column `max_pixels` of each image holds, where there is one.
     max_pixels: Option<i64>,
-    writer: ArrowWriter<Pieces>,
-    rows: Vec<Value>,
+    rows: Rows,
     images: Vec<Vec<(Bytes, String)>>,
     held: usize,
+}
+
+impl Batch {
+    /// `schema` has one column `images` of type `columns::images()`, or none.
+    pub fn new(schema: &SchemaRef) -> Result<Batch, DatasetError> {
+        let schema = views::viewed(schema).unwrap_or_else(|| schema.clone());
+        let others = schema.fields().iter().filter(|field| field.name() != "images");
+        let rows = Rows::new(others.cloned().collect())?;
+        Ok(Batch { schema, max_pixels: None, rows, images: Vec::new(), held: 0 })
+    }
+
+    /// Adds a row. `row` is a struct or map of all columns but `images`; `images` are bytes and path. After
+    /// an error there is no going on.
+    pub fn push(
+        &mut self,
+        row: &impl Serialize,
+        images: Vec<(Bytes, String)>,
+    ) -> Result<(), DatasetError> {
+        self.held += weight(&images);
+        self.rows.push(row)?;
+        self.images.push(images);
+        Ok(())
+    }
+
+    /// The rows since the last time.
+    pub fn take(&mut self) -> Result<RecordBatch, DatasetError> {
+        let images = std::mem::take(&mut self.images);
+        let mut columns = self.rows.take();
+        if let Some((at, field)) = self.schema.column_with_name("images") {
+            columns.insert(at, image_column(field.data_type(), &images, self.max_pixels)?);
+        }
+        self.held = 0;
+        let batch = RecordBatch::try_new(self.schema.clone(), columns);
+        Ok(batch.map_err(parquet::errors::ParquetError::from)?)
+    }
+}
+
+/// See the module's header.
+pub struct ImageTable {
+    writer: ArrowWriter<Pieces>,
+    batch: Batch,
     count: u64,
 }
 
 impl ImageTable {
-    /// `schema` has one column `images` of type `columns::images()`, or none.
+    /// `schema` as for `Batch::new`.
     pub fn new(schema: SchemaRef, row_group_bytes: usize) -> Result<ImageTable, DatasetError> {
         let mut properties = properties(&["images"], row_group_bytes);
         // The file says what `schema` says; only the arrays that we write from hold views.
         add_encoded_arrow_schema_to_metadata(&schema, &mut properties);
-        let schema = views::viewed(&schema).unwrap_or(schema);
+        let batch = Batch::new(&schema)?;
         let pieces = Pieces::default();
         let options = ArrowWriterOptions::new()
             .with_properties(properties)
             .with_skip_arrow_metadata(true)
             .with_page_store_factory(pieces.pages());
-        let writer = ArrowWriter::try_new_with_options(pieces, schema.clone(), options)?;
-        let (rows, images) = (Vec::new(), Vec::new());
-        Ok(ImageTable { schema, max_pixels: None, writer, rows, images, held: 0, count: 0 })
+        let writer = ArrowWriter::try_new_with_options(pieces, batch.schema.clone(), options)?;
+        Ok(ImageTable { writer, batch, count: 0 })
     }
 
     /// With `max_pixels` for each image; the schema's type is `columns::bounded_images()`.
-    pub fn bounded(self, max_pixels: Option<i64>) -> ImageTable {
-        ImageTable { max_pixels, ..self }
+    pub fn bounded(mut self, max_pixels: Option<i64>) -> ImageTable {
+        self.batch.max_pixels = max_pixels;
+        self
     }
 
-    /// Whether a row with these images is the last of a batch: adding it encodes them all, some
-    /// milliseconds of work.
-    pub fn is_last(&self, images: &[(Bytes, String)]) -> bool {
-        self.held + weight(images) >= BATCH_BYTES
-    }
-
-    /// Adds a row. `row` is an object of all columns but `images`; `images` are bytes and path.
-    pub fn push(&mut self, row: Value, images: Vec<(Bytes, String)>) -> Result<(), DatasetError> {
-        self.held += weight(&images);
-        self.rows.push(row);
-        self.images.push(images);
+    /// Adds a row, as `Batch::push`.
+    pub fn push(
+        &mut self,
+        row: &impl Serialize,
+        images: Vec<(Bytes, String)>,
+    ) -> Result<(), DatasetError> {
+        self.batch.push(row, images)?;
         self.count += 1;
-        if self.held >= BATCH_BYTES { self.encode() } else { Ok(()) }
+        if self.batch.held >= BATCH_BYTES { self.encode() } else { Ok(()) }
     }
 
+    /// Encodes what was pushed: some milliseconds of work.
     fn encode(&mut self) -> Result<(), DatasetError> {
-        if self.rows.is_empty() {
+        if self.batch.images.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> = self.rows.iter().map(Value::as_object).collect();
-        let others: Fields =
-            self.schema.fields().iter().filter(|f| f.name() != "images").cloned().collect();
-        let mut columns = columns::columns(&others, &rows)?;
-        if let Some((at, field)) = self.schema.column_with_name("images") {
-            columns.insert(at, image_column(field.data_type(), &self.images, self.max_pixels)?);
+        let batch = self.batch.take()?;
+        Ok(self.writer.write(&batch)?)
+    }
+
+    /// Adds rows that are a batch already, and encodes them: some milliseconds of work.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), DatasetError> {
+        self.encode()?;
+        if batch.schema() != self.batch.schema {
+            // The writer pairs columns by their places: one that the file lacks would be lost in silence.
+            let what = "these rows are of another schema than the file".to_owned();
+            return Err(ColumnError { column: "rows".to_owned(), what }.into());
         }
-        let batch = RecordBatch::try_new(self.schema.clone(), columns)
-            .map_err(parquet::errors::ParquetError::from)?;
-        self.writer.write(&batch)?;
-        self.rows.clear();
-        self.images.clear();
-        self.held = 0;
-        Ok(())
+        self.count += batch.num_rows() as u64;
+        Ok(self.writer.write(batch)?)
     }
 
     /// The bytes that are ready, in order.
@@ -101,7 +138,7 @@ impl ImageTable {
 
     /// The size the file has so far, with what is still held.
     pub fn bytes(&self) -> u64 {
-        (self.writer.bytes_written() + self.writer.in_progress_size() + self.held) as u64
+        (self.writer.bytes_written() + self.writer.in_progress_size() + self.batch.held) as u64
     }
 
     /// The last bytes.
@@ -114,7 +151,7 @@ impl ImageTable {
 }
 
 /// What a row with these images holds, bytes.
-pub fn weight(images: &[(Bytes, String)]) -> usize {
+fn weight(images: &[(Bytes, String)]) -> usize {
     images.iter().map(|(bytes, _)| bytes.len()).sum::<usize>() + ROW_BYTES
 }
 

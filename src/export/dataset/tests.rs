@@ -126,6 +126,58 @@ fn records_come_back_whole_and_shards_are_deterministic() {
     assert_eq!(light(bytes).unwrap().count(), 80);
 }
 
+/// The rows as the dataset's sink writes them: columns first, a batch at a time.
+fn columns(options: &ShardOptions, records: &[(Trajectory, Vec<Bytes>)]) -> PreparedRows {
+    let prepare = |(trajectory, images): &(Trajectory, Vec<Bytes>)| {
+        let hashed: Vec<_> =
+            images.iter().map(|bytes| (bytes.clone(), Digest::of(bytes))).collect();
+        options.prepare(trajectory, &hashed).unwrap()
+    };
+    let spare = SpareBatches::default();
+    // What an earlier batch left behind is not in the next.
+    options.columns(records.iter().map(prepare).rev().collect(), &spare).unwrap();
+    options.columns(records.iter().map(prepare).collect(), &spare).unwrap()
+}
+
+fn by_columns(options: &ShardOptions, parts: &[&[(Trajectory, Vec<Bytes>)]]) -> Bytes {
+    let mut writer = ShardWriter::new(options.clone()).unwrap();
+    parts.iter().for_each(|records| writer.write(&columns(options, records)).unwrap());
+    assert_eq!(writer.rows() as usize, parts.concat().len());
+    writer.finish().unwrap().concat().into()
+}
+
+#[test]
+fn rows_by_columns_are_the_rows_one_by_one_wherever_a_batch_ends() {
+    let records: Vec<_> = (0..20).flat_map(|n| [full(n), bare(n)]).collect();
+    let options = ShardOptions::default();
+    assert_eq!(by_columns(&options, &[&records]), shard(&records, options.row_group_bytes));
+    for at in [0, 1, 17, 40] {
+        let (head, tail) = records.split_at(at);
+        let rows = read(by_columns(&options, &[head, tail])).unwrap();
+        let back: Vec<_> = rows.map(|item| item.unwrap().into_parts()).collect();
+        assert_eq!(back, records);
+    }
+}
+
+#[test]
+fn a_pair_is_written_with_other_rows_only_where_there_is_a_column_for_it() {
+    let mut pair = full(1);
+    pair.0.rejected = Some(Rejected { turn: "worse".into(), reward: 0.25, chosen_reward: 0.75 });
+    let records = [pair, full(2)];
+    let pairs = ShardOptions { pairs: true, ..ShardOptions::default() };
+    let back: Vec<_> = read(by_columns(&pairs, &[&records[..1], &records[1..]]))
+        .unwrap()
+        .map(|item| item.unwrap().into_parts())
+        .collect();
+    assert_eq!(back, records);
+    // A batch that was made for another kind of shard.
+    let mut plain = ShardWriter::new(ShardOptions::default()).unwrap();
+    let error = plain.write(&columns(&pairs, &records)).unwrap_err();
+    assert!(matches!(error, DatasetError::Column(_)), "{error}");
+    let error = plain.push(&records[0].0, &records[0].1).unwrap_err();
+    assert_eq!(error.to_string(), "column `rejected`: is not in the schema");
+}
+
 #[test]
 fn wrong_or_missing_images_are_refused_and_leave_the_shard_alone() {
     let (trajectory, images) = full(1);

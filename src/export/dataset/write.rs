@@ -1,15 +1,17 @@
 //! Writing a shard: rows in, bytes out, memory bounded by one row group.
 
 use crate::export::conversation::{self, ConversationOptions};
-use crate::export::dataset::table::{ImageTable, weight};
+use crate::export::dataset::table::{Batch, ImageTable};
 use crate::export::dataset::{DatasetError, DatasetRow, pairs_schema, schema};
 use crate::record::{Digest, ImageRef, Trajectory};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{CdcOptions, EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
-use serde_json::Value;
 
 /// How shards are made.
 #[derive(Debug, Clone)]
@@ -35,18 +37,29 @@ impl Default for ShardOptions {
     }
 }
 
-/// A row with its images, ready to be written.
+/// A row with its images, ready to be made columns.
 #[derive(Debug)]
 pub struct PreparedRow {
-    columns: Value,
+    row: DatasetRow,
     /// Bytes and name.
     images: Vec<(Bytes, String)>,
 }
 
-impl PreparedRow {
-    /// What it holds, bytes.
-    pub fn weight(&self) -> usize {
-        weight(&self.images)
+/// Batches between two uses, of one schema: they know how much memory the next will want.
+#[derive(Default)]
+pub struct SpareBatches(Mutex<Vec<Batch>>);
+
+/// Rows as columns, ready to be written.
+#[derive(Debug)]
+pub struct PreparedRows(RecordBatch);
+
+impl PreparedRows {
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.num_rows()
     }
 }
 
@@ -72,8 +85,33 @@ impl ShardOptions {
         }
         let bytes = images.iter().map(|(bytes, _)| bytes.clone());
         let images = bytes.zip(wanted.iter().map(image_name)).collect();
-        let columns = serde_json::to_value(&row).map_err(DatasetError::Row)?;
-        Ok(PreparedRow { columns, images })
+        Ok(PreparedRow { row, images })
+    }
+}
+
+impl ShardOptions {
+    fn schema(&self) -> SchemaRef {
+        if self.pairs { pairs_schema() } else { schema() }
+    }
+
+    /// Rows as columns: the second half of what any thread can do. Who makes many batches keeps `spare`, for these
+    /// options alone.
+    pub fn columns(
+        &self,
+        rows: Vec<PreparedRow>,
+        spare: &SpareBatches,
+    ) -> Result<PreparedRows, DatasetError> {
+        let kept = spare.0.lock().pop();
+        let mut batch = match kept {
+            Some(batch) => batch,
+            None => Batch::new(&self.schema())?,
+        };
+        for PreparedRow { row, images } in rows {
+            batch.push(&row, images)?;
+        }
+        let rows = batch.take()?;
+        spare.0.lock().push(batch);
+        Ok(PreparedRows(rows))
     }
 }
 
@@ -123,8 +161,7 @@ pub struct ShardWriter {
 
 impl ShardWriter {
     pub fn new(options: ShardOptions) -> Result<ShardWriter, DatasetError> {
-        let schema = if options.pairs { pairs_schema() } else { schema() };
-        let table = ImageTable::new(schema, options.row_group_bytes)?;
+        let table = ImageTable::new(options.schema(), options.row_group_bytes)?;
         Ok(ShardWriter { table, options })
     }
 
@@ -133,17 +170,12 @@ impl ShardWriter {
     pub fn push(&mut self, trajectory: &Trajectory, images: &[Bytes]) -> Result<(), DatasetError> {
         let hashed = images.iter().map(|bytes| (bytes.clone(), Digest::of(bytes)));
         let row = self.options.prepare(trajectory, &hashed.collect::<Vec<_>>())?;
-        self.push_prepared(row)
+        self.table.push(&row.row, row.images)
     }
 
-    /// Adds a row that was prepared by the same options.
-    pub fn push_prepared(&mut self, row: PreparedRow) -> Result<(), DatasetError> {
-        self.table.push(row.columns, row.images)
-    }
-
-    /// Whether `push_prepared` of that row will encode a batch: milliseconds, for another thread.
-    pub fn is_last(&self, row: &PreparedRow) -> bool {
-        self.table.is_last(&row.images)
+    /// Adds rows that were made columns by the same options: milliseconds, for another thread.
+    pub fn write(&mut self, rows: &PreparedRows) -> Result<(), DatasetError> {
+        self.table.write(&rows.0)
     }
 
     /// The bytes that are ready, in order; call it after each `push`, so that no more than a row
@@ -162,7 +194,7 @@ impl ShardWriter {
         self.table.bytes()
     }
 
-    /// The last bytes. The bytes of a shard depend on its rows alone.
+    /// The last bytes. The bytes of a shard depend on its rows and their batches alone.
     pub fn finish(self) -> Result<Vec<Bytes>, DatasetError> {
         self.table.finish()
     }

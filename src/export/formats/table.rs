@@ -61,7 +61,7 @@ impl Tables {
             }
             _ => (table, shard),
         };
-        table.push(row.clone(), images)?;
+        table.push(&row, images)?;
         for bytes in table.take() {
             out.next(self.name(split, shard), bytes);
         }

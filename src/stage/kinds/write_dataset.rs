@@ -1,20 +1,27 @@
 //! `write_dataset`: Parquet shards with embedded images, and the dataset card.
 
+mod shards;
+
 use crate::diag::Diagnostic;
 use crate::env::ahead::{self, Bounds, Receiver, channel};
 use crate::export::card::{self, CardFacts};
 use crate::export::conversation;
 use crate::export::croissant::{self, Described};
-use crate::export::dataset::{DatasetError, PreparedRow, ShardOptions, ShardWriter};
-use crate::record::{Digest, Trajectory};
+use crate::export::dataset::{
+    BATCH_BYTES, DatasetError, PreparedRow, PreparedRows, ROW_BYTES, ShardOptions, SpareBatches,
+};
+use crate::record::{Digest, Round, Trajectory};
 use crate::stage::{
     Arity, Compile, Does, Facts, Kind, Param, Params, Port, Reason, Sealed, Sink, SinkCx, Stage,
     StageError, Ty,
 };
-use crate::store::{Hashing, Layout, StoreError, StoreWriter};
+use crate::store::{Layout, StoreError};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use shards::Shards;
+use std::pin::Pin;
+use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 pub const KIND: Kind = Kind {
@@ -85,18 +92,14 @@ struct WriteDataset {
     licence: Option<String>,
 }
 
-/// Rows whose images are read together, and which are then prepared together; counted by the bytes of their
-/// images.
-const TOGETHER: Bounds = Bounds { count: 64, bytes: 8 << 20 };
-
 /// Rows whose images are read at once, since a bucket takes tens of milliseconds each.
 const AT_ONCE: usize = 8;
 
-/// So many times `TOGETHER` at once: one reads while another is prepared.
-const AHEAD: usize = 2;
+/// Batches on their way at once: one reads its images while others are made columns.
+const AHEAD: usize = 3;
 
-/// What waits while the rows before it are encoded; counted by `TOGETHER`.
-const WAITING: Bounds = Bounds { count: 8, bytes: 8 << 20 };
+/// Batches that wait while those before them are encoded.
+const WAITING: Bounds = Bounds { count: 2, bytes: 2 * BATCH_BYTES };
 
 /// How many rows give pictures to the sample sheet.
 const SAMPLES: usize = 12;
@@ -109,29 +112,31 @@ impl Sink for WriteDataset {
         cx: &'a SinkCx,
     ) -> Result<Sealed, StageError> {
         clear(cx).await?;
-        let mut facts = CardFacts {
-            title: cx.pipeline.clone(),
+        let (mut facts, mut sheet) = (self.facts(cx), Sheet::default());
+        let mut records = records.peekable();
+        // The first record says what kind of rows a dataset has: a pair among others has no column to be in.
+        let first = Pin::new(&mut records).peek().await;
+        let options = ShardOptions {
             pipeline: cx.pipeline_digest.clone(),
-            licence: self.licence.clone(),
-            split: self.split.clone(),
-            roles: cx.models.clone(),
-            ..CardFacts::default()
+            pairs: first.is_some_and(|t| t.as_ref().is_ok_and(|t| t.rejected.is_some())),
+            ..ShardOptions::default()
         };
-        let mut sheet = Sheet::default();
+        let shards = Shards::new(self.shard_bytes, &self.split, options.clone(), cx);
         let (sender, receiver) = channel(WAITING);
+        let batches = ahead::groups(records, self.batch(), weight);
         let loading = async move {
-            let groups = ahead::groups(records, TOGETHER, images_bytes);
-            let loaded = groups.map(|some| load(some, cx)).buffered(AHEAD);
+            let making = Arc::new((options, SpareBatches::default()));
+            let loaded = batches.map(|some| load(some, cx, making.clone())).buffered(AHEAD);
             let mut loaded = std::pin::pin!(loaded);
             while let Some(next) = loaded.next().await {
-                let weight = next.iter().flatten().map(Loaded::weight).sum();
+                let weight = next.as_ref().map_or(0, |loaded| loaded.weight);
                 if sender.send(next, weight).await.is_err() {
                     // Writing has failed, and says why.
                     return;
                 }
             }
         };
-        let writing = self.rows(receiver, &mut facts, &mut sheet, cx);
+        let writing = write(shards, receiver, &mut facts, &mut sheet);
         let ((), sealed) = futures::join!(loading, writing);
         let mut sealed = sealed?;
         sealed.purity = facts.purity.purity();
@@ -141,92 +146,125 @@ impl Sink for WriteDataset {
 }
 
 impl WriteDataset {
-    /// Writes the rows that come, in the order in which they do.
-    async fn rows(
-        &self,
-        mut loaded: Receiver<Result<Vec<Loaded>, StageError>>,
-        facts: &mut CardFacts,
-        sheet: &mut Sheet,
-        cx: &SinkCx,
-    ) -> Result<Sealed, StageError> {
-        let mut shards = Shards::new(self, cx);
-        let mut failed = Vec::new();
-        while let Some((next, _room)) = loaded.recv().await {
-            for Loaded { trajectory, row, samples } in next? {
-                match row {
-                    Err(what) => failed.push((trajectory.prompt.id, what)),
-                    Ok(row) => {
-                        shards.push(trajectory.rejected.is_some(), row).await?;
-                        facts.count(&trajectory);
-                        sheet.offer(samples);
-                    }
-                }
-            }
+    /// What the card says before there are rows.
+    fn facts(&self, cx: &SinkCx) -> CardFacts {
+        CardFacts {
+            title: cx.pipeline.clone(),
+            pipeline: cx.pipeline_digest.clone(),
+            licence: self.licence.clone(),
+            split: self.split.clone(),
+            roles: cx.models.clone(),
+            ..CardFacts::default()
         }
-        Ok(Sealed { failed, ..shards.finish().await? })
+    }
+
+    /// Rows whose images are read together, which are then made columns together and written together. A shard is
+    /// closed with a batch, so that a batch of more than a shard would make shards too large.
+    fn batch(&self) -> Bounds {
+        let shard = usize::try_from(self.shard_bytes).unwrap_or(usize::MAX);
+        Bounds { count: BATCH_BYTES / ROW_BYTES, bytes: BATCH_BYTES.min(shard) }
     }
 }
 
-/// A record whose turn comes.
+/// Writes the rows that come, in the order in which they do.
+async fn write(
+    mut shards: Shards<'_>,
+    mut loaded: Receiver<Result<Loaded, StageError>>,
+    facts: &mut CardFacts,
+    sheet: &mut Sheet,
+) -> Result<Sealed, StageError> {
+    let mut failed = Vec::new();
+    while let Some((next, _room)) = loaded.recv().await {
+        let Loaded { rows, records, .. } = next?;
+        shards.push(rows).await?;
+        for Shown { trajectory, written, samples } in records {
+            match written {
+                Err(what) => failed.push((trajectory.prompt.id, what)),
+                Ok(()) => {
+                    facts.count(&trajectory);
+                    sheet.offer(samples);
+                }
+            }
+        }
+    }
+    Ok(Sealed { failed, ..shards.finish().await? })
+}
+
+/// Records whose turn comes, a batch.
 struct Loaded {
+    rows: PreparedRows,
+    records: Vec<Shown>,
+    /// What they hold, bytes.
+    weight: usize,
+}
+
+/// One of them.
+struct Shown {
     trajectory: Trajectory,
-    /// Or why it has none.
-    row: Result<PreparedRow, String>,
+    /// Or why it has no row.
+    written: Result<(), String>,
     /// Its pictures.
     samples: Vec<Bytes>,
 }
 
-impl Loaded {
-    /// Bytes, of what counts.
-    fn weight(&self) -> usize {
-        self.row.as_ref().map_or(0, PreparedRow::weight)
-    }
+/// Of a record's row, bytes: its images, as it names them, and its texts where these are long.
+fn weight(record: &Result<Trajectory, StageError>) -> usize {
+    let Ok(record) = record else { return ROW_BYTES };
+    let images = conversation::images(record);
+    let images: usize = images.iter().map(|image| image.bytes as usize).sum();
+    let judged = |round: &Round| round.judgement.as_ref().map_or(0, |j| j.rationale.len());
+    let texts = record.rounds.iter().map(|r| r.thinking.len() + r.refined.len() + judged(r));
+    images + ROW_BYTES.max(record.prompt.text.len() + texts.sum::<usize>())
 }
 
-/// Of the images that a row embeds, as its record names them.
-fn images_bytes(record: &Result<Trajectory, StageError>) -> usize {
-    let images = record.as_ref().map(conversation::images).unwrap_or_default();
-    images.iter().map(|image| image.bytes as usize).sum()
-}
-
-/// Reads the images of some records, and prepares their rows on another thread.
+/// Reads the images of some records, and makes columns of them on another thread.
 async fn load(
     records: Vec<Result<Trajectory, StageError>>,
     cx: &SinkCx,
-) -> Result<Vec<Loaded>, StageError> {
+    making: Arc<(ShardOptions, SpareBatches)>,
+) -> Result<Loaded, StageError> {
+    let weight = records.iter().map(weight).sum();
     let pictured = futures::stream::iter(records).map(|trajectory| async {
         let trajectory = trajectory?;
         let images = images(&trajectory, cx).await?;
         Ok::<_, StageError>((trajectory, images))
     });
     let pictured: Vec<_> = pictured.buffered(AT_ONCE).try_collect().await?;
-    let options = options(cx);
-    let prepare = move || pictured.into_iter().map(|one| prepare(&options, one)).collect();
+    let prepare = move || {
+        let (options, spare) = &*making;
+        let (mut rows, mut records) = (Vec::new(), Vec::new());
+        for one in pictured {
+            let (shown, row) = prepare(options, one)?;
+            records.push(shown);
+            rows.extend(row);
+        }
+        let rows = options.columns(rows, spare).map_err(parquet)?;
+        Ok(Loaded { rows, records, weight })
+    };
     tokio::task::spawn_blocking(prepare).await.map_err(store)?
 }
 
 fn prepare(
     options: &ShardOptions,
     (trajectory, images): (Trajectory, Result<Vec<Proved>, String>),
-) -> Result<Loaded, StageError> {
+) -> Result<(Shown, Option<PreparedRow>), StageError> {
     let images = match images {
         Ok(images) => images,
-        Err(what) => return Ok(Loaded { trajectory, row: Err(what), samples: Vec::new() }),
+        Err(what) => {
+            return Ok((Shown { trajectory, written: Err(what), samples: Vec::new() }, None));
+        }
     };
-    let row = match options.prepare(&trajectory, &images) {
+    let (written, row) = match options.prepare(&trajectory, &images) {
         // This row's own affair; anything else is the dataset's.
         Err(
             e @ (DatasetError::Refused { .. }
             | DatasetError::Images { .. }
             | DatasetError::Altered { .. }),
-        ) => Err(e.to_string()),
-        row => Ok(row.map_err(parquet)?),
+        ) => (Err(e.to_string()), None),
+        row => (Ok(()), Some(row.map_err(parquet)?)),
     };
-    Ok(Loaded { trajectory, row, samples: images.into_iter().map(|(bytes, _)| bytes).collect() })
-}
-
-fn options(cx: &SinkCx) -> ShardOptions {
-    ShardOptions { pipeline: cx.pipeline_digest.clone(), ..ShardOptions::default() }
+    let samples = images.into_iter().map(|(bytes, _)| bytes).collect();
+    Ok((Shown { trajectory, written, samples }, row))
 }
 
 /// The sheet of sample pictures, drawn on another thread once it has its rows.
@@ -320,75 +358,6 @@ async fn images(t: &Trajectory, cx: &SinkCx) -> Result<Result<Vec<Proved>, Strin
     Ok(Ok(out))
 }
 
-/// The shard being written, and the digest over all of them.
-struct Shards<'a> {
-    stage: &'a WriteDataset,
-    cx: &'a SinkCx,
-    open: Option<(ShardWriter, StoreWriter, String, Hashing)>,
-    number: usize,
-    rows: u64,
-    digest: blake3::Hasher,
-}
-
-impl<'a> Shards<'a> {
-    fn new(stage: &'a WriteDataset, cx: &'a SinkCx) -> Shards<'a> {
-        let digest = blake3::Hasher::new_derive_key("coldstart 2026 dataset v1");
-        Shards { stage, cx, open: None, number: 0, rows: 0, digest }
-    }
-
-    /// `pairs`: the row is a preference pair, and so are all of its shard.
-    async fn push(&mut self, pairs: bool, row: PreparedRow) -> Result<(), StageError> {
-        if self.open.is_none() {
-            let options = ShardOptions { pairs, ..options(self.cx) };
-            let name = Layout::dataset_shard(&self.stage.split, self.number);
-            let shard = ShardWriter::new(options).map_err(parquet)?;
-            let writer = self.cx.store.writer(&name).await.map_err(store)?;
-            self.open = Some((shard, writer, name, Hashing::start()));
-        }
-        let Some((shard, mut writer, name, hash)) = self.open.take() else { return Ok(()) };
-        let mut shard = add(shard, row).await?;
-        self.rows += 1;
-        for chunk in shard.take() {
-            hash.update(chunk.clone()).await;
-            writer.write(chunk).await.map_err(store)?;
-        }
-        let full = shard.bytes() >= self.stage.shard_bytes;
-        self.open = Some((shard, writer, name, hash));
-        if full { self.close().await } else { Ok(()) }
-    }
-
-    async fn close(&mut self) -> Result<(), StageError> {
-        let Some((shard, mut writer, name, hash)) = self.open.take() else { return Ok(()) };
-        for chunk in shard.finish().map_err(parquet)? {
-            hash.update(chunk.clone()).await;
-            writer.write(chunk).await.map_err(store)?;
-        }
-        writer.finish().await.map_err(store)?;
-        let hashed = hash.finish().await.map_err(store)?;
-        self.number += 1;
-        self.digest.update(name.as_bytes());
-        self.digest.update(&hashed.0);
-        Ok(())
-    }
-
-    async fn finish(mut self) -> Result<Sealed, StageError> {
-        self.close().await?;
-        let digest = Digest(*self.digest.finalize().as_bytes()).hex();
-        Ok(Sealed { rows: self.rows, digest, ..Sealed::default() })
-    }
-}
-
-/// `shard` with the row; a batch that is full is encoded on another thread, while the next rows are
-/// loaded.
-async fn add(mut shard: ShardWriter, row: PreparedRow) -> Result<ShardWriter, StageError> {
-    if !shard.is_last(&row) {
-        shard.push_prepared(row).map_err(parquet)?;
-        return Ok(shard);
-    }
-    let encode = move || shard.push_prepared(row).map(|()| shard);
-    tokio::task::spawn_blocking(encode).await.map_err(store)?.map_err(parquet)
-}
-
 /// Of the whole dataset: writing it cannot go on.
 fn store(error: impl std::error::Error + Send + Sync + 'static) -> StageError {
     StageError::Call(crate::call::CallError::Store(crate::record::Cause::new(error)))
@@ -397,3 +366,6 @@ fn store(error: impl std::error::Error + Send + Sync + 'static) -> StageError {
 fn parquet(error: impl std::fmt::Display) -> StageError {
     StageError::Record { code: "parquet", what: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;
