@@ -161,6 +161,14 @@ impl RunDir {
         Ok(ReadJournal::open_for(&self.store, keys).await?)
     }
 
+    /// The same by the first halves of the calls' keys.
+    pub async fn journal_by_halves(
+        &self,
+        keys: impl Iterator<Item = [u8; 16]>,
+    ) -> Result<ReadJournal, ArchiveError> {
+        Ok(ReadJournal::open_by_halves(&self.store, keys).await?)
+    }
+
     /// The stage's place in the pipeline; an error names what there is.
     pub fn stage(&self, name: &str) -> Result<usize, ArchiveError> {
         let at = self.shape.stages.iter().position(|s| s.name == name);

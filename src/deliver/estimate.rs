@@ -1,13 +1,13 @@
 //! What a dataset will take, learned from a RUN: which of its records were kept, and what each used.
 //! The arithmetic of intervals is `call::estimate`'s.
 
-use crate::archive::{self, Columns, Reading, RunDir};
+use crate::archive::{self, ArchiveError, Columns, Reading, RunDir};
 use crate::audit::HashedMap;
 use crate::call::Usage;
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
 use crate::deliver::DeliverError;
-use crate::journal::{Bought, BoughtReply, BoughtRequest};
+use crate::journal::{Bought, BoughtReply, BoughtRequest, ReadJournal};
 use crate::plan::Manifest;
 use crate::record::{CallKey, Disposition, Id, NanoUsd};
 use crate::rules::evidence::logit;
@@ -134,7 +134,7 @@ async fn samples(
     run.each_table(Reading::Prompts, &mut count).await?.whole()?;
     let mut all = (0.0, 0.0);
     let simulated = buyers
-        .tell(&run, endpoints, &mut |number, key, role, used| {
+        .tell(run.journal().await?, endpoints, &mut |number, key, role, used| {
             let times = if looks.contains(key) { factor } else { 1.0 };
             all = (all.0 + 1.0, all.1 + times);
             add(&mut samples[number].used, role, used.times(times));
@@ -156,11 +156,21 @@ impl Buyers {
         }
     }
 
-    /// Gives `each` every call that has a buyer, with its role and what it used; money by the prices of
-    /// `endpoints` where these know them. Whether some reply of the RUN is simulated.
+    /// The RUN's journal, as far as the calls of `some` buyers go.
+    pub async fn journal(
+        &self,
+        run: &RunDir,
+        some: &dyn Fn(usize) -> bool,
+    ) -> Result<ReadJournal, ArchiveError> {
+        let theirs = self.0.iter().filter(|(_, buyer)| some(**buyer as usize));
+        run.journal_by_halves(theirs.map(|(half, _)| *half)).await
+    }
+
+    /// Gives `each` every call of `journal` that has a buyer, with its role and what it used; money by the prices
+    /// of `endpoints` where these know them. Whether some reply of the journal is simulated.
     pub async fn tell(
         mut self,
-        run: &RunDir,
+        journal: ReadJournal,
         endpoints: Option<&Endpoints>,
         each: &mut (dyn FnMut(usize, &CallKey, &str, Use) + Send),
     ) -> Result<bool, DeliverError> {
@@ -178,7 +188,7 @@ impl Buyers {
             }
             each(buyer as usize, &bought.key, &bought.request.role, used);
         };
-        run.journal().await?.scan_bought(&mut hear).await?;
+        journal.scan_bought(&mut hear).await?;
         Ok(simulated)
     }
 }

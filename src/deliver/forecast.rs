@@ -15,10 +15,10 @@ use crate::deliver::estimate::{Buyers, add};
 use crate::deliver::rebuild::rebuild;
 use crate::env::Env;
 use crate::plan::{Manifest, ManifestStage, Plan};
-use crate::record::{Disposition, Report};
+use crate::record::{CallKey, Disposition, Report};
 use crate::stage::{Kind, Ty};
 use crate::store::Store;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What stages did with their records before.
 #[derive(Debug, Clone, Default)]
@@ -142,26 +142,37 @@ impl History {
         endpoints: Option<&Endpoints>,
     ) -> Result<History, DeliverError> {
         match RunDir::open(like.unwrap_or(out)).await {
-            Ok(run) => History::of(&run, endpoints).await,
+            Ok(run) => History::of(&run, endpoints, None).await,
             Err(error) if like.is_some() => Err(error.into()),
             // A new RUN: there is nothing to learn from.
             Err(_) => Ok(History::default()),
         }
     }
 
-    /// Of the records of `run`; money by the prices of `endpoints` where these know them.
-    pub async fn of(run: &RunDir, endpoints: Option<&Endpoints>) -> Result<History, DeliverError> {
+    /// Of the records of `run`; money by the prices of `endpoints` where these know them. `stages`: what calls
+    /// used is only asked of these, and of the journal only their calls are decoded.
+    pub async fn of(
+        run: &RunDir,
+        endpoints: Option<&Endpoints>,
+        stages: Option<&BTreeSet<&str>>,
+    ) -> Result<History, DeliverError> {
         let (mut buyers, mut pasts) = (Buyers::default(), Vec::<(String, Past)>::new());
         run.each_table(Reading::Prompts, &mut |rows| {
             buyers.add(pasts.len(), rows.calls.all());
             pasts.push((rows.stage.clone(), Past::of(&rows)));
         })
         .await?;
-        let simulated = buyers
-            .tell(run, endpoints, &mut |stage, _, role, used| {
-                add(&mut pasts[stage].1.used, role, used);
-            })
-            .await?;
+        let journal = match stages {
+            Some(stages) => {
+                let asked = |stage: usize| stages.contains(pasts[stage].0.as_str());
+                buyers.journal(run, &asked).await?
+            }
+            None => run.journal().await?,
+        };
+        let mut use_up = |stage: usize, _: &CallKey, role: &str, used| {
+            add(&mut pasts[stage].1.used, role, used);
+        };
+        let simulated = buyers.tell(journal, endpoints, &mut use_up).await?;
         pasts.retain(|(_, past)| past.entered > 0.0);
         let from = if pasts.is_empty() { String::new() } else { run.name().to_owned() };
         let stages = pasts.into_iter().collect();
@@ -256,6 +267,20 @@ fn scaled(used: Use, by: f64) -> Use {
         cost: cost * by,
         busy: busy * by,
     }
+}
+
+/// The stages at which records are that `report` says wait for calls, and those that they may come to.
+pub fn awaiting<'a>(manifest: &'a Manifest, report: &Report) -> BTreeSet<&'a str> {
+    let mut out: BTreeSet<&str> = BTreeSet::new();
+    for stage in &manifest.stages {
+        let stuck = report.stages.iter().any(|s| s.stage == stage.name && s.failed > 0);
+        let from =
+            |edge: &String| edge.rsplit_once('.').is_some_and(|(from, _)| out.contains(from));
+        if stuck || stage.from.iter().any(from) {
+            out.insert(&stage.name);
+        }
+    }
+    out
 }
 
 /// What is unbought of the pipeline of `manifest`, of which `report` says how many records each stage

@@ -3,7 +3,7 @@
 use crate::archive::{Reading, RunDir};
 use crate::audit::{AuditError, Diff, Index, Side, diff, faces, row_diff};
 use crate::deliver::DeliverError;
-use crate::deliver::forecast::{Forecast, History, forecast};
+use crate::deliver::forecast::{Forecast, History, awaiting, forecast};
 use crate::deliver::rebuild::{Rebuilt, plan, rebuild};
 use crate::diag::Diagnostic;
 use crate::env::Env;
@@ -82,7 +82,14 @@ pub async fn replay(
     drop((old, new));
     let unbought = match rebuilt.wanted() {
         0 => None,
-        _ => Some(forecast(&manifest_after, &rebuilt.report, &History::of(&before, None).await?)),
+        _ => {
+            let stages = awaiting(&manifest_after, &rebuilt.report);
+            let history = History::of(&before, None, Some(&stages)).await?;
+            let mut found = forecast(&manifest_after, &rebuilt.report, &history);
+            // Shares and sizes rest on calls of other stages too.
+            found.simulated |= rebuilt.report.simulated;
+            Some(found)
+        }
     };
     Ok(Replay { rebuilt, diff, warnings, unbought })
 }

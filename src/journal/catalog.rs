@@ -341,7 +341,7 @@ impl Catalog {
                 };
                 // What was read before a merge is in the merged segment again.
                 let again = done.iter().any(|old| old.is_within(&segment));
-                let damage = read_ahead(&segment.name(), &bytes, &mut |entry: T| {
+                let damage = read_ahead(&segment.name(), &bytes, &self.wanted, &mut |entry: T| {
                     let first = given.insert(short(&entry.key()));
                     if first || !again {
                         each(entry, !first);

@@ -32,6 +32,14 @@ impl ReadJournal {
     /// As if nothing but `keys` had ever been called: a fifth of the time of `open` for who looks
     /// up one record.
     pub async fn open_for(store: &Store, keys: &[CallKey]) -> Result<ReadJournal, StoreError> {
+        ReadJournal::open_by_halves(store, keys.iter().map(bytes::short)).await
+    }
+
+    /// `open_for` by the first halves of the keys.
+    pub async fn open_by_halves(
+        store: &Store,
+        keys: impl Iterator<Item = [u8; 16]>,
+    ) -> Result<ReadJournal, StoreError> {
         Ok(ReadJournal { catalog: Catalog::open(store, Wanted::these(keys)).await? })
     }
 
@@ -63,7 +71,8 @@ impl ReadJournal {
     }
 
     /// Every entry, segment by segment (segments read whole and one at a time); duplicates of a
-    /// key after the first are given too, flagged true: calls that were paid twice.
+    /// key after the first are given too, flagged true: calls that were paid twice. Of a journal that was
+    /// opened for some keys, theirs.
     pub async fn scan(&self, each: &mut (dyn FnMut(Entry, bool) + Send)) -> Result<(), StoreError> {
         self.catalog.scan(each).await
     }

@@ -3,9 +3,9 @@
 //! Looking up ten calls of a million needs no index of a million: the lists that close merged
 //! segments are skimmed for the ten.
 
-use crate::journal::bytes::{self, Short};
+use crate::journal::bytes::Short;
+use crate::journal::frame::Walked;
 use crate::journal::index::Uniform;
-use crate::record::CallKey;
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 
@@ -15,8 +15,16 @@ pub(super) struct Wanted(Option<HashSet<Short, BuildHasherDefault<Uniform>>>);
 impl Wanted {
     pub const ALL: Wanted = Wanted(None);
 
-    pub fn these(keys: &[CallKey]) -> Wanted {
-        Wanted(Some(keys.iter().map(bytes::short).collect()))
+    pub fn these(keys: impl Iterator<Item = Short>) -> Wanted {
+        Wanted(Some(keys.collect()))
+    }
+
+    /// Damage concerns everybody: what it hit may have been any call.
+    pub fn has_item(&self, item: &Walked) -> bool {
+        match item {
+            Walked::Frame(place) => self.has(&place.key),
+            Walked::Damage { .. } => true,
+        }
     }
 
     pub fn has(&self, key: &Short) -> bool {

@@ -1,9 +1,11 @@
 //! `deliver` as a library has it: one RUN, and everything that is made of it, by values alone.
 
+use coldstart::archive::RunDir;
 use coldstart::deliver::DeliverError;
 use coldstart::deliver::budget::unspent;
 use coldstart::deliver::estimate::estimate;
 use coldstart::deliver::export::{ExportError, Request, Selection, Shards, table1, verify, write};
+use coldstart::deliver::forecast::{History, awaiting, forecast};
 use coldstart::deliver::replay::replay;
 use coldstart::env::Env;
 use coldstart::export::control::ControlTokens;
@@ -13,7 +15,7 @@ use coldstart::export::split::Shares;
 use coldstart::export::tokens::Measure;
 use coldstart::journal::{Bought, BoughtReply, BoughtRequest, Entry, ReadJournal};
 use coldstart::plan::Home;
-use coldstart::record::NanoUsd;
+use coldstart::record::{NanoUsd, Report, StageReport};
 use coldstart::store::Store;
 use std::process::Command;
 
@@ -78,6 +80,20 @@ async fn a_run_is_replayed_estimated_and_exported_by_values() {
     assert_eq!(same.rebuilt.report.calls.made, what_calls_took(&run).await);
     let rows = same.rebuilt.report.dataset.rows;
     assert!(rows > 10 && same.diff.same >= rows, "{rows} of {}", same.diff.same);
+
+    // What is stuck at one stage is foretold from a part of the journal as from all of it.
+    let dir = RunDir::open(&run).await.unwrap();
+    let (manifest, whole) =
+        (dir.manifest().await.unwrap(), History::of(&dir, None, None).await.unwrap());
+    for stage in &manifest.stages {
+        let stuck = StageReport { stage: stage.name.clone(), failed: 9, ..StageReport::default() };
+        let report = Report { stages: vec![stuck], ..Report::default() };
+        let stages = awaiting(&manifest, &report);
+        let part = History::of(&dir, None, Some(&stages)).await.unwrap();
+        let (part, whole) =
+            (forecast(&manifest, &report, &part), forecast(&manifest, &report, &whole));
+        assert_eq!((part.stages, part.roles, part.from), (whole.stages, whole.roles, whole.from));
+    }
 
     let outlook = estimate(&run, 1000, None, 64, None).await.unwrap();
     assert!(outlook.simulated && outlook.estimate.records >= outlook.estimate.kept);

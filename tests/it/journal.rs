@@ -94,6 +94,11 @@ async fn what_was_appended_is_there_after_reopening_and_after_merging() {
     let read = ReadJournal::open(&root).await.expect("read");
     read.scan(&mut |_, twice| scanned += u64::from(!twice)).await.expect("scanned");
     assert_eq!((scanned, read.len()), (40, 40));
+    let keys: Vec<_> = [7, 31, 99].map(|n| entry(n).key).into();
+    let few = ReadJournal::open_for(&root, &keys).await.expect("read");
+    let mut found = Vec::new();
+    few.scan(&mut |entry, _| found.push(entry.at_ms)).await.expect("scanned");
+    assert_eq!((found, few.len()), (vec![7, 31], 2), "as if nothing else had been called");
     assert_eq!(read.damage(), []);
 }
 

@@ -66,6 +66,23 @@ fn unbought_records_are_sent_on_by_the_shares_of_before() {
 }
 
 #[test]
+fn only_what_is_stuck_and_what_comes_after_it_is_asked_about() {
+    let manifest = manifest(vec![
+        stage("first", &[], &["out"]),
+        stage("judged", &["first.out"], &["yes", "no"]),
+        stage("again", &["judged.no"], &["out"]),
+        stage("aside", &["first.out"], &["out"]),
+        stage("last", &["again.out", "aside.out"], &["out"]),
+    ]);
+    let stuck =
+        |stage: &str, failed| StageReport { stage: stage.into(), failed, ..StageReport::default() };
+    let of = |stages| awaiting(&manifest, &Report { stages, ..Report::default() });
+    assert_eq!(of(vec![stuck("first", 0), stuck("judged", 3)]), ["again", "judged", "last"].into());
+    assert_eq!(of(vec![stuck("last", 1)]), ["last"].into());
+    assert_eq!(of(vec![stuck("first", 0)]), BTreeSet::new());
+}
+
+#[test]
 fn nothing_unbought_is_nothing_to_pay() {
     let manifest = manifest(vec![stage("judged", &[], &["yes"])]);
     assert!(forecast(&manifest, &Report::default(), &History::default()).is_nothing());
