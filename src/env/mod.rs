@@ -103,6 +103,26 @@ impl Env {
         tokio::spawn(future.in_current_span())
     }
 
+    /// Does `work` in a task of its own and gives what it gives. What wakes it is then one of the runtime's
+    /// threads that goes on with it itself, and not a thread that sleeps in `block_on` and must be called for each
+    /// step. Dropped, it ends the task the next time that it waits; a panic of
+    /// `work` goes on here.
+    pub async fn on_a_worker<F>(&self, work: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let mut task = Held(self.spawn(work));
+        match (&mut task.0).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is being shut down, and nobody goes on.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
     /// Unpredictable bits for jitter and nonces; never for data (use `Rng` there).
     pub fn entropy(&self) -> u64 {
         match &self.inner.entropy {
@@ -133,5 +153,38 @@ impl Env {
 
     pub fn shutdown(&self) -> &Shutdown {
         &self.inner.shutdown
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct Held<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Env;
+    use futures::FutureExt;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn work_of_its_own_ends_with_whoever_waits_for_it() {
+        let env = Env::test(1);
+        assert_eq!(env.on_a_worker(async { 7 }).await, 7);
+        let held = Arc::new(());
+        let kept = held.clone();
+        let endless = async move {
+            std::future::pending::<()>().await;
+            drop(kept);
+        };
+        assert!(env.on_a_worker(endless).now_or_never().is_none());
+        tokio::task::yield_now().await;
+        assert_eq!(Arc::strong_count(&held), 1, "dropped with the waiting");
+        let panics = env.on_a_worker(async { panic!("as it must") });
+        assert!(std::panic::AssertUnwindSafe(panics).catch_unwind().await.is_err());
     }
 }

@@ -8,7 +8,7 @@ use crate::pool::{PoolError, PoolItem, SourceOptions, Sources};
 use futures::stream::{self, BoxStream, StreamExt};
 
 /// What waits between the reading thread and the consumer; bytes are of images.
-const WAITING: Bounds = Bounds { count: 16, bytes: 32 << 20 };
+const WAITING: Bounds = Bounds { count: 64, bytes: 32 << 20 };
 
 /// The rows of `uri`, in the source's own order, and whatever could not be used. Reading happens on
 /// a thread of its own, which stops when the stream is dropped; images are looked at on others. An

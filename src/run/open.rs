@@ -29,14 +29,8 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
     let Opened { manifest, journal, journaled, tally, live, session } =
         open(env, &plan, &options).await?;
     live.clear().await?;
-    let mut engine = Engine::new(
-        env.clone(),
-        plan,
-        tally.clone(),
-        options.progress.clone(),
-        options.max_in_flight,
-        options.shard,
-    )?;
+    let (progress, most) = (options.progress.clone(), options.max_in_flight);
+    let mut engine = Engine::new(env.clone(), plan, tally.clone(), progress, most, options.shard)?;
     if options.shard.is_none() {
         let (store, blobs) = (&options.store, options.blobs.clone());
         let read = Taken::read(store, &manifest.digest, journal.clone(), blobs, tally.clone());
@@ -46,8 +40,10 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
         }
     }
     let engine = Arc::new(engine);
-    let run = Run { env, engine, journaled, tally, options, manifest, live };
-    let result = run.drive().await;
+    let run = Run { env: env.clone(), engine, journaled, tally, options, manifest, live };
+    let run = Arc::new(run);
+    let driven = Arc::clone(&run);
+    let result = env.on_a_worker(async move { driven.drive().await }).await;
     let ending = match &result {
         Ok(report) => run.ending(report),
         Err(error) => error.ending(),
@@ -150,8 +146,8 @@ async fn place_of(options: &RunOptions, manifest: &Manifest) -> Result<(String, 
 }
 
 /// A run under way.
-pub(super) struct Run<'a> {
-    env: &'a Env,
+pub(super) struct Run {
+    env: Env,
     pub(super) engine: Arc<Engine>,
     journaled: Arc<Journaled>,
     tally: Arc<Tally>,
@@ -160,7 +156,7 @@ pub(super) struct Run<'a> {
     live: LiveLedger,
 }
 
-impl Run<'_> {
+impl Run {
     async fn drive(&self) -> Result<Report, RunError> {
         let (done, finished) = watch::channel(false);
         let work = async {

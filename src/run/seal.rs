@@ -10,34 +10,32 @@ use crate::export::dataset::Face;
 use crate::record::{Cause, Id, Trajectory};
 use crate::run::RunError;
 use crate::run::engine::{Engine, Node};
+use crate::run::gate::Gate;
 use crate::run::open::Run;
+use crate::run::tables::{SCRATCH, broke_off};
 use crate::stage::{Sealed, SinkCx, StageError};
 use crate::store::{SpillRef, StoreError};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Records read together on another thread: handing over costs as much as reading a small one.
 const TOGETHER: usize = 64;
 
-/// So many times `TOGETHER` at once.
+/// Records whose ends are noted together.
+const NOTED: usize = 512;
+
+/// So many times `TOGETHER`, or `NOTED`, at once.
 const AHEAD: usize = 2;
 
-impl Run<'_> {
+impl Run {
     /// Hands the sink its records and notes what became of each. None when the run is stopping.
     pub(super) async fn seal(&self, i: usize) -> Result<Option<Sealed>, RunError> {
         let engine = &self.engine;
-        let Node::Sink(gate, sink) = &engine.nodes[i] else { return Ok(None) };
+        let Node::Sink(_, sink) = &engine.nodes[i] else { return Ok(None) };
         let order = engine.sink_order(i);
         if !self.options.write_dataset {
-            for &(_, at) in &order {
-                let t = gate.read(at)?;
-                engine.sunk(i, &t.prompt, None);
-                if let Some(face) = Face::of_trajectory(&t) {
-                    engine.progress.count_row(face);
-                }
-            }
-            return Ok(Some(Sealed { rows: order.len() as u64, ..Sealed::default() }));
+            return self.count(i, &order).await.map(Some);
         }
         let records = futures::stream::iter(order.clone())
             .chunks(TOGETHER)
@@ -58,12 +56,46 @@ impl Run<'_> {
                 return Ok(None);
             }
         };
-        let failed: BTreeMap<Id, &str> =
-            sealed.failed.iter().map(|(id, what)| (*id, what.as_str())).collect();
-        for (id, at) in order {
-            engine.sunk(i, &gate.prompt(at)?, failed.get(&id).copied());
-        }
+        let failed: BTreeMap<Id, String> = sealed.failed.iter().cloned().collect();
+        let note = move |gate: &Gate, engine: &Engine, id, at| {
+            engine.sunk(i, &gate.prompt(at)?, failed.get(&id).map(String::as_str));
+            Ok(())
+        };
+        self.each_waiting(i, &order, note).await?;
         Ok(Some(sealed))
+    }
+
+    /// Counts the rows that would be written.
+    async fn count(&self, i: usize, order: &[(Id, SpillRef)]) -> Result<Sealed, RunError> {
+        let count = move |gate: &Gate, engine: &Engine, _, at| {
+            let t = gate.read(at)?;
+            engine.sunk(i, &t.prompt, None);
+            Ok(Face::of_trajectory(&t))
+        };
+        let faces = self.each_waiting(i, order, count).await?;
+        faces.into_iter().flatten().for_each(|face| self.engine.progress.count_row(face));
+        Ok(Sealed { rows: order.len() as u64, ..Sealed::default() })
+    }
+
+    /// Does `each` to all that waits before the sink `i`, on other threads and in no order; what it gives comes in
+    /// theirs. (Tables are sorted when they are written.)
+    async fn each_waiting<T: Send + 'static>(
+        &self,
+        i: usize,
+        order: &[(Id, SpillRef)],
+        each: impl Fn(&Gate, &Engine, Id, SpillRef) -> Result<T, StoreError> + Send + Sync + 'static,
+    ) -> Result<Vec<T>, StoreError> {
+        let each = Arc::new(each);
+        let some = |places: &[(Id, SpillRef)]| {
+            let (engine, each, places) = (self.engine.clone(), each.clone(), places.to_vec());
+            let work = tokio::task::spawn_blocking(move || {
+                let Node::Sink(gate, _) = &engine.nodes[i] else { return Ok(Vec::new()) };
+                places.into_iter().map(|(id, at)| each(gate, &engine, id, at)).collect()
+            });
+            async { work.await.unwrap_or_else(|error| Err(broke_off(SCRATCH, error))) }
+        };
+        let all = futures::stream::iter(order.chunks(NOTED).map(some)).buffered(AHEAD);
+        Ok(all.try_collect::<Vec<Vec<T>>>().await?.into_iter().flatten().collect())
     }
 
     fn sink_cx(&self) -> SinkCx {
@@ -92,7 +124,7 @@ async fn read(
     let one = move |(_, at)| one(at).map_err(|e| fatal_store(&e));
     let read = move || places.into_iter().map(one).collect();
     let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_else(|panic| vec![Err(fatal_store(&StoreError::of("scratch file", panic)))])
+    read.unwrap_or_else(|error| vec![Err(fatal_store(&broke_off(SCRATCH, error)))])
 }
 
 fn fatal_store(error: &StoreError) -> StageError {

@@ -1,10 +1,10 @@
 //! The end of a run: stage tables, report, live ledger.
 
 use crate::journal::Journaled;
-use crate::record::{CallsReport, DatasetReport, Report, RoleReport};
+use crate::record::{CallsReport, DatasetReport, Decision, Report, RoleReport};
 use crate::run::engine::{Engine, Node};
 use crate::run::tally::Tally;
-use crate::store::{DecisionWriter, Layout, Store, StoreError};
+use crate::store::{DecisionWriter, Layout, SpillRef, Store, StoreError};
 use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 
@@ -49,13 +49,21 @@ fn strata(engine: &Engine) -> DatasetReport {
 /// Tables written at once: encoding keeps a core busy, and a writer holds tens of megabytes.
 const TABLES: usize = 4;
 
+/// What such an error is told of.
+pub(super) const SCRATCH: &str = "scratch file";
+
+/// Rows read from the scratch file together on another thread, while those before them are encoded; and so
+/// many times those at once.
+const TOGETHER: usize = 1024;
+const AHEAD: usize = 2;
+
 /// Writes `stages/<stage>/part-*.parquet` of all stages, rows by id: the same bytes however the run went.
 /// Tables of stages that the pipeline no longer has go.
 pub async fn write_tables(engine: &Arc<Engine>, store: &Store) -> Result<(), StoreError> {
     futures::stream::iter(0..engine.names.len())
         .map(|index| engine.env.spawn(write_table(engine.clone(), index, store.clone())))
         .buffer_unordered(TABLES)
-        .map(|done| done.unwrap_or_else(|panic| Err(lost(panic))))
+        .map(|done| done.unwrap_or_else(|error| Err(broke_off(Layout::STAGES, error))))
         .try_collect::<()>()
         .await?;
     for (path, _) in store.list(Layout::STAGES).await? {
@@ -69,14 +77,30 @@ pub async fn write_tables(engine: &Arc<Engine>, store: &Store) -> Result<(), Sto
 
 async fn write_table(engine: Arc<Engine>, index: usize, store: Store) -> Result<(), StoreError> {
     let mut table = DecisionWriter::new(store, &engine.names[index]);
-    for at in engine.ledger.sorted(index) {
-        table.push(engine.ledger.read(at)?).await?;
+    let sorted = engine.ledger.sorted(index);
+    let read = |some: &[SpillRef]| {
+        let (engine, some) = (engine.clone(), some.to_vec());
+        let read = move || some.into_iter().map(|at| engine.ledger.read(at)).collect();
+        let read = tokio::task::spawn_blocking(read);
+        async { read.await.unwrap_or_else(|error| Err(broke_off(SCRATCH, error))) }
+    };
+    let mut ahead = futures::stream::iter(sorted.chunks(TOGETHER).map(read)).buffered(AHEAD);
+    while let Some(rows) = ahead.next().await {
+        let rows: Vec<Decision> = rows?;
+        for row in rows {
+            table.push(row).await?;
+        }
     }
+    drop(ahead);
     table.finish().await.map(|_| ())
 }
 
-fn lost(panic: tokio::task::JoinError) -> StoreError {
-    StoreError::of(Layout::STAGES, panic)
+/// Why work on another thread gave nothing, where that is the store's fault: a panic of it is ours, and goes on here.
+pub(super) fn broke_off(place: &str, error: tokio::task::JoinError) -> StoreError {
+    match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(error) => StoreError::of(place, error),
+    }
 }
 
 /// Writes `report.json`.

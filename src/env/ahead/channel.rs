@@ -4,6 +4,7 @@
 //! gives it back when whoever received it lets go of that.
 
 use crate::env::ahead::Bounds;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -17,8 +18,14 @@ pub struct Sender<T> {
     handle: Handle,
 }
 
-/// The end that they come out by.
-pub struct Receiver<T>(mpsc::Receiver<(T, Room)>);
+/// The end that they come out by. It takes all that waits at once, so that a sender who found no place is
+/// called once for as many values and not for each.
+pub struct Receiver<T> {
+    values: mpsc::Receiver<(T, Room)>,
+    /// Taken, and not asked for yet: at most `most`.
+    taken: VecDeque<(T, Room)>,
+    most: usize,
+}
 
 /// The room that a value takes until this is dropped.
 #[must_use = "what is dropped at once bounds nothing"]
@@ -33,9 +40,11 @@ pub struct Closed;
 /// To be called on a thread of a runtime.
 pub fn channel<T>(bounds: Bounds) -> (Sender<T>, Receiver<T>) {
     let most = u32::try_from(bounds.bytes >> 10).unwrap_or(u32::MAX >> 3).max(1);
-    let (values, receiver) = mpsc::channel(bounds.count.max(1));
+    let count = bounds.count.max(1);
+    let (values, receiver) = mpsc::channel(count);
+    let receiver = Receiver { values: receiver, taken: VecDeque::new(), most: count };
     let room = Arc::new(Semaphore::new(most as usize));
-    (Sender { values, room, most, handle: Handle::current() }, Receiver(receiver))
+    (Sender { values, room, most, handle: Handle::current() }, receiver)
 }
 
 impl<T> Sender<T> {
@@ -73,12 +82,22 @@ impl<T> Sender<T> {
 impl<T> Receiver<T> {
     /// The next value; None once nobody sends any more.
     pub async fn recv(&mut self) -> Option<(T, Room)> {
-        self.0.recv().await
+        if self.taken.is_empty() {
+            let mut taken = Vec::with_capacity(self.most);
+            self.values.recv_many(&mut taken, self.most).await;
+            self.taken = taken.into();
+        }
+        self.taken.pop_front()
     }
 
     /// As `recv`, on a thread that may block.
     pub fn recv_blocking(&mut self) -> Option<(T, Room)> {
-        self.0.blocking_recv()
+        if self.taken.is_empty() {
+            let mut taken = Vec::with_capacity(self.most);
+            self.values.blocking_recv_many(&mut taken, self.most);
+            self.taken = taken.into();
+        }
+        self.taken.pop_front()
     }
 }
 
@@ -115,6 +134,30 @@ mod tests {
         assert!(sender.send(3, 0).now_or_never().is_none());
         assert_eq!(receiver.recv().await.map(|(value, _room)| value), Some(1));
         sender.send(3, 0).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_out_is_neither_lost_nor_keeps_its_room() {
+        let (sender, mut receiver) = channel(Bounds { count: 4, bytes: 4 << 10 });
+        assert!(receiver.recv().now_or_never().is_none(), "given up while it waits");
+        for n in 0..4 {
+            sender.send(n, 1 << 10).await.unwrap();
+        }
+        let (first, room) = receiver.recv().await.unwrap();
+        assert!(sender.send(4, 1 << 10).now_or_never().is_none(), "taken out, and still held");
+        drop(room);
+        sender.send(4, 1 << 10).await.unwrap();
+        let mut found = vec![first];
+        while let Some(Some((n, _room))) = receiver.recv().now_or_never() {
+            found.push(n);
+        }
+        assert_eq!(found, [0, 1, 2, 3, 4]);
+        let room = sender.room.clone();
+        sender.send(5, 3 << 10).await.unwrap();
+        sender.send(6, 1 << 10).await.unwrap();
+        let _ = receiver.recv().await;
+        drop(receiver);
+        assert_eq!(room.available_permits(), 4, "what nobody will ask for any more");
     }
 
     #[tokio::test]

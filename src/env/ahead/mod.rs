@@ -18,7 +18,8 @@ pub use ordered::OrderedBuffer;
 pub use task::Task;
 pub use walk::Walk;
 
-/// How much may wait. The last that came is always let in, however large it is.
+/// How much may wait. The last that came is always let in, however large it is. (Of a channel so many again may
+/// have been taken out of it and not asked for yet.)
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub count: usize,
