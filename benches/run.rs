@@ -1,7 +1,8 @@
 //! The run measured against its ideal, on the simulated world in a process of its own.
 //!
 //! `cargo bench --bench run [single] [paper] [memory] [replay]` prints figures; nothing passes or
-//! fails here. Ideal = the time the world's slots were busy, divided by their number: what a client
+//! fails here. Beside `single` a script of asyncio and aiohttp makes the same calls (PYTHON names a Python
+//! that has aiohttp). Ideal = the time the world's slots were busy, divided by their number: what a client
 //! that never waits for itself would take.
 
 use coldstart::call::endpoints::Endpoints;
@@ -23,6 +24,9 @@ use std::time::Duration;
 #[path = "peers/known.rs"]
 mod known;
 use known::tell;
+
+#[path = "peers/one_call.rs"]
+mod one_call;
 
 fn main() {
     coldstart::env::memory::give_back();
@@ -243,6 +247,16 @@ async fn single() {
     tell("single, x ideal", m.wall / ideal);
     tell("single, us CPU a call", m.cpu * 1e6 / m.report.calls.made as f64);
     tell("single, % journal", share);
+    match one_call::peer(&out, folder.path(), &world.url).await {
+        Some(peer) => println!(
+            "asyncio: {} calls in {:.2} s, {:.3} x ideal; {:.0} us CPU a call",
+            m.report.calls.made,
+            peer.wall,
+            peer.wall / ideal,
+            peer.cpu * 1e6 / m.report.calls.made as f64
+        ),
+        None => println!("skipped the peer: PYTHON has no aiohttp (pip install aiohttp)"),
+    }
 }
 
 /// How long the world was busy at its two ends: the seconds before half of its slots were busy for the first time, and
