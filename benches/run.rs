@@ -248,14 +248,14 @@ async fn single() {
     tell("single, us CPU a call", m.cpu * 1e6 / m.report.calls.made as f64);
     tell("single, % journal", share);
     match one_call::peer(&out, folder.path(), &world.url).await {
-        Some(peer) => println!(
+        Ok(peer) => println!(
             "asyncio: {} calls in {:.2} s, {:.3} x ideal; {:.0} us CPU a call",
             m.report.calls.made,
             peer.wall,
             peer.wall / ideal,
             peer.cpu * 1e6 / m.report.calls.made as f64
         ),
-        None => println!("skipped the peer: PYTHON has no aiohttp (pip install aiohttp)"),
+        Err(why) => println!("skipped the peer: {why} (PYTHON is to have aiohttp)"),
     }
 }
 

@@ -17,8 +17,9 @@ pub struct Peer {
     pub cpu: f64,
 }
 
-/// Makes the calls that the RUN at `run` has journaled, at the world at `url`. None where PYTHON has no aiohttp.
-pub async fn peer(run: &Path, folder: &Path, url: &str) -> Option<Peer> {
+/// Makes the calls that the RUN at `run` has journaled, at the world at `url`; or why not: mostly since PYTHON has no
+/// aiohttp.
+pub async fn peer(run: &Path, folder: &Path, url: &str) -> Result<Peer, String> {
     let (asked, replies) = (folder.join("asked.jsonl"), folder.join("replies.jsonl"));
     let mut file = std::io::BufWriter::new(std::fs::File::create(&asked).expect("creates"));
     let store = Store::open(run.to_str().expect("UTF-8")).expect("opens");
@@ -34,10 +35,17 @@ pub async fn peer(run: &Path, folder: &Path, url: &str) -> Option<Peer> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/one_call.py");
     let mut command = Command::new(python);
     command.arg(script).arg(url).arg(asked).arg(replies);
-    let said = tokio::task::spawn_blocking(move || command.output()).await.ok()?.ok()?;
-    let said = String::from_utf8_lossy(&said.stdout);
-    let mut numbers = said.split_whitespace().map(str::parse);
-    Some(Peer { wall: numbers.next()?.ok()?, cpu: numbers.next()?.ok()? })
+    let ended = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic");
+    let ended = ended.map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&ended.stdout);
+    let mut numbers = said.split_whitespace().flat_map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(wall), Some(cpu)) => Ok(Peer { wall, cpu }),
+        _ => {
+            let errors = String::from_utf8_lossy(&ended.stderr);
+            Err(errors.lines().last().unwrap_or("it says nothing").to_owned())
+        }
+    }
 }
 
 /// The body of a chat request without pictures.

@@ -186,7 +186,7 @@ fn targets(
             .note(error.note)
     })?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (decoding, room) = (Arc::new(Semaphore::new(cores)), Room::of(cores));
+    let (decoding, room) = (Arc::new(Semaphore::new(cores)), Room::default());
     let http = |url: &url::Url| Http {
         decoding: decoding.clone(),
         room: room.clone(),

@@ -156,6 +156,8 @@ async fn serve(
         }
         Err(error) => return Err(error.into()),
     };
+    // Before anybody can know that it is up: a signal that comes with the address stops it well, too.
+    let opened = Signals::open();
     println!("{}", bound.url);
     std::io::stdout().flush()?;
     let world = if simulated {
@@ -164,7 +166,7 @@ async fn serve(
         ""
     };
     eprintln!("serving into {}{world}; Ctrl-C stops", args.out);
-    let signals = env.spawn(signals(env.clone(), bound.stopper()));
+    let signals = env.spawn(signals(env.clone(), opened, bound.stopper()));
     let result = bound.run().await;
     signals.abort();
     let report = result.inspect_err(|_| eprintln!("what was bought is kept in {}", args.out))?;
@@ -185,8 +187,8 @@ fn changed(out: &str, error: &RunError) -> anyhow::Error {
     )
 }
 
-async fn signals(env: Env, stop: watch::Sender<bool>) {
-    let Some(mut signals) = Signals::open() else { return };
+async fn signals(env: Env, opened: Option<Signals>, stop: watch::Sender<bool>) {
+    let Some(mut signals) = opened else { return };
     signals.next().await;
     eprintln!(
         "stopping: no request is admitted, what was admitted is answered; once more stops at once"

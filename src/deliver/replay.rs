@@ -86,7 +86,7 @@ pub async fn replay(
             let stages = awaiting(&manifest_after, &rebuilt.report);
             let history = History::of(&before, None, Some(&stages)).await?;
             let mut found = forecast(&manifest_after, &rebuilt.report, &history);
-            // Shares and sizes rest on calls of other stages too.
+            // What led to the shares may be simulated where the calls asked about are not.
             found.simulated |= rebuilt.report.simulated;
             Some(found)
         }

@@ -20,6 +20,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -113,13 +114,10 @@ impl Env {
         F::Output: Send + 'static,
     {
         let mut task = Held(self.spawn(work));
-        match (&mut task.0).await {
+        match joined((&mut task.0).await) {
             Ok(done) => done,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is being shut down, and nobody goes on.
-                Err(_) => std::future::pending().await,
-            },
+            // The runtime is being shut down, and nobody goes on.
+            Err(_) => std::future::pending().await,
         }
     }
 
@@ -154,6 +152,15 @@ impl Env {
     pub fn shutdown(&self) -> &Shutdown {
         &self.inner.shutdown
     }
+}
+
+/// What a task gave. A panic of it is a defect of ours and goes on here; the error that is left says that the runtime
+/// is being shut down.
+pub fn joined<T>(done: Result<T, JoinError>) -> Result<T, JoinError> {
+    done.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(error) => error,
+    })
 }
 
 /// A task that ends with whoever waits for it.

@@ -85,7 +85,7 @@ impl ReadJournal {
         self.catalog.scan(each).await
     }
 
-    /// What could not be read so far: at opening, by `get`, or by a `scan` (which reads all).
+    /// What could not be read so far: at opening, by `get`, or by a `scan` (which reads all that it was opened for).
     pub fn damage(&self) -> Vec<Damage> {
         self.catalog.damage()
     }

@@ -14,6 +14,8 @@ use crate::run::tally::Tally;
 use crate::run::{DEFECT, RunError, conserve, session, shards, tables};
 use crate::stage::{Kind, Sealed, SourceCx};
 use crate::store::{Layout, Ledger as LiveLedger, Store, StoreError};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -42,14 +44,16 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
     let engine = Arc::new(engine);
     let run = Run { env: env.clone(), engine, journaled, tally, options, manifest, live };
     let run = Arc::new(run);
-    let driven = Arc::clone(&run);
-    let result = env.on_a_worker(async move { driven.drive().await }).await;
-    let ending = match &result {
-        Ok(report) => run.ending(report),
-        Err(error) => error.ending(),
+    let driven = AssertUnwindSafe(driven(&run)).catch_unwind().await;
+    let ending = match &driven {
+        Ok(Ok(report)) => run.ending(report),
+        Ok(Err(error)) => error.ending(),
+        Err(_) => Ending::Defect,
     };
     session.end(ending).await;
     let closed = journal.close().await;
+    // A defect of ours goes on; what was bought is kept, and the RUN says how this ended.
+    let result = driven.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     // What ended the run says more than that the journal could not be closed after it.
     let mut report = result.map_err(|mut error| {
         if let Some(report) = error.report_mut() {
@@ -60,6 +64,12 @@ pub async fn execute(env: &Env, plan: Plan, options: RunOptions) -> Result<Repor
     report.ended = Some(ending);
     closed?;
     Ok(report)
+}
+
+/// Drives `run` on the runtime's threads.
+async fn driven(run: &Arc<Run>) -> Result<Report, RunError> {
+    let (env, run) = (run.env.clone(), Arc::clone(run));
+    env.on_a_worker(async move { run.drive().await }).await
 }
 
 /// Keeps the budget in the RUN, or takes it away where there is none any more.

@@ -3,7 +3,7 @@
 //! A producer is done when every task that it started has come to a barrier, a drop or a failure;
 //! barriers after it wait for that. See `engine` for what a record's task does.
 
-use crate::env::Phase;
+use crate::env::{Phase, joined};
 use crate::record::{Evidence, Trajectory};
 use crate::run::engine::{Abandoned, Engine, Node};
 use crate::run::gate::Gate;
@@ -59,15 +59,25 @@ impl Engine {
 
     /// Sends what a gate has kept on its way; returns as `pump_source` does.
     pub async fn pump_gate(self: &Arc<Self>, at: usize) {
-        let Node::Gate(gate) = &self.nodes[at] else { return };
         let pending = Pending::default();
-        for (ruling, place) in gate.rule() {
+        for (ruling, place) in self.ruled(at).await {
             let Some(permit) = self.permit().await else { break };
             let engine = self.clone();
             let release = async move { engine.release(at, ruling, place).await };
             self.start(&pending, permit, release);
         }
         self.settle(at, &pending).await;
+    }
+
+    /// What a gate has ruled, found on another thread: of many records it takes seconds, in which calls go on.
+    async fn ruled(self: &Arc<Self>, at: usize) -> Vec<(Ruling, SpillRef)> {
+        let engine = self.clone();
+        let rule = move || match &engine.nodes[at] {
+            Node::Gate(gate) => gate.rule(),
+            _ => Vec::new(),
+        };
+        // Not joined: the runtime is being shut down.
+        joined(tokio::task::spawn_blocking(rule).await).unwrap_or_default()
     }
 
     /// Takes a record that a gate has ruled on out of it, and to its end.

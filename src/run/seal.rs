@@ -2,7 +2,8 @@
 //! became of each.
 //!
 //! The sink answers for the whole, and names the records that it could not write; all others were
-//! written. See `stage` for how a dataset is written.
+//! written. See `stage::kinds::write_dataset` for how a dataset
+//! is written.
 
 use crate::call::CallError;
 use crate::env::Phase;
@@ -12,7 +13,7 @@ use crate::run::RunError;
 use crate::run::engine::{Engine, Node};
 use crate::run::gate::Gate;
 use crate::run::open::Run;
-use crate::run::tables::{SCRATCH, broke_off};
+use crate::run::tables::{SCRATCH, done};
 use crate::stage::{Sealed, SinkCx, StageError};
 use crate::store::{SpillRef, StoreError};
 use futures::{StreamExt, TryStreamExt};
@@ -92,7 +93,7 @@ impl Run {
                 let Node::Sink(gate, _) = &engine.nodes[i] else { return Ok(Vec::new()) };
                 places.into_iter().map(|(id, at)| each(gate, &engine, id, at)).collect()
             });
-            async { work.await.unwrap_or_else(|error| Err(broke_off(SCRATCH, error))) }
+            async { done(SCRATCH, work.await) }
         };
         let all = futures::stream::iter(order.chunks(NOTED).map(some)).buffered(AHEAD);
         Ok(all.try_collect::<Vec<Vec<T>>>().await?.into_iter().flatten().collect())
@@ -123,8 +124,8 @@ async fn read(
     };
     let one = move |(_, at)| one(at).map_err(|e| fatal_store(&e));
     let read = move || places.into_iter().map(one).collect();
-    let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_else(|error| vec![Err(fatal_store(&broke_off(SCRATCH, error)))])
+    let read = tokio::task::spawn_blocking(move || Ok(read()));
+    done(SCRATCH, read.await).unwrap_or_else(|error| vec![Err(fatal_store(&error))])
 }
 
 fn fatal_store(error: &StoreError) -> StageError {

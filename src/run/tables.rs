@@ -1,5 +1,6 @@
 //! The end of a run: stage tables, report, live ledger.
 
+use crate::env::joined;
 use crate::journal::Journaled;
 use crate::record::{CallsReport, DatasetReport, Decision, Report, RoleReport};
 use crate::run::engine::{Engine, Node};
@@ -7,6 +8,7 @@ use crate::run::tally::Tally;
 use crate::store::{DecisionWriter, Layout, SpillRef, Store, StoreError};
 use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
+use tokio::task::JoinError;
 
 /// The report so far.
 pub fn report(engine: &Engine, journaled: &Journaled, tally: &Tally, complete: bool) -> Report {
@@ -49,7 +51,7 @@ fn strata(engine: &Engine) -> DatasetReport {
 /// Tables written at once: encoding keeps a core busy, and a writer holds tens of megabytes.
 const TABLES: usize = 4;
 
-/// What such an error is told of.
+/// The place that errors of the scratch file name.
 pub(super) const SCRATCH: &str = "scratch file";
 
 /// Rows read from the scratch file together on another thread, while those before them are encoded; and so
@@ -63,7 +65,7 @@ pub async fn write_tables(engine: &Arc<Engine>, store: &Store) -> Result<(), Sto
     futures::stream::iter(0..engine.names.len())
         .map(|index| engine.env.spawn(write_table(engine.clone(), index, store.clone())))
         .buffer_unordered(TABLES)
-        .map(|done| done.unwrap_or_else(|error| Err(broke_off(Layout::STAGES, error))))
+        .map(|work| done(Layout::STAGES, work))
         .try_collect::<()>()
         .await?;
     for (path, _) in store.list(Layout::STAGES).await? {
@@ -82,7 +84,7 @@ async fn write_table(engine: Arc<Engine>, index: usize, store: Store) -> Result<
         let (engine, some) = (engine.clone(), some.to_vec());
         let read = move || some.into_iter().map(|at| engine.ledger.read(at)).collect();
         let read = tokio::task::spawn_blocking(read);
-        async { read.await.unwrap_or_else(|error| Err(broke_off(SCRATCH, error))) }
+        async { done(SCRATCH, read.await) }
     };
     let mut ahead = futures::stream::iter(sorted.chunks(TOGETHER).map(read)).buffered(AHEAD);
     while let Some(rows) = ahead.next().await {
@@ -95,12 +97,12 @@ async fn write_table(engine: Arc<Engine>, index: usize, store: Store) -> Result<
     table.finish().await.map(|_| ())
 }
 
-/// Why work on another thread gave nothing, where that is the store's fault: a panic of it is ours, and goes on here.
-pub(super) fn broke_off(place: &str, error: tokio::task::JoinError) -> StoreError {
-    match error.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(error) => StoreError::of(place, error),
-    }
+/// `joined`, where work reads or writes.
+pub(super) fn done<T>(
+    place: &str,
+    work: Result<Result<T, StoreError>, JoinError>,
+) -> Result<T, StoreError> {
+    joined(work).unwrap_or_else(|error| Err(StoreError::of(place, error)))
 }
 
 /// Writes `report.json`.

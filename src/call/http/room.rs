@@ -7,11 +7,8 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bodies of one endpoint, KB: some that come, and some more for each core, which decodes one while the next come. The
-/// last bound is of memory, on machines of very many cores.
-const COMING: u32 = 16 << 10;
-const A_CORE: u32 = 4 << 10;
-const MOST: u32 = 96 << 10;
+/// Bodies of one endpoint, KB.
+const ROOM: u32 = 48 << 10;
 
 /// Bodies up to this, bytes, need no room: a chat's answer.
 pub const SMALL: usize = 64 << 10;
@@ -21,20 +18,15 @@ const UNSAID: u32 = 4 << 10;
 
 /// Shared by the calls to one endpoint. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Room {
-    left: Arc<Semaphore>,
-    /// In all, KB.
-    kb: u32,
+pub struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Room {
+        Room(Arc::new(Semaphore::new(ROOM as usize)))
+    }
 }
 
 impl Room {
-    /// On a machine of so many cores.
-    pub fn of(cores: usize) -> Room {
-        let cores = u32::try_from(cores).unwrap_or(u32::MAX);
-        let kb = A_CORE.saturating_mul(cores).saturating_add(COMING).min(MOST);
-        Room { left: Arc::new(Semaphore::new(kb as usize)), kb }
-    }
-
     /// What one call holds of it.
     pub fn of_call(&self) -> Held {
         Held { room: self.clone(), held: Mutex::default() }
@@ -55,11 +47,9 @@ impl Held {
         if self.held.lock().is_some() {
             return;
         }
-        let room = &self.room;
-        let whole = |bytes: u64| u32::try_from(bytes.div_ceil(1024)).unwrap_or(room.kb);
-        let kb = bytes.map_or(UNSAID, whole).min(room.kb);
+        let kb = bytes.map_or(UNSAID, |bytes| u32::try_from(bytes.div_ceil(1024)).unwrap_or(ROOM));
         // Never closed; a closed one would only mean no bound.
-        let permit = room.left.clone().acquire_many_owned(kb).await.ok();
+        let permit = self.room.0.clone().acquire_many_owned(kb.min(ROOM)).await.ok();
         *self.held.lock() = permit;
     }
 }
@@ -71,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_body_waits_for_room_and_a_call_holds_it_to_its_end() {
-        let room = Room::of(2);
+        let room = Room::default();
         let (all, more) = (room.of_call(), room.of_call());
         assert!(all.claim(Some(u64::MAX)).now_or_never().is_some(), "one larger than all fits");
         assert!(all.claim(Some(1)).now_or_never().is_some(), "a call never waits for itself");

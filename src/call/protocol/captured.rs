@@ -97,7 +97,7 @@ impl Surroundings {
             images: &self.images,
             model: "captured",
             deadline: self.env.now(),
-            room: Room::of(1).of_call(),
+            room: Room::default().of_call(),
             quota_is_rate: false,
             simulated: AtomicBool::new(false),
         })

@@ -83,7 +83,7 @@ impl<T> Receiver<T> {
     /// The next value; None once nobody sends any more.
     pub async fn recv(&mut self) -> Option<(T, Room)> {
         if self.taken.is_empty() {
-            let mut taken = Vec::with_capacity(self.most);
+            let mut taken = Vec::from(std::mem::take(&mut self.taken));
             self.values.recv_many(&mut taken, self.most).await;
             self.taken = taken.into();
         }
@@ -93,7 +93,7 @@ impl<T> Receiver<T> {
     /// As `recv`, on a thread that may block.
     pub fn recv_blocking(&mut self) -> Option<(T, Room)> {
         if self.taken.is_empty() {
-            let mut taken = Vec::with_capacity(self.most);
+            let mut taken = Vec::from(std::mem::take(&mut self.taken));
             self.values.blocking_recv_many(&mut taken, self.most);
             self.taken = taken.into();
         }

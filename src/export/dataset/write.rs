@@ -166,7 +166,8 @@ impl ShardWriter {
     }
 
     /// Adds a row. `images` are the bytes of `conversation::images(trajectory)`, in that order;
-    /// they are held against their digests. A refused row leaves the shard as it was.
+    /// they are held against their digests. A refused row leaves the shard as it was; after any other
+    /// error the shard is of no use.
     pub fn push(&mut self, trajectory: &Trajectory, images: &[Bytes]) -> Result<(), DatasetError> {
         let hashed = images.iter().map(|bytes| (bytes.clone(), Digest::of(bytes)));
         let row = self.options.prepare(trajectory, &hashed.collect::<Vec<_>>())?;

@@ -4,6 +4,7 @@ mod shards;
 
 use crate::diag::Diagnostic;
 use crate::env::ahead::{self, Bounds, Receiver, channel};
+use crate::env::joined;
 use crate::export::card::{self, CardFacts};
 use crate::export::conversation;
 use crate::export::croissant::{self, Described};
@@ -214,7 +215,8 @@ fn weight(record: &Result<Trajectory, StageError>) -> usize {
     let images: usize = images.iter().map(|image| image.bytes as usize).sum();
     let judged = |round: &Round| round.judgement.as_ref().map_or(0, |j| j.rationale.len());
     let texts = record.rounds.iter().map(|r| r.thinking.len() + r.refined.len() + judged(r));
-    images + ROW_BYTES.max(record.prompt.text.len() + texts.sum::<usize>())
+    let rejected = record.rejected.as_ref().map_or(0, |rejected| rejected.turn.len());
+    images + ROW_BYTES.max(record.prompt.text.len() + texts.sum::<usize>() + rejected)
 }
 
 /// Reads the images of some records, and makes columns of them on another thread.
@@ -241,7 +243,7 @@ async fn load(
         let rows = options.columns(rows, spare).map_err(parquet)?;
         Ok(Loaded { rows, records, weight })
     };
-    tokio::task::spawn_blocking(prepare).await.map_err(store)?
+    joined(tokio::task::spawn_blocking(prepare).await).map_err(store)?
 }
 
 fn prepare(
@@ -297,7 +299,7 @@ impl Sheet {
             self.draw();
         }
         match self.drawn {
-            Some(drawn) => drawn.await.map_err(store),
+            Some(drawn) => joined(drawn.await).map_err(store),
             None => Ok(None),
         }
     }

@@ -2,6 +2,7 @@
 //! it are loaded, and bytes are hashed as they are written.
 
 use super::{parquet, store};
+use crate::env::joined;
 use crate::export::dataset::{PreparedRows, ShardOptions, ShardWriter};
 use crate::record::Digest;
 use crate::stage::{Sealed, SinkCx, StageError};
@@ -82,7 +83,7 @@ impl Open {
     async fn write(self, rows: PreparedRows) -> Result<Open, StageError> {
         let Open { mut shard, mut writer, name, hash } = self;
         let encode = move || shard.write(&rows).map(|()| shard);
-        let encoded = tokio::task::spawn_blocking(encode).await.map_err(store)?;
+        let encoded = joined(tokio::task::spawn_blocking(encode).await).map_err(store)?;
         let mut shard = encoded.map_err(parquet)?;
         for chunk in shard.take() {
             hash.update(chunk.clone()).await;

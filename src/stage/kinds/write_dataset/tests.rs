@@ -95,6 +95,7 @@ async fn shards_are_closed_at_their_size_and_hold_every_row_in_order() {
     let lost: Vec<Id> = cut.failed.iter().map(|(id, _)| *id).collect();
     let lost_at = |n: u64| Id::of("test", &n.to_string(), &format!("prompt {n}"));
     assert_eq!(lost, [6, 13, 20, 27].map(lost_at));
+    assert_eq!((sealed(400_000, 0).await.0.rows, sealed(400_000, 0).await.1.len()), (0, 0));
     let (again, _) = sealed(400_000, 30).await;
     assert!(again.digest == cut.digest && one.digest != cut.digest);
 }
