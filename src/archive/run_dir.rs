@@ -11,7 +11,7 @@ use crate::archive::pictures;
 use crate::archive::rows::{self, Seen};
 use crate::archive::sessions::{self, Sessions};
 use crate::archive::shape::{Shape, ShapeStage};
-use crate::journal::ReadJournal;
+use crate::journal::{ReadJournal, Short};
 use crate::plan::Manifest;
 use crate::record::{CallKey, Cause, Decision, Digest, Id, Report};
 use crate::store::{Blobs, Layout, Store, StoreError};
@@ -161,12 +161,12 @@ impl RunDir {
         Ok(ReadJournal::open_for(&self.store, keys).await?)
     }
 
-    /// The same by the first halves of the calls' keys.
-    pub async fn journal_by_halves(
+    /// The same of calls by their short keys.
+    pub async fn journal_of_short(
         &self,
-        keys: impl Iterator<Item = [u8; 16]>,
+        keys: impl Iterator<Item = Short>,
     ) -> Result<ReadJournal, ArchiveError> {
-        Ok(ReadJournal::open_by_halves(&self.store, keys).await?)
+        Ok(ReadJournal::open_for_short(&self.store, keys).await?)
     }
 
     /// The stage's place in the pipeline; an error names what there is.

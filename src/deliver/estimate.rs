@@ -7,7 +7,7 @@ use crate::call::Usage;
 use crate::call::endpoints::Endpoints;
 use crate::call::estimate::{self, Estimate, Pace, Sample, Use};
 use crate::deliver::DeliverError;
-use crate::journal::{Bought, BoughtReply, BoughtRequest, ReadJournal};
+use crate::journal::{Bought, BoughtReply, BoughtRequest, ReadJournal, Short, short};
 use crate::plan::Manifest;
 use crate::record::{CallKey, Disposition, Id, NanoUsd};
 use crate::rules::evidence::logit;
@@ -145,14 +145,14 @@ async fn samples(
 }
 
 /// Who used each call of a RUN, by a number of the caller's. A call that several share was bought once,
-/// and the first pays. Half of a key tells millions of calls apart.
+/// and the first pays.
 #[derive(Default)]
-pub(super) struct Buyers(HashedMap<[u8; 16], u32>);
+pub(super) struct Buyers(HashedMap<Short, u32>);
 
 impl Buyers {
     pub fn add(&mut self, buyer: usize, calls: &[CallKey]) {
         for call in calls {
-            self.0.entry(half(call)).or_insert(buyer as u32);
+            self.0.entry(short(call)).or_insert(buyer as u32);
         }
     }
 
@@ -163,7 +163,7 @@ impl Buyers {
         some: &dyn Fn(usize) -> bool,
     ) -> Result<ReadJournal, ArchiveError> {
         let theirs = self.0.iter().filter(|(_, buyer)| some(**buyer as usize));
-        run.journal_by_halves(theirs.map(|(half, _)| *half)).await
+        run.journal_of_short(theirs.map(|(key, _)| *key)).await
     }
 
     /// Gives `each` every call of `journal` that has a buyer, with its role and what it used; money by the prices
@@ -181,7 +181,7 @@ impl Buyers {
             if again {
                 return;
             }
-            let Some(buyer) = self.0.remove(&half(&bought.key)) else { return };
+            let Some(buyer) = self.0.remove(&short(&bought.key)) else { return };
             let mut used = Use::of(&usage, cost, latency_ms);
             if let Some(cost) = repriced(endpoints, &bought.request, &usage) {
                 used.cost = cost.usd();
@@ -191,10 +191,6 @@ impl Buyers {
         journal.scan_bought(&mut hear).await?;
         Ok(simulated)
     }
-}
-
-fn half(key: &CallKey) -> [u8; 16] {
-    key.0.first_chunk().copied().unwrap_or_default()
 }
 
 /// Adds to what a role used.

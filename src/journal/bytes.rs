@@ -6,11 +6,11 @@ use crate::record::CallKey;
 /// Marks our skippable frames (zstd allows 0x184D2A50..=0x184D2A5F).
 pub(super) const MAGIC: [u8; 4] = 0x184D_2A5C_u32.to_le_bytes();
 
-/// The first half of a call key: what the index in memory holds.
-pub(super) type Short = [u8; 16];
+/// The first half of a call key, which tells millions of calls apart: what the index in memory holds.
+pub type Short = [u8; 16];
 
-/// The index's name for `key`.
-pub(super) fn short(key: &CallKey) -> Short {
+/// `key` as the index knows it.
+pub fn short(key: &CallKey) -> Short {
     let mut out = [0; 16];
     out.copy_from_slice(&key.0[..16]);
     out

@@ -3,7 +3,7 @@
 
 use crate::call::Reply;
 use crate::env::Env;
-use crate::journal::bytes;
+use crate::journal::bytes::{self, Short};
 use crate::journal::catalog::Catalog;
 use crate::journal::compact;
 use crate::journal::company::Company;
@@ -32,13 +32,13 @@ impl ReadJournal {
     /// As if nothing but `keys` had ever been called: a fifth of the time of `open` for who looks
     /// up one record.
     pub async fn open_for(store: &Store, keys: &[CallKey]) -> Result<ReadJournal, StoreError> {
-        ReadJournal::open_by_halves(store, keys.iter().map(bytes::short)).await
+        ReadJournal::open_for_short(store, keys.iter().map(bytes::short)).await
     }
 
-    /// `open_for` by the first halves of the keys.
-    pub async fn open_by_halves(
+    /// `open_for` of short keys.
+    pub async fn open_for_short(
         store: &Store,
-        keys: impl Iterator<Item = [u8; 16]>,
+        keys: impl Iterator<Item = Short>,
     ) -> Result<ReadJournal, StoreError> {
         Ok(ReadJournal { catalog: Catalog::open(store, Wanted::these(keys)).await? })
     }

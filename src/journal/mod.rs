@@ -23,6 +23,7 @@ mod segment;
 mod wanted;
 mod writer;
 
+pub use bytes::{Short, short};
 pub use entry::{Bought, BoughtReply, BoughtRequest, Entry};
 pub use error::{Damage, JournalError};
 pub use journaled::{BlobImages, Counts, Journaled};

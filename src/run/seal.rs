@@ -2,8 +2,7 @@
 //! became of each.
 //!
 //! The sink answers for the whole, and names the records that it could not write; all others were
-//! written. See `stage::kinds::write_dataset` for how a dataset
-//! is written.
+//! written. See `stage::kinds::write_dataset` for how a dataset is written.
 
 use crate::call::CallError;
 use crate::env::Phase;

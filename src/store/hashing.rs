@@ -3,6 +3,7 @@
 //! Both need every byte, and neither has to wait for the other.
 
 use crate::env::ahead::{Bounds, Sender, channel};
+use crate::env::joined;
 use crate::record::Digest;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -37,10 +38,10 @@ impl Hashing {
         let _ = self.chunks.send(chunk, bytes).await;
     }
 
-    /// The digest of all chunks in order; Err when the hashing broke off.
+    /// The digest of all chunks in order. A panic of the hashing goes on here; Err when the runtime is being shut down.
     pub async fn finish(self) -> std::io::Result<Digest> {
         drop(self.chunks);
-        self.digest.await.map_err(std::io::Error::other)
+        joined(self.digest.await).map_err(std::io::Error::other)
     }
 }
 

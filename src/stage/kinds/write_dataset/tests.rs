@@ -3,8 +3,9 @@
 use super::*;
 use crate::export::dataset::read;
 use crate::media::{Outline, Picture};
-use crate::record::{Id, ImageRef, Judgement, Outcome, Prompt, Report};
+use crate::record::{Id, ImageRef, Judgement, Outcome, Report};
 use crate::store::{Blobs, Store};
+use serde_json::json;
 
 /// A picture of some 75 KB that compresses not at all.
 fn picture(n: u64) -> Bytes {
@@ -22,17 +23,9 @@ async fn record(n: u64, blobs: &Blobs) -> Trajectory {
         blobs.put(bytes).await.expect("puts");
     }
     let text = format!("prompt {n}");
-    let prompt = Prompt {
-        id: Id::of("test", &n.to_string(), &text),
-        text,
-        category: "c".into(),
-        source: "test".into(),
-        key: None,
-        reference: None,
-        spec: None,
-        gloss: None,
-        licence: None,
-    };
+    let id = Id::of("test", &n.to_string(), &text);
+    let prompt = json!({"id": id, "text": text, "category": "c", "source": "test"});
+    let prompt = serde_json::from_value(prompt).expect("a prompt");
     let round = Round {
         thinking: "T".into(),
         refined: "P".into(),
